@@ -1,0 +1,1 @@
+"""Measurements behind every figure that the project states; ``python -m benchmarks [NAME ...]``."""

@@ -1,0 +1,132 @@
+"""The analysis of one image from beginning to end: columns, search, verdict."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .evidence import GATE, autocorrelation
+from .images import Image
+from .optimize import Trial, best, search
+from .rewards import TOTAL, Partition
+from .space import Value
+from .workflow import Crystal, Outcome, evaluate, named_labels, prepare
+
+DOMAINS, NO_DOMAINS = "domains", "no domains"
+MIN_CONTRAST = 0.25  # share of the wall across which the evidence must jump; single domains reach 0.06
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything that the analysis of one image found.
+
+    Attributes
+    ----------
+    crystal : Crystal
+        Image, indexed columns, analysed cells, evidence.
+    trials : list of Trial
+        All evaluated configurations, number 0 the default one.
+    default, tuned : Outcome
+        Map and rewards of the default configuration and of the one with the highest total, labels renumbered by
+        meaning (see :func:`bfo_utils.workflow.named_labels`).
+    verdict : str
+        "domains" or "no domains".
+    reason : str
+        Why, in one sentence.
+    seed : int
+    timings_s : dict of str to float
+    """
+
+    crystal: Crystal
+    trials: list[Trial]
+    default: Outcome
+    tuned: Outcome
+    verdict: str
+    reason: str
+    seed: int
+    timings_s: Mapping[str, float]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The map that the analysis stands by: the tuned one without speckle, or one label where there are no domains."""
+        if self.verdict == NO_DOMAINS:
+            return np.where(self.crystal.mask, 0, -1)
+        return self.partition.clean
+
+    @property
+    def partition(self) -> Partition:
+        """The tuned map with its evidence."""
+        return Partition(self.tuned.labels, self.crystal.evidence)
+
+
+def analyze(image: Image, budget: int = 64, seed: int = 0, fixed: Mapping[str, Value] | None = None,
+            total: Mapping[str, float] = TOTAL, report: Callable[[Trial], None] = lambda trial: None) -> Analysis:
+    """Find the columns of an image, search for the configuration that the rewards prefer, and judge the result.
+
+    Parameters
+    ----------
+    image : Image
+    budget : int
+        Number of configurations to evaluate.
+    seed : int
+        Seed of everything random.
+    fixed : mapping, optional
+        Parameters that are set and not searched.
+    total : mapping of str to float
+        Rewards that make the total.
+    report : callable
+        Called with every trial as it ends.
+
+    Returns
+    -------
+    Analysis
+
+    Raises
+    ------
+    InputError
+        If the image holds no lattice, or too few cells.
+    """
+    fixed = dict(fixed or {})
+    start = time.perf_counter()
+    crystal = prepare(image, **{k: v for k, v in fixed.items() if k in ("detection_scale", "refinement_radius")})
+    prepared = time.perf_counter()
+    trials = search(crystal, budget, seed, total, fixed, report)
+    timings = {"columns_and_lattice": prepared - start, "search": time.perf_counter() - prepared,
+               "evaluations": sum(t.seconds for t in trials)}
+    return conclude(crystal, trials, seed, total, timings)
+
+
+def conclude(crystal: Crystal, trials: list[Trial], seed: int, total: Mapping[str, float] = TOTAL,
+             timings: Mapping[str, float] | None = None) -> Analysis:
+    """Evaluate the default and the best trial again, name their labels, and give the verdict."""
+    default, tuned = (_named(crystal, evaluate(crystal, t.parameters, seed, total)) for t in (trials[0], best(trials)))
+    verdict, reason = judge(crystal, tuned)
+    return Analysis(crystal, trials, default, tuned, verdict, reason, seed, dict(timings or {}))
+
+
+def _named(crystal: Crystal, outcome: Outcome) -> Outcome:
+    return replace(outcome, labels=named_labels(crystal, outcome.labels))
+
+
+def judge(crystal: Crystal, outcome: Outcome) -> tuple[str, str]:
+    """Whether an image holds domains, and why.
+
+    Two gates must be passed: the evidence field must be alike over three cells (else it is noise), and it must jump
+    across most of the walls that the best configuration drew (else they divide a gradient, or nothing).
+
+    Returns
+    -------
+    verdict, reason : str
+    """
+    alike = autocorrelation(crystal.evidence.field)
+    contrast = outcome.rewards["contrast"]
+    field = {"polar": "polar displacement", "lattice": "strain of the cells", "patch": "content of the patches"}
+    what = field[crystal.evidence.kind]
+    if alike < GATE:
+        return NO_DOMAINS, f"the {what} of cells three apart correlates by {alike:.2f} only; domains need {GATE:.2f}"
+    if contrast < MIN_CONTRAST:
+        return NO_DOMAINS, (f"the {what} jumps across {contrast:.0%} of the best map's walls only; "
+                            f"domains need {MIN_CONTRAST:.0%}")
+    return DOMAINS, (f"the {what} jumps across {contrast:.0%} of the walls, and the map explains "
+                     f"{outcome.rewards['evidence']:.0%} of its variance")

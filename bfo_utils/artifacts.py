@@ -1,0 +1,92 @@
+"""What one notebook leaves for the next: a folder with named files, read and written in one place.
+
+    crystal.npz                     image, indexed columns, analysed cells, evidence      (01 data)
+    truth.npz                       ground truth, for phantoms only                       (01 data)
+    <stage>/features.npz            descriptors of the analysed cells                     (02 descriptors)
+    <stage>/labels.npz              label map                                             (03 clustering)
+    <stage>/rewards.json            rewards of the map                                    (04 rewards)
+    search.json                     every trial of the search                             (06 optimization)
+
+``<stage>`` is "default" or "tuned": the same notebooks before and after the optimisation.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from . import store
+from .files import read_json, write_json
+from .optimize import Trial
+from .phantom import Truth
+from .workflow import Crystal
+
+STAGES = ("default", "tuned")
+
+
+@dataclass(frozen=True)
+class Features:
+    """Descriptors of the analysed cells, (N, K), and the windows that they come from, (N, H, W)."""
+
+    values: np.ndarray
+    windows: np.ndarray
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Label per cell, (R, C), -1 outside the analysed mask."""
+
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """The artifacts of one run, at one stage.
+
+    Parameters
+    ----------
+    folder : Path
+    stage : {"default", "tuned"}
+    """
+
+    folder: Path
+    stage: str = "default"
+
+    def crystal(self) -> Crystal:
+        """The prepared crystal."""
+        return store.load(Path(self.folder, "crystal.npz"), Crystal)
+
+    def truth(self) -> Truth | None:
+        """Ground truth of a phantom, None for real images."""
+        path = Path(self.folder, "truth.npz")
+        return store.load(path, Truth) if path.exists() else None
+
+    def features(self) -> Features:
+        """Descriptors of this stage."""
+        return store.load(Path(self.folder, self.stage, "features.npz"), Features)
+
+    def labels(self) -> np.ndarray:
+        """Label map of this stage."""
+        return store.load(Path(self.folder, self.stage, "labels.npz"), Labels).values
+
+    def rewards(self) -> dict[str, float]:
+        """Rewards of this stage's map."""
+        return read_json(Path(self.folder, self.stage, "rewards.json"))
+
+    def trials(self) -> list[Trial]:
+        """All trials of the search, in order."""
+        return [Trial(**row) for row in read_json(Path(self.folder, "search.json"))]
+
+    def save(self, item: Crystal | Truth | Features | Labels) -> None:
+        """Write one of the array-like artifacts to its place."""
+        name = {Crystal: "crystal.npz", Truth: "truth.npz", Features: f"{self.stage}/features.npz",
+                Labels: f"{self.stage}/labels.npz"}[type(item)]
+        store.save(Path(self.folder, name), item)
+
+    def save_rewards(self, rewards: dict[str, float]) -> None:
+        """Write the rewards of this stage's map."""
+        write_json(Path(self.folder, self.stage, "rewards.json"), rewards)
+
+    def save_trials(self, trials: list[Trial]) -> None:
+        """Write the trials of the search."""
+        write_json(Path(self.folder, "search.json"), [vars(t) for t in trials])

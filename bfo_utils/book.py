@@ -1,0 +1,216 @@
+"""The report: papermill runs the notebooks, Jupyter Book renders them."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from . import images, resources, space
+from .artifacts import Artifacts
+from .errors import InputError
+from .files import atomic, read_json, write_json
+from .optimize import best
+from .space import Value
+
+BUDGETS = {"quick": 64, "full": 256}  # configurations that a profile evaluates
+_SECONDS = {"01_data": 9, "02_descriptors": 7, "03_clustering": 7, "04_rewards": 7, "06_optimization": 15, "07_report": 10}
+_RENDER = 25  # seconds, roughly, for the progress bar
+
+
+@dataclass(frozen=True)
+class Step:
+    """One notebook to execute: its name, the part of the book it belongs to, and its parameters."""
+
+    notebook: str
+    part: str
+    parameters: Mapping[str, Value]
+
+    @property
+    def target(self) -> str:
+        """Path of the executed notebook below the run's ``notebooks`` folder."""
+        return f"{self.part}/{self.notebook}.ipynb"
+
+
+def run(image: str | None, out: str | Path, profile: str = "quick", given: Mapping[str, Value] | None = None,
+        pixel_size_nm: float | None = None, dataset: str | None = None, seed: int = 0, resume: bool = False) -> Path:
+    """Execute the notebooks with the default parameters, optimise, execute them with the tuned ones, render the book.
+
+    Parameters
+    ----------
+    image : str or None
+        Image file; None for the embedded phantom.
+    out : str or Path
+        Folder of the run. ``out/html/index.html`` is the book, ``out/artifacts`` holds tables and pictures,
+        ``out/notebooks`` the executed notebooks.
+    profile : {"quick", "full"}
+        How many configurations are evaluated (64 or 256) unless ``given`` says it.
+    given : mapping, optional
+        Parameters of the workflow, which are then not searched, and of the run (see :data:`bfo_utils.space.RUN`).
+    pixel_size_nm : float, optional
+        Overrides the file's.
+    dataset : str, optional
+        Dataset to read, where the file holds several.
+    seed : int
+    resume : bool
+        Keep notebooks that an earlier run with the same settings has finished.
+
+    Returns
+    -------
+    Path
+        The book's first page.
+
+    Raises
+    ------
+    InputError
+        For an image or a parameter that cannot be used; nothing is written then.
+    """
+    out = Path(out).absolute()
+    settings = _settings(image, profile, given or {}, pixel_size_nm, dataset, seed)
+    finished = _finished(out, settings) if resume else set()
+    write_json(out / "run.json", settings | {"finished": sorted(finished)})
+    with tqdm(total=_total(settings), desc="book", unit="s", file=sys.stderr,
+              bar_format="{desc:28} {bar} about {remaining} left") as bar:
+        for step in _steps(out, settings):
+            bar.set_description(f"{step.part} {step.notebook}")
+            if step.target not in finished:
+                execute(step, out)
+                finished.add(step.target)
+                write_json(out / "run.json", settings | {"finished": sorted(finished)})
+            bar.update(_SECONDS[step.notebook])
+        bar.set_description("rendering the book")
+        page = render(out)
+        bar.update(_RENDER)
+    return page
+
+
+def _settings(image, profile, given, pixel_size_nm, dataset, seed) -> dict:
+    """Everything that the result of a run depends on, checked, as plain values."""
+    if profile not in BUDGETS:
+        raise InputError(f"profile '{profile}': no such profile; choose one of {', '.join(BUDGETS)}")
+    parameters = space.check(given, space.SPACE + space.RUN)
+    read = images.read(image, pixel_size_nm=pixel_size_nm, dataset=dataset) if image else None
+    if read:
+        from .workflow import prepare
+
+        prepare(read, **{k: parameters[k] for k in ("detection_scale", "refinement_radius") if k in parameters})
+    return {"image": str(Path(image).absolute()) if image else "", "sha256": read.sha256 if read else "",
+            "parameters": {"budget": BUDGETS[profile]} | parameters, "pixel_size_nm": pixel_size_nm or 0.0,
+            "dataset": dataset or "", "seed": seed}
+
+
+def _finished(out: Path, settings: dict) -> set[str]:
+    """Notebooks of an earlier run with the same settings that are complete."""
+    if not (out / "run.json").exists():
+        return set()
+    before = read_json(out / "run.json")
+    done = set(before.pop("finished", []))
+    return {t for t in done if (out / "notebooks" / t).exists()} if before == settings else set()
+
+
+def _total(settings: dict) -> int:
+    twice = sum(_SECONDS[n] for n in ("02_descriptors", "03_clustering", "04_rewards"))
+    return sum(_SECONDS.values()) + twice + _RENDER
+
+
+def _steps(out: Path, settings: dict) -> Iterator[Step]:
+    """The notebooks in order; the tuned parameters are read once the search has ended."""
+    given, seed = settings["parameters"], settings["seed"]
+    base = {"artifacts": str(out / "artifacts")}
+    run_level = {k: v for k, v in given.items() if k in ("layout", "cells", "dose")}
+    columns = {k: given[k] for k in ("detection_scale", "refinement_radius") if k in given}
+    source = {"image": settings["image"], "pixel_size_nm": settings["pixel_size_nm"], "dataset": settings["dataset"]}
+    yield Step("01_data", "default", base | source | run_level | columns | {"seed": seed})
+    fixed = {k: v for k, v in given.items() if k in space.names()}
+    yield from _analysis("default", base, space.complete(fixed), seed)
+    text = " ".join(f"{k}={v}" for k, v in fixed.items())
+    yield Step("06_optimization", "search", base | {"budget": given["budget"], "seed": seed, "fixed": text})
+    tuned = best(Artifacts(out / "artifacts").trials()).parameters
+    yield from _analysis("tuned", base, tuned, seed)
+    yield Step("07_report", "report", base | {"seed": seed})
+
+
+def _analysis(stage: str, base: dict, parameters: Mapping[str, Value], seed: int) -> Iterator[Step]:
+    """Descriptors, clustering and rewards at one stage."""
+    here = base | {"stage": stage}
+    of = {s: {p.name: parameters[p.name] for p in space.SPACE if p.stage == s} for s in ("descriptors", "clustering")}
+    yield Step("02_descriptors", stage, here | of["descriptors"])
+    yield Step("03_clustering", stage, here | of["clustering"] | {"seed": seed})
+    yield Step("04_rewards", stage, here)
+
+
+def execute(step: Step, out: Path) -> None:
+    """Execute one notebook with papermill; the target appears only when it has run to its end.
+
+    Parameters
+    ----------
+    step : Step
+    out : Path
+        Folder of the run.
+
+    Raises
+    ------
+    InputError
+        Where the notebook raised one, or if it does not declare a parameter.
+    """
+    source = resources.path("notebooks") / f"{step.notebook}.ipynb"
+    undeclared = set(step.parameters) - declared(source)
+    if undeclared:
+        raise InputError(f"{source.name}: no parameter '{sorted(undeclared)[0]}'; it has {', '.join(sorted(declared(source)))}")
+    with atomic(out / "notebooks" / step.target) as part:
+        _papermill(source, part, step.parameters)
+
+
+def declared(notebook: Path) -> set[str]:
+    """Names of the parameters that a notebook declares in its parameters cell."""
+    cells = json.loads(notebook.read_text())["cells"]
+    lines = [line for c in cells if "parameters" in c["metadata"].get("tags", []) for line in c["source"]]
+    return {line.split("=")[0].split(":")[0].strip() for line in lines if "=" in line}
+
+
+def _papermill(source: Path, target: Path, parameters: Mapping[str, Value]) -> None:
+    import papermill
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the execution machinery; what a notebook warns of is in its output
+        try:
+            papermill.execute_notebook(source, target, parameters=dict(parameters), kernel_name="python3",
+                                       progress_bar=False, cwd=str(target.parent))
+        except papermill.PapermillExecutionError as error:
+            if error.ename == "InputError":
+                raise InputError(error.evalue) from error
+            raise
+
+
+def render(out: Path) -> Path:
+    """Lay out pages and executed notebooks, and build the HTML with warnings as errors.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the run, with ``notebooks``.
+
+    Returns
+    -------
+    Path
+        ``out/html/index.html``; an earlier ``out/html`` is replaced only by a book that was built without warning.
+    """
+    stage = out / ".book"
+    shutil.rmtree(stage, ignore_errors=True)
+    shutil.copytree(resources.path("book"), stage)
+    shutil.copy(resources.path("_config.yml"), stage)
+    shutil.copytree(out / "notebooks", stage, dirs_exist_ok=True)
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(stage), "-W", "--keep-going", "-q"]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONWARNINGS": "ignore"})
+    if done.returncode:
+        raise RuntimeError(f"Jupyter Book failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+    shutil.rmtree(out / "html", ignore_errors=True)
+    shutil.move(stage / "_build" / "html", out / "html")
+    shutil.rmtree(stage)
+    return out / "html" / "index.html"

@@ -1,0 +1,140 @@
+"""The command line ``bfo``."""
+
+import sys
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+from .errors import InputError
+from .space import RUN, SPACE, check
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; a user's error is one line on stderr and exit status 2."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        sys.exit(bfo.main(arguments, prog_name="bfo", standalone_mode=False) or 0)
+    except (click.ClickException, InputError) as error:
+        if "--debug" in arguments:
+            raise
+        message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        click.echo("bfo: " + " ".join(message.split()), err=True)
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("bfo: interrupted", err=True)
+        sys.exit(130)
+
+
+def parameters(pairs: tuple[str, ...], space=SPACE) -> dict:
+    """Checked values of ``name=value`` options.
+
+    Raises
+    ------
+    InputError
+        For a pair without "=", an unknown name, a wrong type or a value out of range.
+
+    Examples
+    --------
+    >>> parameters(("n_clusters=4", "site=cell"))
+    {'n_clusters': 4, 'site': 'cell'}
+    """
+    for pair in pairs:
+        if "=" not in pair:
+            raise InputError(f"parameter '{pair}': no value; write it as name=value")
+    return check(dict(pair.split("=", 1) for pair in pairs), space)
+
+
+def progress(budget: int):
+    """A callback that draws a progress bar over trials on stderr, with the best total so far."""
+    bars, top = [], [0.0]
+
+    def show(trial) -> None:
+        if not bars:
+            bars.append(tqdm(total=budget, desc="search", unit="trial", file=sys.stderr))
+        top[0] = max(top[0], trial.rewards["total"])
+        bars[0].set_postfix_str(f"best total {top[0]:.3f}", refresh=False)
+        bars[0].update()
+        if trial.number + 1 == budget:
+            bars[0].close()
+
+    return show
+
+
+_DEBUG = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+_SEED = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of everything random.")
+_PIXEL = click.option("--pixel-size", "pixel_size", type=float, metavar="NM", help="Pixel size in nm; overrides the file's.")
+_DATASET = click.option("--dataset", metavar="NAME", help="Dataset to read, where a file holds several.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="bfo_utils")
+def bfo() -> None:
+    """Phases and ferroic variants from atomically resolved images, with a physics reward choosing the analysis."""
+
+
+@bfo.command()
+@click.argument("image")
+@click.option("--out", required=True, metavar="DIR", help="Folder for the results.")
+@click.option("--budget", type=click.IntRange(2), default=64, show_default=True, help="Configurations to evaluate.")
+@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Set a parameter instead of searching it.")
+@_PIXEL
+@_DATASET
+@_SEED
+@_DEBUG
+def analyze(image, out, budget, given, pixel_size, dataset, seed, debug) -> None:
+    """Analyse IMAGE without notebooks and write tables, result.json and pictures to DIR."""
+    fixed = parameters(given)
+    from . import analysis, images, report
+
+    picture = images.read(image, pixel_size_nm=pixel_size, dataset=dataset)
+    result = report.write(analysis.analyze(picture, budget, seed, fixed, report=progress(budget)), out)
+    for note in result["warnings"]:
+        click.echo(f"note: {note}", err=True)
+    click.echo(f"{result['verdict']}: {result['reason']}")
+    click.echo(Path(out) / "result.json")
+
+
+@bfo.command()
+@click.argument("image", required=False)
+@click.option("--out", required=True, metavar="DIR", help="Folder for notebooks, artifacts and the book.")
+@click.option("--profile", type=click.Choice(["quick", "full"]), default="quick", show_default=True,
+              help="Evaluate 64 or 256 configurations.")
+@click.option("-p", "given", multiple=True, metavar="NAME=VALUE", help="Set a parameter (see `bfo parameters`).")
+@click.option("--resume", is_flag=True, help="Keep what an earlier run with the same settings has finished.")
+@_PIXEL
+@_DATASET
+@_SEED
+@_DEBUG
+def run(image, out, profile, given, resume, pixel_size, dataset, seed, debug) -> None:
+    """Run the notebooks on IMAGE (without it: on a phantom) and render the book to DIR/html/index.html."""
+    values = parameters(given, SPACE + RUN)
+    from . import book
+
+    click.echo(book.run(image, out, profile, values, pixel_size, dataset, seed, resume))
+
+
+@bfo.command()
+@click.option("--out", required=True, metavar="FILE.h5", help="File to write.")
+@click.option("--layout", default="junction", show_default=True, metavar="NAME", help="Arrangement of the variants.")
+@click.option("--cells", type=click.IntRange(8, 1000), default=60, show_default=True, help="Unit cells along each side.")
+@click.option("--dose", type=float, default=30.0, show_default=True, help="Counts at the peak of an A column.")
+@click.option("--cell-px", type=click.FloatRange(6, 80), default=26.0, show_default=True, help="Pixels per unit cell.")
+@_SEED
+@_DEBUG
+def phantom(out, layout, cells, dose, cell_px, seed, debug) -> None:
+    """Simulate an image with its ground truth and write it to FILE.h5."""
+    from . import phantom as module
+
+    if Path(out).suffix.lower() not in (".h5", ".hdf5"):
+        raise InputError(f"{out}: a phantom is written as HDF5; give a name that ends with .h5")
+    crystal = module.Crystal(layout=layout, cells=cells, dose=dose, cell_px=cell_px)
+    module.save(module.simulate(crystal, seed), out)
+    click.echo(out)
+
+
+@bfo.command("parameters")
+def list_parameters() -> None:
+    """List the parameters: --set accepts those of the workflow, -p also those of the run."""
+    for p in SPACE + RUN:
+        click.echo(f"{p.name:18} {p.stage:12} {p.help} ({p.range}; default {p.default})")

@@ -1,0 +1,91 @@
+"""Clustering of descriptors, and names for clusters that do not depend on chance."""
+
+import warnings
+
+import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+
+from .errors import InputError
+
+COVARIANCES = ("full", "tied", "diag", "spherical")
+METHODS = ("gmm", "kmeans")
+
+
+def cluster(features: np.ndarray, n_clusters: int, method: str = "gmm", covariance: str = "full",
+            seed: int = 0) -> np.ndarray:
+    """Assign every cell to one of ``n_clusters`` clusters.
+
+    Parameters
+    ----------
+    features : ndarray, shape (N, D)
+        Descriptors, of order 1 (the covariance is regularised by 1e-6).
+    n_clusters : int
+        Number of clusters.
+    method : {"gmm", "kmeans"}
+        Gaussian mixture (maximum a-posteriori component) or k-means.
+    covariance : {"full", "tied", "diag", "spherical"}
+        Shape of the mixture's components.
+    seed : int
+        Seed of the initialisation.
+
+    Returns
+    -------
+    ndarray of int, shape (N,)
+        Labels 0, 1, ... from the largest cluster to the smallest; empty clusters leave no gap.
+
+    Examples
+    --------
+    >>> x = np.r_[np.full(5, 0.0), np.full(3, 9.0)][:, None] + np.linspace(0, 0.1, 8)[:, None]
+    >>> cluster(x, 2)
+    array([0, 0, 0, 0, 0, 1, 1, 1])
+    """
+    model = _model(n_clusters, method, covariance, seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a mixture that still moves is judged like any other
+        return by_size(model.fit_predict(features))
+
+
+def _model(n_clusters: int, method: str, covariance: str, seed: int):
+    if method not in METHODS:
+        raise InputError(f"method '{method}': unknown; choose one of {', '.join(METHODS)}")
+    if method == "kmeans":
+        return KMeans(n_clusters, n_init=1, random_state=seed)
+    return GaussianMixture(n_clusters, covariance_type=covariance, max_iter=60, tol=1e-2, init_params="kmeans",
+                           random_state=seed)
+
+
+def by_size(labels: np.ndarray) -> np.ndarray:
+    """Renumber non-negative labels from the most to the least frequent; negative labels stay.
+
+    Examples
+    --------
+    >>> by_size(np.array([7, 3, 3, -1]))
+    array([ 1,  0,  0, -1])
+    """
+    values, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    order = np.argsort(np.where(values < 0, np.inf, -counts), kind="stable")
+    rank = np.empty(len(values), int)
+    rank[order] = np.arange(len(values))
+    return np.where(values < 0, values, rank)[inverse].reshape(labels.shape)
+
+
+def by_value(labels: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Renumber non-negative labels by the mean of ``values`` in each, so that names carry over between runs.
+
+    Parameters
+    ----------
+    labels : ndarray of int
+    values : ndarray, same shape
+        For variants: the direction of the polar displacement (as an angle), or a/b of the cell.
+
+    Examples
+    --------
+    >>> by_value(np.array([0, 1, 1, -1]), np.array([5.0, 2.0, 2.0, 0.0]))
+    array([ 1,  0,  0, -1])
+    """
+    names = np.unique(labels[labels >= 0])
+    means = [np.nanmean(values[labels == name]) for name in names]
+    rank = dict(zip(names[np.argsort(means, kind="stable")].tolist(), range(len(names))))
+    return np.vectorize(lambda label: rank.get(label, label), otypes=[int])(labels)

@@ -1,0 +1,179 @@
+"""Local descriptors: what every unit cell is described by before it is clustered.
+
+Windows are cut once per site, on a grid aligned with the mean lattice, at the largest size that the search may ask
+for. A configuration then crops, bins, normalises and projects them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+from sklearn.decomposition import PCA
+
+from .cells import Cells
+from .errors import InputError
+from .images import Image
+
+SAMPLES = 12  # samples per cell edge
+MAX_WINDOW = 2.5  # cells
+SITES = ("A", "B", "cell")
+NORMALISATIONS = ("none", "zscore", "minmax")
+PHYSICS = ("polar_x", "polar_y", "a", "b", "angle", "rotation", "area", "a_intensity", "b_intensity")
+
+
+@dataclass(frozen=True)
+class Patches:
+    """Windows on one site of every analysed cell: ``data`` has shape (N, S, S), rows along b, columns along a."""
+
+    data: np.ndarray
+
+    @property
+    def centre(self) -> int:
+        """Index of the middle sample."""
+        return self.data.shape[1] // 2
+
+
+def cut(image: Image, cells: Cells, mask: np.ndarray, site: str = "A") -> Patches:
+    """Sample the windows of all cells of ``mask`` on a grid that follows the mean lattice.
+
+    The image is first averaged over about one sample distance, so that a window costs as many numbers as it holds
+    information. Aligning the grid with the lattice makes the result independent of how the crystal lies in the frame.
+
+    Parameters
+    ----------
+    image : Image
+    cells : Cells
+    mask : ndarray of bool, shape (R, C)
+        Cells to describe.
+    site : {"A", "B", "cell"}
+        Where windows are centred: the A column at the cell's upper left corner, the B column, or the cell's centre.
+
+    Returns
+    -------
+    Patches
+        Windows of 2.5 x 2.5 cells, 12 samples per cell.
+
+    Raises
+    ------
+    InputError
+        For an unknown site, or site "B" where the second sublattice is not seen.
+    """
+    centres = _centres(cells, site)[mask]
+    data = ndimage.gaussian_filter(image.data, 0.35 * cells.basis.cell_px / SAMPLES) - np.median(image.data)
+    half = int(MAX_WINDOW * SAMPLES / 2)
+    step = np.arange(-half, half + 1) / SAMPLES
+    a, b = cells.basis.vectors
+    offsets = step[:, None, None] * b + step[None, :, None] * a
+    out = np.empty((len(centres), step.size, step.size), np.float32)
+    for part in np.array_split(np.arange(len(centres)), max(1, len(centres) // 4000)):
+        at = centres[part][:, None, None] + offsets
+        out[part] = ndimage.map_coordinates(data, [at[..., 1], at[..., 0]], order=1, mode="reflect")
+    return Patches(out)
+
+
+def _centres(cells: Cells, site: str) -> np.ndarray:
+    if site not in SITES:
+        raise InputError(f"site '{site}': no such site; choose one of {', '.join(SITES)}")
+    if site == "B" and not cells.has_b:
+        raise InputError("site 'B': the second sublattice is not seen in this image; use site 'A' or 'cell'")
+    return {"A": cells.corner, "B": cells.b_site, "cell": cells.xy}[site]
+
+
+def crop(patches: Patches, height: float, width: float, binning: int = 1) -> np.ndarray:
+    """Central windows of ``height`` x ``width`` cells, averaged over ``binning`` x ``binning`` samples.
+
+    Parameters
+    ----------
+    patches : Patches
+    height, width : float
+        Window along b and a in cells, at most 2.5.
+    binning : int
+        Samples averaged along both axes.
+
+    Returns
+    -------
+    ndarray, shape (N, H, W)
+
+    Examples
+    --------
+    >>> crop(Patches(np.zeros((5, 31, 31), np.float32)), 1.5, 0.5, binning=2).shape
+    (5, 9, 3)
+    """
+    middle = patches.centre
+    halves = [min(max(1, round(size * SAMPLES / 2)), middle) for size in (height, width)]
+    (top, left), (rows, cols) = [middle - h for h in halves], [(2 * h + 1) // binning * binning for h in halves]
+    window = patches.data[:, top:top + rows, left:left + cols]
+    if binning == 1:
+        return window
+    return window.reshape(len(window), rows // binning, binning, cols // binning, binning).mean(axis=(2, 4))
+
+
+def normalise(windows: np.ndarray, how: str = "none") -> np.ndarray:
+    """Flatten windows to vectors and normalise each: not at all, to mean 0 and deviation 1, or to the range 0..1.
+
+    Parameters
+    ----------
+    windows : ndarray, shape (N, H, W)
+    how : {"none", "zscore", "minmax"}
+
+    Returns
+    -------
+    ndarray of float32, shape (N, H * W)
+
+    Examples
+    --------
+    >>> normalise(np.array([[[1.0, 3.0]]]), "minmax")
+    array([[0., 1.]], dtype=float32)
+    """
+    if how not in NORMALISATIONS:
+        raise InputError(f"normalisation '{how}': unknown; choose one of {', '.join(NORMALISATIONS)}")
+    flat = windows.reshape(len(windows), -1).astype(np.float32)
+    if how == "none":
+        return flat
+    if how == "zscore":
+        shift, scale = flat.mean(axis=1, keepdims=True), flat.std(axis=1, keepdims=True)
+    else:
+        shift, scale = flat.min(axis=1, keepdims=True), np.ptp(flat, axis=1, keepdims=True)
+    return (flat - shift) / np.where(scale > 0, scale, 1)
+
+
+def project(vectors: np.ndarray, n_components: int, seed: int = 0) -> np.ndarray:
+    """Scores on the leading principal components, divided by the deviation of the first.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (N, D)
+    n_components : int
+        Number of components; at most D are kept.
+    seed : int
+        Seed of the randomised solver (used for long vectors only).
+
+    Returns
+    -------
+    ndarray of float64, shape (N, min(n_components, D))
+    """
+    k = min(n_components, *vectors.shape)
+    scores = PCA(k, random_state=seed).fit_transform(vectors).astype(float)
+    return scores / max(scores[:, 0].std(), 1e-12)
+
+
+def physics(cells: Cells, mask: np.ndarray) -> np.ndarray:
+    """Measured quantities of every cell, each with mean 0 and deviation 1: the descriptor that needs no window.
+
+    Parameters
+    ----------
+    cells : Cells
+    mask : ndarray of bool, shape (R, C)
+
+    Returns
+    -------
+    ndarray, shape (N, 9) or (N, 6)
+        Columns in the order of :data:`PHYSICS`; those of the B sublattice are left out where it is not seen.
+    """
+    columns = {
+        "polar_x": cells.polar[..., 0], "polar_y": cells.polar[..., 1],
+        **{name: getattr(cells, name) for name in PHYSICS[2:]},
+    }
+    kept = [v[mask] for v in columns.values() if np.isfinite(v[mask]).all()]
+    table = np.stack(kept, axis=1)
+    return (table - table.mean(axis=0)) / np.maximum(table.std(axis=0), 1e-12)

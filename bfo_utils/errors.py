@@ -1,0 +1,66 @@
+"""The one exception that stands for a mistake of the user, not of the program."""
+
+import gc
+import textwrap
+import traceback
+
+
+class InputError(ValueError):
+    """Input that cannot be used: a file, an option, a value.
+
+    The command line prints its text as one line and exits with 2, so the text names the thing, says what is wrong and
+    what would be right: ``"thing: what is wrong; what would be right"``. Line breaks (of a library's message, say)
+    become spaces.
+
+    Parameters
+    ----------
+    message : str
+        The text.
+
+    Examples
+    --------
+    >>> raise InputError("scan.tif: 16 x 16 px is too small; give at least 32 px on each side")
+    Traceback (most recent call last):
+    bfo_utils.errors.InputError: scan.tif: 16 x 16 px is too small; give at least 32 px on each side
+    """
+
+    def __init__(self, message):
+        super().__init__(" ".join(str(message).splitlines()))
+
+
+def blame(label, error, expected):
+    """Make the `InputError` that tells which input an error is about.
+
+    For code that hands the user's data to other libraries, which fail in any way they like. Some leave their file open,
+    and the traceback would keep it so: it is freed at once and kept as text, in a note of `error`.
+
+    Parameters
+    ----------
+    label : str or Path
+        What to blame: a file, an array.
+    error : Exception
+        What went wrong; an `InputError` keeps its text behind the label.
+    expected : str
+        What would be right, for errors of a library.
+
+    Returns
+    -------
+    InputError
+        To be raised from `error`.
+
+    Examples
+    --------
+    >>> try:
+    ...     int("three")
+    ... except ValueError as error:
+    ...     raise blame("cells", error, "a whole number") from error
+    Traceback (most recent call last):
+    bfo_utils.errors.InputError: cells: not readable (ValueError: invalid literal ...); expected a whole number
+    """
+    if isinstance(error, InputError):
+        return InputError(f"{label}: {error}")
+    reason = textwrap.shorten(f"{type(error).__name__}: {error}", 160, placeholder=" ...")
+    error.add_note("".join(traceback.format_tb(error.__traceback__)))
+    error.__traceback__ = None
+    gc.collect()
+    return InputError(f"{label}: not readable ({reason}); expected {expected}")

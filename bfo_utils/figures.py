@@ -1,0 +1,14 @@
+"""All figures of the project under one name: maps over the image, charts of the search, and how they are saved.
+
+Every function takes plain data and returns a :class:`bfo_utils.style.Figure`, without any state of pyplot, so that
+scripts, workers and notebooks use the same ones; as the last expression of a notebook cell a figure displays itself.
+"""
+
+from .charts import importance, mean_windows, pareto, rewards, scatter, trials
+from .fields import components, physics, polarization
+from .maps import before_after, image, label_map, rose, walls
+from .style import Figure, save
+
+__all__ = [
+    "Figure", "before_after", "components", "image", "importance", "label_map", "mean_windows", "pareto", "physics",
+    "polarization", "rewards", "rose", "save", "scatter", "trials", "walls"]

@@ -1,0 +1,218 @@
+"""Images in the one form that every step expects: a plane of float32 values, its valid pixels and its pixel size."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from .errors import InputError, blame
+from .readers import CHANNELS, MIN_SIDE, check_axes, quiet, reader, squeezed
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """One image, clean enough to compute with; `read` and `from_array` make it.
+
+    Attributes
+    ----------
+    data : ndarray of float32, shape (H, W)
+        Intensities, finite everywhere: pixels that were not hold the median of those that were.
+    valid : ndarray of bool, shape (H, W)
+        False where the input was NaN or infinite.
+    pixel_size_nm : float or None
+        Nanometres per pixel, None where neither the file nor the caller says.
+    name : str
+        Short name, the stem of the file.
+    source, sha256 : str or None
+        Path as it was given and hash of the file's bytes, None for arrays.
+    """
+
+    data: np.ndarray = field(repr=False)
+    valid: np.ndarray = field(repr=False)
+    pixel_size_nm: float | None
+    name: str
+    source: str | None
+    sha256: str | None
+
+    @property
+    def shape(self):
+        """Height and width in pixels."""
+        return self.data.shape
+
+
+def from_array(array, *, pixel_size_nm=None, name="image"):
+    """Make an `Image` of an array, or say why it is none.
+
+    An offset that dwarfs the contrast (range below 1/256 of the median's magnitude) would drown it in the rounding of
+    float32; only then is the median subtracted.
+
+    Parameters
+    ----------
+    array : array_like, shape (H, W)
+        Integers or floats, copied. Axes of length 1 are dropped, equal colour channels become one, masked pixels are
+        invalid.
+    pixel_size_nm : float, optional
+        Nanometres per pixel.
+    name : str, optional
+        Short name, used in messages.
+
+    Returns
+    -------
+    Image
+
+    Raises
+    ------
+    InputError
+        For stacks, colours, complex or boolean values, fewer than 32 px on a side, constant or all-NaN data, or a pixel
+        size that is not a positive number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from_array(np.arange(2000).reshape(40, 50), pixel_size_nm=0.02, name="ramp")
+    Image(pixel_size_nm=0.02, name='ramp', source=None, sha256=None)
+    """
+    size = _checked_pixel_size(pixel_size_nm)
+    try:
+        data, valid = _clean(array)
+    except Exception as error:
+        raise blame(name, error, "a 2-D array of numbers") from error
+    return Image(data, valid, size, name, None, None)
+
+
+def read(path, *, pixel_size_nm=None, dataset=None):
+    """Read one image from a file; the suffix, in any case, says the format (`READERS` lists them).
+
+    The file's calibration counts if both axes have a unit of length and are < 1 nm (more cannot resolve atoms, and some
+    readers put 1 where they find nothing). Axes that differ by more than 1 % are refused, as every later angle would be
+    wrong.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    pixel_size_nm : float, optional
+        Nanometres per pixel; overrides the file.
+    dataset : str, optional
+        Name or title of the image where the file holds several. Default: MainImage, image, HAADF or the only one.
+
+    Returns
+    -------
+    Image
+
+    Raises
+    ------
+    InputError
+        One line that names the file: missing, unknown or damaged, several images and no `dataset`, pixels that are not
+        square, and all that `from_array` refuses.
+
+    Examples
+    --------
+    >>> read("scan.dm4")
+    Traceback (most recent call last):
+    bfo_utils.errors.InputError: scan.dm4: no such file; give the path of an image
+    """
+    size, file = _checked_pixel_size(pixel_size_nm), Path(path)
+    with quiet():
+        try:
+            array, scales = reader(file)(file, dataset)
+            data, valid = _clean(array)
+            return Image(data, valid, size or _square_pixel(scales), file.stem, str(path), sha256(file))
+        except Exception as error:
+            raise blame(path, error, f"an intact {file.suffix} file") from error
+
+
+def sha256(path):
+    """Hash a file piece by piece, so that its size does not matter.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Examples
+    --------
+    >>> import os
+    >>> sha256(os.devnull)[:8]
+    'e3b0c442'
+    """
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _checked_pixel_size(value):
+    """Return nanometres per pixel as a float, None where it is not given."""
+    try:
+        size = None if value is None else float(value)
+    except (TypeError, ValueError):
+        size = np.nan
+    if size is not None and not 0 < size < np.inf:
+        raise InputError(f"pixel size: {value!r} is not a positive number; give nanometres per pixel, such as 0.015")
+    return size
+
+
+def _square_pixel(scales):
+    """Return the one pixel size (nm) of the axes, None unless there are two and both are calibrated."""
+    if len(scales) != 2 or None in scales:
+        return None
+    low, high = sorted(scales)
+    if high > 1.01 * low:
+        raise InputError(f"pixels of {low:.4g} x {high:.4g} nm are not square; resample the image or give a pixel size")
+    return float(np.sqrt(low * high))
+
+
+def _clean(array):
+    """Return float32 values without holes, and where there were none; refuse what is no image."""
+    values = _plane(array)
+    valid = np.isfinite(values)
+    if not valid.any():
+        raise InputError("all pixels are NaN or infinite; give an image with valid pixels")
+    low, high, median = _range(values[valid])
+    values[~valid] = median
+    if high - low < abs(median) / 256:
+        values -= median
+    return values.astype(np.float32), valid
+
+
+def _plane(array):
+    """Return an array of any kind as a new (H, W) float64 array, NaN where it is masked."""
+    if isinstance(array, np.ma.MaskedArray) and array.dtype.kind in "iuf":
+        array = array.astype(np.float64).filled(np.nan)
+    array = np.asarray(array)
+    array = _grey(array.reshape(squeezed(array.shape)))
+    if array.dtype.kind not in "iuf":
+        raise InputError(f"values of type {array.dtype}; give integers or floats (of complex values the modulus)")
+    height, width = array.shape
+    if min(height, width) < MIN_SIDE:
+        raise InputError(f"{height} x {width} px is too small; give at least {MIN_SIDE} px on each side")
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.array(array, dtype=np.float64, order="C")
+
+
+def _range(values):
+    """Return the least, greatest and median value; refuse what float32 cannot tell apart."""
+    low, high = values.min(), values.max()
+    if low == high:
+        raise InputError(f"constant image, every pixel is {low:g}; give an image with contrast")
+    if max(abs(low), abs(high)) > 1e30 or high - low < 1e-30:
+        raise InputError(f"values from {low:g} to {high:g} do not fit 32-bit floats; rescale them")
+    return low, high, np.median(values)
+
+
+def _grey(array):
+    """Return the one channel of a grey image that was stored with colours."""
+    check_axes(array.shape)
+    if array.ndim == 2:
+        return array
+    channels = array.shape[-1]
+    opaque = np.iinfo(array.dtype).max if array.dtype.kind in "iu" else 1
+    colours, alpha = np.split(array, [channels - 1 + channels % 2], axis=-1)
+    if (colours != colours[..., :1]).any() or (alpha != opaque).any():
+        raise InputError(f"{CHANNELS[channels]}, {channels} channels; convert to greyscale")
+    return colours[..., 0]

@@ -1,0 +1,160 @@
+"""The search space of the whole workflow, declared once.
+
+The command line, the notebooks' parameters, the optimiser and the book's tables all read this declaration.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from .clustering import COVARIANCES, METHODS
+from .descriptors import NORMALISATIONS, SITES
+from .errors import InputError
+from .layouts import names as layouts
+
+Value = int | float | str
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One choice of the workflow.
+
+    Attributes
+    ----------
+    name, stage, unit, help : str
+        Name; stage that uses it (columns, descriptors, clustering); unit of the value; one line of help.
+    default : int, float or str
+        Default value; its type is the parameter's type.
+    low, high : float or None
+        Range of a number, both ends included.
+    choices : tuple of str
+        Values of a choice.
+    searched : bool
+        Whether the optimiser varies it unless told otherwise.
+    """
+
+    name: str
+    stage: str
+    default: Value
+    help: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    unit: str = ""
+    searched: bool = True
+
+    @property
+    def range(self) -> str:
+        """The admitted values in words."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        return f"{type(self.default).__name__} from {self.low:g} to {self.high:g}" + (f" {self.unit}" if self.unit else "")
+
+    def check(self, value: Value) -> Value:
+        """The value as a plain Python object of the parameter's type.
+
+        Strings are parsed, numpy scalars unwrapped.
+
+        Raises
+        ------
+        InputError
+            If the value is of the wrong type or out of range.
+
+        Examples
+        --------
+        >>> by_name("n_clusters").check("4")
+        4
+        """
+        kind = type(self.default)
+        value = value.item() if hasattr(value, "item") else value
+        try:
+            if isinstance(value, bool) or (kind is int and float(value) != int(float(value))):
+                raise ValueError
+            value = str(value) if kind is str else kind(float(value))
+        except (TypeError, ValueError, OverflowError):
+            raise InputError(f"parameter {self.name}: {value!r} is not {_article(kind)}; give {self.range}") from None
+        inside = value in self.choices if self.choices else self.low <= value <= self.high
+        if not inside:
+            raise InputError(f"parameter {self.name}: {value!r} is out of range; give {self.range}")
+        return value
+
+
+def _article(kind: type) -> str:
+    return {int: "a whole number", float: "a number", str: "a word"}[kind]
+
+
+SPACE: tuple[Parameter, ...] = (
+    Parameter("detection_scale", "columns", 1.0, "width of the blob filter relative to the lattice's own scale",
+              0.7, 1.4, searched=False),
+    Parameter("refinement_radius", "columns", 0.45, "half width of the window that a column is fitted in",
+              0.3, 0.6, unit="plane spacings", searched=False),
+    Parameter("site", "descriptors", "A", "where windows are centred: A column, B column or cell centre",
+              choices=SITES),
+    Parameter("window_height", "descriptors", 1.54, "window along the lattice vector b", 0.5, 2.5, unit="cells"),
+    Parameter("window_width", "descriptors", 1.54, "window along the lattice vector a", 0.5, 2.5, unit="cells"),
+    Parameter("normalisation", "descriptors", "none", "normalisation of every window", choices=NORMALISATIONS),
+    Parameter("binning", "descriptors", 1, "samples averaged along both axes of the window", 1, 3),
+    Parameter("n_components", "descriptors", 2, "principal components kept", 2, 10),
+    Parameter("method", "clustering", "gmm", "clustering method", choices=METHODS, searched=False),
+    Parameter("n_clusters", "clustering", 5, "number of clusters", 2, 8),
+    Parameter("covariance", "clustering", "full", "shape of the mixture's components", choices=COVARIANCES),
+)
+
+#: Parameters of a run that are not choices of the analysis.
+RUN: tuple[Parameter, ...] = (
+    Parameter("budget", "optimization", 64, "configurations that the search evaluates", 2, 100_000),
+    Parameter("layout", "phantom", "junction", "arrangement of the variants of the phantom", choices=tuple(layouts())),
+    Parameter("cells", "phantom", 60, "unit cells along each side of the phantom", 16, 1000),
+    Parameter("dose", "phantom", 30.0, "counts at the peak of an A column of the phantom", 1, 100_000),
+)
+
+
+def names() -> list[str]:
+    """Names of all parameters in the order of the workflow."""
+    return [p.name for p in SPACE]
+
+
+def by_name(name: str, space: tuple[Parameter, ...] = SPACE) -> Parameter:
+    """The parameter of that name.
+
+    Raises
+    ------
+    InputError
+        If there is none; the message lists all names.
+    """
+    for parameter in space:
+        if parameter.name == name:
+            return parameter
+    raise InputError(f"parameter '{name}': no such parameter; choose from {', '.join(p.name for p in space)}")
+
+
+def check(given: Mapping[str, Value], space: tuple[Parameter, ...] = SPACE) -> dict[str, Value]:
+    """Values checked against a declaration: names known, types right, values in range.
+
+    Examples
+    --------
+    >>> check({"n_clusters": "4", "dose": 30}, SPACE + RUN)
+    {'n_clusters': 4, 'dose': 30.0}
+    """
+    return {name: by_name(name, space).check(value) for name, value in given.items()}
+
+
+def defaults() -> dict[str, Value]:
+    """The default configuration: the choices published with the method (40 x 40 px windows, two components, five
+    clusters of full covariance)."""
+    return {p.name: p.default for p in SPACE}
+
+
+def complete(given: Mapping[str, Value]) -> dict[str, Value]:
+    """Checked values for every parameter: those given, defaults for the others.
+
+    Examples
+    --------
+    >>> complete({"n_clusters": 3})["n_clusters"], complete({})["site"]
+    (3, 'A')
+    """
+    return defaults() | check(given)
+
+
+def searched(sites: tuple[str, ...] = SITES) -> tuple[Parameter, ...]:
+    """The parameters that a search varies, with the sites that the image offers."""
+    return tuple(replace(p, choices=sites) if p.name == "site" else p for p in SPACE if p.searched)

@@ -1,0 +1,78 @@
+"""What passes between notebooks: dataclasses of arrays as ``.npz`` files, without pickle."""
+
+import dataclasses
+import json
+import types
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import numpy as np
+
+from .errors import InputError
+from .files import atomic
+
+
+def save(path: str | Path, item: Any) -> None:
+    """Write a (nested) dataclass of arrays, numbers, strings and None to one file.
+
+    Parameters
+    ----------
+    path : str or Path
+    item : dataclass instance
+        Its fields become entries ``name`` or ``name.name``.
+    """
+    arrays, plain = {}, {}
+    _flatten("", item, arrays, plain)
+    with atomic(path) as part, open(part, "wb") as file:
+        np.savez(file, __plain__=json.dumps(plain), **arrays)
+
+
+def load(path: str | Path, kind: type) -> Any:
+    """Read back what :func:`save` wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+    kind : type
+        The dataclass that was saved.
+
+    Returns
+    -------
+    instance of ``kind``
+
+    Raises
+    ------
+    InputError
+        If the file is missing or of another kind.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            plain = json.loads(str(file["__plain__"]))
+            return _build("", kind, {k: file[k] for k in file.files}, plain)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; run the notebook that writes it first") from None
+    except (ValueError, KeyError, OSError) as error:
+        raise InputError(f"{path}: not a stored {kind.__name__} ({error}); run the notebook that writes it again") from error
+
+
+def _flatten(prefix: str, item: Any, arrays: dict, plain: dict) -> None:
+    for field in dataclasses.fields(item):
+        value, name = getattr(item, field.name), prefix + field.name
+        if dataclasses.is_dataclass(value):
+            _flatten(name + ".", value, arrays, plain)
+        elif isinstance(value, np.ndarray):
+            arrays[name] = value
+        else:
+            plain[name] = value.item() if isinstance(value, np.generic) else value
+
+
+def _build(prefix: str, kind: type, arrays: dict, plain: dict) -> Any:
+    hints = get_type_hints(kind)
+    values = {}
+    for field in dataclasses.fields(kind):
+        name, hint = prefix + field.name, hints[field.name]
+        if isinstance(hint, type) and not isinstance(hint, types.GenericAlias) and dataclasses.is_dataclass(hint):
+            values[field.name] = _build(name + ".", hint, arrays, plain)
+        else:
+            values[field.name] = arrays[name] if name in arrays else plain[name]
+    return kind(**values)

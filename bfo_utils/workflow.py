@@ -1,0 +1,158 @@
+"""The whole analysis of one image under one configuration, with the work that configurations share done once."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from . import columns, lattice
+from .clustering import by_value, cluster
+from .descriptors import SITES, Patches, crop, cut, normalise, project
+from .evidence import Evidence, analysed_mask, measure
+from .images import Image
+from .lattice import Lattice
+from .rewards import TOTAL, Partition, score
+from .space import Value, complete
+
+
+@dataclass(frozen=True)
+class Crystal:
+    """What all configurations share: the image, its indexed columns, the analysed cells and the evidence."""
+
+    image: Image
+    lattice: Lattice
+    mask: np.ndarray
+    evidence: Evidence
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """Sites that windows can be centred on: "B" only where the second sublattice is seen."""
+        return SITES if self.lattice.cells.has_b else tuple(s for s in SITES if s != "B")
+
+    @cached_property
+    def _windows(self) -> dict[str, Patches]:
+        return {}
+
+    def patches(self, site: str) -> Patches:
+        """Windows of all analysed cells on a site; cut once, shared by all configurations."""
+        if site not in self._windows:
+            self._windows[site] = cut(self.image, self.lattice.cells, self.mask, site)
+        return self._windows[site]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One evaluated configuration: label map on the grid of cells (-1 outside), rewards, wall time in s."""
+
+    parameters: Mapping[str, Value]
+    labels: np.ndarray
+    rewards: Mapping[str, float]
+    seconds: float
+
+
+def prepare(image: Image, detection_scale: float = 1.0, refinement_radius: float = 0.45,
+            evidence: str = "auto") -> Crystal:
+    """Columns, lattice, analysed cells and evidence of an image.
+
+    Parameters
+    ----------
+    image : Image
+    detection_scale, refinement_radius : float
+        See :func:`bfo_utils.columns.find`.
+    evidence : str
+        See :func:`bfo_utils.evidence.measure`.
+
+    Returns
+    -------
+    Crystal
+    """
+    found = columns.find(image, detection_scale, refinement_radius)
+    indexed = lattice.build(image, found, refinement_radius)
+    mask = analysed_mask(indexed.cells)
+    return Crystal(image, indexed, mask, measure(image, indexed.cells, mask, evidence))
+
+
+def features(crystal: Crystal, parameters: Mapping[str, Value]) -> np.ndarray:
+    """Descriptors of the analysed cells under a configuration, shape (N, n_components)."""
+    p = parameters
+    windows = crop(crystal.patches(p["site"]), p["window_height"], p["window_width"], p["binning"])
+    return project(normalise(windows, p["normalisation"]), p["n_components"])
+
+
+def label_map(crystal: Crystal, parameters: Mapping[str, Value], seed: int = 0) -> np.ndarray:
+    """Clustered label of every cell, shape (R, C), -1 outside the analysed mask."""
+    p = parameters
+    labels = np.full(crystal.mask.shape, -1)
+    labels[crystal.mask] = cluster(features(crystal, p), p["n_clusters"], p["method"], p["covariance"], seed)
+    return labels
+
+
+def evaluate(crystal: Crystal, parameters: Mapping[str, Value], seed: int = 0,
+             total: Mapping[str, float] = TOTAL) -> Outcome:
+    """Run one configuration from descriptors to rewards.
+
+    Linear algebra runs on one thread: at this size a second one costs more than it brings, and configurations are
+    spread over the cores instead.
+
+    Parameters
+    ----------
+    crystal : Crystal
+    parameters : mapping
+        Any of the parameters of :mod:`bfo_utils.space`; the others take their defaults.
+    seed : int
+    total : mapping of str to float
+        Rewards that make the total, see :func:`bfo_utils.rewards.score`.
+
+    Returns
+    -------
+    Outcome
+    """
+    start = time.perf_counter()
+    parameters = complete(parameters)
+    with threadpool_limits(1):
+        labels = label_map(crystal, parameters, seed)
+        rewards = score(Partition(labels, crystal.evidence), total)
+    return Outcome(parameters, labels, rewards, time.perf_counter() - start)
+
+
+def named_labels(crystal: Crystal, labels: np.ndarray) -> np.ndarray:
+    """Labels renumbered by what they mean, so that a variant keeps its number, and its colour, in every map.
+
+    Where the polar displacement is seen, a cluster is numbered by the direction of its mean: 0 to 3 along the
+    diagonals of the cell (right-down, left-down, left-up, right-up), 4 to 7 along its axes. Clusters without a
+    direction of their own (unpolarized, or in a sector that a larger cluster holds) take the next free numbers.
+    Elsewhere clusters are numbered by their mean a/b.
+
+    Parameters
+    ----------
+    crystal : Crystal
+    labels : ndarray of int, shape (R, C)
+
+    Returns
+    -------
+    ndarray of int, shape (R, C)
+    """
+    cells = crystal.lattice.cells
+    if not cells.has_b:
+        return by_value(labels, cells.a / cells.b)
+    names = np.unique(labels[labels >= 0])
+    sizes = np.array([(labels == name).sum() for name in names])
+    mean = np.stack([np.nanmean(cells.polar[labels == name], axis=0) for name in names])
+    number = dict(zip(names.tolist(), _sector_numbers(mean, sizes, cells.basis.vectors[0])))
+    return np.vectorize(lambda label: number.get(label, label), otypes=[int])(labels)
+
+
+def _sector_numbers(polar: np.ndarray, sizes: np.ndarray, a: np.ndarray) -> list[int]:
+    """Numbers of clusters by the 45-degree sector of their mean displacement against the lattice vector a."""
+    length = np.hypot(*polar.T)
+    angle = np.arctan2(polar[:, 1], polar[:, 0]) - np.arctan2(a[1], a[0])
+    sector = np.rint(np.rad2deg(angle) / 45).astype(int) % 8
+    wanted = np.where(length < 0.3 * length.max(), 4, np.where(sector % 2 == 1, sector // 2, 4 + sector // 2))
+    numbers = np.full(len(polar), -1)
+    for k in np.argsort(-sizes, kind="stable"):
+        free = [n for n in range(len(polar) + 8) if n not in numbers]
+        numbers[k] = wanted[k] if wanted[k] in free else next(n for n in free if n >= 4)
+    return numbers.tolist()

@@ -1,0 +1,421 @@
+"""Figures: each is drawn from plain data, shows what it was given, and is saved whole and reproducibly."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.collections import LineCollection, PolyCollection, QuadMesh
+from matplotlib.image import imread
+from matplotlib.quiver import Quiver
+from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
+
+from bfo_utils import columns, figures, lattice, phantom, placement, style
+from bfo_utils.evidence import analysed_mask
+from bfo_utils.walls import trace
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    return phantom.simulate(phantom.Crystal(layout="halves", cells=20, cell_px=16, dose=300), seed=3)
+
+
+@pytest.fixture(scope="module")
+def image(simulated):
+    return simulated.image
+
+
+@pytest.fixture(scope="module")
+def indexed(image):
+    return lattice.build(image, columns.find(image))
+
+
+@pytest.fixture(scope="module")
+def cells(indexed):
+    return indexed.cells
+
+
+@pytest.fixture
+def labels(cells):
+    """The two domains of the phantom, one row of the grid left out."""
+    labels = np.where(cells.polar[..., 0] > 0, 1, 0)
+    labels[~cells.valid] = -1
+    labels[0] = -1
+    return labels
+
+
+@pytest.fixture
+def without_b(cells):
+    """The same crystal with the second sublattice unseen."""
+    unseen = {name: np.full_like(getattr(cells, name), np.nan) for name in ("polar", "b_site", "b_intensity")}
+    return replace(cells, has_b=False, **unseen)
+
+
+@pytest.fixture
+def table():
+    rng = np.random.default_rng(0)
+    rewards = {name: rng.random(20) for name in ("total", "continuity", "straightness", "evidence")}
+    return pd.DataFrame({"number": np.arange(20), "seconds": 0.1, **rewards})
+
+
+def drawn(axes, kind):
+    """Artists of one kind on a panel."""
+    return [artist for artist in axes.get_children() if isinstance(artist, kind)]
+
+
+def texts(figure):
+    """All text of a figure."""
+    return [text.get_text() for text in figure.findobj(matplotlib.text.Text) if text.get_text()]
+
+
+def bar_text(axes):
+    """Label of the scale bar of a panel."""
+    (bar,) = drawn(axes, AnchoredSizeBar)
+    return bar.txt_label.get_text()
+
+
+def legend(figure):
+    return [text.get_text() for text in figure.legends[0].texts]
+
+
+# ---- saving and display ------------------------------------------------------------------------------------------
+
+
+def test_save_is_reproducible_and_leaves_nothing_else(tmp_path, image, cells, labels):
+    for name in ("one.png", "two.png"):
+        figures.save(figures.label_map(image, cells, labels), tmp_path / name)
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["one.png", "two.png"]
+    assert imread(tmp_path / "one.png").shape[0] <= (style.TALLEST + 0.5) * style.DPI
+    assert b"Software" not in (tmp_path / "one.png").read_bytes()
+
+
+def test_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
+    target = tmp_path / "old.png"
+    target.write_bytes(b"old")
+
+    def broken(self, file, **kwargs):
+        file.write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(style.Figure, "savefig", broken)
+    with pytest.raises(OSError, match="disk full"):
+        figures.save(style.Figure(), target)
+    assert [p.name for p in tmp_path.iterdir()] == ["old.png"] and target.read_bytes() == b"old"
+
+
+def test_figures_display_themselves_without_pyplot():
+    code = ("import sys; from bfo_utils import figures; png = figures.importance({'site': 1.0})._repr_png_(); "
+            "print(png[:4] == bytes([137, 80, 78, 71]), 'matplotlib.pyplot' in sys.modules)")
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.split() == ["True", "False"]
+
+
+def test_users_settings_change_nothing(tmp_path):
+    def saved(name):
+        figures.save(figures.importance({"site": 1.0}), tmp_path / name)
+        return (tmp_path / name).read_bytes()
+
+    with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "black", "savefig.dpi": 20}):
+        changed = saved("changed.png")
+    assert changed == saved("plain.png")
+
+
+# ---- style -------------------------------------------------------------------------------------------------------
+
+
+def test_labels_keep_their_colours_and_differ():
+    colours = style.label_colours(np.arange(len(style.LABELS)))
+    assert len(np.unique(colours, axis=0)) == len(style.LABELS)
+    np.testing.assert_array_equal(style.label_colours(np.array([[3, -1]]))[0, 0], colours[3])
+
+
+def test_angles_are_cyclic_without_a_jump():
+    rgb = style.ANGLES(np.linspace(0, 1, 256))[:, :3]
+    steps = np.abs(np.diff(np.vstack([rgb, rgb[:1]]), axis=0)).max(axis=1)
+    assert steps.max() < 0.04
+
+
+@given(st.floats(1e-3, 1e5))
+def test_scale_bars_are_round_and_fit(value):
+    length = style._round_down(value)
+    assert value / 2.5 <= length * (1 + 1e-9) and length <= value * (1 + 1e-9)
+    assert f"{length:e}"[0] in "125"
+
+
+def test_limits_of_constant_and_missing_values():
+    for values in (np.full(4, 2.0), np.full(4, np.nan)):
+        for about in (None, 0):
+            scale = style.limits(values, about)
+            assert np.isfinite([scale.vmin, scale.vmax]).all() and scale.vmin < scale.vmax
+
+
+# ---- placement ---------------------------------------------------------------------------------------------------
+
+
+def test_grid_points_fall_on_cells_and_columns(cells):
+    i, j = np.nonzero(analysed_mask(cells))
+    np.testing.assert_allclose(placement.to_px(cells, np.stack([j, i], 1)), cells.xy[i, j], atol=1e-9)
+    corner = placement.to_px(cells, np.stack([j, i], 1) - 0.5)
+    np.testing.assert_allclose(corner, cells.corner[i, j], atol=0.06 * cells.basis.cell_px)
+
+
+def test_placement_goes_on_beyond_the_crystal(cells):
+    holes = replace(cells, xy=np.where(np.indices(cells.shape)[1][..., None] > 4, cells.xy, np.nan))
+    away = placement.to_px(holes, np.array([[2.0, 9.0], [-3.0, 9.0]]))
+    np.testing.assert_allclose(away[0], cells.xy[9, 2], atol=0.1 * cells.basis.cell_px)
+    np.testing.assert_allclose(away[0] - away[1], 5 * cells.basis.vectors[0], atol=1e-9)
+
+
+def test_quadrilaterals_share_their_corners(cells):
+    quads = placement.quadrilaterals(cells)
+    assert np.isfinite(quads).all()
+    np.testing.assert_array_equal(quads[:, :-1, 1], quads[:, 1:, 0])
+    np.testing.assert_array_equal(quads[:-1, :, 2], quads[1:, :, 1])
+    edge = np.roll(quads, -1, axis=2) - quads
+    area = (quads[..., 0] * (quads + edge)[..., 1] - quads[..., 1] * (quads + edge)[..., 0]).sum(axis=2) / 2
+    assert np.all(area > 0.8 * cells.basis.cell_px**2)
+
+
+def test_wall_lines_run_between_their_cells(cells, labels):
+    walls = trace(labels)
+    lines = placement.wall_lines(cells, walls)
+    first, second = (cells.xy[tuple(walls.cells[:, k].T)] for k in (0, 1))
+    np.testing.assert_allclose(lines.mean(axis=1), (first + second) / 2, atol=0.1 * cells.basis.cell_px)
+    along, across = lines[:, 1] - lines[:, 0], second - first
+    assert np.all(np.abs((along * across).sum(axis=1)) < 0.1 * cells.basis.cell_px**2)
+
+
+# ---- maps --------------------------------------------------------------------------------------------------------
+
+
+def test_image_in_nm_or_px(image):
+    assert bar_text(figures.image(image).axes[0]).endswith(" nm")
+    assert bar_text(figures.image(replace(image, pixel_size_nm=None)).axes[0]).endswith(" px")
+
+
+def test_image_marks_columns_of_both_sublattices(image, indexed):
+    figure = figures.image(image, lattice=indexed, zoom=(50, 60, 80, 40))
+    assert len(figure.axes) == 2 and figure.axes[1].get_xlim() == (49.5, 129.5)
+    assert figure.axes[1].get_ylim() == (99.5, 59.5)
+    good = indexed.columns.ok & (indexed.sublattice == "B")
+    assert f"B columns ({good.sum():,})" in legend(figure)
+    assert len(figure.axes[0].lines[1].get_xdata()) == good.sum()
+
+
+def test_image_marks_unsorted_columns(image, indexed):
+    figure = figures.image(image, columns=indexed.columns)
+    assert legend(figure)[0] == f"columns ({indexed.columns.ok.sum():,})"
+
+
+def test_wide_images_are_stacked(image):
+    wide = replace(image, data=image.data[:64], valid=image.valid[:64])
+    figure = figures.image(wide, zoom=(10, 10, 40, 40))
+    figure.draw_without_rendering()
+    upper, lower = (axes.get_position() for axes in figure.axes)
+    assert lower.y1 < upper.y0
+
+
+def test_large_images_are_averaged_not_cropped(image):
+    big = replace(image, data=np.tile(image.data, (6, 6)), valid=np.tile(image.valid, (6, 6)))
+    (shown,) = figures.image(big).axes[0].images
+    assert shown.get_array().shape == (960, 960) and shown.get_extent() == [-0.5, 1919.5, 1919.5, -0.5]
+
+
+def test_label_map_paints_cells_at_their_places(image, cells, labels):
+    figure = figures.label_map(image, cells, labels, names={1: "right"})
+    (painted,) = drawn(figure.axes[0], PolyCollection)
+    inside = labels >= 0
+    assert len(painted.get_paths()) == inside.sum()
+    centres = np.array([path.vertices[:4].mean(axis=0) for path in painted.get_paths()])
+    np.testing.assert_allclose(centres, cells.xy[inside], atol=0.1 * cells.basis.cell_px)
+    np.testing.assert_array_equal(painted.get_facecolors(), style.label_colours(labels[inside]))
+    share = 100 * (labels == 1).sum() / inside.sum()
+    assert legend(figure) == [f"cluster 0: {100 - share:.0f} %", f"right: {share:.0f} %"]
+
+
+def test_label_map_draws_the_walls_it_is_given(image, cells, labels):
+    walls = trace(labels)
+    for line in drawn(figures.label_map(image, cells, labels, walls).axes[0], LineCollection):
+        np.testing.assert_allclose(line.get_segments(), placement.wall_lines(cells, walls))
+
+
+@pytest.mark.parametrize("value", [-1, 0])
+def test_maps_without_any_wall(image, cells, value):
+    labels = np.full(cells.shape, value)
+    for figure in (figures.label_map(image, cells, labels), figures.polarization(image, cells, labels),
+                   figures.before_after(image, cells, labels, labels), figures.rose(trace(labels)),
+                   figures.walls(image, cells, labels, trace(labels))):
+        assert figure._repr_png_()
+    assert "no walls" in texts(figure)
+
+
+def test_before_after_has_one_legend_for_both(image, cells, labels):
+    other = np.where(labels >= 0, 2, -1)
+    figure = figures.before_after(image, cells, labels, other, ("a caption " * 20, "tuned"))
+    assert legend(figure) == ["cluster 0", "cluster 1", "cluster 2"]
+    assert max(len(line) for line in figure.axes[0].get_title().splitlines()) <= 50
+
+
+def test_walls_and_the_rose_of_a_vertical_wall(image, cells, labels):
+    walls = trace(labels)
+    figure = figures.walls(image, cells, labels, walls)
+    coloured = [line for line in drawn(figure.axes[0], LineCollection) if line.get_array() is not None]
+    np.testing.assert_array_equal(coloured[0].get_array(), walls.roughness)
+    assert "100 % straight" in figure.axes[0].get_title()
+    longest = max(figure.axes[1].patches, key=lambda bar: bar.get_height())
+    assert np.rad2deg(longest.get_x() + longest.get_width() / 2) % 180 == pytest.approx(90)
+
+
+def test_rose_follows_the_lattice():
+    walls = trace(np.repeat([[0, 0, 1]], 9, axis=0))
+    for vectors, angle in ((None, 90), (np.array([[0, 5], [-5, 0]]), 0)):
+        longest = max(figures.rose(walls, vectors).axes[0].patches, key=lambda bar: bar.get_height())
+        assert np.rad2deg(longest.get_x() + longest.get_width() / 2) % 180 == pytest.approx(angle, abs=1e-9)
+
+
+def test_arrows_point_along_the_displacement(image, cells):
+    figure = figures.polarization(image, cells)
+    (arrows,) = drawn(figure.axes[0], Quiver)
+    assert arrows.N == cells.n
+    np.testing.assert_allclose(np.stack([arrows.U, arrows.V], 1), cells.polar[cells.valid])
+    (magnitude,) = drawn(figure.axes[1], PolyCollection)
+    assert 25 < np.median(np.asarray(magnitude.get_array())) < 45  # pm: the phantom's 36
+    assert {"pm", "magnitude of the displacement"} <= set(texts(figure))
+
+
+def test_arrows_are_thinned_by_averaging(image, cells):
+    def tiled(values):
+        return np.tile(values, (4, 4, 1)) if values.ndim == 3 else np.tile(values, (4, 4))
+
+    large = replace(cells, **{k: tiled(v) for k, v in vars(cells).items() if isinstance(v, np.ndarray)})
+    (arrows,) = drawn(figures.polarization(image, large).axes[0], Quiver)
+    assert 500 < arrows.N <= 1600
+
+
+def test_polarization_without_pixel_size_is_in_px(image, cells):
+    assert "px" in texts(figures.polarization(replace(image, pixel_size_nm=None), cells))
+
+
+def test_polarization_without_b_columns_shows_strain(image, without_b, labels):
+    figure = figures.polarization(image, without_b, labels)
+    assert "not seen" in figure.get_suptitle() and not drawn(figure.axes[0], Quiver)
+    for panel, centre in zip(figure.axes, (1, 0), strict=False):
+        scale = drawn(panel, PolyCollection)[0].norm
+        assert (scale.vmin + scale.vmax) / 2 == pytest.approx(centre)
+
+
+def test_physics_shows_what_is_seen(cells, without_b):
+    full = [axes.get_title() for axes in figures.physics(cells, 0.02).axes if axes.get_title()]
+    assert len(full) == 9 and {"direction of P", "height of B columns", "rotation"} <= set(full)
+    part = figures.physics(without_b)
+    assert sum(bool(axes.get_title()) for axes in part.axes) == 6 and "px" in texts(part)
+    assert not drawn(part.axes[0], QuadMesh) and "nm" not in texts(part)
+
+
+def test_components_lie_where_the_mask_says():
+    mask = np.array([[True, False, True], [True, True, False]])
+    figure = figures.components(np.arange(8.0).reshape(4, 2), mask)
+    shown = figure.axes[1].images[0].get_array()
+    np.testing.assert_array_equal(np.asarray(shown[mask]), [1, 3, 5, 7])
+    assert np.ma.getmaskarray(np.ma.masked_invalid(shown))[~mask].all()
+
+
+# ---- charts ------------------------------------------------------------------------------------------------------
+
+
+def test_mean_windows_and_their_differences():
+    windows = np.stack([np.full((5, 7), v) for v in (1.0, 3.0, 8.0)])
+    figure = figures.mean_windows(windows, np.array([0, 0, 2]), samples_per_cell=6)
+    values = [float(axes.images[0].get_array().mean()) for axes in figure.axes[:4]]
+    assert values == [2, 8, -2, 4]
+    assert figure.axes[1].get_title() == "cluster 2\n1 cells"
+    np.testing.assert_allclose(figure.axes[1].spines["top"].get_edgecolor(), style.label_colours(np.array(2)))
+
+
+def test_scatter_of_one_component():
+    figure = figures.scatter(np.arange(4.0)[:, None], np.array([0, 1, 1, 3]))
+    assert [t.get_text() for t in figure.axes[0].get_legend().texts] == ["cluster 0", "cluster 1", "cluster 3"]
+
+
+def test_rewards_total_first_and_gaps_left_empty():
+    figure = figures.rewards({"a": {"evidence": 0.25, "total": 0.5}, "b": {"total": 0.75, "extra": 1.0}})
+    axes = figure.axes[0]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["total", "evidence", "extra"]
+    assert [text.get_text() for text in axes.texts] == ["0.50", "0.25", "", "0.75", "", "1.00"]
+    assert legend(figure) == ["a", "b"]
+
+
+@given(st.lists(st.one_of(st.just(np.nan), st.floats(0, 1)), min_size=1, max_size=12))
+def test_best_so_far_never_falls(total):
+    total = np.array(total)
+    figure = figures.trials(pd.DataFrame({
+        "number": np.arange(len(total))[::-1], "total": total[::-1], "seconds": 0.1,
+        **dict.fromkeys(("continuity", "straightness", "evidence"), 0.5)}))
+    best = figure.axes[0].lines[1].get_ydata()
+    expected = np.fmax.accumulate(total)
+    known = ~np.isnan(expected)
+    np.testing.assert_array_equal(best[known], expected[known])
+
+
+def test_pareto_marks_front_and_chosen(table):
+    figure = figures.pareto(table.assign(chosen=table["number"] == 4), table.iloc[:3])
+    assert [t.get_text() for t in figure.axes[0].get_legend().texts] == ["trial", "front (3)", "chosen"]
+    assert figure.axes[0].lines[0].get_xdata()[0] == table["evidence"][4]
+    assert len(figures.pareto(table, table.iloc[:3]).axes[0].get_legend().texts) == 2
+
+
+def test_importance_takes_a_series():
+    figure = figures.importance(pd.Series({"a": 0.1, "b": 0.7}))
+    assert [bar.get_width() for bar in figure.axes[0].patches] == [0.7, 0.1]
+
+
+# ---- legibility --------------------------------------------------------------------------------------------------
+
+
+def test_text_is_legible_and_does_not_overlap(image, indexed, cells, without_b, labels, table):
+    reward = {"default": {"total": 0.1, "evidence": 0.4}, "tuned": {"total": 0.8, "evidence": 0.9}}
+    for figure in (
+            figures.image(image, lattice=indexed, zoom=(10, 10, 60, 60)), figures.label_map(image, cells, labels),
+            figures.walls(image, cells, labels, trace(labels)), figures.polarization(image, cells, labels),
+            figures.polarization(image, without_b), figures.physics(cells, 0.02), figures.physics(without_b),
+            figures.rewards(reward), figures.trials(table), figures.pareto(table, table.iloc[:2]),
+            figures.before_after(image, cells, labels, labels)):
+        assert figure.get_figwidth() <= style.WIDTH
+        assert_legible(figure)
+
+
+def assert_legible(figure):
+    """Every text has 9 pt or more, lies on the page and touches no other."""
+    figure.draw_without_rendering()
+    page = figure.bbox.padded(2)
+    boxes = {text: text.get_window_extent() for text in drawn_texts(figure)}
+    assert boxes
+    for text, box in boxes.items():
+        assert text.get_fontsize() >= 9
+        assert page.contains(*box.min) and page.contains(*box.max), text
+        near = [other for other, b in boxes.items() if other is not text and box.padded(-1).overlaps(b.padded(-1))]
+        assert not near, f"{text} overlaps {near}"
+
+
+def drawn_texts(figure):
+    """All texts but the labels of ticks outside their axis, or of axes that are off: those are never drawn."""
+    with style._settings():
+        ticks, seen = tick_labels(figure)
+    every = [text for text in figure.findobj(matplotlib.text.Text) if text.get_visible() and text.get_text().strip()]
+    return [text for text in every if text in seen or text not in ticks]
+
+
+def tick_labels(figure):
+    """The labels of all ticks of a figure, and of those that are drawn."""
+    ticks, seen = set(), set()
+    for axes in figure.findobj(matplotlib.axes.Axes):
+        for axis in (axes.xaxis, axes.yaxis):
+            ticks |= {label for tick in axis.majorTicks + axis.minorTicks for label in (tick.label1, tick.label2)}
+            seen |= {label for tick in axis._update_ticks() * axes.axison for label in (tick.label1, tick.label2)}
+    return ticks, seen

@@ -1,0 +1,66 @@
+import json
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bfo_utils import artifacts, files, store, workflow
+from bfo_utils.errors import InputError
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "a.json"
+    files.write_json(path, {"x": 1})
+    with pytest.raises(ZeroDivisionError), files.atomic(path) as part:
+        part.write_text("half")
+        raise ZeroDivisionError
+    assert json.loads(path.read_text()) == {"x": 1}
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written"):
+        files.write_json(tmp_path / "file" / "a.json", {})
+
+
+def test_equal_content_gives_equal_bytes(tmp_path):
+    for name, content in (("a", {"x": 1, "y": 2}), ("b", {"y": 2, "x": 1})):
+        files.write_json(tmp_path / name, content)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    files.write_csv(tmp_path / "c.csv", pd.DataFrame({"x": [1 / 3]}))
+    assert (tmp_path / "c.csv").read_text() == "x\n0.333333\n"
+
+
+def test_broken_or_missing_json_is_one_clear_line(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        files.read_json(tmp_path / "a.json")
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(InputError, match="not valid JSON"):
+        files.read_json(tmp_path / "a.json")
+
+
+def test_a_crystal_survives_the_disk(tmp_path, crystal):
+    store.save(tmp_path / "c.npz", crystal)
+    again = store.load(tmp_path / "c.npz", workflow.Crystal)
+    assert again.image.name == crystal.image.name and again.lattice.cells.has_b is True
+    assert np.array_equal(again.lattice.cells.polar, crystal.lattice.cells.polar, equal_nan=True)
+    assert np.array_equal(again.lattice.sublattice, crystal.lattice.sublattice)
+    one, two = (workflow.evaluate(c, {"n_clusters": 3}) for c in (crystal, again))
+    assert np.array_equal(one.labels, two.labels) and one.rewards == two.rewards
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path):
+    np.savez(tmp_path / "x.npz", a=np.zeros(3))
+    with pytest.raises(InputError, match="not a stored Crystal"):
+        store.load(tmp_path / "x.npz", workflow.Crystal)
+    np.savez(tmp_path / "y.npz", a=np.array([{}], dtype=object))
+    with pytest.raises(InputError):
+        store.load(tmp_path / "y.npz", workflow.Crystal)
+
+
+def test_missing_artifacts_name_the_file(tmp_path):
+    with pytest.raises(InputError, match="labels.npz: no such file"):
+        artifacts.Artifacts(tmp_path, "tuned").labels()
+    assert artifacts.Artifacts(tmp_path).truth() is None

@@ -1,0 +1,72 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from bfo_utils import optimize, space
+
+
+@pytest.fixture(scope="module")
+def trials(crystal):
+    return optimize.search(crystal, budget=24, seed=3)
+
+
+def test_first_the_default_then_the_screen_then_the_model(trials):
+    assert [t.number for t in trials] == list(range(24))
+    assert trials[0].source == "default" and dict(trials[0].parameters) == space.defaults()
+    assert [t.source for t in trials[1:]] == ["screen"] * 8 + ["model"] * 15
+
+
+def test_trials_hold_plain_python_values(trials):
+    for trial in trials:
+        for name, value in trial.parameters.items():
+            assert type(value) is type(space.by_name(name).default), name
+
+
+def test_same_seed_same_trials(crystal, trials):
+    again = optimize.search(crystal, budget=24, seed=3)
+    assert [(t.parameters, t.rewards) for t in again] == [(t.parameters, t.rewards) for t in trials]
+
+
+def test_fixed_parameters_are_not_varied(crystal):
+    some = optimize.search(crystal, budget=10, fixed={"n_clusters": 3, "method": "kmeans"})
+    assert {t.parameters["n_clusters"] for t in some} == {3}
+    assert {t.parameters["method"] for t in some} == {"kmeans"}
+
+
+def test_every_trial_is_reported_as_it_ends(crystal):
+    seen = []
+    trials = optimize.search(crystal, budget=10, report=seen.append)
+    assert seen == trials
+
+
+def test_the_searcher_closes_in_on_an_optimum():
+    height, width = (space.by_name(n) for n in ("window_height", "window_width"))
+
+    def loss(c):
+        return (c["window_height"] - 1.2) ** 2 + (c["window_width"] - 2.1) ** 2
+
+    searcher = optimize.Searcher((height, width), screen=16, seed=0)
+    best = {"screen": np.inf, "model": np.inf}
+    for _ in range(6):
+        source = "screen" if searcher.screening else "model"
+        batch = searcher.ask(8)
+        searcher.tell(batch, [loss(c) for c in batch])
+        best[source] = min(best[source], *[loss(c) for c in batch])
+    assert best["model"] < 0.003 and best["model"] < best["screen"]
+
+
+def test_best_is_the_earliest_of_equals(trials):
+    top = optimize.best(trials)
+    assert top.rewards["total"] == max(t.rewards["total"] for t in trials)
+    twin = optimize.Trial(99, "model", top.parameters, top.rewards, 0.0)
+    assert optimize.best([twin, top]) is top
+
+
+def test_pareto_front_is_what_nothing_beats():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.random((60, 3)), columns=list(optimize.OBJECTIVES))
+    front = optimize.pareto(table)
+    values = table.to_numpy()
+    for k in table.index:
+        beaten = ((values >= values[k]).all(1) & (values > values[k]).any(1)).any()
+        assert (k in front.index) == (not beaten)
