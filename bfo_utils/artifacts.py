@@ -77,9 +77,17 @@ class Artifacts:
         """All trials of the search, in order."""
         return [Trial(**row) for row in read_json(Path(self.folder, "search.json"))]
 
-    def save(self, item: Crystal | Truth | Features | Labels) -> None:
+    def save_truth(self, truth: Truth | None) -> None:
+        """Write the ground truth; where there is none, remove that of an earlier run."""
+        path = Path(self.folder, "truth.npz")
+        if truth is None:
+            path.unlink(missing_ok=True)
+        else:
+            store.save(path, truth)
+
+    def save(self, item: Crystal | Features | Labels) -> None:
         """Write one of the array-like artifacts to its place."""
-        name = {Crystal: "crystal.npz", Truth: "truth.npz", Features: f"{self.stage}/features.npz",
+        name = {Crystal: "crystal.npz", Features: f"{self.stage}/features.npz",
                 Labels: f"{self.stage}/labels.npz"}[type(item)]
         store.save(Path(self.folder, name), item)
 

@@ -176,12 +176,14 @@ def declared(notebook: Path) -> set[str]:
 
 def _papermill(source: Path, target: Path, parameters: Mapping[str, Value]) -> None:
     import papermill
+    from traitlets.config import Config
 
+    sockets = Config({"KernelManager": {"transport": "ipc"}})  # files of this user instead of open TCP ports
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the execution machinery; what a notebook warns of is in its output
         try:
             papermill.execute_notebook(source, target, parameters=dict(parameters), kernel_name="python3",
-                                       progress_bar=False, cwd=str(target.parent))
+                                       progress_bar=False, cwd=str(target.parent), config=sockets)
         except papermill.PapermillExecutionError as error:
             if error.ename == "InputError":
                 raise InputError(error.evalue) from error

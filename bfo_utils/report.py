@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from . import figures
-from .analysis import NO_DOMAINS, Analysis
+from .analysis import Analysis
 from .files import write_csv, write_json
 from .lattice import Lattice
 from .optimize import pareto, table
@@ -119,8 +119,6 @@ def warnings(analysis: Analysis) -> list[str]:
         notes.append(f"Only {int(crystal.mask.sum())} cells are analysed: rewards are coarse; use a larger field of view.")
     if not crystal.image.valid.all():
         notes.append(f"{1 - crystal.image.valid.mean():.1%} of the pixels are NaN or infinite and were filled.")
-    if analysis.verdict == NO_DOMAINS:
-        notes.append(f"No domains: {analysis.reason}.")
     return notes
 
 

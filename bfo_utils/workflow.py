@@ -82,11 +82,26 @@ def features(crystal: Crystal, parameters: Mapping[str, Value]) -> np.ndarray:
     return project(normalise(windows, p["normalisation"]), p["n_components"])
 
 
-def label_map(crystal: Crystal, parameters: Mapping[str, Value], seed: int = 0) -> np.ndarray:
-    """Clustered label of every cell, shape (R, C), -1 outside the analysed mask."""
-    p = parameters
+def label_map(crystal: Crystal, values: np.ndarray, parameters: Mapping[str, Value], seed: int = 0) -> np.ndarray:
+    """Cluster descriptors and put the labels on the grid of cells.
+
+    Parameters
+    ----------
+    crystal : Crystal
+    values : ndarray, shape (N, K)
+        Descriptors of the analysed cells, from :func:`features`.
+    parameters : mapping
+        ``n_clusters``, ``method`` and ``covariance``.
+    seed : int
+
+    Returns
+    -------
+    ndarray of int, shape (R, C)
+        Labels by size, -1 outside the analysed mask.
+    """
     labels = np.full(crystal.mask.shape, -1)
-    labels[crystal.mask] = cluster(features(crystal, p), p["n_clusters"], p["method"], p["covariance"], seed)
+    with threadpool_limits(1):
+        labels[crystal.mask] = cluster(values, parameters["n_clusters"], parameters["method"], parameters["covariance"], seed)
     return labels
 
 
@@ -113,7 +128,7 @@ def evaluate(crystal: Crystal, parameters: Mapping[str, Value], seed: int = 0,
     start = time.perf_counter()
     parameters = complete(parameters)
     with threadpool_limits(1):
-        labels = label_map(crystal, parameters, seed)
+        labels = label_map(crystal, features(crystal, parameters), parameters, seed)
         rewards = score(Partition(labels, crystal.evidence), total)
     return Outcome(parameters, labels, rewards, time.perf_counter() - start)
 

@@ -1,0 +1,107 @@
+"""The whole way from an image to a rendered book."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from bfo_utils import book, resources, space
+from bfo_utils.errors import InputError
+
+from .test_analysis import FILES
+
+CHAPTERS = ["default/01_data", "default/02_descriptors", "default/03_clustering", "default/04_rewards",
+            "search/06_optimization", "tuned/02_descriptors", "tuned/03_clustering", "tuned/04_rewards",
+            "report/07_report"]
+SMALL = {"cells": 24, "budget": 16, "dose": 60.0}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("run")
+    assert book.run(None, out, given=SMALL, seed=1) == out / "html" / "index.html"
+    return out
+
+
+@pytest.mark.slow
+def test_the_book_has_every_chapter_and_picture(folder):
+    for chapter in CHAPTERS:
+        page = (folder / "html" / f"{chapter}.html").read_text()
+        assert "Traceback" not in page
+        pictures = re.findall(r'<img[^>]+src="([^"]+\.png)"', page)
+        assert pictures or chapter.endswith("06_optimization")
+        for picture in pictures:
+            assert (folder / "html" / chapter).parent.joinpath(picture).stat().st_size > 1000
+    assert not (folder / ".book").exists()
+
+
+@pytest.mark.slow
+def test_a_run_leaves_the_files_of_the_contract(folder):
+    assert {p.name for p in (folder / "artifacts").iterdir() if p.is_file()} >= FILES
+    result = json.loads((folder / "artifacts" / "result.json").read_text())
+    assert result["verdict"] == "domains" and result["budget"] == SMALL["budget"]
+    labels = [json.loads((folder / "artifacts" / s / "rewards.json").read_text())["total"] for s in ("default", "tuned")]
+    assert labels[1] >= labels[0]
+
+
+@pytest.mark.slow
+def test_resuming_executes_only_what_is_missing(folder):
+    notebooks = folder / "notebooks"
+    stamps = {c: (notebooks / f"{c}.ipynb").stat().st_mtime_ns for c in CHAPTERS}
+    (notebooks / "tuned" / "04_rewards.ipynb").unlink()
+    book.run(None, folder, given=SMALL, seed=1, resume=True)
+    again = {c: (notebooks / f"{c}.ipynb").stat().st_mtime_ns for c in CHAPTERS}
+    assert [c for c in CHAPTERS if again[c] != stamps[c]] == ["tuned/04_rewards"]
+
+
+@pytest.mark.slow
+def test_a_notebook_runs_alone_from_the_artifacts_of_the_ones_before(folder, tmp_path):
+    for name, more in (("03_clustering", ["-p", "stage", "tuned"]), ("07_report", [])):
+        source = resources.path("notebooks") / f"{name}.ipynb"
+        command = [sys.executable, "-m", "papermill", str(source), str(tmp_path / f"{name}.ipynb"), "-k", "python3",
+                   "-p", "artifacts", str(folder / "artifacts"), *more]
+        subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["pto_sro_supercrystal.hspy", "pto_junction_recovered.tif"])
+def test_real_images_end_with_a_book(real_data, tmp_path, name):
+    size = 0.0192 if name.endswith(".tif") else None
+    page = book.run(str(real_data / name), tmp_path, given={"budget": 24}, pixel_size_nm=size)
+    assert page.exists()
+    result = json.loads((tmp_path / "artifacts" / "result.json").read_text())
+    assert result["input"]["name"] == name.split(".")[0] and result["n_cells"] > 300
+    assert result["sublattices"] == (["A"] if size else ["A", "B"])
+
+
+@pytest.mark.parametrize("name", ["01_data", "02_descriptors", "03_clustering", "04_rewards", "06_optimization", "07_report"])
+def test_notebooks_declare_the_defaults_of_the_search_space(name):
+    source = resources.path("notebooks") / f"{name}.ipynb"
+    cells = json.loads(source.read_text())["cells"]
+    code = "".join(next(c for c in cells if "parameters" in c["metadata"].get("tags", []))["source"])
+    values = {}
+    exec(code, values)  # our own file
+    for p in space.SPACE + space.RUN:
+        if p.name in values:
+            assert values[p.name] == p.default and type(values[p.name]) is type(p.default), p.name
+    for line in filter(str.strip, code.split("\n")):
+        assert re.fullmatch(r"\w+: (int|float|str|bool) = .+  # .+", line), line
+
+
+def test_the_table_of_parameters_is_the_declaration():
+    page = (resources.path("book") / "parameters.md").read_text()
+    for p in space.SPACE + space.RUN:
+        row = next(line for line in page.split("\n") if line.startswith(f"| `{p.name}` |"))
+        assert f"| {p.default} |" in row.replace("`", "") or f"{p.default:g}" in row if not p.choices else p.default in row
+
+
+def test_an_undeclared_parameter_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no parameter 'colour'; it has"):
+        book.execute(book.Step("04_rewards", "default", {"colour": "red"}), tmp_path)
+
+
+def test_changed_settings_are_not_resumed(tmp_path):
+    (tmp_path / "run.json").write_text(json.dumps({"seed": 1, "finished": ["default/01_data.ipynb"]}))
+    assert book._finished(tmp_path, {"seed": 2}) == set()
