@@ -8,6 +8,7 @@ from scipy.spatial import cKDTree
 from sklearn.mixture import GaussianMixture
 
 from bfo_utils import analysis, images
+from bfo_utils.optimize import Plan
 
 from .tables import keep
 
@@ -94,6 +95,6 @@ def main() -> None:
         print("junction: left out, the real images are not beside this checkout")
         return
     image = images.read(DATA / "pto_junction_recovered.tif", pixel_size_nm=0.0192)
-    figures = compare(analysis.analyze(image, budget=64, seed=0))
+    figures = compare(analysis.analyze(image, Plan(64, 0)))
     keep("junction", "PbTiO3 junction against the published cell centres", ["figure", "value"],
          [[k, v] for k, v in figures.items()], "Budget 64, seed 0.")

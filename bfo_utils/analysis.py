@@ -3,14 +3,14 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from .evidence import GATE, autocorrelation
 from .images import Image
-from .optimize import Trial, best, search
+from .optimize import Plan, Trial, best, ledger_for, search
 from .rewards import TOTAL, Partition
-from .space import Value
 from .workflow import Crystal, Outcome, evaluate, named_labels, prepare
 
 DOMAINS, NO_DOMAINS = "domains", "no domains"
@@ -60,23 +60,21 @@ class Analysis:
         return Partition(self.tuned.labels, self.crystal.evidence)
 
 
-def analyze(image: Image, budget: int = 64, seed: int = 0, fixed: Mapping[str, Value] | None = None,
-            total: Mapping[str, float] = TOTAL, report: Callable[[Trial], None] = lambda trial: None) -> Analysis:
+def analyze(image: Image, plan: Plan = Plan(), report: Callable[[Trial], None] = lambda trial: None,
+            record: Path | None = None, workers: int = 1) -> Analysis:
     """Find the columns of an image, search for the configuration that the rewards prefer, and judge the result.
 
     Parameters
     ----------
     image : Image
-    budget : int
-        Number of configurations to evaluate.
-    seed : int
-        Seed of everything random.
-    fixed : mapping, optional
-        Parameters that are set and not searched.
-    total : mapping of str to float
-        Rewards that make the total.
+    plan : Plan
+        Budget, seed, rewards, and what is fixed.
     report : callable
         Called with every trial as it ends.
+    record : Path, optional
+        File in which every trial is recorded as it ends; a call that was stopped goes on from it.
+    workers : int
+        Threads that evaluate configurations; the result does not depend on it.
 
     Returns
     -------
@@ -87,14 +85,14 @@ def analyze(image: Image, budget: int = 64, seed: int = 0, fixed: Mapping[str, V
     InputError
         If the image holds no lattice, or too few cells.
     """
-    fixed = dict(fixed or {})
     start = time.perf_counter()
-    crystal = prepare(image, **{k: v for k, v in fixed.items() if k in ("detection_scale", "refinement_radius")})
+    crystal = prepare(image, **{k: v for k, v in plan.fixed.items() if k in ("detection_scale", "refinement_radius")})
     prepared = time.perf_counter()
-    trials = search(crystal, budget, seed, total, fixed, report)
+    ledger = ledger_for(record, crystal, plan) if record else None
+    trials = search(crystal, plan, report, ledger, workers)
     timings = {"columns_and_lattice": prepared - start, "search": time.perf_counter() - prepared,
                "evaluations": sum(t.seconds for t in trials)}
-    return conclude(crystal, trials, seed, total, timings)
+    return conclude(crystal, trials, plan.seed, plan.total, timings)
 
 
 def conclude(crystal: Crystal, trials: list[Trial], seed: int, total: Mapping[str, float] = TOTAL,

@@ -1,5 +1,6 @@
 """The command line ``bfo``."""
 
+import runpy
 import sys
 from pathlib import Path
 
@@ -78,17 +79,31 @@ def bfo() -> None:
 @click.option("--out", required=True, metavar="DIR", help="Folder for the results.")
 @click.option("--budget", type=click.IntRange(2), default=64, show_default=True, help="Configurations to evaluate.")
 @click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Set a parameter instead of searching it.")
+@click.option("--whole", is_flag=True, help="Search the column finding as well.")
+@click.option("--goal", default="total", show_default=True, help="What to maximise: total, or pareto (cover the front).")
+@click.option("--total", "powers", multiple=True, metavar="REWARD=POWER",
+              help="Rewards that make the total, instead of the default ones.")
+@click.option("--plugin", type=click.Path(exists=True, dir_okay=False), metavar="FILE.py",
+              help="Python file of yours that registers rewards; it is run.")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Threads that share the trials.")
 @_PIXEL
 @_DATASET
 @_SEED
 @_DEBUG
-def analyze(image, out, budget, given, pixel_size, dataset, seed, debug) -> None:
-    """Analyse IMAGE without notebooks and write tables, result.json and pictures to DIR."""
-    fixed = parameters(given)
-    from . import analysis, images, report
+def analyze(image, out, budget, given, whole, goal, powers, plugin, workers, pixel_size, dataset, seed, debug) -> None:
+    """Analyse IMAGE without notebooks and write tables, result.json and pictures to DIR.
 
+    Every trial is recorded in DIR/trials.jsonl as it ends; the same call goes on from there if it was stopped.
+    """
+    fixed = parameters(given)
+    from . import analysis, images, optimize, report, rewards
+
+    if plugin:
+        runpy.run_path(plugin)
+    plan = optimize.Plan(budget, seed, rewards.weights(powers), fixed, goal, whole)
     picture = images.read(image, pixel_size_nm=pixel_size, dataset=dataset)
-    result = report.write(analysis.analyze(picture, budget, seed, fixed, report=progress(budget)), out)
+    done = analysis.analyze(picture, plan, progress(budget), Path(out, "trials.jsonl"), workers)
+    result = report.write(done, out)
     for note in result["warnings"]:
         click.echo(f"note: {note}", err=True)
     click.echo(f"{result['verdict']}: {result['reason']}")

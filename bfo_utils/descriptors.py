@@ -100,12 +100,28 @@ def crop(patches: Patches, height: float, width: float, binning: int = 1) -> np.
     (5, 9, 3)
     """
     middle = patches.centre
-    halves = [min(max(1, round(size * SAMPLES / 2)), middle) for size in (height, width)]
+    halves = [min(_half(size), middle) for size in (height, width)]
     (top, left), (rows, cols) = [middle - h for h in halves], [(2 * h + 1) // binning * binning for h in halves]
     window = patches.data[:, top:top + rows, left:left + cols]
     if binning == 1:
         return window
     return window.reshape(len(window), rows // binning, binning, cols // binning, binning).mean(axis=(2, 4))
+
+
+def _half(size: float) -> int:
+    """Samples on either side of the middle one of a window of ``size`` cells."""
+    return max(1, round(size * SAMPLES / 2))
+
+
+def whole_window(size: float) -> float:
+    """The size in cells, to four digits, of the window that a wanted size is rounded to.
+
+    Examples
+    --------
+    >>> whole_window(1.5), whole_window(1.54), whole_window(1.5833)
+    (1.5, 1.5, 1.5)
+    """
+    return round(2 * _half(size) / SAMPLES, 4)
 
 
 def normalise(windows: np.ndarray, how: str = "none") -> np.ndarray:

@@ -1,27 +1,56 @@
-"""Search for the configuration that the rewards prefer: ask, evaluate in batches, tell.
+"""Search for the configuration that the rewards prefer: ask, evaluate in batches, tell."""
 
-scikit-optimize's Gaussian process is the surrogate, behind the one thin adapter :class:`Searcher`. Evaluations are so
-cheap here that the surrogate's own time would dominate; so it is fitted once per batch, and a space-filling screen
-comes first.
-"""
-
-import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from skopt import Optimizer, acquisition
-from skopt.space import Categorical, Integer, Real
+from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
+from .errors import InputError
+from .ledger import Ledger
+from .pareto import OBJECTIVES, scalarise
 from .rewards import TOTAL
-from .space import Parameter, Value, searched
-from .workflow import Crystal, Outcome, evaluate
+from .space import Value, searched
+from .surrogate import Searcher
+from .workflow import Crystal, effective, evaluate
 
 BATCH = 8  # configurations asked at a time, whatever the number of workers: the trials depend on the seed alone
-OBJECTIVES = ("continuity", "straightness", "evidence")
-_POOL = 2000  # candidates that the acquisition is evaluated on
+GOALS = ("total", "pareto")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a search does.
+
+    Attributes
+    ----------
+    budget : int
+        Number of trials.
+    seed : int
+        Seed of the search and of every clustering.
+    total : mapping of str to float
+        Rewards that make the total, with their powers.
+    fixed : mapping of str to value
+        Parameters that are set and not varied.
+    goal : {"total", "pareto"}
+        Maximise the total, or cover the front of continuity, straightness and evidence (ParEGO).
+    whole : bool
+        Vary the column finding as well.
+    """
+
+    budget: int = 64
+    seed: int = 0
+    total: Mapping[str, float] = field(default_factory=lambda: dict(TOTAL))
+    fixed: Mapping[str, Value] = field(default_factory=dict)
+    goal: str = "total"
+    whole: bool = False
+
+    def __post_init__(self):
+        if self.goal not in GOALS:
+            raise InputError(f"goal '{self.goal}': no such goal; choose one of {', '.join(GOALS)}")
 
 
 @dataclass(frozen=True)
@@ -40,120 +69,62 @@ class Trial:
         return {"number": self.number, "source": self.source, **self.parameters, **self.rewards, "seconds": self.seconds}
 
 
-class Searcher:
-    """Ask/tell adapter of scikit-optimize: numpy scalars stay inside, batches cost one fit of the surrogate.
-
-    Parameters
-    ----------
-    parameters : sequence of Parameter
-        What to vary.
-    screen : int
-        Configurations that are asked from a Latin hypercube before the surrogate is used.
-    seed : int
-    """
-
-    def __init__(self, parameters: Sequence[Parameter], screen: int, seed: int):
-        self._names = [p.name for p in parameters]
-        self._rng = np.random.default_rng(seed)
-        self._optimizer = Optimizer(
-            [_dimension(p) for p in parameters], base_estimator="GP", n_initial_points=screen,
-            initial_point_generator="lhs", acq_func="EI", acq_optimizer="sampling", random_state=seed)
-        self._left = screen
-        self._best = (np.inf, None)
-
-    @property
-    def screening(self) -> bool:
-        """Whether the next batch still comes from the space-filling screen."""
-        return self._left > 0
-
-    def ask(self, n: int) -> list[dict[str, Value]]:
-        """The next ``n`` configurations, as plain Python values."""
-        if self.screening:
-            points = self._optimizer.ask(n_points=min(n, self._left), strategy="cl_min")
-            self._left -= len(points)
-        else:
-            points = self._promising(n)
-        return [{k: v.item() if hasattr(v, "item") else v for k, v in zip(self._names, p)} for p in points]
-
-    def tell(self, configurations: Sequence[Mapping[str, Value]], losses: Sequence[float]) -> None:
-        """Report the losses of evaluated configurations; the surrogate is fitted once for all of them."""
-        points = [[c[name] for name in self._names] for c in configurations]
-        with warnings.catch_warnings(), threadpool_limits(1):
-            warnings.simplefilter("ignore")  # repeated points and kernel bounds: no concern of the caller's
-            self._optimizer.tell(points, list(losses), fit=self._left == 0)
-        best = int(np.argmin(losses))
-        if losses[best] < self._best[0]:
-            self._best = (losses[best], points[best])
-
-    def _promising(self, n: int) -> list[list]:
-        """Greedy batch by expected improvement, each choice lowering the value of its surroundings."""
-        space, model = self._optimizer.space, self._optimizer.models[-1]
-        pool = space.rvs(_POOL // 2, random_state=int(self._rng.integers(2**31)))
-        pool += [self._near_best(space) for _ in range(_POOL // 2)]
-        x = space.transform(pool)
-        with warnings.catch_warnings(), threadpool_limits(1):
-            warnings.simplefilter("ignore")
-            value = acquisition.gaussian_ei(x, model, y_opt=self._best[0])
-        chosen = []
-        for _ in range(n):
-            best = int(np.argmax(value))
-            chosen.append(pool[best])
-            value = value * (1 - np.exp(-((x - x[best]) ** 2).sum(axis=1) / 0.08))
-        return chosen
-
-    def _near_best(self, space) -> list:
-        """The best point so far with one to three coordinates drawn anew."""
-        point = list(self._best[1])
-        fresh = space.rvs(1, random_state=int(self._rng.integers(2**31)))[0]
-        for k in self._rng.choice(len(point), self._rng.integers(1, min(4, len(point) + 1)), replace=False):
-            point[k] = fresh[k]
-        return point
-
-
-def _dimension(p: Parameter):
-    if p.choices:
-        return Categorical(p.choices, name=p.name)
-    kind = Integer if isinstance(p.default, int) else Real
-    return kind(p.low, p.high, name=p.name)
-
-
-def search(crystal: Crystal, budget: int = 64, seed: int = 0, total: Mapping[str, float] = TOTAL,
-           fixed: Mapping[str, Value] | None = None, report: Callable[[Trial], None] = lambda trial: None) -> list[Trial]:
-    """Evaluate ``budget`` configurations: the default one, a space-filling screen, then the surrogate's proposals.
+def search(crystal: Crystal, plan: Plan = Plan(), report: Callable[[Trial], None] = lambda trial: None,
+           ledger: Ledger | None = None, workers: int = 1) -> list[Trial]:
+    """Evaluate configurations: the default one, a space-filling screen, then the surrogate's proposals.
 
     Parameters
     ----------
     crystal : Crystal
         From :func:`bfo_utils.workflow.prepare`.
-    budget : int
-        Number of configurations.
-    seed : int
-        Seed of the search and of every clustering.
-    total : mapping of str to float
-        Rewards that make the total.
-    fixed : mapping, optional
-        Parameters that are not varied.
+    plan : Plan
+        Budget, seed, rewards and what is fixed.
     report : callable
         Called with every trial as it ends.
+    ledger : Ledger, optional
+        Record of evaluated configurations; what it knows is not evaluated again.
+    workers : int
+        Threads that share a batch. The trials do not depend on it.
 
     Returns
     -------
     list of Trial
         In the order of evaluation; number 0 is the default configuration.
     """
-    fixed = dict(fixed or {})
-    varied = [p for p in searched(crystal.sites) if p.name not in fixed]
-    trials = [_trial(0, "default", evaluate(crystal, fixed, seed, total))]
-    report(trials[0])
-    searcher = Searcher(varied, screen=_screen(budget), seed=seed)
-    while len(trials) < budget:
-        source = "screen" if searcher.screening else "model"
-        batch = searcher.ask(min(BATCH, budget - len(trials)))
-        for configuration in batch:
-            trials.append(_trial(len(trials), source, evaluate(crystal, fixed | configuration, seed, total)))
-            report(trials[-1])
-        searcher.tell(batch, [loss(t.rewards["total"]) for t in trials[-len(batch):]])
+    ledger = ledger or Ledger(None, {})
+    varied = [p for p in searched(crystal.sites, plan.whole) if p.name not in plan.fixed]
+    searcher = Searcher(varied, screen=_screen(plan.budget), seed=plan.seed)
+    weights = np.random.default_rng(plan.seed)
+    trials: list[Trial] = []
+    with threadpool_limits(1), Parallel(n_jobs=workers, prefer="threads") as pool:
+        asked, source = [{}], "default"
+        while asked:
+            trials += _evaluated(crystal, plan, asked, source, len(trials), ledger, pool)
+            for trial in trials[-len(asked):]:
+                report(trial)
+            if source != "default":
+                searcher.tell(asked, [0.0] * len(asked))
+                searcher.retell(_losses(trials[1:], plan, weights))
+            source = "screen" if searcher.screening else "model"
+            asked = searcher.ask(min(BATCH, plan.budget - len(trials))) if len(trials) < plan.budget else []
     return trials
+
+
+def ledger_for(path: Path, crystal: Crystal, plan: Plan) -> Ledger:
+    """The ledger in a file, for this crystal under this plan's seed and total.
+
+    Parameters
+    ----------
+    path : Path
+        File of JSON lines; one begun with another image, seed or total is begun anew.
+    crystal : Crystal
+    plan : Plan
+
+    Returns
+    -------
+    Ledger
+    """
+    return Ledger(path, {"crystal": crystal.fingerprint, "seed": plan.seed, "total": dict(plan.total)})
 
 
 def _screen(budget: int) -> int:
@@ -161,8 +132,22 @@ def _screen(budget: int) -> int:
     return max(BATCH, budget // 2 // BATCH * BATCH)
 
 
-def _trial(number: int, source: str, outcome: Outcome) -> Trial:
-    return Trial(number, source, outcome.parameters, outcome.rewards, outcome.seconds)
+def _evaluated(crystal: Crystal, plan: Plan, asked: list[dict], source: str, first: int, ledger: Ledger,
+               pool: Parallel) -> list[Trial]:
+    """Trials of one batch; a configuration that comes to the same as an earlier one takes its rewards."""
+    parameters = [effective(crystal, plan.fixed | given) for given in asked]
+    new = [p for k, p in enumerate(parameters) if ledger.get(p) is None and p not in parameters[:k]]
+    for p, outcome in zip(new, pool(delayed(evaluate)(crystal, p, plan.seed, plan.total) for p in new)):
+        ledger.put(p, outcome.rewards, outcome.seconds)
+    return [Trial(first + k, source, p, *ledger.get(p)) for k, p in enumerate(parameters)]
+
+
+def _losses(trials: list[Trial], plan: Plan, rng) -> list[float]:
+    """Losses of all trials: of the total, or of the objectives under fresh random weights."""
+    if plan.goal == "total":
+        return [loss(t.rewards["total"]) for t in trials]
+    values = np.array([[t.rewards[name] for name in OBJECTIVES] for t in trials])
+    return scalarise(values, rng.dirichlet(np.ones(len(OBJECTIVES)))).tolist()
 
 
 def loss(total: float) -> float:
@@ -178,18 +163,3 @@ def best(trials: Iterable[Trial]) -> Trial:
 def table(trials: Iterable[Trial]) -> pd.DataFrame:
     """Trials as a table, one row each."""
     return pd.DataFrame([t.row for t in trials])
-
-
-def pareto(trials: pd.DataFrame, objectives: Sequence[str] = OBJECTIVES) -> pd.DataFrame:
-    """The non-dominated rows: no other row is at least as good in all objectives and better in one.
-
-    Examples
-    --------
-    >>> t = pd.DataFrame({"continuity": [1, 0, 0], "straightness": [0, 1, 0], "evidence": [1, 1, 1]})
-    >>> pareto(t).index.tolist()
-    [0, 1]
-    """
-    values = trials[list(objectives)].to_numpy(float)
-    at_least = (values[:, None] >= values[None]).all(-1)
-    better = (values[:, None] > values[None]).any(-1)
-    return trials[~(at_least & better).any(axis=0)]

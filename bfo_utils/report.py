@@ -11,7 +11,8 @@ from . import figures
 from .analysis import Analysis
 from .files import write_csv, write_json
 from .lattice import Lattice
-from .optimize import pareto, table
+from .optimize import table
+from .pareto import front
 from .walls import Walls, domains, trace
 
 PACKAGES = ("bfo_utils", "numpy", "scipy", "scikit-learn", "scikit-image", "scikit-optimize", "rosettasciio")
@@ -37,7 +38,7 @@ def write(analysis: Analysis, out: str | Path) -> dict:
     write_csv(out / "cells.csv", cells_table(analysis))
     trials = table(analysis.trials)
     write_csv(out / "trials.csv", trials)
-    write_csv(out / "pareto.csv", pareto(trials))
+    write_csv(out / "pareto.csv", front(trials))
     _pictures(analysis, walls, out)
     result = summary(analysis, walls)
     write_json(out / "result.json", result)

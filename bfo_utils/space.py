@@ -155,6 +155,7 @@ def complete(given: Mapping[str, Value]) -> dict[str, Value]:
     return defaults() | check(given)
 
 
-def searched(sites: tuple[str, ...] = SITES) -> tuple[Parameter, ...]:
-    """The parameters that a search varies, with the sites that the image offers."""
-    return tuple(replace(p, choices=sites) if p.name == "site" else p for p in SPACE if p.searched)
+def searched(sites: tuple[str, ...] = SITES, whole: bool = False) -> tuple[Parameter, ...]:
+    """The parameters that a search varies, with the sites that the image offers; ``whole``: column finding as well."""
+    varied = [p for p in SPACE if p.searched or (whole and p.stage == "columns")]
+    return tuple(replace(p, choices=sites) if p.name == "site" else p for p in varied)

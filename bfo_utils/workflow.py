@@ -1,16 +1,19 @@
 """The whole analysis of one image under one configuration, with the work that configurations share done once."""
 
+import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 
 import numpy as np
+from scipy.spatial import cKDTree
 from threadpoolctl import threadpool_limits
 
 from . import columns, lattice
 from .clustering import by_value, cluster
-from .descriptors import SITES, Patches, crop, cut, normalise, project
+from .descriptors import SITES, Patches, crop, cut, normalise, project, whole_window
 from .evidence import Evidence, analysed_mask, measure
 from .images import Image
 from .lattice import Lattice
@@ -20,12 +23,17 @@ from .space import Value, complete
 
 @dataclass(frozen=True)
 class Crystal:
-    """What all configurations share: the image, its indexed columns, the analysed cells and the evidence."""
+    """What all configurations share: the image, its indexed columns, the analysed cells and the evidence.
+
+    ``detection_scale`` and ``refinement_radius`` are those that the columns were found with.
+    """
 
     image: Image
     lattice: Lattice
     mask: np.ndarray
     evidence: Evidence
+    detection_scale: float = 1.0
+    refinement_radius: float = 0.45
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -33,14 +41,36 @@ class Crystal:
         return SITES if self.lattice.cells.has_b else tuple(s for s in SITES if s != "B")
 
     @cached_property
-    def _windows(self) -> dict[str, Patches]:
+    def _made(self) -> dict:
         return {}
+
+    @cached_property
+    def _lock(self) -> Lock:
+        return Lock()
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what rewards depend on besides the configuration: pixels, column settings, kind of evidence."""
+        settings = f"{self.detection_scale} {self.refinement_radius} {self.evidence.kind}"
+        return hashlib.sha256(self.image.data.tobytes() + self.image.valid.tobytes() + settings.encode()).hexdigest()
 
     def patches(self, site: str) -> Patches:
         """Windows of all analysed cells on a site; cut once, shared by all configurations."""
-        if site not in self._windows:
-            self._windows[site] = cut(self.image, self.lattice.cells, self.mask, site)
-        return self._windows[site]
+        return self._once(site, lambda: cut(self.image, self.lattice.cells, self.mask, site))
+
+    def found_with(self, detection_scale: float, refinement_radius: float) -> "Crystal":
+        """The same image with its columns found under other settings; prepared once for each pair."""
+        if (detection_scale, refinement_radius) == (self.detection_scale, self.refinement_radius):
+            return self
+        return self._once((detection_scale, refinement_radius),
+                          lambda: prepare(self.image, detection_scale, refinement_radius, self.evidence.kind))
+
+    def _once(self, key, make):
+        """What ``make`` returns, made at the first call for ``key``; safe between threads."""
+        with self._lock:
+            if key not in self._made:
+                self._made[key] = make()
+            return self._made[key]
 
 
 @dataclass(frozen=True)
@@ -72,7 +102,7 @@ def prepare(image: Image, detection_scale: float = 1.0, refinement_radius: float
     found = columns.find(image, detection_scale, refinement_radius)
     indexed = lattice.build(image, found, refinement_radius)
     mask = analysed_mask(indexed.cells)
-    return Crystal(image, indexed, mask, measure(image, indexed.cells, mask, evidence))
+    return Crystal(image, indexed, mask, measure(image, indexed.cells, mask, evidence), detection_scale, refinement_radius)
 
 
 def features(crystal: Crystal, parameters: Mapping[str, Value]) -> np.ndarray:
@@ -127,10 +157,48 @@ def evaluate(crystal: Crystal, parameters: Mapping[str, Value], seed: int = 0,
     """
     start = time.perf_counter()
     parameters = complete(parameters)
+    own = crystal.found_with(parameters["detection_scale"], parameters["refinement_radius"])
     with threadpool_limits(1):
-        labels = label_map(crystal, features(crystal, parameters), parameters, seed)
+        labels = _transferred(label_map(own, features(own, parameters), parameters, seed), own, crystal)
         rewards = score(Partition(labels, crystal.evidence), total)
     return Outcome(parameters, labels, rewards, time.perf_counter() - start)
+
+
+def _transferred(labels: np.ndarray, own: Crystal, reference: Crystal) -> np.ndarray:
+    """Labels of one indexing on the analysed cells of another, by the nearest cell."""
+    if own is reference:
+        return labels
+    nearest = cKDTree(own.lattice.cells.xy[own.mask]).query(reference.lattice.cells.xy[reference.mask])[1]
+    out = np.full(reference.mask.shape, -1)
+    out[reference.mask] = labels[own.mask][nearest]
+    return out
+
+
+def effective(crystal: Crystal, parameters: Mapping[str, Value]) -> dict[str, Value]:
+    """Parameters with everything that makes no difference made equal, so that equal work is recognised.
+
+    Windows are rounded to whole samples, column settings to a step of 0.05, the number of components to the size of
+    the window; a covariance means nothing to k-means.
+
+    Parameters
+    ----------
+    crystal : Crystal
+    parameters : mapping
+        Any of the parameters; the others take the values the crystal was prepared with, or their defaults.
+
+    Returns
+    -------
+    dict
+        Complete parameters.
+    """
+    made = {"detection_scale": crystal.detection_scale, "refinement_radius": crystal.refinement_radius}
+    p = complete(made | dict(parameters))
+    for name in made:
+        p[name] = p[name] if p[name] == made[name] else round(round(p[name] / 0.05) * 0.05, 2)
+    p["window_height"], p["window_width"] = (whole_window(p[n]) for n in ("window_height", "window_width"))
+    if p["method"] == "kmeans":
+        p["covariance"] = "full"
+    return p
 
 
 def named_labels(crystal: Crystal, labels: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from bfo_utils import analysis, images, optimize, phantom, report, workflow
+from bfo_utils.optimize import Plan
 
 COLUMNS = "id,x_px,y_px,sublattice,intensity,sigma_px,ok"
 CELLS = "i,j,x_px,y_px,px_pm,py_pm,a_nm,b_nm,angle_deg,area_nm2,label"
@@ -15,7 +16,7 @@ FILES = {"columns.csv", "cells.csv", "trials.csv", "pareto.csv", "result.json", 
 
 @pytest.fixture(scope="module")
 def done(junction):
-    return analysis.analyze(junction.image, budget=24, seed=1)
+    return analysis.analyze(junction.image, Plan(24, 1))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def test_trials_and_front(folder):
 
 
 def test_same_seed_same_bytes(folder, junction, tmp_path):
-    report.write(analysis.analyze(junction.image, budget=24, seed=1), tmp_path)
+    report.write(analysis.analyze(junction.image, Plan(24, 1)), tmp_path)
     for name in ("columns.csv", "cells.csv"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
     one, two = (json.loads((d / "result.json").read_text()) for d in (folder, tmp_path))
@@ -80,7 +81,7 @@ def test_same_seed_same_bytes(folder, junction, tmp_path):
 
 def test_pixels_are_the_unit_where_no_size_is_known(junction, tmp_path):
     image = images.from_array(junction.image.data)
-    result = report.write(analysis.analyze(image, budget=9), tmp_path)
+    result = report.write(analysis.analyze(image, Plan(9)), tmp_path)
     header = (tmp_path / "cells.csv").read_text().split("\n")[0]
     assert header == CELLS.replace("_pm", "_px").replace("_nm2", "_px2").replace("_nm", "_px")
     assert any("pixel size" in note for note in result["warnings"])
@@ -89,7 +90,7 @@ def test_pixels_are_the_unit_where_no_size_is_known(junction, tmp_path):
 @pytest.mark.parametrize("dose", [20, 100])
 def test_a_single_domain_is_no_map(dose, tmp_path):
     p = phantom.simulate(phantom.Crystal(layout="single", cells=40, cell_px=16, dose=dose), 2)
-    result = report.write(analysis.analyze(p.image, budget=24), tmp_path)
+    result = report.write(analysis.analyze(p.image, Plan(24)), tmp_path)
     assert result["verdict"] == "no domains" and result["n_domains"] == 1
     assert result["walls"]["n_segments"] == 0
     assert set(pd.read_csv(tmp_path / "cells.csv")["label"]) == {-1, 0}
@@ -98,7 +99,7 @@ def test_a_single_domain_is_no_map(dose, tmp_path):
 def test_one_sublattice_is_analysed_by_its_strain(tmp_path):
     crystal = phantom.Crystal(layout="stripes", cells=50, cell_px=16, dose=100, b_intensity=0, shear=0.04)
     p = phantom.simulate(crystal, 0)
-    result = report.write(analysis.analyze(p.image, budget=48), tmp_path)
+    result = report.write(analysis.analyze(p.image, Plan(48)), tmp_path)
     assert result["evidence"] == "lattice" and result["sublattices"] == ["A"]
     assert any("second sublattice is not seen" in note for note in result["warnings"])
     prepared = workflow.prepare(p.image)
@@ -117,6 +118,6 @@ def test_labels_keep_their_meaning_between_maps(crystal):
 
 
 def test_conclude_repeats_what_the_search_saw(crystal):
-    trials = optimize.search(crystal, budget=10)
+    trials = optimize.search(crystal, Plan(10))
     result = analysis.conclude(crystal, trials, 0)
     assert dict(result.tuned.rewards) == dict(optimize.best(trials).rewards)

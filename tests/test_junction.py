@@ -8,12 +8,13 @@ import pytest
 
 from benchmarks import junction
 from bfo_utils import analysis, images
+from bfo_utils.optimize import Plan
 
 
 @pytest.fixture(scope="module")
 def figures(real_data):
     image = images.read(real_data / "pto_junction_recovered.tif", pixel_size_nm=0.0192)
-    return junction.compare(analysis.analyze(image, budget=48, seed=0))
+    return junction.compare(analysis.analyze(image, Plan(48, 0)))
 
 
 def test_lattice_parameters_agree(figures):

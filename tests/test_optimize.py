@@ -2,17 +2,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bfo_utils import optimize, space
+from bfo_utils import optimize, pareto, space, surrogate, workflow
+from bfo_utils.optimize import Plan
 
 
 @pytest.fixture(scope="module")
 def trials(crystal):
-    return optimize.search(crystal, budget=24, seed=3)
+    return optimize.search(crystal, Plan(24, seed=3))
 
 
-def test_first_the_default_then_the_screen_then_the_model(trials):
+def test_first_the_default_then_the_screen_then_the_model(crystal, trials):
     assert [t.number for t in trials] == list(range(24))
-    assert trials[0].source == "default" and dict(trials[0].parameters) == space.defaults()
+    assert trials[0].source == "default" and dict(trials[0].parameters) == workflow.effective(crystal, {})
     assert [t.source for t in trials[1:]] == ["screen"] * 8 + ["model"] * 15
 
 
@@ -23,19 +24,19 @@ def test_trials_hold_plain_python_values(trials):
 
 
 def test_same_seed_same_trials(crystal, trials):
-    again = optimize.search(crystal, budget=24, seed=3)
+    again = optimize.search(crystal, Plan(24, seed=3))
     assert [(t.parameters, t.rewards) for t in again] == [(t.parameters, t.rewards) for t in trials]
 
 
 def test_fixed_parameters_are_not_varied(crystal):
-    some = optimize.search(crystal, budget=10, fixed={"n_clusters": 3, "method": "kmeans"})
+    some = optimize.search(crystal, Plan(10, fixed={"n_clusters": 3, "method": "kmeans"}))
     assert {t.parameters["n_clusters"] for t in some} == {3}
     assert {t.parameters["method"] for t in some} == {"kmeans"}
 
 
 def test_every_trial_is_reported_as_it_ends(crystal):
     seen = []
-    trials = optimize.search(crystal, budget=10, report=seen.append)
+    trials = optimize.search(crystal, Plan(10), seen.append)
     assert seen == trials
 
 
@@ -45,7 +46,7 @@ def test_the_searcher_closes_in_on_an_optimum():
     def loss(c):
         return (c["window_height"] - 1.2) ** 2 + (c["window_width"] - 2.1) ** 2
 
-    searcher = optimize.Searcher((height, width), screen=16, seed=0)
+    searcher = surrogate.Searcher((height, width), screen=16, seed=0)
     best = {"screen": np.inf, "model": np.inf}
     for _ in range(6):
         source = "screen" if searcher.screening else "model"
@@ -64,8 +65,8 @@ def test_best_is_the_earliest_of_equals(trials):
 
 def test_pareto_front_is_what_nothing_beats():
     rng = np.random.default_rng(0)
-    table = pd.DataFrame(rng.random((60, 3)), columns=list(optimize.OBJECTIVES))
-    front = optimize.pareto(table)
+    table = pd.DataFrame(rng.random((60, 3)), columns=list(pareto.OBJECTIVES))
+    front = pareto.front(table)
     values = table.to_numpy()
     for k in table.index:
         beaten = ((values >= values[k]).all(1) & (values > values[k]).any(1)).any()

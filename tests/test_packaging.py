@@ -17,7 +17,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "rosettasciio": "rosettasciio-base"}
 BROUGHT = {"python", "pip", "imageio", "tifffile"}  # named in environment.yml alone, with a reason there
 LAYERS = ["errors", "files", "layouts", "elasticity", "readers", "images", "columns", "cells", "lattice", "phantom", "descriptors",
-          "evidence", "clustering", "walls", "rewards", "space", "workflow", "optimize", "analysis", "report"]
+          "evidence", "clustering", "walls", "rewards", "space", "workflow", "ledger", "pareto", "surrogate", "optimize", "sensitivity",
+          "analysis", "report"]
 
 
 def requirement(text):
