@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from bfo_utils import phantom
+from bfo_utils import phantom, scores
+from bfo_utils.scores import SELECTORS, case, judge
 
-from .scores import SELECTORS, case, judge, quiet, random_configurations, row
 from .tables import keep
 
 DECIDED = ("junction", "quadrants", "unequal", "island", "stripes", "curved", "closure", "misfit")
@@ -15,13 +15,11 @@ CONFIGURATIONS = 160
 WEAK = {"dose": 12.0, "polarization_pm": 14.0, "mistilt_pm": 14.0, "wall_cells": 2.5, "cell_px": 16.0}
 
 
-@quiet
 def table(layout: str, seed: int, change: dict) -> pd.DataFrame:
     """All scores of random configurations on one phantom."""
     substrate = {"substrate": 0.15} if layout == "misfit" else {}
     item = case(phantom.Crystal(**({"layout": layout, "cells": 60, "cell_px": 20} | substrate | change)), seed)
-    rows = [row(item, p) for p in random_configurations(item.crystal.sites, CONFIGURATIONS, seed)]
-    return pd.DataFrame(rows).assign(case=f"{layout}-{seed}")
+    return scores.table(item, CONFIGURATIONS, seed)
 
 
 def measure(layouts, first_seed: int, change: dict | None = None) -> list[pd.DataFrame]:

@@ -14,7 +14,7 @@ from .rewards import TOTAL, Partition
 from .workflow import Crystal, Outcome, evaluate, named_labels, prepare
 
 DOMAINS, NO_DOMAINS = "domains", "no domains"
-MIN_CONTRAST = 0.25  # share of the wall across which the evidence must jump; single domains reach 0.06
+MIN_CONTRAST = 0.5  # single domains reach 0.39, domains at 40 counts 0.98 (seeds that no reported figure uses)
 
 
 @dataclass(frozen=True)

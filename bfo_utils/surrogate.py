@@ -46,7 +46,7 @@ class Searcher:
         self._names = [p.name for p in parameters]
         self._space = normalize_dimensions([_dimension(p) for p in parameters])
         self._rng = np.random.default_rng(seed)
-        self._queue = Lhs().generate(self._space.dimensions, screen, random_state=seed)
+        self._queue = Lhs(criterion=None).generate(self._space.dimensions, screen, random_state=seed)
         self._points: list[list] = []
         self._losses: list[float] = []
 

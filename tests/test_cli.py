@@ -73,6 +73,9 @@ def test_bad_images_are_one_clear_line(capsys, tmp_path, command, kind):
     (["analyze", "x.npy", "--out", "o", "--set", "n_clusters"], "write it as name=value"),
     (["analyze", "x.npy", "--out", "o", "--budget", "lots"], "'lots' is not a valid integer"),
     (["analyze", "x.npy", "--out", "o", "--pixel-size", "-1"], "pixel size"),
+    (["analyze", "x.npy", "--out", "o", "--total", "beauty=1"], "reward 'beauty': no such reward"),
+    (["analyze", "x.npy", "--out", "o", "--total", "evidence=x"], "write it as evidence=1"),
+    (["analyze", "x.npy", "--out", "o", "--goal", "fame"], "goal 'fame': no such goal"),
     (["analyze", "x.npy"], "--out"), (["analyze", "--out", "o"], "IMAGE"), (["analyse"], "No such command"),
     (["run", "--out", "o", "-p", "colour=red"], "parameter 'colour': no such parameter"),
     (["run", "--out", "o", "-p", "site=D"], "parameter site: 'D' is out of range; give one of A, B, cell"),
@@ -100,6 +103,17 @@ def test_phantom_then_analyze(tmp_path):
     result = json.loads((tmp_path / "out" / "result.json").read_text())
     assert result["verdict"] == "domains" and result["parameters"]["site"] == "cell"
     assert result["input"]["sha256"] and done.stdout.strip().endswith("result.json")
+
+
+def test_a_reward_of_ones_own_by_name(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from bfo_utils import rewards\n@rewards.register('mine')\ndef mine(partition):\n    return 0.5\n")
+    bfo("phantom", "--out", tmp_path / "p.h5", "--cells", 20, "--cell-px", 14)
+    done = bfo("analyze", tmp_path / "p.h5", "--out", tmp_path / "out", "--budget", 9, "--plugin", tmp_path / "mine.py",
+               "--total", "mine=2", "--total", "evidence=1")
+    assert done.returncode == 0, done.stderr
+    rewards = json.loads((tmp_path / "out" / "result.json").read_text())["rewards"]
+    assert rewards["mine"] == 0.5 and rewards["total"] == pytest.approx(0.25 * rewards["evidence"])
 
 
 def test_an_existing_result_survives_a_bad_call(capsys, tmp_path):

@@ -1,8 +1,7 @@
 import numpy as np
-import pandas as pd
 import pytest
 
-from bfo_utils import optimize, pareto, space, surrogate, workflow
+from bfo_utils import optimize, space, surrogate, workflow
 from bfo_utils.optimize import Plan
 
 
@@ -63,11 +62,24 @@ def test_best_is_the_earliest_of_equals(trials):
     assert optimize.best([twin, top]) is top
 
 
-def test_pareto_front_is_what_nothing_beats():
-    rng = np.random.default_rng(0)
-    table = pd.DataFrame(rng.random((60, 3)), columns=list(pareto.OBJECTIVES))
-    front = pareto.front(table)
-    values = table.to_numpy()
-    for k in table.index:
-        beaten = ((values >= values[k]).all(1) & (values > values[k]).any(1)).any()
-        assert (k in front.index) == (not beaten)
+def test_identical_configurations_are_evaluated_once(crystal, monkeypatch):
+    ran = []
+    real = optimize.evaluate
+    monkeypatch.setattr(optimize, "evaluate", lambda *a: ran.append(a[1]) or real(*a))
+    fixed = {"window_height": 1.0, "window_width": 1.0, "normalisation": "none", "n_components": 3, "n_clusters": 3,
+             "binning": 1, "site": "A"}
+    trials = optimize.search(crystal, Plan(20, fixed=fixed))  # four covariances are all that is left
+    assert len(trials) == 20 and len(ran) == 4
+
+
+def test_the_whole_workflow_can_be_searched(crystal):
+    trials = optimize.search(crystal, Plan(12, seed=1, whole=True))
+    settings = {(t.parameters["detection_scale"], t.parameters["refinement_radius"]) for t in trials}
+    assert len(settings) > 3
+    assert optimize.best(trials).rewards["total"] > 0.3
+
+
+def test_equal_work_is_recognised(crystal):
+    one = workflow.effective(crystal, {"window_width": 1.50, "method": "kmeans", "covariance": "diag"})
+    two = workflow.effective(crystal, {"window_width": 1.54, "method": "kmeans", "covariance": "tied"})
+    assert one == two

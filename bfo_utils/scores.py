@@ -1,6 +1,7 @@
 """How good is a score? Regret and rank correlation of every way to choose a configuration, on phantoms."""
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +15,9 @@ from sklearn.metrics import (
     silhouette_score,
 )
 from sklearn.mixture import GaussianMixture
+from threadpoolctl import threadpool_limits
 
-from bfo_utils import evidence, phantom, rewards, space, workflow
+from . import evidence, phantom, rewards, space, workflow
 
 _KINDS = ("lattice", "patch")
 
@@ -59,7 +61,28 @@ def ari(truth: np.ndarray, labels: np.ndarray) -> float:
     return float(adjusted_rand_score(truth[film], labels[film]))
 
 
-def row(item: Case, parameters: dict) -> dict:
+def table(item: Case, n: int, seed: int) -> pd.DataFrame:
+    """All scores and the ARI of ``n`` random configurations on one phantom, one row each.
+
+    Parameters
+    ----------
+    item : Case
+    n : int
+        Number of configurations.
+    seed : int
+        Seed of the configurations.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``ari``, every reward, the baselines, ``stability``, and evidence and contrast of the other kinds.
+    """
+    with warnings.catch_warnings(), threadpool_limits(1):
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return pd.DataFrame([_row(item, p) for p in random_configurations(item.crystal.sites, n, seed)])
+
+
+def _row(item: Case, parameters: dict) -> dict:
     """All scores of one configuration, and its ARI."""
     outcome = workflow.evaluate(item.crystal, parameters)
     values = dict(outcome.rewards)
@@ -98,12 +121,15 @@ def product(*names: str) -> Callable[[pd.DataFrame], pd.Series]:
     return lambda table: table[list(names)].prod(axis=1)
 
 
-_GUARDS = ("balance", "amount", "thickness")
-_ALL = ("continuity", "straightness", "evidence", "contrast", *_GUARDS)
+def _total(left_out: Sequence[str] = (), kind: str = "") -> Callable[[pd.DataFrame], pd.Series]:
+    """The default total without some of its rewards, or with evidence of another kind."""
+    powers = {name: power for name, power in rewards.TOTAL.items() if name not in left_out}
 
+    def select(table: pd.DataFrame) -> pd.Series:
+        columns = {n: f"{n}_{kind}" if kind and n in ("evidence", "contrast") else n for n in powers}
+        return np.prod([table[columns[n]] ** power for n, power in powers.items()], axis=0)
 
-def _without(*left_out: str) -> Callable[[pd.DataFrame], pd.Series]:
-    return product(*(n for n in _ALL if n not in left_out))
+    return lambda table: pd.Series(select(table), table.index)
 
 
 SELECTORS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
@@ -112,39 +138,33 @@ SELECTORS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "stability": product("stability"),
     "continuity x straightness (as in the paper)": product("continuity", "straightness"),
     "**total**": product("total"),
-    "total without straightness": _without("straightness"), "total without continuity": _without("continuity"),
-    "total without evidence and contrast": _without("evidence", "contrast"),
-    "total without evidence": _without("evidence"), "total without contrast": _without("contrast"),
-    "total without guards": _without(*_GUARDS), "evidence alone": product("evidence"),
-    "evidence x contrast": product("evidence", "contrast"),
+    "total without straightness": _total(("straightness",)), "total without continuity": _total(("continuity",)),
+    "total without both": _total(("continuity", "straightness")),
+    "total without evidence and contrast": _total(("evidence", "contrast")),
+    "total without evidence": _total(("evidence",)), "total without contrast": _total(("contrast",)),
+    "total without guards": _total(("balance", "amount", "thickness")), "evidence alone": product("evidence"),
+    "agreement for the wall graph: evidence x contrast x agreement": product("evidence", "contrast", "agreement"),
     "evidence x agreement": product("evidence", "agreement"),
-    "evidence x contrast x agreement": product("evidence", "contrast", "agreement"),
-    "total, evidence from the lattice": product("continuity", "straightness", *_GUARDS, "evidence_lattice", "contrast_lattice"),
-    "total, evidence from patches": product("continuity", "straightness", *_GUARDS, "evidence_patch", "contrast_patch"),
+    "total, evidence from the lattice": _total(kind="lattice"),
+    "total, evidence from patches": _total(kind="patch"),
     "total x stability": product("total", "stability"),
 }
 
 
 def judge(table: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """Regret (best ARI present minus the pick's) and Spearman correlation with ARI of every selector."""
+    """Regret (best ARI present minus the ARI of the pick) and Spearman correlation with ARI, of every selector.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`table`.
+
+    Returns
+    -------
+    dict of str to (float, float)
+    """
     out = {}
     for name, select in SELECTORS.items():
         values = select(table).to_numpy()
         out[name] = (table["ari"].max() - table["ari"].iloc[int(np.argmax(values))], spearmanr(values, table["ari"])[0])
     return out
-
-
-def quiet(function):
-    """Run without the mixtures' convergence warnings and on one thread."""
-    import warnings
-    from functools import wraps
-
-    from threadpoolctl import threadpool_limits
-
-    @wraps(function)
-    def wrapped(*args):
-        with warnings.catch_warnings(), threadpool_limits(1):
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            return function(*args)
-
-    return wrapped

@@ -1,0 +1,27 @@
+"""Time of one evaluation over the number of cells."""
+
+import numpy as np
+
+from bfo_utils import phantom, workflow
+
+from .speed import clocked
+from .tables import keep
+
+SIDES = (35, 67, 130, 258)
+PARAMETERS = {"site": "cell", "window_height": 1.0, "window_width": 1.0, "n_components": 4, "n_clusters": 4}
+
+
+def main() -> None:
+    """Table and exponent of time over cells."""
+    rows = []
+    for side in SIDES:
+        p = phantom.simulate(phantom.Crystal(layout="quadrants", cells=side, cell_px=12, dose=60), 950)
+        crystal = workflow.prepare(p.image)
+        workflow.evaluate(crystal, PARAMETERS)
+        seconds = float(np.median([clocked(workflow.evaluate, crystal, PARAMETERS)[1] for _ in range(7)]))
+        rows.append([int(crystal.mask.sum()), seconds, 1e6 * seconds / crystal.mask.sum()])
+    cells, seconds = np.array(rows)[:, :2].T
+    exponent = np.polyfit(np.log(cells), np.log(seconds), 1)[0]
+    last = np.log(seconds[-1] / seconds[-2]) / np.log(cells[-1] / cells[-2])
+    keep("scaling", "One evaluation over the number of cells", ["cells", "seconds", "microseconds per cell"], rows,
+         f"Seed 950. Exponent of time over cells: {exponent:.2f} over all, {last:.2f} over the last step.")
