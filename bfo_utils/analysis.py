@@ -86,7 +86,8 @@ def analyze(image: Image, plan: Plan = Plan(), report: Callable[[Trial], None] =
         If the image holds no lattice, or too few cells.
     """
     start = time.perf_counter()
-    crystal = prepare(image, **{k: v for k, v in plan.fixed.items() if k in ("detection_scale", "refinement_radius")})
+    columns = {k: v for k, v in plan.fixed.items() if k in ("detection_scale", "refinement_radius")}
+    crystal = prepare(image, **columns, evidence=plan.evidence)
     prepared = time.perf_counter()
     ledger = ledger_for(record, crystal, plan) if record else None
     trials = search(crystal, plan, report, ledger, workers)
@@ -124,7 +125,7 @@ def judge(crystal: Crystal, outcome: Outcome) -> tuple[str, str]:
     if alike < GATE:
         return NO_DOMAINS, f"the {what} of cells three apart correlates by {alike:.2f} only; domains need {GATE:.2f}"
     if contrast < MIN_CONTRAST:
-        return NO_DOMAINS, (f"the {what} jumps across {contrast:.0%} of the best map's walls only; "
-                            f"domains need {MIN_CONTRAST:.0%}")
-    return DOMAINS, (f"the {what} jumps across {contrast:.0%} of the walls, and the map explains "
-                     f"{outcome.rewards['evidence']:.0%} of its variance")
+        return NO_DOMAINS, (f"the {what} does not jump across the walls of the best map: their contrast is "
+                            f"{contrast:.2f}; domains need {MIN_CONTRAST:.2f}")
+    return DOMAINS, (f"the {what} jumps across the walls (contrast {contrast:.2f}; {MIN_CONTRAST:.2f} is needed), and "
+                     f"the map explains {outcome.rewards['evidence']:.0%} of its variance")

@@ -20,7 +20,8 @@ from .optimize import best
 from .space import Value
 
 BUDGETS = {"quick": 64, "full": 256}  # configurations that a profile evaluates
-_SECONDS = {"01_data": 9, "02_descriptors": 7, "03_clustering": 7, "04_rewards": 7, "06_optimization": 15, "07_report": 10}
+_SECONDS = {"01_data": 9, "02_descriptors": 7, "03_clustering": 7, "04_rewards": 7, "06_optimization": 15, "07_report": 10,
+            "08_judgement": 18}
 _RENDER = 25  # seconds, roughly, for the progress bar
 
 
@@ -131,6 +132,7 @@ def _steps(out: Path, settings: dict) -> Iterator[Step]:
     yield from _analysis("default", base, space.complete(fixed), seed)
     text = " ".join(f"{k}={v}" for k, v in fixed.items())
     yield Step("06_optimization", "search", base | {"budget": given["budget"], "seed": seed, "fixed": text})
+    yield Step("08_judgement", "search", base)
     tuned = best(Artifacts(out / "artifacts").trials()).parameters
     yield from _analysis("tuned", base, tuned, seed)
     yield Step("07_report", "report", base | {"seed": seed})

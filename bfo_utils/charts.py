@@ -287,3 +287,76 @@ def importance(series: Mapping[str, float] | pd.Series) -> Figure:
     axes.margins(x=0.12)
     axes.grid(axis="x")
     return figure
+
+
+@styled
+def landscape(values: np.ndarray, windows: Sequence[float], clusters: Sequence[int],
+              chosen: tuple[float, float] | None = None) -> Figure:
+    """Reward over window size and number of clusters as a heat map with its numbers.
+
+    Parameters
+    ----------
+    values : ndarray, shape (windows, clusters)
+        From :func:`bfo_utils.sensitivity.landscape`.
+    windows : sequence of float
+        Edges of the square window in cells, ascending.
+    clusters : sequence of int
+        Numbers of clusters, ascending.
+    chosen : (float, float), optional
+        Window and number of clusters to mark with a star.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> figure = landscape(np.array([[0.1, 0.2], [0.3, 0.4]]), [0.5, 1.0], [2, 3], chosen=(0.75, 3))
+    >>> figure.axes[0].get_xlabel()
+    'number of clusters'
+    """
+    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    axes = figure.subplots()
+    shown = axes.imshow(values, cmap=style.VALUES, origin="lower", vmin=0, vmax=1, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=style.INK if value > 0.6 else "white")
+    if chosen is not None:
+        place = np.interp(chosen[1], clusters, range(len(clusters))), np.interp(chosen[0], windows, range(len(windows)))
+        axes.plot(*place, "*", ms=30, mfc="none", mec=style.ACCENT, mew=2)
+    style.colour_bar(shown, axes, "total")
+    axes.set(xticks=range(len(clusters)), xticklabels=clusters, xlabel="number of clusters", yticks=range(len(windows)),
+             yticklabels=[f"{w:g}" for w in windows], ylabel="window (cells)")
+    return figure
+
+
+@styled
+def curves(x: Sequence[float], rows: Mapping[str, Sequence[float]], xlabel: str) -> Figure:
+    """Rewards as curves over a quantity.
+
+    Parameters
+    ----------
+    x : sequence of float
+    rows : mapping of str to sequence of float
+        Values (0 to 1) of every named curve.
+    xlabel : str
+        What ``x`` is, with its unit.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> figure = curves([0, 90], {"straightness": [1.0, 1.0]}, "angle (degrees)")
+    >>> [text.get_text() for text in figure.axes[0].get_legend().texts]
+    ['straightness']
+    """
+    figure = Figure(figsize=(style.WIDTH, 3.2), layout="constrained")
+    axes = figure.subplots()
+    for k, (name, values) in enumerate(rows.items()):
+        axes.plot(x, values, ("-", "--", ":")[k % 3], marker="o", ms=4, lw=2, label=name,
+                  color=style.SERIES[k % len(style.SERIES)])
+    axes.set(xlabel=xlabel, ylabel="reward (0 to 1)", ylim=(-0.03, 1.05))
+    axes.grid()
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure

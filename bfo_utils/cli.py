@@ -8,6 +8,7 @@ import click
 from tqdm import tqdm
 
 from .errors import InputError
+from .evidence import KINDS
 from .space import RUN, SPACE, check
 
 
@@ -85,12 +86,14 @@ def bfo() -> None:
               help="Rewards that make the total, instead of the default ones.")
 @click.option("--plugin", type=click.Path(exists=True, dir_okay=False), metavar="FILE.py",
               help="Python file of yours that registers rewards; it is run.")
+@click.option("--evidence", type=click.Choice(["auto", *KINDS]), default="auto", show_default=True,
+              help="What the map is judged by.")
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Threads that share the trials.")
 @_PIXEL
 @_DATASET
 @_SEED
 @_DEBUG
-def analyze(image, out, budget, given, whole, goal, powers, plugin, workers, pixel_size, dataset, seed, debug) -> None:
+def analyze(image, out, budget, given, whole, goal, powers, plugin, evidence, workers, pixel_size, dataset, seed, debug) -> None:
     """Analyse IMAGE without notebooks and write tables, result.json and pictures to DIR.
 
     Every trial is recorded in DIR/trials.jsonl as it ends; the same call goes on from there if it was stopped.
@@ -100,7 +103,7 @@ def analyze(image, out, budget, given, whole, goal, powers, plugin, workers, pix
 
     if plugin:
         runpy.run_path(plugin)
-    plan = optimize.Plan(budget, seed, rewards.weights(powers), fixed, goal, whole)
+    plan = optimize.Plan(budget, seed, rewards.weights(powers), fixed, goal, whole, evidence)
     picture = images.read(image, pixel_size_nm=pixel_size, dataset=dataset)
     done = analysis.analyze(picture, plan, progress(budget), Path(out, "trials.jsonl"), workers)
     result = report.write(done, out)

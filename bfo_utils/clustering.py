@@ -47,6 +47,19 @@ def cluster(features: np.ndarray, n_clusters: int, method: str = "gmm", covarian
         return by_size(model.fit_predict(features))
 
 
+def predict(sample: np.ndarray, features: np.ndarray, n_clusters: int, method: str = "gmm", covariance: str = "full",
+            seed: int = 0) -> np.ndarray:
+    """Fit a clustering to a sample of cells and label all cells with it; arguments as for :func:`cluster`.
+
+    Returns
+    -------
+    ndarray of int, shape (N,)
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return _model(n_clusters, method, covariance, seed).fit(sample).predict(features)
+
+
 def _model(n_clusters: int, method: str, covariance: str, seed: int):
     if method not in METHODS:
         raise InputError(f"method '{method}': unknown; choose one of {', '.join(METHODS)}")

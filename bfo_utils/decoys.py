@@ -48,6 +48,30 @@ def decoys(truth: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
     return {name: np.where(truth < 0, -1, labels) for name, labels in maps.items()}
 
 
+def straight_wall(angle_deg: float, n: int) -> np.ndarray:
+    """Two domains with a straight wall through the middle, at any angle: what a perfect wall is on a grid of cells.
+
+    Parameters
+    ----------
+    angle_deg : float
+        Angle of the wall against the rows.
+    n : int
+        Cells along each side.
+
+    Returns
+    -------
+    ndarray of int, shape (n, n)
+
+    Examples
+    --------
+    >>> straight_wall(0, 4)[:, 0].tolist(), straight_wall(90, 4)[0].tolist()
+    ([1, 1, 0, 0], [0, 0, 1, 1])
+    """
+    y, x = np.indices((n, n)) - (n - 1) / 2
+    angle = np.deg2rad(angle_deg)
+    return (x * np.sin(angle) - y * np.cos(angle) > 1e-9).astype(int)
+
+
 def _split(truth: np.ndarray, label: int) -> np.ndarray:
     """Cut one label in two along the row that halves it."""
     rows = np.indices(truth.shape)[0]

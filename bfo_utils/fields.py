@@ -187,6 +187,42 @@ def components(features: np.ndarray, mask: np.ndarray, explained: Sequence[float
     return figure
 
 
+@styled
+def maps(maps: Sequence[np.ndarray], captions: Sequence[str]) -> Figure:
+    """Label maps on the grid of cells as small multiples, four in a row.
+
+    Parameters
+    ----------
+    maps : sequence of ndarray of int, shape (R, C)
+        Label per cell; -1 stays clear.
+    captions : sequence of str
+        Title of every map.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> figure = maps([np.eye(4, dtype=int), np.zeros((4, 4), int)], ["diagonal", "one label"])
+    >>> [axes.get_title() for axes in figure.axes]
+    ['diagonal', 'one label']
+    """
+    side_by_side = min(4, len(maps))
+    rows = -(-len(maps) // side_by_side)
+    side = (style.WIDTH - 0.2) / 4
+    titles = 0.2 + 0.17 * max(caption.count("\n") + 1 for caption in captions)
+    figure = Figure(figsize=(side_by_side * side + 0.2, rows * (side + titles)), layout="constrained")
+    panels = figure.subplots(rows, side_by_side, squeeze=False).ravel()
+    for panel, labels, caption in zip(panels, maps, captions, strict=False):
+        panel.imshow(style.label_colours(labels))
+        panel.set(xticks=[], yticks=[], title=caption)
+        panel.spines[:].set_visible(False)
+    for spare in panels[len(maps):]:
+        spare.remove()
+    return figure
+
+
 def _grid_panels(n: int, shape: tuple[int, int]) -> tuple[Figure, list]:
     """Panels for a grid of cells of a shape, with whole numbers and labels on the outer axes."""
     figure, axes = style.panels(n, shape[1] / shape[0], least=1.5, beside=1.0, footer=0.4, sharex=True, sharey=True)

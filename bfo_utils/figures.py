@@ -4,11 +4,11 @@ Every function takes plain data and returns a :class:`bfo_utils.style.Figure`, w
 scripts, workers and notebooks use the same ones; as the last expression of a notebook cell a figure displays itself.
 """
 
-from .charts import importance, mean_windows, pareto, rewards, scatter, trials
-from .fields import components, physics, polarization
+from .charts import curves, importance, landscape, mean_windows, pareto, rewards, scatter, trials
+from .fields import components, maps, physics, polarization
 from .maps import before_after, image, label_map, rose, walls
 from .style import Figure, save
 
 __all__ = [
-    "Figure", "before_after", "components", "image", "importance", "label_map", "mean_windows", "pareto", "physics",
-    "polarization", "rewards", "rose", "save", "scatter", "trials", "walls"]
+    "Figure", "before_after", "components", "curves", "image", "importance", "label_map", "landscape", "maps",
+    "mean_windows", "pareto", "physics", "polarization", "rewards", "rose", "save", "scatter", "trials", "walls"]

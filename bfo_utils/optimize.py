@@ -1,6 +1,6 @@
 """Search for the configuration that the rewards prefer: ask, evaluate in batches, tell."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,6 +40,8 @@ class Plan:
         Maximise the total, or cover the front of continuity, straightness and evidence (ParEGO).
     whole : bool
         Vary the column finding as well.
+    evidence : str
+        Kind of evidence, see :func:`bfo_utils.evidence.measure`; :func:`bfo_utils.analysis.analyze` prepares it.
     """
 
     budget: int = 64
@@ -48,6 +50,7 @@ class Plan:
     fixed: Mapping[str, Value] = field(default_factory=dict)
     goal: str = "total"
     whole: bool = False
+    evidence: str = "auto"
 
     def __post_init__(self):
         if self.goal not in GOALS:
@@ -97,11 +100,11 @@ def search(crystal: Crystal, plan: Plan = Plan(), report: Callable[[Trial], None
     searcher = Searcher(varied, screen=SCREEN, seed=plan.seed)
     weights = np.random.default_rng(plan.seed)
     trials: list[Trial] = []
-    with threadpool_limits(1), Parallel(n_jobs=workers, prefer="threads") as pool:
+    with threadpool_limits(1), Parallel(n_jobs=workers, prefer="threads", return_as="generator") as pool:
         asked, source = [{}], "default"
         while asked:
-            trials += _evaluated(crystal, plan, asked, source, len(trials), ledger, pool)
-            for trial in trials[-len(asked):]:
+            for trial in _evaluated(crystal, plan, asked, source, len(trials), ledger, pool):
+                trials.append(trial)
                 report(trial)
             if source != "default":
                 searcher.tell(asked, [0.0] * len(asked))
@@ -129,13 +132,17 @@ def ledger_for(path: Path, crystal: Crystal, plan: Plan) -> Ledger:
 
 
 def _evaluated(crystal: Crystal, plan: Plan, asked: list[dict], source: str, first: int, ledger: Ledger,
-               pool: Parallel) -> list[Trial]:
-    """Trials of one batch; a configuration that comes to the same as an earlier one takes its rewards."""
+               pool: Parallel) -> Iterator[Trial]:
+    """Trials of one batch as they end; a configuration that comes to the same as an earlier one takes its rewards."""
     parameters = [effective(crystal, plan.fixed | given) for given in asked]
     new = [p for k, p in enumerate(parameters) if ledger.get(p) is None and p not in parameters[:k]]
-    for p, outcome in zip(new, pool(delayed(evaluate)(crystal, p, plan.seed, plan.total) for p in new)):
-        ledger.put(p, outcome.rewards, outcome.seconds)
-    return [Trial(first + k, source, p, *ledger.get(p)) for k, p in enumerate(parameters)]
+    outcomes = pool(delayed(evaluate)(crystal, p, plan.seed, plan.total) for p in new)
+    for k, p in enumerate(parameters):
+        if ledger.get(p) is None:
+            outcome = next(outcomes)
+            ledger.put(p, outcome.rewards, outcome.seconds)
+        yield Trial(first + k, source, p, *ledger.get(p))
+    outcomes.close()
 
 
 def _losses(trials: list[Trial], plan: Plan, rng) -> list[float]:

@@ -14,6 +14,7 @@ from .lattice import Lattice
 from .optimize import table
 from .pareto import front
 from .walls import Walls, domains, trace
+from .workflow import stability
 
 PACKAGES = ("bfo_utils", "numpy", "scipy", "scikit-learn", "scikit-image", "scikit-optimize", "rosettasciio")
 
@@ -97,6 +98,7 @@ def summary(analysis: Analysis, walls: Walls) -> dict:
         "verdict": analysis.verdict, "reason": analysis.reason, "parameters": dict(analysis.tuned.parameters),
         "rewards": dict(analysis.tuned.rewards), "default_rewards": dict(analysis.default.rewards),
         "evidence": analysis.crystal.evidence.kind,
+        "stability": round(stability(analysis.crystal, analysis.tuned.parameters, analysis.seed), 4),
         "sublattices": ["A", "B"] if lattice.cells.has_b else ["A"],
         "warnings": warnings(analysis),
         "n_columns": len(lattice.columns), "n_cells": lattice.cells.n, "n_analysed": int(analysis.crystal.mask.sum()),

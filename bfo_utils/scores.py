@@ -91,7 +91,7 @@ def _row(item: Case, parameters: dict) -> dict:
         values |= {f"evidence_{kind}": other["evidence"], f"contrast_{kind}": other["contrast"]}
     features = workflow.features(item.crystal, outcome.parameters)
     return {"ari": ari(item.truth, outcome.labels)} | values | baselines(features, outcome, item) | {
-        "stability": stability(features, outcome)}
+        "stability": workflow.stability(item.crystal, outcome.parameters)}
 
 
 def baselines(features: np.ndarray, outcome: workflow.Outcome, item: Case) -> dict[str, float]:
@@ -105,15 +105,6 @@ def baselines(features: np.ndarray, outcome: workflow.Outcome, item: Case) -> di
             "davies_bouldin": -davies_bouldin_score(features, labels),
             "calinski_harabasz": calinski_harabasz_score(features, labels),
             "bic": -mixture.fit(features).bic(features)}
-
-
-def stability(features: np.ndarray, outcome: workflow.Outcome) -> float:
-    """Agreement (ARI) of two mixtures, each fitted to one random half of the cells, on all cells."""
-    p, rng = outcome.parameters, np.random.default_rng(0)
-    half = rng.permutation(len(features)) < len(features) // 2
-    maps = [GaussianMixture(p["n_clusters"], covariance_type=p["covariance"], max_iter=60, tol=1e-2, random_state=1)
-            .fit(features[part]).predict(features) for part in (half, ~half)]
-    return float(adjusted_rand_score(*maps))
 
 
 def product(*names: str) -> Callable[[pd.DataFrame], pd.Series]:

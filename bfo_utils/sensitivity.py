@@ -1,11 +1,14 @@
-"""Which choice moves the reward: permutation importance over the trials of a search."""
+"""Which choice moves the reward: permutation importance over the trials of a search, and the reward's landscape."""
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.inspection import permutation_importance
 
-from .space import SPACE
+from .space import SPACE, Value
+from .workflow import Crystal, evaluate
 
 
 def importance(trials: pd.DataFrame, reward: str = "total", seed: int = 0) -> pd.Series:
@@ -47,3 +50,37 @@ def importance(trials: pd.DataFrame, reward: str = "total", seed: int = 0) -> pd
 def _coded(values: pd.Series) -> pd.Series:
     """Numbers as they are, words by the order of their first appearance."""
     return values if pd.api.types.is_numeric_dtype(values) else pd.Series(pd.factorize(values)[0], values.index)
+
+
+def landscape(crystal: Crystal, windows: Sequence[float], clusters: Sequence[int],
+              fixed: Mapping[str, Value] | None = None, seed: int = 0) -> np.ndarray:
+    """The total over the size of the window and the number of clusters, everything else fixed.
+
+    Parameters
+    ----------
+    crystal : Crystal
+    windows : sequence of float
+        Edges of the square window, in cells.
+    clusters : sequence of int
+        Numbers of clusters.
+    fixed : mapping, optional
+        The other parameters; those not given take their defaults.
+    seed : int
+        Seed of the clustering.
+
+    Returns
+    -------
+    ndarray, shape (windows, clusters)
+
+    Examples
+    --------
+    >>> from bfo_utils import phantom, workflow
+    >>> crystal = workflow.prepare(phantom.simulate(phantom.Crystal(cells=16, cell_px=16)).image)
+    >>> landscape(crystal, [1.0, 1.5], [2, 3, 4]).shape
+    (2, 3)
+    """
+    def total(window: float, k: int) -> float:
+        square = {"window_height": window, "window_width": window, "n_clusters": k}
+        return evaluate(crystal, {**(fixed or {}), **square}, seed).rewards["total"]
+
+    return np.array([[total(window, k) for k in clusters] for window in windows])

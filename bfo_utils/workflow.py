@@ -5,20 +5,23 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from threading import Lock
 
 import numpy as np
 from scipy.spatial import cKDTree
+from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
 from . import columns, lattice
-from .clustering import by_value, cluster
+from .clustering import by_value, cluster, predict
 from .descriptors import SITES, Patches, crop, cut, normalise, project, whole_window
 from .evidence import Evidence, analysed_mask, measure
 from .images import Image
 from .lattice import Lattice
+from .memo import Memo
 from .rewards import TOTAL, Partition, score
-from .space import Value, complete
+from .space import Value, by_name, complete
+
+_MOST = int(by_name("n_components").high)
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,12 @@ class Crystal:
         return SITES if self.lattice.cells.has_b else tuple(s for s in SITES if s != "B")
 
     @cached_property
-    def _made(self) -> dict:
-        return {}
+    def _windows(self) -> Memo:
+        return Memo(16)
 
     @cached_property
-    def _lock(self) -> Lock:
-        return Lock()
+    def _scores(self) -> Memo:
+        return Memo(64)
 
     @property
     def fingerprint(self) -> str:
@@ -56,21 +59,21 @@ class Crystal:
 
     def patches(self, site: str) -> Patches:
         """Windows of all analysed cells on a site; cut once, shared by all configurations."""
-        return self._once(site, lambda: cut(self.image, self.lattice.cells, self.mask, site))
+        return self._windows.once(site, lambda: cut(self.image, self.lattice.cells, self.mask, site))
+
+    def scores(self, site: str, height: float, width: float, binning: int, normalisation: str) -> np.ndarray:
+        """Principal components of the windows, as many as any configuration may ask for, in order; shared likewise."""
+        def project_windows() -> np.ndarray:
+            return project(normalise(crop(self.patches(site), height, width, binning), normalisation), _MOST)
+
+        return self._scores.once((site, height, width, binning, normalisation), project_windows)
 
     def found_with(self, detection_scale: float, refinement_radius: float) -> "Crystal":
         """The same image with its columns found under other settings; prepared once for each pair."""
         if (detection_scale, refinement_radius) == (self.detection_scale, self.refinement_radius):
             return self
-        return self._once((detection_scale, refinement_radius),
-                          lambda: prepare(self.image, detection_scale, refinement_radius, self.evidence.kind))
-
-    def _once(self, key, make):
-        """What ``make`` returns, made at the first call for ``key``; safe between threads."""
-        with self._lock:
-            if key not in self._made:
-                self._made[key] = make()
-            return self._made[key]
+        return self._windows.once((detection_scale, refinement_radius), lambda: prepare(
+            self.image, detection_scale, refinement_radius, self.evidence.kind))
 
 
 @dataclass(frozen=True)
@@ -108,8 +111,34 @@ def prepare(image: Image, detection_scale: float = 1.0, refinement_radius: float
 def features(crystal: Crystal, parameters: Mapping[str, Value]) -> np.ndarray:
     """Descriptors of the analysed cells under a configuration, shape (N, n_components)."""
     p = parameters
-    windows = crop(crystal.patches(p["site"]), p["window_height"], p["window_width"], p["binning"])
-    return project(normalise(windows, p["normalisation"]), p["n_components"])
+    scores = crystal.scores(p["site"], p["window_height"], p["window_width"], p["binning"], p["normalisation"])
+    return scores[:, : p["n_components"]]
+
+
+def stability(crystal: Crystal, parameters: Mapping[str, Value], seed: int = 0) -> float:
+    """Stability under resampling: agreement of the maps that two random halves of the cells lead to.
+
+    A mixture is fitted to each half and labels all cells; the adjusted Rand index of the two maps is returned
+    (0 by chance, 1 when the choice of cells does not matter).
+
+    Parameters
+    ----------
+    crystal : Crystal
+    parameters : mapping
+        Any of the parameters; the others take their defaults.
+    seed : int
+
+    Returns
+    -------
+    float
+    """
+    p = complete(parameters)
+    values = features(crystal, p)
+    half = np.random.default_rng(seed).permutation(len(values)) < len(values) // 2
+    with threadpool_limits(1):
+        maps = [predict(values[part], values, p["n_clusters"], p["method"], p["covariance"], seed + k)
+                for k, part in enumerate((half, ~half))]
+    return float(max(0.0, adjusted_rand_score(*maps)))
 
 
 def label_map(crystal: Crystal, values: np.ndarray, parameters: Mapping[str, Value], seed: int = 0) -> np.ndarray:

@@ -50,7 +50,7 @@ def test_result_json_says_what_was_found(folder, done, junction):
     assert result["parameters"] == dict(done.tuned.parameters) and result["seed"] == 1
     assert result["input"]["shape"] == list(junction.image.shape)
     assert result["input"]["pixel_size_nm"] == pytest.approx(junction.image.pixel_size_nm)
-    assert {"timings_s", "versions", "walls"} <= set(result)
+    assert {"timings_s", "versions", "walls"} <= set(result) and 0.8 < result["stability"] <= 1
 
 
 def test_cells_are_in_physical_units(folder, junction):

@@ -13,8 +13,8 @@ from bfo_utils.errors import InputError
 from .test_analysis import FILES
 
 CHAPTERS = ["default/01_data", "default/02_descriptors", "default/03_clustering", "default/04_rewards",
-            "search/06_optimization", "tuned/02_descriptors", "tuned/03_clustering", "tuned/04_rewards",
-            "report/07_report"]
+            "search/06_optimization", "search/08_judgement", "tuned/02_descriptors", "tuned/03_clustering",
+            "tuned/04_rewards", "report/07_report"]
 SMALL = {"cells": 24, "budget": 16, "dose": 60.0}
 
 
@@ -76,7 +76,8 @@ def test_real_images_end_with_a_book(real_data, tmp_path, name):
     assert result["sublattices"] == (["A"] if size else ["A", "B"])
 
 
-@pytest.mark.parametrize("name", ["01_data", "02_descriptors", "03_clustering", "04_rewards", "06_optimization", "07_report"])
+@pytest.mark.parametrize("name", ["01_data", "02_descriptors", "03_clustering", "04_rewards", "06_optimization",
+                                  "07_report", "08_judgement"])
 def test_notebooks_declare_the_defaults_of_the_search_space(name):
     source = resources.path("notebooks") / f"{name}.ipynb"
     cells = json.loads(source.read_text())["cells"]

@@ -326,6 +326,13 @@ def test_components_lie_where_the_mask_says():
     assert np.ma.getmaskarray(np.ma.masked_invalid(shown))[~mask].all()
 
 
+def test_small_maps_keep_the_colours_of_labels():
+    shown = np.array([[0, 1], [2, -1]])
+    figure = figures.maps([shown] * 5, [f"map {k}\ntotal 0.5" for k in range(5)])
+    assert [axes.get_title() for axes in figure.axes][-1] == "map 4\ntotal 0.5" and len(figure.axes) == 5
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), style.label_colours(shown))
+
+
 # ---- charts ------------------------------------------------------------------------------------------------------
 
 
@@ -370,6 +377,21 @@ def test_pareto_marks_front_and_chosen(table):
     assert len(figures.pareto(table, table.iloc[:3]).axes[0].get_legend().texts) == 2
 
 
+def test_the_landscape_marks_the_chosen_point_between_its_rows():
+    values = np.linspace(0, 1, 6).reshape(3, 2)
+    figure = figures.landscape(values, [0.5, 1.0, 2.0], [2, 3], chosen=(1.5, 3))
+    axes = figure.axes[0]
+    assert axes.lines[0].get_xydata().tolist() == [[1, 1.5]]
+    assert [text.get_text() for text in axes.texts][:2] == ["0.00", "0.20"]
+    np.testing.assert_array_equal(axes.images[0].get_array(), values)
+    assert not figures.landscape(values, [0.5, 1.0, 2.0], [2, 3]).axes[0].lines
+
+
+def test_curves_hold_their_values():
+    lines = figures.curves([0, 45, 90], {"a": [1, 0.5, 1], "b": [0, 0, 0]}, "angle (degrees)").axes[0].lines
+    assert [list(line.get_ydata()) for line in lines] == [[1, 0.5, 1], [0, 0, 0]]
+
+
 def test_importance_takes_a_series():
     figure = figures.importance(pd.Series({"a": 0.1, "b": 0.7}))
     assert [bar.get_width() for bar in figure.axes[0].patches] == [0.7, 0.1]
@@ -385,7 +407,10 @@ def test_text_is_legible_and_does_not_overlap(image, indexed, cells, without_b, 
             figures.walls(image, cells, labels, trace(labels)), figures.polarization(image, cells, labels),
             figures.polarization(image, without_b), figures.physics(cells, 0.02), figures.physics(without_b),
             figures.rewards(reward), figures.trials(table), figures.pareto(table, table.iloc[:2]),
-            figures.before_after(image, cells, labels, labels)):
+            figures.before_after(image, cells, labels, labels),
+            figures.maps([labels] * 6, ["wall as class\ntotal 0.21\nC × S 0.60"] * 6),
+            figures.landscape(np.random.default_rng(0).random((6, 6)), np.linspace(0.5, 2.5, 6), range(2, 8)),
+            figures.curves(np.arange(9), {"straightness": np.ones(9)}, "angle (degrees)")):
         assert figure.get_figwidth() <= style.WIDTH
         assert_legible(figure)
 

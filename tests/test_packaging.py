@@ -17,7 +17,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "rosettasciio": "rosettasciio-base"}
 BROUGHT = {"python", "pip", "imageio", "tifffile"}  # named in environment.yml alone, with a reason there
 LAYERS = ["errors", "files", "layouts", "elasticity", "readers", "images", "columns", "cells", "lattice", "phantom", "descriptors",
-          "evidence", "clustering", "walls", "rewards", "space", "workflow", "ledger", "pareto", "surrogate", "optimize", "sensitivity",
+          "evidence", "clustering", "walls", "rewards", "memo", "space", "workflow", "ledger", "pareto", "surrogate", "optimize", "sensitivity",
           "analysis", "report"]
 
 

@@ -43,6 +43,16 @@ def test_names_of_labels_do_not_matter(partition, order):
     assert score(changed(partition, lambda v: order[v])) == pytest.approx(score(partition), abs=1e-9)
 
 
+@settings(max_examples=60, deadline=None)
+@given(partitions(), st.integers(1, 3))
+def test_turning_any_map_by_90_degrees_changes_no_reward(partition, turns):
+    """Of maps without speckle: which of two equally near patches a speck joins is not fixed by symmetry."""
+    clean = Partition(partition.clean, partition.evidence)
+    turned = changed(clean, lambda v: np.rot90(v, turns), lambda v: np.rot90(v, turns))
+    if clean.speckle == 0:
+        assert score(turned) == pytest.approx(score(clean), abs=1e-6)
+
+
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_turning_a_map_of_domains_changes_no_reward(turns, crystal, truth_map):
     partition = Partition(truth_map, crystal.evidence)
