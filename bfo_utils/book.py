@@ -73,10 +73,12 @@ def run(image: str | None, out: str | Path, profile: str = "quick", given: Mappi
         For an image or a parameter that cannot be used; nothing is written then.
     """
     out = Path(out).absolute()
+    if (out / "html").exists() and not (out / "run.json").exists():
+        raise InputError(f"{out / 'html'}: is not from an earlier run; give another folder with --out")
     settings = _settings(image, profile, given or {}, pixel_size_nm, dataset, seed)
     finished = _finished(out, settings) if resume else set()
     write_json(out / "run.json", settings | {"finished": sorted(finished)})
-    with tqdm(total=_total(settings), desc="book", unit="s", file=sys.stderr,
+    with tqdm(total=_total(), desc="book", unit="s", file=sys.stderr,
               bar_format="{desc:28} {bar} about {remaining} left") as bar:
         for step in _steps(out, settings):
             bar.set_description(f"{step.part} {step.notebook}")
@@ -97,13 +99,27 @@ def _settings(image, profile, given, pixel_size_nm, dataset, seed) -> dict:
         raise InputError(f"profile '{profile}': no such profile; choose one of {', '.join(BUDGETS)}")
     parameters = space.check(given, space.SPACE + space.RUN)
     read = images.read(image, pixel_size_nm=pixel_size_nm, dataset=dataset) if image else None
-    if read:
-        from .workflow import prepare
-
-        prepare(read, **{k: parameters[k] for k in ("detection_scale", "refinement_radius") if k in parameters})
+    _applicable(read, parameters, pixel_size_nm, dataset)
     return {"image": str(Path(image).absolute()) if image else "", "sha256": read.sha256 if read else "",
             "parameters": {"budget": BUDGETS[profile]} | parameters, "pixel_size_nm": pixel_size_nm or 0.0,
             "dataset": dataset or "", "seed": seed}
+
+
+def _applicable(image, parameters: Mapping[str, Value], pixel_size_nm, dataset) -> None:
+    """Refuse, before anything is written, what this image cannot be analysed with and what would be ignored."""
+    if image is None:
+        if pixel_size_nm is not None or dataset:
+            raise InputError("--pixel-size and --dataset belong to an image; give its path, or leave them out")
+        return
+    ignored = sorted({p.name for p in space.RUN if p.stage == "phantom"} & set(parameters))
+    if ignored:
+        raise InputError(f"parameter {ignored[0]}: it shapes the simulated image; leave out it or the path of the image")
+    from .workflow import prepare
+
+    columns = {k: parameters[k] for k in ("detection_scale", "refinement_radius") if k in parameters}
+    sites = prepare(image, **columns).sites
+    if parameters.get("site", "A") not in sites:
+        raise InputError(f"parameter site: '{parameters['site']}' is not seen in this image; give one of {', '.join(sites)}")
 
 
 def _finished(out: Path, settings: dict) -> set[str]:
@@ -115,7 +131,7 @@ def _finished(out: Path, settings: dict) -> set[str]:
     return {t for t in done if (out / "notebooks" / t).exists()} if before == settings else set()
 
 
-def _total(settings: dict) -> int:
+def _total() -> int:
     twice = sum(_SECONDS[n] for n in ("02_descriptors", "03_clustering", "04_rewards"))
     return sum(_SECONDS.values()) + twice + _RENDER
 

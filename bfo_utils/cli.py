@@ -2,12 +2,13 @@
 
 import runpy
 import sys
+import traceback
 from pathlib import Path
 
 import click
 from tqdm import tqdm
 
-from .errors import InputError
+from .errors import InputError, blame
 from .evidence import KINDS
 from .space import RUN, SPACE, check
 
@@ -19,7 +20,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(bfo.main(arguments, prog_name="bfo", standalone_mode=False) or 0)
     except (click.ClickException, InputError) as error:
         if "--debug" in arguments:
-            raise
+            traceback.print_exc()
         message = error.format_message() if isinstance(error, click.ClickException) else str(error)
         click.echo("bfo: " + " ".join(message.split()), err=True)
         sys.exit(2)
@@ -63,21 +64,45 @@ def progress(budget: int):
     return show
 
 
+def run_plugin(path: str) -> None:
+    """Run a user's Python file, which registers rewards.
+
+    Raises
+    ------
+    InputError
+        Whatever the file raises, in one line.
+    """
+    try:
+        runpy.run_path(path)
+    except Exception as error:
+        raise blame(path, error, "a Python file that registers rewards") from error
+
+
+def folder(context, parameter, value: str) -> str:
+    """An output folder: new, or a folder already."""
+    if Path(value).exists() and not Path(value).is_dir():
+        raise click.BadParameter(f"'{value}' is a file; give a folder", context, parameter)
+    return value
+
+
 _DEBUG = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 _SEED = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of everything random.")
 _PIXEL = click.option("--pixel-size", "pixel_size", type=float, metavar="NM", help="Pixel size in nm; overrides the file's.")
 _DATASET = click.option("--dataset", metavar="NAME", help="Dataset to read, where a file holds several.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @click.version_option(package_name="bfo_utils")
-def bfo() -> None:
+@click.pass_context
+def bfo(context) -> None:
     """Phases and ferroic variants from atomically resolved images, with a physics reward choosing the analysis."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @bfo.command()
 @click.argument("image")
-@click.option("--out", required=True, metavar="DIR", help="Folder for the results.")
+@click.option("--out", required=True, metavar="DIR", callback=folder, help="Folder for the results.")
 @click.option("--budget", type=click.IntRange(2), default=64, show_default=True, help="Configurations to evaluate.")
 @click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Set a parameter instead of searching it.")
 @click.option("--whole", is_flag=True, help="Search the column finding as well.")
@@ -102,7 +127,7 @@ def analyze(image, out, budget, given, whole, goal, powers, plugin, evidence, wo
     from . import analysis, images, optimize, report, rewards
 
     if plugin:
-        runpy.run_path(plugin)
+        run_plugin(plugin)
     plan = optimize.Plan(budget, seed, rewards.weights(powers), fixed, goal, whole, evidence)
     picture = images.read(image, pixel_size_nm=pixel_size, dataset=dataset)
     done = analysis.analyze(picture, plan, progress(budget), Path(out, "trials.jsonl"), workers)
@@ -115,7 +140,8 @@ def analyze(image, out, budget, given, whole, goal, powers, plugin, evidence, wo
 
 @bfo.command()
 @click.argument("image", required=False)
-@click.option("--out", required=True, metavar="DIR", help="Folder for notebooks, artifacts and the book.")
+@click.option("--out", required=True, metavar="DIR", callback=folder,
+              help="Folder for notebooks, artifacts and the book.")
 @click.option("--profile", type=click.Choice(["quick", "full"]), default="quick", show_default=True,
               help="Evaluate 64 or 256 configurations.")
 @click.option("-p", "given", multiple=True, metavar="NAME=VALUE", help="Set a parameter (see `bfo parameters`).")

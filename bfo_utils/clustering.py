@@ -1,6 +1,7 @@
 """Clustering of descriptors, and names for clusters that do not depend on chance."""
 
 import warnings
+from threading import Lock
 
 import numpy as np
 from sklearn.cluster import KMeans
@@ -11,6 +12,38 @@ from .errors import InputError
 
 COVARIANCES = ("full", "tied", "diag", "spherical")
 METHODS = ("gmm", "kmeans")
+
+
+class _Quiet:
+    """No convergence warnings while any thread is inside: a mixture that still moves is judged like any other.
+
+    Python's own context manager restores the filters of whichever thread leaves last; this one counts.
+    """
+
+    def __init__(self):
+        self._lock, self._inside, self._saved = Lock(), 0, None
+
+    def __enter__(self):
+        with self._lock:
+            if self._inside == 0:
+                self._saved = warnings.catch_warnings()
+                self._saved.__enter__()
+                warnings.simplefilter("ignore", ConvergenceWarning)
+            self._inside += 1
+
+    def __exit__(self, *error):
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._saved.__exit__(None, None, None)
+
+
+_QUIET = _Quiet()
+
+
+def quiet() -> _Quiet:
+    """Context in which mixtures that do not converge do not warn; safe between threads."""
+    return _QUIET
 
 
 def cluster(features: np.ndarray, n_clusters: int, method: str = "gmm", covariance: str = "full",
@@ -42,8 +75,7 @@ def cluster(features: np.ndarray, n_clusters: int, method: str = "gmm", covarian
     array([0, 0, 0, 0, 0, 1, 1, 1])
     """
     model = _model(n_clusters, method, covariance, seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a mixture that still moves is judged like any other
+    with quiet():
         return by_size(model.fit_predict(features))
 
 
@@ -55,8 +87,7 @@ def predict(sample: np.ndarray, features: np.ndarray, n_clusters: int, method: s
     -------
     ndarray of int, shape (N,)
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with quiet():
         return _model(n_clusters, method, covariance, seed).fit(sample).predict(features)
 
 

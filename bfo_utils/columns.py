@@ -55,7 +55,7 @@ class Columns:
 def spacing(image: Image) -> float:
     """Period of the strongest lattice planes of an image, in px.
 
-    Power spectra of overlapping Hann-windowed tiles are averaged; a Bragg peak is a point that stands out of the
+    Power spectra of up to 4 x 4 Hann-windowed tiles are averaged; a Bragg peak is a point that stands out of the
     median of its ring (same spatial frequency), so that neither a bright background nor amorphous material counts.
 
     Parameters
@@ -222,12 +222,13 @@ def fit(image: Image, xy: np.ndarray, sigma: float, radius: float, period: float
         states = [_step(_subtract(w, everything, near[s:s + _PART]), state, period, noise, width)
                   for s, w, state in zip(starts, windows, states)]
     contrast = np.concatenate([np.ptp(w.data, axis=(1, 2)) for w in windows])
-    return _checked(image, xy, _concatenate(states), contrast, period)
+    seen = np.concatenate([_seen(image, w) for w in windows])
+    return _checked(image, xy, _concatenate(states), contrast, seen, period)
 
 
 @dataclass(frozen=True)
 class _Windows:
-    """Square windows: data and weight (N, K, K), pixel coordinates (N, K) of their columns and rows."""
+    """Square windows: data (N, K, K), pixel coordinates (N, K) of their columns and rows."""
 
     data: np.ndarray
     x: np.ndarray
@@ -260,6 +261,13 @@ def _windows(image: Image, xy: np.ndarray, half: int) -> _Windows:
     x = np.clip(np.rint(xy[:, 0]).astype(int), half, width - 1 - half)[:, None] + step
     y = np.clip(np.rint(xy[:, 1]).astype(int), half, height - 1 - half)[:, None] + step
     return _Windows(image.data[y[:, :, None], x[:, None, :]], x.astype(np.float32), y.astype(np.float32))
+
+
+def _seen(image: Image, windows: _Windows) -> np.ndarray:
+    """Share of the valid pixels in every window."""
+    if image.valid.all():
+        return np.ones(len(windows.data))
+    return image.valid[windows.y.astype(int)[:, :, None], windows.x.astype(int)[:, None, :]].mean(axis=(1, 2))
 
 
 def _factors(axis: np.ndarray, centre: np.ndarray, sigma: np.ndarray) -> np.ndarray:
@@ -316,10 +324,10 @@ def _subtract(windows: _Windows, state: _State, near: np.ndarray) -> _Windows:
     return replace(windows, data=windows.data - np.matmul(gy.transpose(0, 2, 1), gx))
 
 
-def _checked(image: Image, start, state: _State, contrast: np.ndarray, period: float) -> Columns:
+def _checked(image: Image, start, state: _State, contrast: np.ndarray, seen: np.ndarray, period: float) -> Columns:
     """Columns from the fits; one that left its column, its window's contrast or the frame is undone and marked.
 
-    A column whose flank is cut by the frame is marked too, but keeps its fit.
+    A column whose flank is cut by the frame or by invalid pixels is marked too, but keeps its fit.
     """
     moved = np.hypot(*(state.xy - start).T)
     edge = np.array(image.data.shape[::-1]) - 1
@@ -327,5 +335,5 @@ def _checked(image: Image, start, state: _State, contrast: np.ndarray, period: f
     good &= np.all((state.xy >= 0) & (state.xy <= edge), axis=1)
     xy = np.where(good[:, None], state.xy, start)
     margin = state.sigma[:, None]
-    ok = good & np.all((xy >= margin) & (xy <= edge - margin), axis=1)
+    ok = good & (seen > 0.9) & np.all((xy >= margin) & (xy <= edge - margin), axis=1)
     return Columns(xy, np.where(good, state.amplitude, contrast / 2), state.background, state.sigma, ok, period)

@@ -17,6 +17,7 @@ from .images import Image
 SAMPLES = 12  # samples per cell edge
 MAX_WINDOW = 2.5  # cells
 SITES = ("A", "B", "cell")
+DESCRIPTORS = ("windows", "physics")
 NORMALISATIONS = ("none", "zscore", "minmax")
 PHYSICS = ("polar_x", "polar_y", "a", "b", "angle", "rotation", "area", "a_intensity", "b_intensity")
 
@@ -113,6 +114,11 @@ def _half(size: float) -> int:
     return max(1, round(size * SAMPLES / 2))
 
 
+def samples(size: float) -> int:
+    """Samples along the edge of a window of ``size`` cells, before binning."""
+    return 2 * _half(size) + 1
+
+
 def whole_window(size: float) -> float:
     """The size in cells, to four digits, of the window that a wanted size is rounded to.
 
@@ -173,23 +179,32 @@ def project(vectors: np.ndarray, n_components: int, seed: int = 0) -> np.ndarray
     return scores / max(scores[:, 0].std(), 1e-12)
 
 
-def physics(cells: Cells, mask: np.ndarray) -> np.ndarray:
+def explained_variance(vectors: np.ndarray, n_components: int) -> np.ndarray:
+    """Share of the variance that each of the leading principal components holds, shape (n_components,)."""
+    k = min(n_components, *vectors.shape)
+    return PCA(k, random_state=0).fit(vectors).explained_variance_ratio_
+
+
+def physics(cells: Cells, mask: np.ndarray, without: str = "") -> np.ndarray:
     """Measured quantities of every cell, each with mean 0 and deviation 1: the descriptor that needs no window.
 
     Parameters
     ----------
     cells : Cells
     mask : ndarray of bool, shape (R, C)
+    without : {"", "polar", "lattice", "patch"}
+        Kind of evidence to leave out, so that a map is not judged by what it was made from.
 
     Returns
     -------
-    ndarray, shape (N, 9) or (N, 6)
+    ndarray, shape (N, K)
         Columns in the order of :data:`PHYSICS`; those of the B sublattice are left out where it is not seen.
     """
+    left_out = {"polar": ("polar_x", "polar_y"), "lattice": ("a", "b", "angle", "rotation")}.get(without, ())
     columns = {
         "polar_x": cells.polar[..., 0], "polar_y": cells.polar[..., 1],
         **{name: getattr(cells, name) for name in PHYSICS[2:]},
     }
-    kept = [v[mask] for v in columns.values() if np.isfinite(v[mask]).all()]
+    kept = [v[mask] for name, v in columns.items() if name not in left_out and np.isfinite(v[mask]).all()]
     table = np.stack(kept, axis=1)
     return (table - table.mean(axis=0)) / np.maximum(table.std(axis=0), 1e-12)

@@ -48,6 +48,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(part, path)
     except OSError as error:
+        if error.errno is None:  # not the file system: a kernel that died, say
+            raise
         raise InputError(f"{path}: cannot be written ({error.strerror or error}); give a folder with room and access") from error
     finally:
         if part.exists():
@@ -76,7 +78,7 @@ def read_json(path: str | Path):
         raise InputError(f"{path}: not valid JSON; remove it and run again") from None
 
 
-def write_csv(path: str | Path, table: pd.DataFrame, float_format: str | None = "%.6g") -> None:
+def write_csv(path: str | Path, table: pd.DataFrame, float_format: str | None = "%.8g") -> None:
     """Write a table as CSV without index."""
     with atomic(path) as part:
         table.to_csv(part, index=False, float_format=float_format, lineterminator="\n")

@@ -17,7 +17,7 @@ from .errors import InputError
 from .images import Image
 
 _TOLERANCE = 0.28  # of a cell: how far from its predicted place a neighbour is accepted
-_MIN_CELLS = 36
+MIN_CELLS = 36
 _B_SEEN = 0.5  # share of the cells in which a B column must be found for the sublattice to count as seen
 
 
@@ -62,11 +62,17 @@ def build(image: Image, columns: Columns, refinement_radius: float = 0.45) -> La
     >>> cells.has_b, round(float(np.nanmean(cells.a)))
     (True, 16)
     """
-    basis = mean_basis(columns)
+    try:
+        basis = mean_basis(columns)
+    except InputError as error:
+        raise InputError(f"{image.name}: {error}") from error
     a_nodes = _a_lattice(image.name, columns, basis)
     a_nodes = _complete_nodes(image, a_nodes, basis, refinement_radius)
     b_sites = _b_sites(image, columns, a_nodes, basis, refinement_radius)
-    return _assemble(a_nodes, b_sites, basis)
+    found = _assemble(a_nodes, b_sites, basis)
+    if found.cells.n < MIN_CELLS:
+        raise InputError(f"{image.name}: only {found.cells.n} complete unit cells found; at least {MIN_CELLS} are needed")
+    return found
 
 
 def mean_basis(columns: Columns) -> Basis:
@@ -88,8 +94,8 @@ def mean_basis(columns: Columns) -> Basis:
     InputError
         If no two independent lattice vectors are found.
     """
-    if len(columns) < _MIN_CELLS:
-        raise InputError(f"only {len(columns)} columns found; an image with at least {_MIN_CELLS} unit cells is needed")
+    if len(columns) < MIN_CELLS:
+        raise InputError(f"only {len(columns)} columns found; an image with at least {MIN_CELLS} unit cells is needed")
     v1, v2 = _primitive_vectors(columns)
     single, double = [v1, v2], [v1 + v2, v1 - v2]
     contrast = [max(_height_difference(columns, v) for v in double), min(_height_difference(columns, v) for v in single)]
@@ -249,8 +255,8 @@ def _a_lattice(name: str, columns: Columns, basis: Basis) -> _Nodes:
     ij = ij[index] - ij[index].min(axis=0)
     grid = np.full(ij.max(axis=0) + 1, -1)
     grid[tuple(ij[::-1].T)] = index[::-1]  # of two columns with one index, the first wins
-    if (grid >= 0).sum() < _MIN_CELLS:
-        raise InputError(f"{name}: only {(grid >= 0).sum()} columns form a lattice; at least {_MIN_CELLS} are needed")
+    if (grid >= 0).sum() < MIN_CELLS:
+        raise InputError(f"{name}: only {(grid >= 0).sum()} columns form a lattice; at least {MIN_CELLS} are needed")
     return _Nodes(columns, grid)
 
 

@@ -1,7 +1,8 @@
 """Search for the configuration that the rewards prefer: ask, evaluate in batches, tell."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,11 @@ import pandas as pd
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
+from . import rewards
+from .clustering import quiet
 from .errors import InputError
 from .ledger import Ledger
 from .pareto import OBJECTIVES, scalarise
-from .rewards import TOTAL
 from .space import Value, searched
 from .surrogate import Searcher
 from .workflow import Crystal, effective, evaluate
@@ -46,7 +48,7 @@ class Plan:
 
     budget: int = 64
     seed: int = 0
-    total: Mapping[str, float] = field(default_factory=lambda: dict(TOTAL))
+    total: Mapping[str, float] = field(default_factory=lambda: dict(rewards.TOTAL))
     fixed: Mapping[str, Value] = field(default_factory=dict)
     goal: str = "total"
     whole: bool = False
@@ -93,14 +95,16 @@ def search(crystal: Crystal, plan: Plan = Plan(), report: Callable[[Trial], None
     Returns
     -------
     list of Trial
-        In the order of evaluation; number 0 is the default configuration.
+        In the order of evaluation; number 0 is the default configuration, and the only one where all is fixed.
     """
     ledger = ledger or Ledger(None, {})
     varied = [p for p in searched(crystal.sites, plan.whole) if p.name not in plan.fixed]
+    if not varied:
+        plan = replace(plan, budget=1)
     searcher = Searcher(varied, screen=SCREEN, seed=plan.seed)
     weights = np.random.default_rng(plan.seed)
     trials: list[Trial] = []
-    with threadpool_limits(1), Parallel(n_jobs=workers, prefer="threads", return_as="generator") as pool:
+    with quiet(), threadpool_limits(1), Parallel(n_jobs=workers, prefer="threads", return_as="generator") as pool:
         asked, source = [{}], "default"
         while asked:
             for trial in _evaluated(crystal, plan, asked, source, len(trials), ledger, pool):
@@ -128,7 +132,8 @@ def ledger_for(path: Path, crystal: Crystal, plan: Plan) -> Ledger:
     -------
     Ledger
     """
-    return Ledger(path, {"crystal": crystal.fingerprint, "seed": plan.seed, "total": dict(plan.total)})
+    return Ledger(path, {"crystal": crystal.fingerprint, "seed": plan.seed, "total": dict(plan.total),
+                         "rewards": rewards.fingerprint(), "version": version("bfo_utils")})
 
 
 def _evaluated(crystal: Crystal, plan: Plan, asked: list[dict], source: str, first: int, ledger: Ledger,

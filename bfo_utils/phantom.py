@@ -13,9 +13,10 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from .cells import Cells
+from .cells import Cells, corner_mean
 from .elasticity import cell_gradient, compatible_displacement
 from .errors import InputError
+from .files import atomic
 from .images import Image, from_array
 from .layouts import VARIANTS, variant_map
 
@@ -57,8 +58,8 @@ class Crystal:
     def __post_init__(self):
         if self.cells < 8:
             raise InputError(f"cells = {self.cells}: too few for a crystal; use 8 or more")
-        if not self.dose > 0:
-            raise InputError(f"dose = {self.dose}: must be a positive number of counts")
+        if not 0 < self.dose <= 1e6:
+            raise InputError(f"dose = {self.dose}: must be a number of counts from above 0 to 1e6")
 
     @property
     def pm_per_px(self) -> float:
@@ -164,7 +165,7 @@ def _build(crystal: Crystal, rng) -> _Sites:
     a_xy = (nodes - n / 2) @ matrix * crystal.cell_px + middle
     p_pm = p_pm @ matrix
     mistilt = crystal.mistilt_pm * _smooth_noise((n, n, 2), n / 2, rng)
-    b_xy = _corner_mean(a_xy) + (p_pm + mistilt) / crystal.pm_per_px
+    b_xy = corner_mean(a_xy) + (p_pm + mistilt) / crystal.pm_per_px
     a_int, b_int = _intensities(crystal, strip, rng)
     present = rng.random(a_int.shape) >= crystal.missing
     return _Sites(a_xy, b_xy, a_int, b_int, variant, wall, p_pm, rotation + crystal.rotation_deg, present)
@@ -212,10 +213,6 @@ def _nodes(crystal: Crystal, shear: np.ndarray, strip: np.ndarray) -> tuple[np.n
     gradient = cell_gradient(u)
     rotation = np.rad2deg(gradient[..., 1, 0] - gradient[..., 0, 1]) / 2
     return np.stack([x, y], axis=-1) + u, rotation
-
-
-def _corner_mean(nodes: np.ndarray) -> np.ndarray:
-    return (nodes[:-1, :-1] + nodes[1:, :-1] + nodes[:-1, 1:] + nodes[1:, 1:]) / 4
 
 
 def _smooth_noise(shape, scale: float, rng) -> np.ndarray:
@@ -281,13 +278,13 @@ def _truth(sites: _Sites, side: int, sigma: float, scan: np.ndarray) -> Truth:
         column_xy=np.concatenate([a[seen_a], b[seen_b]]),
         column_sublattice=np.repeat(["A", "B"], [seen_a.sum(), seen_b.sum()]),
         column_ij=np.concatenate(ij),
-        cell_xy=_corner_mean(a)[whole],
+        cell_xy=corner_mean(a)[whole],
         cell_ij=np.argwhere(whole),
         cell_variant=sites.variant[whole],
         cell_p_pm=sites.p_pm[whole],
         cell_wall=sites.wall[whole],
         cell_rotation_deg=sites.rotation_deg[whole],
-        cell_intensity=_corner_mean(sites.a_intensity[..., None])[whole][:, 0],
+        cell_intensity=corner_mean(sites.a_intensity[..., None])[whole][:, 0],
     )
 
 
@@ -332,16 +329,13 @@ def save(phantom: Phantom, path: str | Path) -> None:
     path : str or Path
         File to write; an existing file is replaced only once the new one is complete.
     """
-    path = Path(path)
-    part = path.with_name(path.name + ".part")
-    with h5py.File(part, "w") as file:
+    with atomic(path) as part, h5py.File(part, "w") as file:
         data = file.create_dataset("image", data=phantom.image.data, compression="gzip", compression_opts=1)
         data.attrs["pixel_size_nm"] = phantom.image.pixel_size_nm
         for name, value in vars(phantom.truth).items():
             value = value.astype("S1") if value.dtype.kind == "U" else value
             file.create_dataset(f"truth/{name}", data=value)
         file.attrs.update(vars(phantom.crystal) | {"seed": phantom.seed})
-    part.replace(path)
 
 
 def load_truth(path: str | Path) -> Truth | None:

@@ -35,13 +35,14 @@ def write(analysis: Analysis, out: str | Path) -> dict:
     """
     out = Path(out)
     walls = trace(analysis.labels)
+    result = summary(analysis, walls)
+    (out / "result.json").unlink(missing_ok=True)  # that of an earlier analysis does not stand beside new tables
     write_csv(out / "columns.csv", columns_table(analysis.crystal.lattice))
     write_csv(out / "cells.csv", cells_table(analysis))
     trials = table(analysis.trials)
     write_csv(out / "trials.csv", trials)
     write_csv(out / "pareto.csv", front(trials))
     _pictures(analysis, walls, out)
-    result = summary(analysis, walls)
     write_json(out / "result.json", result)
     return result
 

@@ -4,6 +4,8 @@ Every reward is a function of a :class:`Partition` registered under a name. The 
 of named rewards, so that one failing guard cannot be bought back by another, and so that users can add their own.
 """
 
+import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -100,6 +102,12 @@ def names() -> list[str]:
     return sorted(_REWARDS)
 
 
+def fingerprint() -> str:
+    """Hash of the code of all registered rewards, so that recorded values of changed rewards are not trusted."""
+    code = [(name, _REWARDS[name].__code__.co_code, repr(_REWARDS[name].__code__.co_consts)) for name in names()]
+    return hashlib.sha256(re.sub(r"0x[0-9a-f]+|file \"[^\"]*\"", "", repr(code)).encode()).hexdigest()
+
+
 def weights(pairs: Sequence[str]) -> dict[str, float]:
     """The total that ``name=power`` pairs describe; the default total where there are none.
 
@@ -153,9 +161,16 @@ def score(partition: Partition, total: Mapping[str, float] = TOTAL) -> dict[str,
         If ``total`` names an unknown reward.
     """
     _known(total)
-    values = {name: float(np.clip(function(partition), 0, 1)) for name, function in _REWARDS.items()}
+    values = {name: _value(name, function(partition)) for name, function in _REWARDS.items()}
     values["total"] = float(np.prod([values[name] ** power for name, power in total.items()]))
     return values
+
+
+def _value(name: str, value: float) -> float:
+    """A reward as a plain number in [0, 1]."""
+    if not np.isfinite(value):
+        raise InputError(f"reward '{name}': returned {value}; it must return a number from 0 to 1")
+    return float(np.clip(value, 0, 1))
 
 
 @register("continuity")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from .clustering import COVARIANCES, METHODS
-from .descriptors import NORMALISATIONS, SITES
+from .descriptors import DESCRIPTORS, NORMALISATIONS, SITES
 from .errors import InputError
 from .layouts import names as layouts
 
@@ -87,6 +87,8 @@ SPACE: tuple[Parameter, ...] = (
               0.7, 1.4, searched=False),
     Parameter("refinement_radius", "columns", 0.45, "half width of the window that a column is fitted in",
               0.3, 0.6, unit="plane spacings", searched=False),
+    Parameter("descriptor", "descriptors", "windows", "what describes a cell: windows of the image, or its measured quantities",
+              choices=DESCRIPTORS, searched=False),
     Parameter("site", "descriptors", "A", "where windows are centred: A column, B column or cell centre",
               choices=SITES),
     Parameter("window_height", "descriptors", 1.54, "window along the lattice vector b", 0.5, 2.5, unit="cells"),

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import types
+import zipfile
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -46,12 +47,12 @@ def load(path: str | Path, kind: type) -> Any:
         If the file is missing or of another kind.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             plain = json.loads(str(file["__plain__"]))
             return _build("", kind, {k: file[k] for k in file.files}, plain)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; run the notebook that writes it first") from None
-    except (ValueError, KeyError, OSError) as error:
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: not a stored {kind.__name__} ({error}); run the notebook that writes it again") from error
 
 

@@ -13,15 +13,17 @@ from threadpoolctl import threadpool_limits
 
 from . import columns, lattice
 from .clustering import by_value, cluster, predict
-from .descriptors import SITES, Patches, crop, cut, normalise, project, whole_window
+from .descriptors import SITES, Patches, crop, cut, normalise, physics, project, samples, whole_window
+from .errors import InputError
 from .evidence import Evidence, analysed_mask, measure
 from .images import Image
 from .lattice import Lattice
 from .memo import Memo
 from .rewards import TOTAL, Partition, score
-from .space import Value, by_name, complete
+from .space import SPACE, Value, by_name, complete, defaults
 
 _MOST = int(by_name("n_components").high)
+_DESCRIBES = [p.name for p in SPACE if p.stage == "descriptors" and p.name != "n_components"]
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,15 @@ class Crystal:
 
     @cached_property
     def _windows(self) -> Memo:
-        return Memo(16)
+        return Memo(len(SITES))
 
     @cached_property
     def _scores(self) -> Memo:
         return Memo(64)
+
+    @cached_property
+    def _others(self) -> Memo:
+        return Memo(4)
 
     @property
     def fingerprint(self) -> str:
@@ -61,19 +67,17 @@ class Crystal:
         """Windows of all analysed cells on a site; cut once, shared by all configurations."""
         return self._windows.once(site, lambda: cut(self.image, self.lattice.cells, self.mask, site))
 
-    def scores(self, site: str, height: float, width: float, binning: int, normalisation: str) -> np.ndarray:
-        """Principal components of the windows, as many as any configuration may ask for, in order; shared likewise."""
-        def project_windows() -> np.ndarray:
-            return project(normalise(crop(self.patches(site), height, width, binning), normalisation), _MOST)
-
-        return self._scores.once((site, height, width, binning, normalisation), project_windows)
+    def scores(self, parameters: Mapping[str, Value]) -> np.ndarray:
+        """Principal components of the descriptors, as many as any configuration may ask for, in order; shared likewise."""
+        key = tuple(parameters[name] for name in _DESCRIBES)
+        return self._scores.once(key, lambda: project(vectors(self, parameters), _MOST))
 
     def found_with(self, detection_scale: float, refinement_radius: float) -> "Crystal":
         """The same image with its columns found under other settings; prepared once for each pair."""
         if (detection_scale, refinement_radius) == (self.detection_scale, self.refinement_radius):
             return self
-        return self._windows.once((detection_scale, refinement_radius), lambda: prepare(
-            self.image, detection_scale, refinement_radius, self.evidence.kind))
+        return self._others.once((detection_scale, refinement_radius), lambda: prepare(
+            self.image, detection_scale, refinement_radius))
 
 
 @dataclass(frozen=True)
@@ -105,14 +109,27 @@ def prepare(image: Image, detection_scale: float = 1.0, refinement_radius: float
     found = columns.find(image, detection_scale, refinement_radius)
     indexed = lattice.build(image, found, refinement_radius)
     mask = analysed_mask(indexed.cells)
+    if mask.sum() < lattice.MIN_CELLS:
+        raise InputError(f"{image.name}: only {int(mask.sum())} unit cells lie inside the crystal's edge; "
+                         f"at least {lattice.MIN_CELLS} are needed")
     return Crystal(image, indexed, mask, measure(image, indexed.cells, mask, evidence), detection_scale, refinement_radius)
+
+
+def vectors(crystal: Crystal, parameters: Mapping[str, Value]) -> np.ndarray:
+    """What the analysed cells are described by, before the projection, shape (N, D).
+
+    Windows, cropped, binned and normalised; or measured quantities, without those that the evidence is made of.
+    """
+    p = parameters
+    if p["descriptor"] == "physics":
+        return physics(crystal.lattice.cells, crystal.mask, without=crystal.evidence.kind)
+    windows = crop(crystal.patches(p["site"]), p["window_height"], p["window_width"], p["binning"])
+    return normalise(windows, p["normalisation"])
 
 
 def features(crystal: Crystal, parameters: Mapping[str, Value]) -> np.ndarray:
     """Descriptors of the analysed cells under a configuration, shape (N, n_components)."""
-    p = parameters
-    scores = crystal.scores(p["site"], p["window_height"], p["window_width"], p["binning"], p["normalisation"])
-    return scores[:, : p["n_components"]]
+    return crystal.scores(parameters)[:, : parameters["n_components"]]
 
 
 def stability(crystal: Crystal, parameters: Mapping[str, Value], seed: int = 0) -> float:
@@ -133,7 +150,10 @@ def stability(crystal: Crystal, parameters: Mapping[str, Value], seed: int = 0) 
     float
     """
     p = complete(parameters)
+    crystal = crystal.found_with(p["detection_scale"], p["refinement_radius"])
     values = features(crystal, p)
+    if len(values) < 4 * p["n_clusters"]:
+        return 0.0
     half = np.random.default_rng(seed).permutation(len(values)) < len(values) // 2
     with threadpool_limits(1):
         maps = [predict(values[part], values, p["n_clusters"], p["method"], p["covariance"], seed + k)
@@ -186,11 +206,22 @@ def evaluate(crystal: Crystal, parameters: Mapping[str, Value], seed: int = 0,
     """
     start = time.perf_counter()
     parameters = complete(parameters)
-    own = crystal.found_with(parameters["detection_scale"], parameters["refinement_radius"])
     with threadpool_limits(1):
-        labels = _transferred(label_map(own, features(own, parameters), parameters, seed), own, crystal)
+        labels = _labels(crystal, parameters, seed)
         rewards = score(Partition(labels, crystal.evidence), total)
     return Outcome(parameters, labels, rewards, time.perf_counter() - start)
+
+
+def _labels(crystal: Crystal, parameters: Mapping[str, Value], seed: int) -> np.ndarray:
+    """Label map of a configuration; one label for all where its column settings find no lattice to analyse."""
+    try:
+        own = crystal.found_with(parameters["detection_scale"], parameters["refinement_radius"])
+        return _transferred(label_map(own, features(own, parameters), parameters, seed), own, crystal)
+    except InputError:
+        if parameters["detection_scale"] == crystal.detection_scale \
+                and parameters["refinement_radius"] == crystal.refinement_radius:
+            raise
+        return np.where(crystal.mask, 0, -1)
 
 
 def _transferred(labels: np.ndarray, own: Crystal, reference: Crystal) -> np.ndarray:
@@ -206,8 +237,8 @@ def _transferred(labels: np.ndarray, own: Crystal, reference: Crystal) -> np.nda
 def effective(crystal: Crystal, parameters: Mapping[str, Value]) -> dict[str, Value]:
     """Parameters with everything that makes no difference made equal, so that equal work is recognised.
 
-    Windows are rounded to whole samples, column settings to a step of 0.05, the number of components to the size of
-    the window; a covariance means nothing to k-means.
+    Windows are rounded to whole samples, column settings to a step of 0.05; there are no more components than samples
+    in a binned window; a covariance means nothing to k-means, and a window nothing to measured quantities.
 
     Parameters
     ----------
@@ -227,6 +258,11 @@ def effective(crystal: Crystal, parameters: Mapping[str, Value]) -> dict[str, Va
     p["window_height"], p["window_width"] = (whole_window(p[n]) for n in ("window_height", "window_width"))
     if p["method"] == "kmeans":
         p["covariance"] = "full"
+    if p["descriptor"] == "physics":
+        p |= {name: defaults()[name] for name in _DESCRIBES if name != "descriptor"}
+    else:
+        rows, cols = (samples(p[n]) // p["binning"] for n in ("window_height", "window_width"))
+        p["n_components"] = min(p["n_components"], rows * cols)
     return p
 
 

@@ -80,6 +80,8 @@ def test_bad_images_are_one_clear_line(capsys, tmp_path, command, kind):
     (["run", "--out", "o", "-p", "colour=red"], "parameter 'colour': no such parameter"),
     (["run", "--out", "o", "-p", "site=D"], "parameter site: 'D' is out of range; give one of A, B, cell"),
     (["run", "--out", "o", "--profile", "slow"], "'slow' is not one of"),
+    (["run", "--out", "o", "--pixel-size", "0.02"], "belong to an image"),
+    (["phantom", "--out", "o.h5", "--dose", "inf"], "dose = inf"),
     (["phantom", "--out", "o.h5", "--layout", "spiral"], "layout 'spiral': no such layout"),
     (["phantom", "--out", "o.png"], "ends with .h5"), (["phantom", "--out", "o.h5", "--dose", "-3"], "dose")])
 def test_bad_usage_is_one_clear_line(capsys, tmp_path, monkeypatch, arguments, expected):
@@ -90,7 +92,7 @@ def test_bad_usage_is_one_clear_line(capsys, tmp_path, monkeypatch, arguments, e
 
 def test_debug_shows_the_traceback():
     done = bfo("analyze", "nothing.tif", "--out", "x", "--debug")
-    assert done.returncode != 0 and "Traceback" in done.stderr
+    assert done.returncode == 2 and "Traceback" in done.stderr
 
 
 def test_phantom_then_analyze(tmp_path):

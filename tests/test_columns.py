@@ -84,3 +84,12 @@ def test_gain_and_offset_do_not_move_columns(junction):
     distance, _ = cKDTree(two.xy).query(one.xy[one.ok])
     assert (distance < 0.02).mean() > 0.995
     assert abs(len(one) - len(two)) <= 0.002 * len(one)  # maxima right at the threshold, by rounding
+
+
+def test_columns_cut_by_invalid_pixels_are_marked(junction):
+    data = junction.image.data.copy()
+    data[:, :100] = np.nan
+    found = columns.find(images.from_array(data))
+    distance, _ = cKDTree(junction.truth.column_xy).query(found.xy)
+    assert distance[found.ok].max() < 1.5
+    assert found.ok.mean() > 0.9

@@ -30,7 +30,7 @@ def test_equal_content_gives_equal_bytes(tmp_path):
         files.write_json(tmp_path / name, content)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     files.write_csv(tmp_path / "c.csv", pd.DataFrame({"x": [1 / 3]}))
-    assert (tmp_path / "c.csv").read_text() == "x\n0.333333\n"
+    assert (tmp_path / "c.csv").read_text() == "x\n0.33333333\n"
 
 
 def test_broken_or_missing_json_is_one_clear_line(tmp_path):
@@ -55,6 +55,11 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
     np.savez(tmp_path / "x.npz", a=np.zeros(3))
     with pytest.raises(InputError, match="not a stored Crystal"):
         store.load(tmp_path / "x.npz", workflow.Crystal)
+    whole = (tmp_path / "x.npz").read_bytes()
+    for cut in (0, 10, len(whole) // 2):
+        (tmp_path / "cut.npz").write_bytes(whole[:cut])
+        with pytest.raises(InputError):
+            store.load(tmp_path / "cut.npz", workflow.Crystal)
     np.savez(tmp_path / "y.npz", a=np.array([{}], dtype=object))
     with pytest.raises(InputError):
         store.load(tmp_path / "y.npz", workflow.Crystal)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from bfo_utils import columns, images, lattice, phantom
+from bfo_utils import columns, images, lattice, phantom, workflow
 from bfo_utils.errors import InputError
 
 
@@ -104,3 +104,9 @@ def test_columns_without_order_are_refused(junction):
     scattered = replace(found, xy=rng.uniform(0, junction.image.shape[0], found.xy.shape))
     with pytest.raises(InputError):
         lattice.build(junction.image, scattered)
+
+
+def test_a_crop_with_too_few_cells_is_refused(junction):
+    crop = images.from_array(junction.image.data[:81, :91], name="crop")
+    with pytest.raises(InputError, match="crop: "):
+        workflow.prepare(crop)

@@ -93,3 +93,18 @@ def test_a_killed_analysis_ends_with_the_same_files(tmp_path):
         assert (tmp_path / "whole" / name).read_bytes() == (record.parent / name).read_bytes()
     one, two = (pd.read_csv(d / "trials.csv").drop(columns="seconds") for d in (tmp_path / "whole", record.parent))
     assert one.equals(two)
+
+
+def test_a_changed_reward_is_not_answered_from_the_record(crystal, tmp_path):
+    from bfo_utils import rewards
+
+    def trials(value):
+        rewards.register("mine")(eval(f"lambda partition: {value}"))
+        try:
+            plan = Plan(9, total={"mine": 1.0})
+            return optimize.search(crystal, plan, ledger=optimize.ledger_for(tmp_path / "l.jsonl", crystal, plan))
+        finally:
+            rewards._REWARDS.pop("mine")
+
+    assert trials(0.2)[0].rewards["mine"] == 0.2
+    assert trials(0.9)[0].rewards["mine"] == 0.9

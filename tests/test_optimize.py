@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from bfo_utils import optimize, space, surrogate, workflow
+from bfo_utils.errors import InputError
 from bfo_utils.optimize import Plan
 
 
@@ -83,3 +84,24 @@ def test_equal_work_is_recognised(crystal):
     one = workflow.effective(crystal, {"window_width": 1.50, "method": "kmeans", "covariance": "diag"})
     two = workflow.effective(crystal, {"window_width": 1.54, "method": "kmeans", "covariance": "tied"})
     assert one == two
+
+
+def test_where_all_is_fixed_the_default_is_the_only_trial(crystal):
+    trials = optimize.search(crystal, Plan(20, fixed=space.defaults()))
+    assert len(trials) == 1
+
+
+def test_settings_that_find_no_lattice_are_trials_without_reward(crystal, monkeypatch):
+    def nothing(*arguments):
+        raise InputError("no lattice")
+
+    monkeypatch.setattr(workflow, "prepare", nothing)
+    outcome = workflow.evaluate(crystal, {"detection_scale": 1.2})
+    assert outcome.rewards["total"] == 0
+
+
+def test_measured_quantities_describe_cells_without_what_judges_them(crystal):
+    names = workflow.vectors(crystal, space.complete({"descriptor": "physics"}))
+    assert names.shape == (crystal.mask.sum(), 7)  # nine without the two of the polar displacement
+    one, two = (workflow.effective(crystal, {"descriptor": "physics", "site": s}) for s in ("A", "B"))
+    assert one == two and workflow.evaluate(crystal, one).rewards["total"] >= 0
