@@ -121,3 +121,14 @@ def test_conclude_repeats_what_the_search_saw(crystal):
     trials = optimize.search(crystal, Plan(10))
     result = analysis.conclude(crystal, trials, 0)
     assert dict(result.tuned.rewards) == dict(optimize.best(trials).rewards)
+
+
+@pytest.mark.slow
+def test_the_phantom_of_the_book_is_mapped_as_it_was_made():
+    p = phantom.simulate(phantom.Crystal(substrate=0.06), 0)
+    done = analysis.analyze(p.image, Plan(64))
+    truth = phantom.true_map(p.truth, done.crystal.lattice.cells, done.crystal.mask)
+    film = truth >= 0
+    tuned, default = (adjusted_rand_score(truth[film], labels[film]) for labels in (done.labels, done.default.labels))
+    assert tuned >= 0.95 and tuned > default
+    assert done.verdict == analysis.DOMAINS
