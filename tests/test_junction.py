@@ -26,6 +26,7 @@ def test_lattice_parameters_agree(figures):
 
 def test_domains_agree(figures):
     assert figures["domain agreement, both averaged over 3 x 3"] >= 0.988
+    assert figures["domain agreement, a/b of the cells"] >= 0.988
     assert figures["domain agreement, tuned map"] >= 0.97
 
 

@@ -110,3 +110,16 @@ def test_a_crop_with_too_few_cells_is_refused(junction):
     crop = images.from_array(junction.image.data[:81, :91], name="crop")
     with pytest.raises(InputError, match="crop: "):
         workflow.prepare(crop)
+
+
+def test_a_displaced_column_is_marked_and_not_measured_with(junction):
+    found = columns.find(junction.image)
+    built = lattice.build(junction.image, found)
+    inner = np.nonzero((built.sublattice == "A") & (built.ij == np.median(built.ij, axis=0).astype(int)).all(axis=1))[0][0]
+    spot = np.argmin(np.hypot(*(found.xy - built.columns.xy[inner]).T))
+    moved = found.xy.copy()
+    moved[spot] += 0.2 * junction.crystal.cell_px
+    again = lattice.build(junction.image, replace(found, xy=moved))
+    at = np.argmin(np.hypot(*(again.columns.xy - moved[spot]).T))
+    assert built.columns.ok[inner] and not again.columns.ok[at]
+    assert built.cells.n - 16 <= again.cells.n < built.cells.n
