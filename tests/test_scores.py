@@ -1,0 +1,40 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from bfo_utils import phantom, rewards, scores
+
+
+@pytest.fixture(scope="module")
+def case():
+    return scores.case(phantom.Crystal(layout="halves", cells=24, cell_px=14), 3)
+
+
+@pytest.fixture(scope="module")
+def table(case):
+    return scores.table(case, 8, seed=1)
+
+
+def test_a_table_has_every_score_that_a_selector_uses(table):
+    assert len(table) == 8 and table["ari"].between(-1, 1).all()
+    for name, select in scores.SELECTORS.items():
+        assert len(select(table)) == 8, name
+
+
+def test_the_total_of_the_table_is_the_total(table):
+    assert scores.SELECTORS["**total**"](table).to_numpy() == pytest.approx(table["total"].to_numpy())
+    everything = scores._total()(table)
+    assert everything.to_numpy() == pytest.approx(table["total"].to_numpy())
+    assert set(rewards.TOTAL) <= set(table)
+
+
+def test_regret_is_what_the_pick_lacks(table):
+    ranked = table.assign(ari=np.linspace(0, 0.7, 8), silhouette=np.arange(8.0), agreement=np.arange(8.0)[::-1])
+    judged = scores.judge(pd.DataFrame(ranked))
+    assert judged["silhouette"] == pytest.approx((0, 1))
+    assert judged["neighbour agreement"] == pytest.approx((0.7, -1))
+
+
+def test_same_seed_same_configurations():
+    one, two, three = (scores.random_configurations(("A", "cell"), 5, s) for s in (1, 1, 2))
+    assert one == two != three and {c["site"] for c in one} <= {"A", "cell"}
