@@ -1,0 +1,368 @@
+"""Download of the Sm-BFO series: checked against the record's MD5 sums, taken up again where it broke off.
+
+pooch keeps the files and checks them; what it lacks, the resuming of a file that came only in part, is added here.
+"""
+
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+import textwrap
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pooch
+import requests
+from tqdm import tqdm
+
+from . import registry
+from .errors import InputError
+from .registry import Record
+
+PAUSES = (1.0, 2.0, 4.0, 8.0)  # s before another try; they begin anew with every try that brought something
+_TIMEOUT = 30.0  # s without a byte: the connection counts as lost
+_CHUNK = 1 << 18
+_LONGEST_PAUSE = 60.0  # s, where the server asks for one
+_AGAIN = "repeat the command later: it goes on where it stopped"
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file as the record lists it: name in the record's spelling, size in bytes, MD5 sum."""
+
+    name: str
+    size: int
+    md5: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a record holds, and the licence that it names."""
+
+    files: tuple[Remote, ...]
+    licence: str
+
+    def find(self, name: str) -> Remote:
+        """The file of a name in any case.
+
+        Raises
+        ------
+        InputError
+            If the record lists no such file.
+        """
+        key = registry.match(name, [f.name for f in self.files])
+        if key is None:
+            raise InputError(f"{name}: the record lists no such file; it has {len(self.files)} others")
+        return next(f for f in self.files if f.name == key)
+
+
+def to_stderr(line: str) -> None:
+    """Say a line on stderr."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def series(ids: Sequence[str] = (), where: str | Path | None = None, server: str | None = None,
+           say: Callable[[str], None] = to_stderr) -> dict[str, tuple[Path, Path]]:
+    """Download pairs of the Sm-BFO series, or find them where they have been downloaded before.
+
+    Nothing is asked of the network where all files are there with the MD5 sums kept after their download.
+
+    Parameters
+    ----------
+    ids : sequence of str
+        Ids of the pairs, in any case; all 14 if empty.
+    where : str or Path, optional
+        Folder of the files, see :func:`bfo_utils.registry.folder`.
+    server : str, optional
+        See :func:`bfo_utils.registry.server`.
+    say : callable
+        Gets the line with size, licence and citation, before any file is downloaded.
+
+    Returns
+    -------
+    dict of str to tuple of Path
+        Image and parameter file of every id.
+
+    Raises
+    ------
+    InputError
+        For an unknown id, a folder that cannot be written or lacks room, a server that cannot be reached or has no such
+        file, and a file whose MD5 sum is not the record's. Such a file is not kept; one that came in part is, to go on
+        with.
+    """
+    pairs = list(dict.fromkeys(registry.pair(i) for i in ids)) or registry.PAIRS
+    names = [name for p in pairs for name in (p.image, p.parameters)]
+    files = _present(registry.SERIES, names, registry.folder(where), registry.server(server), say)
+    return {p.id: (files[p.image], files[p.parameters]) for p in pairs}
+
+
+def dictionary(where: str | Path | None = None, server: str | None = None,
+               say: Callable[[str], None] = to_stderr) -> tuple[Path, str]:
+    """Download the pickled dictionary of record 4876786 (2.1 GB), without reading it.
+
+    Parameters
+    ----------
+    where, server, say
+        As for :func:`series`.
+
+    Returns
+    -------
+    path : Path
+    md5 : str
+        The record's MD5 sum of the file.
+    """
+    folder, name = registry.folder(where), registry.DICTIONARY_FILE
+    path = _present(registry.DICTIONARY, [name], folder, registry.server(server), say)[name]
+    return path, registry.kept(folder)[name]
+
+
+def _present(record: Record, names: Sequence[str], folder: Path, server: str, say) -> dict[str, Path]:
+    """The paths of files of a record; those that are not there in good order are downloaded."""
+    sums = registry.kept(folder)
+    missing = [n for n in names if not _good(folder, n, sums.get(n))]
+    if missing:
+        listing = list_files(record, server)
+        remote = {n: listing.find(n) for n in missing}
+        with _usable(folder):
+            _announce(record, listing.licence, {n: r for n, r in remote.items() if not _good(folder, n, r.md5)}, folder, say)
+            for name, file in remote.items():
+                _download(record.address(server, file.name), file, registry.locate(folder, name) or folder / name)
+                registry.keep(folder, name, file.md5)
+    return {n: registry.locate(folder, n) for n in names}
+
+
+def _good(folder: Path, name: str, md5: str | None) -> bool:
+    """Whether a file is there with an MD5 sum."""
+    path = registry.locate(folder, name)
+    return path is not None and md5 is not None and registry.md5(path) == md5
+
+
+def _announce(record: Record, licence: str, files: dict[str, Remote], folder: Path, say) -> None:
+    """Say what is about to be downloaded; refuse it where there is no room."""
+    if not files:
+        return
+    size = sum(file.size for file in files.values())
+    say(f"{record.title}: {len(files)} files, {_readable(size)}, to {folder}. Licence: {licence}. "
+        f"If you use the data, cite {record.citation}")
+    here = sum(p.stat().st_size for n in files if (p := _partial(folder / n)).exists())
+    free = shutil.disk_usage(folder).free
+    if size - here > free:
+        raise InputError(f"{folder}: {_readable(free)} free, {_readable(size - here)} needed; choose another folder with --dir")
+
+
+def _readable(size: float) -> str:
+    """A number of bytes to be read.
+
+    Examples
+    --------
+    >>> _readable(157_000_000)
+    '157 MB'
+    """
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+@contextmanager
+def _usable(folder: Path) -> Iterator[None]:
+    """Make a folder and see that it can be written; take it away again where the block fails and leaves it empty."""
+    made = [p for p in (folder, *folder.parents) if not p.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        yield
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror or error}); "
+                         "choose a folder with room and access with --dir") from error
+    finally:
+        for path in made:
+            with suppress(OSError):  # it holds something, as it should
+                path.rmdir()
+
+
+def list_files(record: Record, server: str) -> Listing:
+    """Ask the archive what a record holds.
+
+    Parameters
+    ----------
+    record : Record
+    server : str
+        Address of the archive, without a slash at its end.
+
+    Returns
+    -------
+    Listing
+
+    Raises
+    ------
+    InputError
+        If the archive cannot be reached, or answers something else.
+    """
+    url = record.listing(server)
+    with _explained(url):
+        answer = _persist(lambda: _body(url))
+    try:
+        content = json.loads(answer)
+        files = tuple(Remote(str(f["key"]), int(f["size"]), _checked_md5(f["checksum"])) for f in content["files"])
+        return Listing(files, _licence(content.get("metadata")))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{url}: not a list of files with MD5 sums; is this the archive, and not a login page?") from error
+
+
+def _licence(metadata) -> str:
+    """The licence that a record's metadata name."""
+    licence = metadata.get("license") if isinstance(metadata, dict) else None
+    return str(licence.get("id") if isinstance(licence, dict) else licence or "see the record")
+
+
+def _checked_md5(text: str) -> str:
+    """The digits of a checksum such as ``md5:...``; TypeError for any other kind."""
+    return re.fullmatch(r"md5:([0-9a-f]{32})", text.lower())[1]
+
+
+def _download(url: str, file: Remote, target: Path) -> None:
+    """Let pooch fetch and check a file; whatever goes wrong is one clear line."""
+    logger = pooch.get_logger()
+    level = logger.level
+    logger.setLevel("WARNING")
+    try:
+        with _explained(file.name):
+            pooch.retrieve(url, f"md5:{file.md5}", target.name, target.parent, downloader=Resume(_partial(target), file.size))
+    except InputError:
+        raise
+    except ValueError as error:  # pooch found another hash and removed the file
+        raise InputError(f"{file.name}: what came from {url} has not the MD5 sum {file.md5} of the record and was not kept; "
+                         "repeat the command to download it anew") from error
+    finally:
+        logger.setLevel(level)
+
+
+def _partial(target: Path) -> Path:
+    """Where the part of a file that has come is kept."""
+    return target.with_name(target.name + ".part")
+
+
+@dataclass(frozen=True)
+class Resume:
+    """A downloader for pooch that goes on with what has come before.
+
+    Attributes
+    ----------
+    part : Path
+        File with the part that has come; moved to where pooch wants the file once it is whole.
+    size : int
+        Size of the whole file in bytes.
+    """
+
+    part: Path
+    size: int
+
+    def __call__(self, url: str, output_file: str, _pooch, check_only: bool = False) -> None:
+        """Download ``url`` to ``output_file``, with a progress bar on stderr."""
+        with tqdm(total=self.size, desc=self.part.stem, unit="B", unit_scale=True, file=sys.stderr) as bar:
+            _persist(lambda: self._go_on(url, bar), self._have)
+        os.replace(self.part, output_file)
+
+    def _have(self) -> int:
+        """Bytes that have come."""
+        return self.part.stat().st_size if self.part.exists() else 0
+
+    def _go_on(self, url: str, bar: tqdm) -> None:
+        """Download what is missing, over one connection."""
+        have = self._have()
+        if have > self.size:
+            self.part.unlink()
+            have = 0
+        if have == self.size > 0:
+            return
+        with _get(url, {"Range": f"bytes={have}-"} if have else {}) as response:
+            if response.status_code != 200 and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+                self._start_over("the server has no such part of the file")
+            have = have if response.status_code == 206 else 0
+            bar.n = have
+            with open(self.part, "ab" if have else "wb") as file:
+                for chunk in response.iter_content(_CHUNK):
+                    file.write(chunk)
+                    bar.update(len(chunk))
+                    if file.tell() > self.size:
+                        break
+        if self._have() > self.size:
+            self._start_over(f"the server sent more than the {self.size} bytes of the record")
+        if self._have() < self.size:
+            raise requests.ConnectionError(f"the connection ended after {self._have()} of {self.size} bytes")
+
+    def _start_over(self, reason: str) -> None:
+        self.part.unlink()
+        raise requests.ConnectionError(reason)
+
+
+def _get(url: str, headers: dict[str, str]) -> requests.Response:
+    """An open answer of the server: the whole (200), a part (206), or that there is no such part (416).
+
+    Raises
+    ------
+    requests.RequestException
+        If there is none, or another error.
+    """
+    response = requests.get(url, headers={"Accept-Encoding": "identity"} | headers, stream=True, timeout=_TIMEOUT)
+    if response.status_code not in (200, 206, 416):
+        response.close()
+        raise requests.HTTPError(f"status {response.status_code}", response=response)
+    return response
+
+
+def _body(url: str) -> bytes:
+    with _get(url, {}) as response:
+        return response.content
+
+
+def _persist(action: Callable, reached: Callable[[], int] = lambda: 0):
+    """Do something over the network; try again after a pause where it may help.
+
+    A try that has brought something (``reached`` has grown) does not count as failed: a large file over a line that
+    breaks every minute still arrives.
+    """
+    failed, farthest = 0, reached()
+    while True:
+        try:
+            return action()
+        except requests.RequestException as error:
+            failed = 0 if reached() > farthest else failed
+            farthest = max(farthest, reached())
+            if failed == len(PAUSES) or not _passing(error):
+                raise
+            time.sleep(max(PAUSES[failed], _asked_pause(error)))
+            failed += 1
+
+
+def _passing(error: requests.RequestException) -> bool:
+    """Whether an error may be gone in a moment: lost connections, busy servers; not 404 and its like."""
+    status = error.response.status_code if error.response is not None else 503
+    return status >= 500 or status in (408, 429)
+
+
+def _asked_pause(error: requests.RequestException) -> float:
+    """Seconds that a busy server asks to wait, a minute at most."""
+    asked = error.response.headers.get("Retry-After", "") if error.response is not None else ""
+    return min(float(asked), _LONGEST_PAUSE) if asked.isdigit() else 0.0
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Turn an error of the network into one clear line about ``what``."""
+    try:
+        yield
+    except requests.HTTPError as error:
+        raise InputError(f"{what}: the server answers {error.response.status_code} {error.response.reason} "
+                         f"for {error.response.url}; {_AGAIN}") from error
+    except requests.RequestException as error:
+        reason = textwrap.shorten(f"{type(error).__name__}: {error}", 160, placeholder=" ...")
+        raise InputError(f"{what}: no connection ({reason}); check the network and {_AGAIN}") from error
