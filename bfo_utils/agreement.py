@@ -66,7 +66,8 @@ class Comparison:
     readings : tuple of Agreement
         Both readings of ``Pxy``, the better one first.
     decided : bool
-        Whether the better one is clearly better. It is not where the displacement vanishes, or is equal in x and y.
+        Whether the better one is clearly better, with most cells matched. It is not where the displacement vanishes, or is
+        equal in x and y.
     table : DataFrame
         Numbers that compare ``a``, ``b``, ``alpha`` and ``Vol`` with what was measured: ``theirs``, ``ours``, ``n``,
         ``correlation``, ``slope`` (their unit per ours), ``ratio`` of the medians.
@@ -132,8 +133,9 @@ def compare(parameters: Parameters, cells: Cells) -> Comparison:
     measured = cells.polar.reshape(-1, 2)[ours]
     readings = [_agreement(parameters.vector("Pxy", o).reshape(-1, 2)[theirs], measured, o) for o in ORDERS]
     readings.sort(key=lambda reading: -reading.explained)
-    return Comparison(positions, shares[positions], float(np.median(distance)), tuple(readings),
-                      readings[0].explained - readings[1].explained > _DECIDES, _table(parameters, cells, theirs, ours))
+    decided = shares[positions] > 0.5 and readings[0].explained - readings[1].explained > _DECIDES
+    return Comparison(positions, shares[positions], float(np.median(distance)), tuple(readings), decided,
+                      _table(parameters, cells, theirs, ours))
 
 
 def series_order(comparisons: Sequence[Comparison]) -> str:

@@ -177,6 +177,35 @@ def phantom(out, layout, cells, dose, cell_px, seed, debug) -> None:
     click.echo(out)
 
 
+@bfo.command()
+@click.argument("series", type=click.Choice(["smbfo"]))
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--dir", "where", metavar="D", help="Folder of the files; default: $BFO_DATA_DIR, else the user's cache.")
+@click.option("--unpickle", is_flag=True,
+              help="Fetch record 4876786 instead, the series as ONE PICKLED FILE (2.1 GB), and unpack it to .npz files. "
+                   "DANGEROUS: reading a pickle can run any code that its author, or whoever replaced the file, put into "
+                   "it, with your rights. It is read only if its MD5 sum is the record's and it names nothing but arrays. "
+                   "You hardly need it: the pairs hold the same data.")
+@_DEBUG
+def fetch(series, ids, where, unpickle, debug) -> None:
+    """Download the real images of Sm-doped BiFeO3 (SERIES: smbfo) and check them: the pairs ID..., or all 14.
+
+    Prints size, licence and citation first. What is there already is not downloaded again; what came in part goes on.
+    """
+    from . import fetch as module
+    from . import pickles
+
+    if not unpickle:
+        for paths in module.series(ids, where).values():
+            click.echo("\n".join(map(str, paths)))
+        return
+    if ids:
+        raise InputError(f"--unpickle: the file holds the whole series; leave out {' '.join(ids)}")
+    path, checksum = module.dictionary(where)
+    for unpacked in pickles.unpack(pickles.read(path, checksum, trust=True), path.with_suffix("")):
+        click.echo(unpacked)
+
+
 @bfo.command("parameters")
 def list_parameters() -> None:
     """List the parameters: --set accepts those of the workflow, -p also those of the run."""

@@ -1,34 +1,20 @@
-"""Download of the Sm-BFO series: checked against the record's MD5 sums, taken up again where it broke off.
-
-pooch keeps the files and checks them; what it lacks, the resuming of a file that came only in part, is added here.
-"""
+"""Download of the Sm-BFO series, checked against the record's MD5 sums and kept by pooch."""
 
 import json
-import os
 import re
 import shutil
 import sys
 import tempfile
-import textwrap
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pooch
-import requests
-from tqdm import tqdm
 
-from . import registry
+from . import registry, transfer
 from .errors import InputError
 from .registry import Record
-
-PAUSES = (1.0, 2.0, 4.0, 8.0)  # s before another try; they begin anew with every try that brought something
-_TIMEOUT = 30.0  # s without a byte: the connection counts as lost
-_CHUNK = 1 << 18
-_LONGEST_PAUSE = 60.0  # s, where the server asks for one
-_AGAIN = "repeat the command later: it goes on where it stopped"
 
 
 @dataclass(frozen=True)
@@ -149,7 +135,7 @@ def _announce(record: Record, licence: str, files: dict[str, Remote], folder: Pa
     size = sum(file.size for file in files.values())
     say(f"{record.title}: {len(files)} files, {_readable(size)}, to {folder}. Licence: {licence}. "
         f"If you use the data, cite {record.citation}")
-    here = sum(p.stat().st_size for n in files if (p := _partial(folder / n)).exists())
+    here = sum(p.stat().st_size for n in files if (p := transfer.partial(folder / n)).exists())
     free = shutil.disk_usage(folder).free
     if size - here > free:
         raise InputError(f"{folder}: {_readable(free)} free, {_readable(size - here)} needed; choose another folder with --dir")
@@ -207,12 +193,12 @@ def list_files(record: Record, server: str) -> Listing:
         If the archive cannot be reached, or answers something else.
     """
     url = record.listing(server)
-    with _explained(url):
-        answer = _persist(lambda: _body(url))
     try:
-        content = json.loads(answer)
+        content = json.loads(transfer.body(url))
         files = tuple(Remote(str(f["key"]), int(f["size"]), _checked_md5(f["checksum"])) for f in content["files"])
         return Listing(files, _licence(content.get("metadata")))
+    except InputError:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{url}: not a list of files with MD5 sums; is this the archive, and not a login page?") from error
 
@@ -234,8 +220,8 @@ def _download(url: str, file: Remote, target: Path) -> None:
     level = logger.level
     logger.setLevel("WARNING")
     try:
-        with _explained(file.name):
-            pooch.retrieve(url, f"md5:{file.md5}", target.name, target.parent, downloader=Resume(_partial(target), file.size))
+        pooch.retrieve(url, f"md5:{file.md5}", target.name, target.parent,
+                       downloader=transfer.Resume(transfer.partial(target), file.size))
     except InputError:
         raise
     except ValueError as error:  # pooch found another hash and removed the file
@@ -243,126 +229,3 @@ def _download(url: str, file: Remote, target: Path) -> None:
                          "repeat the command to download it anew") from error
     finally:
         logger.setLevel(level)
-
-
-def _partial(target: Path) -> Path:
-    """Where the part of a file that has come is kept."""
-    return target.with_name(target.name + ".part")
-
-
-@dataclass(frozen=True)
-class Resume:
-    """A downloader for pooch that goes on with what has come before.
-
-    Attributes
-    ----------
-    part : Path
-        File with the part that has come; moved to where pooch wants the file once it is whole.
-    size : int
-        Size of the whole file in bytes.
-    """
-
-    part: Path
-    size: int
-
-    def __call__(self, url: str, output_file: str, _pooch, check_only: bool = False) -> None:
-        """Download ``url`` to ``output_file``, with a progress bar on stderr."""
-        with tqdm(total=self.size, desc=self.part.stem, unit="B", unit_scale=True, file=sys.stderr) as bar:
-            _persist(lambda: self._go_on(url, bar), self._have)
-        os.replace(self.part, output_file)
-
-    def _have(self) -> int:
-        """Bytes that have come."""
-        return self.part.stat().st_size if self.part.exists() else 0
-
-    def _go_on(self, url: str, bar: tqdm) -> None:
-        """Download what is missing, over one connection."""
-        have = self._have()
-        if have > self.size:
-            self.part.unlink()
-            have = 0
-        if have == self.size > 0:
-            return
-        with _get(url, {"Range": f"bytes={have}-"} if have else {}) as response:
-            if response.status_code != 200 and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
-                self._start_over("the server has no such part of the file")
-            have = have if response.status_code == 206 else 0
-            bar.n = have
-            with open(self.part, "ab" if have else "wb") as file:
-                for chunk in response.iter_content(_CHUNK):
-                    file.write(chunk)
-                    bar.update(len(chunk))
-                    if file.tell() > self.size:
-                        break
-        if self._have() > self.size:
-            self._start_over(f"the server sent more than the {self.size} bytes of the record")
-        if self._have() < self.size:
-            raise requests.ConnectionError(f"the connection ended after {self._have()} of {self.size} bytes")
-
-    def _start_over(self, reason: str) -> None:
-        self.part.unlink()
-        raise requests.ConnectionError(reason)
-
-
-def _get(url: str, headers: dict[str, str]) -> requests.Response:
-    """An open answer of the server: the whole (200), a part (206), or that there is no such part (416).
-
-    Raises
-    ------
-    requests.RequestException
-        If there is none, or another error.
-    """
-    response = requests.get(url, headers={"Accept-Encoding": "identity"} | headers, stream=True, timeout=_TIMEOUT)
-    if response.status_code not in (200, 206, 416):
-        response.close()
-        raise requests.HTTPError(f"status {response.status_code}", response=response)
-    return response
-
-
-def _body(url: str) -> bytes:
-    with _get(url, {}) as response:
-        return response.content
-
-
-def _persist(action: Callable, reached: Callable[[], int] = lambda: 0):
-    """Do something over the network; try again after a pause where it may help.
-
-    A try that has brought something (``reached`` has grown) does not count as failed: a large file over a line that
-    breaks every minute still arrives.
-    """
-    failed, farthest = 0, reached()
-    while True:
-        try:
-            return action()
-        except requests.RequestException as error:
-            failed = 0 if reached() > farthest else failed
-            farthest = max(farthest, reached())
-            if failed == len(PAUSES) or not _passing(error):
-                raise
-            time.sleep(max(PAUSES[failed], _asked_pause(error)))
-            failed += 1
-
-
-def _passing(error: requests.RequestException) -> bool:
-    """Whether an error may be gone in a moment: lost connections, busy servers; not 404 and its like."""
-    status = error.response.status_code if error.response is not None else 503
-    return status >= 500 or status in (408, 429)
-
-
-def _asked_pause(error: requests.RequestException) -> float:
-    """Seconds that a busy server asks to wait, a minute at most."""
-    asked = error.response.headers.get("Retry-After", "") if error.response is not None else ""
-    return min(float(asked), _LONGEST_PAUSE) if asked.isdigit() else 0.0
-
-
-@contextmanager
-def _explained(what: str) -> Iterator[None]:
-    """Turn an error of the network into one clear line about ``what``."""
-    try:
-        yield
-    except requests.HTTPError as error:
-        raise InputError(f"{what}: the server answers {error.response.status_code} {error.response.reason} "
-                         f"for {error.response.url}; {_AGAIN}") from error
-    except requests.RequestException as error:
-        reason = textwrap.shorten(f"{type(error).__name__}: {error}", 160, placeholder=" ...")
-        raise InputError(f"{what}: no connection ({reason}); check the network and {_AGAIN}") from error

@@ -160,7 +160,10 @@ def md5(path: Path) -> str:
 def kept(where: Path) -> dict[str, str]:
     """MD5 sums kept in a folder, by the names of this registry; empty before the first download."""
     path = where / HASHES
-    return read_json(path) if path.exists() else {}
+    sums = read_json(path) if path.exists() else {}
+    if not isinstance(sums, dict):
+        raise InputError(f"{path}: not a list of MD5 sums; remove it and run again")
+    return sums
 
 
 def keep(where: Path, name: str, checksum: str) -> None:

@@ -24,7 +24,7 @@ SUBSTRATE = "Sm_0_1"
 LOST_AT = 20.0  # % Sm without polarization
 _LAYOUTS = ("quadrants", "junction", "fan", "stripes", "closure", "misfit", "unequal")
 _PIXEL_NM = 0.0152  # at 26 px per cell
-_INDEX_OFFSET = (-7, 3)  # of the cell indices in the files, which do not begin at 0
+_INDEX_OFFSET = (-12, 3)  # of the cell indices in the files, which do not begin at 0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,51 @@
+import pytest
+
+from bfo_utils import registry
+from bfo_utils.errors import InputError
+
+
+def test_fourteen_pairs_one_of_them_spelled_otherwise():
+    assert len(registry.PAIRS) == 14
+    assert [p.id for p in registry.PAIRS if not p.image.startswith("Sm_")] == ["Sm_10_0"]
+    assert sorted({p.samarium for p in registry.PAIRS}) == [0, 7, 10, 13, 20]
+    assert {p.parameters for p in registry.PAIRS} == {f"{i}_UCParameterization.h5" for i in registry.IDS}
+
+
+@pytest.mark.parametrize("name", ["Sm_10_0", "SM_10_0", "sm_10_0"])
+def test_ids_are_known_in_any_case(name):
+    assert registry.pair(name).image == "SM_10_0_HAADF.h5"
+
+
+@pytest.mark.parametrize("name", ["", "Sm_10", "Sm_10_2", "../Sm_10_0"])
+def test_other_ids_are_refused(name):
+    with pytest.raises(InputError, match="choose from Sm_0_0"):
+        registry.pair(name)
+
+
+def test_addresses_are_those_of_the_archive():
+    assert registry.SERIES.listing(registry.server()) == "https://zenodo.org/api/records/4555979"
+    address = registry.DICTIONARY.address(registry.server(), registry.DICTIONARY_FILE)
+    assert address == "https://zenodo.org/records/4876786/files/composition_series_dict_full.npy?download=1"
+
+
+def test_server_and_folder_can_be_set(monkeypatch, tmp_path):
+    monkeypatch.setenv(registry.SERVER_VARIABLE, "http://localhost:1/")
+    monkeypatch.setenv(registry.FOLDER_VARIABLE, str(tmp_path))
+    assert registry.server() == "http://localhost:1" and registry.folder() == tmp_path
+    assert registry.server("https://x.org") == "https://x.org" and registry.folder("d").name == "d"
+    with pytest.raises(InputError, match="not a web address"):
+        registry.server("ftp://x.org")
+
+
+def test_an_exact_name_goes_before_another_case():
+    assert registry.match("b", ["B", "b"]) == "b" and registry.match("b", ["B"]) == "B" and registry.match("b", []) is None
+
+
+def test_hashes_are_kept_beside_the_files(tmp_path):
+    assert registry.kept(tmp_path) == {}
+    registry.keep(tmp_path, "a", "1")
+    registry.keep(tmp_path, "b", "2")
+    assert registry.kept(tmp_path) == {"a": "1", "b": "2"}
+    (tmp_path / registry.HASHES).write_text("[1]")
+    with pytest.raises(InputError, match="remove it"):
+        registry.kept(tmp_path)
