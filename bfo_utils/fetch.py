@@ -1,6 +1,7 @@
 """Download of the Sm-BFO series, checked against the record's MD5 sums and kept by pooch."""
 
 import json
+import os
 import re
 import shutil
 import sys
@@ -114,10 +115,12 @@ def _present(record: Record, names: Sequence[str], folder: Path, server: str, sa
     if missing:
         listing = list_files(record, server)
         remote = {n: listing.find(n) for n in missing}
+        lacking = {n: r for n, r in remote.items() if not _good(folder, n, r.md5)}
         with _usable(folder):
-            _announce(record, listing.licence, {n: r for n, r in remote.items() if not _good(folder, n, r.md5)}, folder, say)
+            _announce(record, listing.licence, lacking, folder, say)
             for name, file in remote.items():
-                _download(record.address(server, file.name), file, registry.locate(folder, name) or folder / name)
+                if name in lacking:
+                    _download(record.address(server, file.name), file, registry.locate(folder, name) or folder / name)
                 registry.keep(folder, name, file.md5)
     return {n: registry.locate(folder, n) for n in names}
 
@@ -215,15 +218,19 @@ def _checked_md5(text: str) -> str:
 
 
 def _download(url: str, file: Remote, target: Path) -> None:
-    """Let pooch fetch and check a file; whatever goes wrong is one clear line."""
+    """Fetch a file and let pooch check it and put it in its place.
+
+    pooch downloads into a file that a killed process leaves behind, and begins anew every time; so it gets what has come
+    whole.
+    """
+    part = transfer.partial(target)
+    transfer.Download(url, part, file.size).complete()
     logger = pooch.get_logger()
     level = logger.level
     logger.setLevel("WARNING")
     try:
         pooch.retrieve(url, f"md5:{file.md5}", target.name, target.parent,
-                       downloader=transfer.Resume(transfer.partial(target), file.size))
-    except InputError:
-        raise
+                       downloader=lambda _url, where, _pooch: os.replace(part, where))
     except ValueError as error:  # pooch found another hash and removed the file
         raise InputError(f"{file.name}: what came from {url} has not the MD5 sum {file.md5} of the record and was not kept; "
                          "repeat the command to download it anew") from error

@@ -1,6 +1,5 @@
 """Transfer over HTTP that survives bad lines: pauses and new tries, and files that go on where they broke off."""
 
-import os
 import sys
 import textwrap
 import time
@@ -57,32 +56,39 @@ def partial(target: Path) -> Path:
 
 
 @dataclass(frozen=True)
-class Resume:
-    """A downloader for pooch that goes on with what has come before.
+class Download:
+    """A file that comes in parts: every try goes on with what has come before.
 
     Attributes
     ----------
+    url : str
     part : Path
-        File with the part that has come; moved to where pooch wants the file once it is whole.
+        File with what has come, see :func:`partial`. It stays where a download is given up or killed.
     size : int
         Size of the whole file in bytes.
     """
 
+    url: str
     part: Path
     size: int
 
-    def __call__(self, url: str, output_file: str, _pooch, check_only: bool = False) -> None:
-        """Download ``url`` to ``output_file``, with a progress bar on stderr."""
+    def complete(self) -> None:
+        """Fetch what is missing, with a progress bar on stderr; nothing is asked for if nothing is.
+
+        Raises
+        ------
+        InputError
+            If the server cannot be reached after several tries that brought nothing, or does not give the file.
+        """
         with _explained(self.part.stem), tqdm(total=self.size, desc=self.part.stem, unit="B", unit_scale=True,
                                               file=sys.stderr) as bar:
-            _persist(lambda: self._go_on(url, bar), self._have)
-        os.replace(self.part, output_file)
+            _persist(lambda: self._go_on(bar), self._have)
 
     def _have(self) -> int:
         """Bytes that have come."""
         return self.part.stat().st_size if self.part.exists() else 0
 
-    def _go_on(self, url: str, bar: tqdm) -> None:
+    def _go_on(self, bar: tqdm) -> None:
         """Download what is missing, over one connection."""
         have = self._have()
         if have > self.size:
@@ -90,7 +96,7 @@ class Resume:
             have = 0
         if have == self.size > 0:
             return
-        with _get(url, {"Range": f"bytes={have}-"} if have else {}) as response:
+        with _get(self.url, {"Range": f"bytes={have}-"} if have else {}) as response:
             if response.status_code != 200 and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
                 self.part.unlink(missing_ok=True)
                 raise requests.ConnectionError("the server has not the part that is missing")

@@ -4,6 +4,8 @@ import hashlib
 import json
 import re
 import threading
+import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,7 +18,8 @@ class Faults:
 
     ``drops``: after how many bytes each of the next answers breaks off; ``damaged``, ``missing``, ``moved`` (a redirect),
     ``wordy`` (more bytes than the record says); ``busy``: how many requests are answered by ``busy_status``; ``no_ranges``:
-    the server always sends the whole file; ``answer``: text instead of the record's description.
+    the server always sends the whole file; ``answer``: text instead of the record's description; ``stalled``: files of
+    which half is sent, and then nothing until this is lifted.
     """
 
     drops: dict[str, list[int]] = field(default_factory=dict)
@@ -28,6 +31,7 @@ class Faults:
     busy_status: int = 503
     no_ranges: bool = False
     answer: str | None = None
+    stalled: set[str] = field(default_factory=set)
 
 
 class LocalZenodo:
@@ -97,6 +101,11 @@ class _Handler(BaseHTTPRequestHandler):
             return self.answer(416, b"", {"Content-Range": f"bytes */{len(data)}"})
         headers = {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"} if start else {}
         drops = faults.drops.get(name)
+        if name in faults.stalled:
+            self.answer(200, data, headers, len(data) // 2)
+            while name in faults.stalled:
+                time.sleep(0.02)
+            return None
         return self.answer(206 if start else 200, data[start:], headers, drops.pop(0) if drops else None)
 
     def answer(self, status, data, headers=(), drop=None):
@@ -104,4 +113,5 @@ class _Handler(BaseHTTPRequestHandler):
         for key, value in {"Content-Length": str(len(data)), **dict(headers)}.items():
             self.send_header(key, value)
         self.end_headers()
-        self.wfile.write(data[:drop])
+        with suppress(ConnectionError):  # the other side was killed
+            self.wfile.write(data[:drop])

@@ -2,6 +2,9 @@
 
 import shutil
 import socket
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -131,6 +134,20 @@ def test_the_next_call_goes_on_with_the_part_that_came(archive, tmp_path, capsys
     size = part.stat().st_size
     fetch.series(["Sm_10_0"], tmp_path)
     assert size > 0 and archive.requests(IMAGE)[-1] == f"bytes={size}-" and same(tmp_path, archive, IMAGE)
+
+
+def test_a_killed_download_leaves_only_the_part(archive, tmp_path):
+    archive.faults.stalled = {IMAGE}
+    command = [sys.executable, "-m", "bfo_utils", "fetch", "smbfo", "Sm_10_0", "--dir", str(tmp_path)]
+    part = transfer.partial(tmp_path / IMAGE)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        while process.poll() is None and not (part.exists() and part.stat().st_size):
+            time.sleep(0.01)
+        process.kill()
+    assert names(tmp_path) == [part.name] and archive.files[IMAGE].startswith(part.read_bytes())
+    size, archive.faults.stalled = part.stat().st_size, set()
+    fetch.series(["Sm_10_0"], tmp_path)
+    assert archive.requests(IMAGE) == [None, f"bytes={size}-"] and same(tmp_path, archive, IMAGE)
 
 
 def test_a_whole_part_needs_no_request_and_too_long_a_one_is_dropped(archive, tmp_path, files):
