@@ -75,21 +75,21 @@ def cut(image: Image, cells: Cells, mask: np.ndarray, site: str = "A", side: int
     sigma = 0.35 * cells.basis.cell_px / SAMPLES
     step = np.arange(-_REACH, _REACH + 1) / SAMPLES
     a, b = cells.basis.vectors
-    offsets = step[:, None, None] * b + step[None, :, None] * a
+    offsets = (step[:, None, None] * b + step[None, :, None] * a).T.swapaxes(1, 2)
     reach = int(np.abs(offsets).max() + 4 * sigma) + 2
     out = np.empty((len(centres), step.size, step.size), np.float32)
     for tile, group in zip(divide(image.shape, reach, side), owned(centres, image.shape, side)):
         if len(group):
             data = ndimage.gaussian_filter(image.data[tile.box], sigma) - image.median
             for part in np.split(group, range(_AT_ONCE, len(group), _AT_ONCE)):
-                out[part] = _sample(data, tile.origin, centres[part][:, None, None] + offsets)
+                out[part] = _sample(data, tile.origin, centres[part].T[:, :, None, None] + offsets[:, None])
     return Patches(out)
 
 
 def _sample(data: np.ndarray, origin: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Bilinear interpolation of a part of the image, which begins at ``origin``, at positions (..., 2) in the image."""
-    at -= origin  # exact: the origin is whole, and no position is larger for it
-    return ndimage.map_coordinates(data, [at[..., 1], at[..., 0]], order=1, mode="reflect")
+    """Bilinear interpolation of a part of the image, which begins at ``origin``, at positions (2, ...) in the image."""
+    at -= origin[:, None, None, None]  # exact: the origin is whole, and no position is larger for it
+    return ndimage.map_coordinates(data, at[::-1], order=1, mode="reflect")
 
 
 def _centres(cells: Cells, site: str) -> np.ndarray:
