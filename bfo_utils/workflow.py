@@ -23,7 +23,7 @@ from .rewards import TOTAL, Partition, score
 from .space import SPACE, Value, by_name, complete, defaults
 
 _MOST = int(by_name("n_components").high)
-_WINDOWS, _SCORES = 3 * 2**30, 2**29  # bytes of windows and of scores that are kept
+_WINDOWS, _SCORES = 3 * 2**30, 2**29  # bytes of windows and of scores that a crystal keeps
 _DESCRIBES = [p.name for p in SPACE if p.stage == "descriptors" and p.name != "n_components"]
 
 
@@ -56,7 +56,7 @@ class Crystal:
 
     @cached_property
     def _others(self) -> Memo:
-        return Memo(4)
+        return Memo(4, _WINDOWS)
 
     @property
     def fingerprint(self) -> str:
@@ -82,8 +82,9 @@ class Crystal:
         """The same image with its columns found under other settings; prepared once for each pair."""
         if (detection_scale, refinement_radius) == (self.detection_scale, self.refinement_radius):
             return self
-        return self._others.once((detection_scale, refinement_radius), lambda: prepare(
-            self.image, detection_scale, refinement_radius))
+        return self._others.once(
+            (detection_scale, refinement_radius), lambda: prepare(self.image, detection_scale, refinement_radius),
+            weight=len(SITES) * window_bytes(int(self.mask.sum())))
 
 
 @dataclass(frozen=True)
