@@ -13,7 +13,18 @@ from threadpoolctl import threadpool_limits
 
 from . import columns, lattice
 from .clustering import by_value, cluster, predict
-from .descriptors import SITES, Patches, crop, cut, normalise, physics, project_parts, samples, whole_window, window_bytes
+from .descriptors import (
+    SITES,
+    Patches,
+    crop,
+    cut,
+    normalise,
+    physics,
+    project_parts,
+    samples,
+    whole_window,
+    window_bytes,
+)
 from .errors import InputError
 from .evidence import Evidence, analysed_mask, measure
 from .images import Image
