@@ -1,11 +1,12 @@
-"""``python -m benchmarks [NAME ...]``: all measurements, or those named."""
+"""``python -m benchmarks [NAME ...]``: all measurements but the longest ones, or those named."""
 
 import importlib
 import sys
 
-NAMES = ("columns", "speed", "junction", "scaling", "null", "rewards", "search")
+NAMES = ("columns", "speed", "junction", "scaling", "large", "null", "rewards", "search")
+LONG = ("huge",)
 
 for name in sys.argv[1:] or NAMES:
-    if name not in NAMES:
-        sys.exit(f"benchmarks: '{name}': no such benchmark; choose from {', '.join(NAMES)}")
+    if name not in NAMES + LONG:
+        sys.exit(f"benchmarks: '{name}': no such benchmark; choose from {', '.join(NAMES + LONG)}")
     importlib.import_module(f"benchmarks.{name}").main()

@@ -11,10 +11,10 @@ from scipy.spatial import cKDTree
 
 from .errors import InputError
 from .images import Image
+from .tiles import SIDE, Tile, divide, owned
 
-_TILE = 512  # px, side of the tiles whose power spectra are averaged
+_SAMPLE = 512  # px, side of the parts of the image whose power spectra are averaged
 _BRAGG = 30.0  # power of a Bragg peak over the median of its ring; noise reaches 16
-_PART = 20_000  # columns fitted at a time: bounds the memory
 _PASSES = 8  # Gauss-Newton steps, each after a subtraction of the neighbours
 _WIDTHS = 0.2  # expected relative spread of the columns' widths: holds the width where noise would drown it
 _MOMENTS = ((0, 0), (1, 1), (1, 2), (2, 1), (1, 3), (3, 1))  # (y, x) factors of 1, g, xg, yg, xxg, yyg
@@ -55,7 +55,7 @@ class Columns:
 def spacing(image: Image) -> float:
     """Period of the strongest lattice planes of an image, in px.
 
-    Power spectra of up to 4 x 4 Hann-windowed tiles are averaged; a Bragg peak is a point that stands out of the
+    Power spectra of up to 4 x 4 Hann-windowed parts are averaged; a Bragg peak is a point that stands out of the
     median of its ring (same spatial frequency), so that neither a bright background nor amorphous material counts.
 
     Parameters
@@ -97,16 +97,16 @@ def spacing(image: Image) -> float:
 
 
 def _power_spectrum(image: Image) -> np.ndarray:
-    """Mean power spectrum of tiles, flattened by a high pass so that slow background does not leak."""
-    size = min(_TILE, *image.data.shape)
+    """Mean power spectrum of parts, flattened by a high pass so that slow background does not leak."""
+    size = min(_SAMPLE, *image.data.shape)
     starts = [np.unique(np.linspace(0, s - size, min(4, 1 + (s - size) // (size // 2) + (s > size))).astype(int))
               for s in image.data.shape]
     window = np.hanning(size)[:, None] * np.hanning(size)[None]
     total = np.zeros((size, size))
     for y in starts[0]:
         for x in starts[1]:
-            tile = image.data[y:y + size, x:x + size].astype(float)
-            total += np.abs(fft.fft2((tile - ndimage.uniform_filter(tile, size // 8)) * window)) ** 2
+            part = image.data[y:y + size, x:x + size].astype(float)
+            total += np.abs(fft.fft2((part - ndimage.uniform_filter(part, size // 8)) * window)) ** 2
     return total
 
 
@@ -120,7 +120,7 @@ def _subpixel_frequency(power: np.ndarray, peak) -> float:
     return float(np.hypot(*centre) / n)
 
 
-def find(image: Image, detection_scale: float = 1.0, refinement_radius: float = 0.45) -> Columns:
+def find(image: Image, detection_scale: float = 1.0, refinement_radius: float = 0.45, side: int = SIDE) -> Columns:
     """Find and fit all columns of an image.
 
     Local maxima of a scale-normalised Laplacian of Gaussian whose width follows the image's lattice, kept where
@@ -133,6 +133,8 @@ def find(image: Image, detection_scale: float = 1.0, refinement_radius: float = 
         Factor on the width of the filter; 1 fits a column of a perovskite.
     refinement_radius : float
         Half width of the fitted window as a fraction of the plane spacing.
+    side : int
+        Largest side of the tiles (px) that the image is worked on in. The result does not depend on it.
 
     Returns
     -------
@@ -148,11 +150,11 @@ def find(image: Image, detection_scale: float = 1.0, refinement_radius: float = 
     Detection after Barakati et al., Digital Discovery 2024 (d4dd00132j), with scale and threshold from the image.
     """
     period = spacing(image)
-    xy, sigma = detect(image, period, detection_scale)
-    return fit(image, xy, sigma, refinement_radius * period, period)
+    xy, sigma = detect(image, period, detection_scale, side)
+    return fit(image, xy, sigma, refinement_radius * period, period, side)
 
 
-def detect(image: Image, period: float, detection_scale: float = 1.0) -> tuple[np.ndarray, float]:
+def detect(image: Image, period: float, detection_scale: float = 1.0, side: int = SIDE) -> tuple[np.ndarray, float]:
     """Positions (N, 2) of the local maxima of the blob filter, and the filter's sigma in px.
 
     Parameters
@@ -162,24 +164,25 @@ def detect(image: Image, period: float, detection_scale: float = 1.0) -> tuple[n
         Plane spacing in px, of :func:`spacing`.
     detection_scale : float
         Factor on the filter's width.
+    side : int
+        Largest side of the tiles in px.
     """
     sigma = 0.18 * period * detection_scale
-    response = -ndimage.gaussian_laplace(image.data, sigma)
-    threshold = 3 * _noise(image) * _laplace_norm(sigma)
+    threshold = 3 * image.noise * _laplace_norm(sigma)
     size = 2 * int(round(0.3 * period)) + 1
-    peaks = (response == ndimage.maximum_filter(response, size)) & (response > threshold) & image.valid
-    rows, cols = np.nonzero(peaks[1:-1, 1:-1])  # a maximum on the frame's edge may lie outside
-    rows, cols = rows + 1, cols + 1
-    return np.stack([cols, rows], axis=1).astype(float), sigma
+    reach = int(4 * sigma + 0.5) + size // 2  # of the Laplacian of Gaussian, and of the maximum filter after it
+    peaks = np.concatenate([_peaks(image, tile, sigma, size, threshold) for tile in divide(image.shape, reach, side)])
+    inside = np.all((peaks > 0) & (peaks < np.array(image.shape[::-1]) - 1), axis=1)  # one on the edge may lie outside
+    peaks = peaks[inside]
+    return peaks[np.lexsort(peaks.T)].astype(float), sigma
 
 
-def _noise(image: Image) -> float:
-    """Standard deviation of the pixel noise, from the median absolute second difference along x."""
-    d = image.data
-    second = d[:, 2:] - 2 * d[:, 1:-1] + d[:, :-2]
-    good = image.valid[:, 2:] & image.valid[:, 1:-1] & image.valid[:, :-2]
-    sample = np.abs(second[good][:: max(1, good.sum() // 500_000)])
-    return float(np.median(sample) / 0.6745 / np.sqrt(6)) if sample.size else 0.0
+def _peaks(image: Image, tile: Tile, sigma: float, size: int, threshold: float) -> np.ndarray:
+    """Positions (N, 2) of the maxima in the core of a tile."""
+    response = -ndimage.gaussian_laplace(image.data[tile.box], sigma)
+    peaks = (response == ndimage.maximum_filter(response, size)) & (response > threshold)
+    rows, cols = np.nonzero(peaks[tile.inner] & image.valid[tile.core])
+    return np.stack([cols + tile.core[1].start, rows + tile.core[0].start], axis=1)
 
 
 def _laplace_norm(sigma: float) -> float:
@@ -187,12 +190,15 @@ def _laplace_norm(sigma: float) -> float:
     return float(1 / (sigma**3 * np.sqrt(2 * np.pi)))
 
 
-def fit(image: Image, xy: np.ndarray, sigma: float, radius: float, period: float) -> Columns:
+def fit(image: Image, xy: np.ndarray, sigma: float, radius: float, period: float, side: int = SIDE) -> Columns:
     """Fit a round Gaussian on a constant background to every column, all columns at once.
 
     Gauss-Newton on square windows. All sums of the normal equations separate into x and y factors, so one
     iteration costs a few small matrix products per column. After the first iterations the fitted neighbours are
     subtracted from every window (as if all columns were fitted together) and the fit goes on.
+
+    All columns take each step together, tile by tile, with their neighbours as the step before left them: that, and
+    not an overlap, makes the result independent of the tiles.
 
     Parameters
     ----------
@@ -205,25 +211,28 @@ def fit(image: Image, xy: np.ndarray, sigma: float, radius: float, period: float
         Half width of the window in px.
     period : float
         Plane spacing in px, the scale of what a fit may change.
+    side : int
+        Largest side of the tiles in px.
 
     Returns
     -------
     Columns
     """
     half = max(2, int(round(radius)))
-    starts = range(0, len(xy), _PART)
-    windows = [_windows(image, xy[s:s + _PART], half) for s in starts]
-    noise = max(_noise(image), 1e-6 * float(np.ptp(image.data)))
-    states = [_step(w, _start(xy[s:s + _PART], sigma), period, noise, sigma) for s, w in zip(starts, windows)]
-    for _ in range(_PASSES):
-        everything = _concatenate(states)
-        near = _neighbours(everything, 3 * period)
-        width = float(np.median(everything.sigma))
-        states = [_step(_subtract(w, everything, near[s:s + _PART]), state, period, noise, width)
-                  for s, w, state in zip(starts, windows, states)]
-    contrast = np.concatenate([np.ptp(w.data, axis=(1, 2)) for w in windows])
-    seen = np.concatenate([_seen(image, w) for w in windows])
-    return _checked(image, xy, _concatenate(states), contrast, seen, period)
+    noise = max(image.noise, 1e-6 * float(np.ptp(image.data)))
+    corners = _corners(image.shape, xy, half)
+    groups = [group for group in owned(xy, image.shape, side) if len(group)]
+    state, width = _start(xy, sigma), sigma
+    for turn in range(1 + _PASSES):
+        tree = cKDTree(state.xy) if turn else None
+        parts = [_turn(_windows(image, corners[group], half), state, group, tree, period, noise, width) for group in groups]
+        state = _scattered(parts, groups)
+        width = float(np.median(state.sigma))
+    contrast, seen = np.empty(len(xy)), np.empty(len(xy))
+    for group in groups:
+        contrast[group] = np.ptp(_cut_out(image.data, corners[group], half), axis=(1, 2))
+        seen[group] = _cut_out(image.valid, corners[group], half).mean(axis=(1, 2))
+    return _checked(image, xy, state, contrast, seen, period)
 
 
 @dataclass(frozen=True)
@@ -244,30 +253,36 @@ class _State:
     background: np.ndarray
     sigma: np.ndarray
 
+    def take(self, index: np.ndarray) -> "_State":
+        return _State(*(v[index] for v in vars(self).values()))
+
 
 def _start(xy: np.ndarray, sigma: float) -> _State:
     zero = np.zeros(len(xy))
     return _State(xy.copy(), zero, zero, np.full(len(xy), float(sigma)))
 
 
-def _concatenate(states: list[_State]) -> _State:
-    return _State(*(np.concatenate([getattr(s, name) for s in states]) for name in _State.__dataclass_fields__))
+def _scattered(parts: list[_State], groups: list[np.ndarray]) -> _State:
+    """The states of groups of columns as one, every column at its own index."""
+    place = np.argsort(np.concatenate(groups))
+    return _State(*(np.concatenate([getattr(p, name) for p in parts])[place] for name in _State.__dataclass_fields__))
 
 
-def _windows(image: Image, xy: np.ndarray, half: int) -> _Windows:
-    """Windows around the nearest pixels; at the border they are moved inside."""
-    step = np.arange(-half, half + 1)
-    height, width = image.data.shape
-    x = np.clip(np.rint(xy[:, 0]).astype(int), half, width - 1 - half)[:, None] + step
-    y = np.clip(np.rint(xy[:, 1]).astype(int), half, height - 1 - half)[:, None] + step
-    return _Windows(image.data[y[:, :, None], x[:, None, :]], x.astype(np.float32), y.astype(np.float32))
+def _corners(shape: tuple[int, int], xy: np.ndarray, half: int) -> np.ndarray:
+    """First column and row (N, 2) of the windows around the nearest pixels; at the border they are moved inside."""
+    return np.clip(np.rint(xy).astype(int) - half, 0, np.array(shape[::-1]) - 1 - 2 * half)
 
 
-def _seen(image: Image, windows: _Windows) -> np.ndarray:
-    """Share of the valid pixels in every window."""
-    if image.valid.all():
-        return np.ones(len(windows.data))
-    return image.valid[windows.y.astype(int)[:, :, None], windows.x.astype(int)[:, None, :]].mean(axis=(1, 2))
+def _windows(image: Image, corners: np.ndarray, half: int) -> _Windows:
+    """Windows from their first columns and rows."""
+    x, y = corners.T.astype(np.float32)
+    step = np.arange(2 * half + 1, dtype=np.float32)
+    return _Windows(_cut_out(image.data, corners, half), x[:, None] + step, y[:, None] + step)
+
+
+def _cut_out(array: np.ndarray, corners: np.ndarray, half: int) -> np.ndarray:
+    x, y = corners.T
+    return np.lib.stride_tricks.sliding_window_view(array, (2 * half + 1,) * 2)[y, x]
 
 
 def _factors(axis: np.ndarray, centre: np.ndarray, sigma: np.ndarray) -> np.ndarray:
@@ -307,20 +322,23 @@ def _step(windows: _Windows, state: _State, period: float, noise: float, width: 
     return _State(state.xy + move, c[:, 1], c[:, 0], sigma)
 
 
-def _neighbours(state: _State, reach: float) -> np.ndarray:
-    """Indices (N, 8) of the nearest other columns; N where there is none within reach."""
-    tree = cKDTree(state.xy)
-    return tree.query(state.xy, k=9, distance_upper_bound=reach, workers=-1)[1][:, 1:]
+def _turn(windows: _Windows, state: _State, group: np.ndarray, tree: cKDTree | None, period: float, noise: float,
+          width: float) -> _State:
+    """The next state of a group of columns; with a tree of all columns, their neighbours are subtracted first."""
+    own = state.take(group)
+    if tree is not None:
+        windows = _subtract(windows, state, tree.query(own.xy, k=9, distance_upper_bound=3 * period)[1][:, 1:])
+    return _step(windows, own, period, noise, width)
 
 
 def _subtract(windows: _Windows, state: _State, near: np.ndarray) -> _Windows:
-    """Windows without the fitted neighbours of their column."""
-    x, y, amplitude, sigma = (np.append(v, 1.0) for v in (*state.xy.T, np.maximum(state.amplitude, 0), state.sigma))
-    amplitude[-1] = 0
-    two = 2 * sigma[near][..., None].astype(np.float32) ** 2
-    gx = np.exp(-((windows.x[:, None] - x[near][..., None].astype(np.float32)) ** 2) / two)
-    gy = np.exp(-((windows.y[:, None] - y[near][..., None].astype(np.float32)) ** 2) / two)
-    gy *= amplitude[near][..., None].astype(np.float32)
+    """Windows without the fitted neighbours of their column: indices (N, 8), too high where there is none."""
+    others = state.take(np.minimum(near, len(state.xy) - 1))
+    x, y, two = (v[..., None].astype(np.float32) for v in (*np.moveaxis(others.xy, -1, 0), others.sigma))
+    two = 2 * two**2
+    gx = np.exp(-((windows.x[:, None] - x) ** 2) / two)
+    gy = np.exp(-((windows.y[:, None] - y) ** 2) / two)
+    gy *= np.where(near < len(state.xy), np.maximum(others.amplitude, 0), 0)[..., None].astype(np.float32)
     return replace(windows, data=windows.data - np.matmul(gy.transpose(0, 2, 1), gx))
 
 

@@ -4,6 +4,7 @@ Windows are cut once per site, on a grid aligned with the mean lattice, at the l
 for. A configuration then crops, bins, normalises and projects them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +14,13 @@ from sklearn.decomposition import PCA
 from .cells import Cells
 from .errors import InputError
 from .images import Image
+from .tiles import SIDE, divide, owned
 
 SAMPLES = 12  # samples per cell edge
 MAX_WINDOW = 2.5  # cells
+_REACH = int(MAX_WINDOW * SAMPLES / 2)  # samples on either side of the middle one
+_AT_ONCE = 256  # windows sampled at a time: their positions fit the processor's cache
+_SEEN = 32_768  # vectors that components are found from, and projected at a time; more of them move no component
 SITES = ("A", "B", "cell")
 DESCRIPTORS = ("windows", "physics")
 NORMALISATIONS = ("none", "zscore", "minmax")
@@ -34,7 +39,12 @@ class Patches:
         return self.data.shape[1] // 2
 
 
-def cut(image: Image, cells: Cells, mask: np.ndarray, site: str = "A") -> Patches:
+def window_bytes(n: int) -> int:
+    """Memory of the windows of ``n`` cells."""
+    return n * (2 * _REACH + 1) ** 2 * np.dtype(np.float32).itemsize
+
+
+def cut(image: Image, cells: Cells, mask: np.ndarray, site: str = "A", side: int = SIDE) -> Patches:
     """Sample the windows of all cells of ``mask`` on a grid that follows the mean lattice.
 
     The image is first averaged over about one sample distance, so that a window costs as many numbers as it holds
@@ -48,6 +58,8 @@ def cut(image: Image, cells: Cells, mask: np.ndarray, site: str = "A") -> Patche
         Cells to describe.
     site : {"A", "B", "cell"}
         Where windows are centred: the A column at the cell's upper left corner, the B column, or the cell's centre.
+    side : int
+        Largest side of the tiles (px) that the image is averaged in. The result does not depend on it.
 
     Returns
     -------
@@ -60,16 +72,24 @@ def cut(image: Image, cells: Cells, mask: np.ndarray, site: str = "A") -> Patche
         For an unknown site, or site "B" where the second sublattice is not seen.
     """
     centres = _centres(cells, site)[mask]
-    data = ndimage.gaussian_filter(image.data, 0.35 * cells.basis.cell_px / SAMPLES) - np.median(image.data)
-    half = int(MAX_WINDOW * SAMPLES / 2)
-    step = np.arange(-half, half + 1) / SAMPLES
+    sigma = 0.35 * cells.basis.cell_px / SAMPLES
+    step = np.arange(-_REACH, _REACH + 1) / SAMPLES
     a, b = cells.basis.vectors
-    offsets = step[:, None, None] * b + step[None, :, None] * a
+    offsets = (step[:, None, None] * b + step[None, :, None] * a).T.swapaxes(1, 2)
+    reach = int(np.abs(offsets).max() + 4 * sigma) + 2
     out = np.empty((len(centres), step.size, step.size), np.float32)
-    for part in np.array_split(np.arange(len(centres)), max(1, len(centres) // 4000)):
-        at = centres[part][:, None, None] + offsets
-        out[part] = ndimage.map_coordinates(data, [at[..., 1], at[..., 0]], order=1, mode="reflect")
+    for tile, group in zip(divide(image.shape, reach, side), owned(centres, image.shape, side)):
+        if len(group):
+            data = ndimage.gaussian_filter(image.data[tile.box], sigma) - image.median
+            for part in np.split(group, range(_AT_ONCE, len(group), _AT_ONCE)):
+                out[part] = _sample(data, tile.origin, centres[part].T[:, :, None, None] + offsets[:, None])
     return Patches(out)
+
+
+def _sample(data: np.ndarray, origin: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Bilinear interpolation of a part of the image, which begins at ``origin``, at positions (2, ...) in the image."""
+    at -= origin[:, None, None, None]  # exact: the origin is whole, and no position is larger for it
+    return ndimage.map_coordinates(data, at[::-1], order=1, mode="reflect")
 
 
 def _centres(cells: Cells, site: str) -> np.ndarray:
@@ -80,7 +100,7 @@ def _centres(cells: Cells, site: str) -> np.ndarray:
     return {"A": cells.corner, "B": cells.b_site, "cell": cells.xy}[site]
 
 
-def crop(patches: Patches, height: float, width: float, binning: int = 1) -> np.ndarray:
+def crop(patches: Patches, height: float, width: float, binning: int = 1, part=slice(None)) -> np.ndarray:
     """Central windows of ``height`` x ``width`` cells, averaged over ``binning`` x ``binning`` samples.
 
     Parameters
@@ -90,6 +110,8 @@ def crop(patches: Patches, height: float, width: float, binning: int = 1) -> np.
         Window along b and a in cells, at most 2.5.
     binning : int
         Samples averaged along both axes.
+    part : slice or ndarray of int
+        Cells whose windows are wanted; all by default.
 
     Returns
     -------
@@ -103,7 +125,7 @@ def crop(patches: Patches, height: float, width: float, binning: int = 1) -> np.
     middle = patches.centre
     halves = [min(_half(size), middle) for size in (height, width)]
     (top, left), (rows, cols) = [middle - h for h in halves], [(2 * h + 1) // binning * binning for h in halves]
-    window = patches.data[:, top:top + rows, left:left + cols]
+    window = patches.data[:, top:top + rows, left:left + cols][part]
     if binning == 1:
         return window
     return window.reshape(len(window), rows // binning, binning, cols // binning, binning).mean(axis=(2, 4))
@@ -176,6 +198,39 @@ def project(vectors: np.ndarray, n_components: int, seed: int = 0) -> np.ndarray
     """
     k = min(n_components, *vectors.shape)
     scores = PCA(k, random_state=seed).fit_transform(vectors).astype(float)
+    return scores / max(scores[:, 0].std(), 1e-12)
+
+
+def project_parts(describe: Callable[[np.ndarray], np.ndarray], n: int, n_components: int, seed: int = 0) -> np.ndarray:
+    """As :func:`project`, for vectors that are made when they are asked for, so that they are never all there.
+
+    Of more than 32,768 vectors, the components are those of as many drawn at random.
+
+    Parameters
+    ----------
+    describe : callable
+        The vectors (M, D) of the cells at the indices that it is given.
+    n : int
+        Number of vectors N.
+    n_components, seed : int
+        As for :func:`project`.
+
+    Returns
+    -------
+    ndarray of float64, shape (N, min(n_components, D))
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((40_000, 4)) * [9, 4, 2, 1]
+    >>> project_parts(lambda index: x[index], len(x), 2).shape
+    (40000, 2)
+    """
+    if n <= _SEEN:
+        return project(describe(np.arange(n)), n_components, seed)
+    drawn = describe(np.sort(np.random.default_rng(seed).choice(n, _SEEN, replace=False)))
+    model = PCA(min(n_components, drawn.shape[1]), random_state=seed).fit(drawn)
+    parts = np.split(np.arange(n), range(_SEEN, n, _SEEN))
+    scores = np.concatenate([model.transform(describe(part)).astype(float) for part in parts])
     return scores / max(scores[:, 0].std(), 1e-12)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from .cells import Cells
-from .descriptors import crop, cut, normalise, project
+from .descriptors import crop, cut, normalise, project_parts
 from .errors import InputError
 from .images import Image
 
@@ -73,9 +73,9 @@ def _lattice(image, cells, mask):
 
 
 def _patch(image, cells, mask):
-    windows = crop(cut(image, cells, mask, "cell"), 1.0, 1.0)
+    patches = cut(image, cells, mask, "cell")
     field = np.full(mask.shape + (4,), np.nan)
-    field[mask] = project(normalise(windows, "zscore"), 4)
+    field[mask] = project_parts(lambda part: normalise(crop(patches, 1.0, 1.0, part=part), "zscore"), len(patches.data), 4)
     return field
 
 

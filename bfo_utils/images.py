@@ -2,12 +2,17 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from .errors import InputError, blame
 from .readers import CHANNELS, MIN_SIDE, check_axes, quiet, reader, squeezed
+from .tiles import bands
+
+_MEDIAN_OF = 2**25  # px: the median of a larger image is that of every n-th row
+_NOISE_OF = 500_000  # px that the noise is estimated from
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +44,26 @@ class Image:
     def shape(self):
         """Height and width in pixels."""
         return self.data.shape
+
+    @cached_property
+    def median(self) -> np.float32:
+        """Median intensity, of every n-th row where there are more than 32 megapixels."""
+        return np.median(self.data[::_every(self.data.size)])
+
+    @cached_property
+    def noise(self) -> float:
+        """Standard deviation of the pixel noise, from the median absolute second difference along x.
+
+        Half a million triples of valid pixels, evenly spread, are looked at.
+        """
+        counts = [len(_triples(row)) for row in self.valid]
+        step = max(1, sum(counts) // _NOISE_OF)
+        sample, seen = [], 0
+        for row, valid, count in zip(self.data, self.valid, counts):
+            at = _triples(valid)[-seen % step::step]
+            sample.append(np.abs(row[at + 2] - 2 * row[at + 1] + row[at]))
+            seen += count
+        return float(np.median(np.concatenate(sample)) / 0.6745 / np.sqrt(6)) if seen else 0.0
 
 
 def from_array(array, *, pixel_size_nm=None, name="image"):
@@ -167,21 +192,37 @@ def _square_pixel(scales):
     return float(np.sqrt(low * high))
 
 
+def _every(pixels):
+    """Return n such that every n-th row is enough for a median."""
+    return -(-pixels // _MEDIAN_OF)
+
+
+def _triples(valid):
+    """Return where in a row three valid pixels in succession begin."""
+    return np.flatnonzero(valid[2:] & valid[1:-1] & valid[:-2])
+
+
 def _clean(array):
-    """Return float32 values without holes, and where there were none; refuse what is no image."""
-    values = _plane(array)
-    valid = np.isfinite(values)
-    if not valid.any():
-        raise InputError("all pixels are NaN or infinite; give an image with valid pixels")
-    low, high, median = _range(values[valid])
-    values[~valid] = median
-    if high - low < abs(median) / 256:
-        values -= median
-    return values.astype(np.float32), valid
+    """Return float32 values without holes, and where there were none; refuse what is no image.
+
+    Band by band: in double precision the whole of a large image would cost four times its memory.
+    """
+    array = _plane(array)
+    data, valid = np.empty(array.shape, np.float32), np.empty(array.shape, bool)
+    for rows in bands(array.shape):
+        valid[rows] = np.isfinite(_double(array[rows]))
+    low, high = _range(array, valid)
+    hole, offset = 0.0, 0.0
+    if high - low < max(abs(low), abs(high)) / 256 or not valid.all():
+        hole = _median(array, valid)
+        offset = hole if high - low < abs(hole) / 256 else 0.0
+    for rows in bands(array.shape):
+        data[rows] = np.where(valid[rows], _double(array[rows]), hole) - offset
+    return data, valid
 
 
 def _plane(array):
-    """Return an array of any kind as a new (H, W) float64 array, NaN where it is masked."""
+    """Return an array of any kind as an (H, W) array of integers or floats, NaN where it is masked."""
     if isinstance(array, np.ma.MaskedArray) and array.dtype.kind in "iuf":
         array = array.astype(np.float64).filled(np.nan)
     array = np.asarray(array)
@@ -191,18 +232,36 @@ def _plane(array):
     height, width = array.shape
     if min(height, width) < MIN_SIDE:
         raise InputError(f"{height} x {width} px is too small; give at least {MIN_SIDE} px on each side")
+    return array
+
+
+def _double(array):
+    """Return values in double precision."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.array(array, dtype=np.float64, order="C")
+        return np.asarray(array, dtype=np.float64)
 
 
-def _range(values):
-    """Return the least, greatest and median value; refuse what float32 cannot tell apart."""
-    low, high = values.min(), values.max()
+def _range(array, valid):
+    """Return the least and greatest valid value; refuse what float32 cannot tell apart."""
+    if not valid.any():
+        raise InputError("all pixels are NaN or infinite; give an image with valid pixels")
+    extremes = [_extremes(_double(array[rows])[valid[rows]]) for rows in bands(array.shape) if valid[rows].any()]
+    low, high = min(low for low, _ in extremes), max(high for _, high in extremes)
     if low == high:
         raise InputError(f"constant image, every pixel is {low:g}; give an image with contrast")
     if max(abs(low), abs(high)) > 1e30 or high - low < 1e-30:
         raise InputError(f"values from {low:g} to {high:g} do not fit 32-bit floats; rescale them")
-    return low, high, np.median(values)
+    return low, high
+
+
+def _extremes(values):
+    return values.min(), values.max()
+
+
+def _median(array, valid):
+    """Return the median of the valid values, of every n-th row that has any where the image is large."""
+    rows = np.flatnonzero(valid.any(axis=1))[::_every(array.size)]
+    return np.median(_double(array[rows])[valid[rows]])
 
 
 def _grey(array):

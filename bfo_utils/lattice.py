@@ -99,16 +99,18 @@ def mean_basis(columns: Columns) -> Basis:
         raise InputError(f"only {len(columns)} columns found; an image with at least {MIN_CELLS} unit cells is needed")
     v1, v2 = _primitive_vectors(columns)
     single, double = [v1, v2], [v1 + v2, v1 - v2]
-    contrast = [max(_height_difference(columns, v) for v in double), min(_height_difference(columns, v) for v in single)]
+    tree = cKDTree(columns.xy)
+    contrast = [max(_height_difference(columns, v, tree) for v in double),
+                min(_height_difference(columns, v, tree) for v in single)]
     two = contrast[1] > 1.25 * contrast[0]
-    a, b = _oriented(*(_settled(columns.xy, v) for v in (double if two else single)))
+    a, b = _oriented(*(_settled(columns.xy, v, tree) for v in (double if two else single)))
     return Basis(np.array([a, b]), bool(two))
 
 
-def _settled(xy: np.ndarray, vector: np.ndarray) -> np.ndarray:
+def _settled(xy: np.ndarray, vector: np.ndarray, tree: cKDTree) -> np.ndarray:
     """A lattice vector made exact: median difference of the columns that it links, three times over."""
     for _ in range(3):
-        tail, head = _links(xy, vector, _TOLERANCE * np.hypot(*vector))
+        tail, head = _links(xy, vector, _TOLERANCE * np.hypot(*vector), tree)
         vector = np.median(xy[head] - xy[tail], axis=0) if len(tail) else vector
     return vector
 
@@ -139,9 +141,9 @@ def _mean_vector(differences: np.ndarray, about: np.ndarray) -> np.ndarray:
     return np.median(differences[close], axis=0)
 
 
-def _height_difference(columns: Columns, vector: np.ndarray) -> float:
+def _height_difference(columns: Columns, vector: np.ndarray, tree: cKDTree) -> float:
     """Median absolute difference in height of columns that lie one vector apart."""
-    tail, head = _links(columns.xy, vector, _TOLERANCE * np.hypot(*vector))
+    tail, head = _links(columns.xy, vector, _TOLERANCE * np.hypot(*vector), tree)
     if len(tail) < 10:
         return np.inf
     return float(np.median(np.abs(columns.intensity[head] - columns.intensity[tail])))
@@ -154,9 +156,8 @@ def _oriented(v1: np.ndarray, v2: np.ndarray) -> np.ndarray:
     return np.array([a, b * np.sign(a[0] * b[1] - a[1] * b[0])])
 
 
-def _links(xy: np.ndarray, vector: np.ndarray, tolerance: float, tree=None) -> tuple[np.ndarray, np.ndarray]:
+def _links(xy: np.ndarray, vector: np.ndarray, tolerance: float, tree: cKDTree) -> tuple[np.ndarray, np.ndarray]:
     """Pairs (tail, head) of columns one ``vector`` apart, each the other's nearest to the predicted place."""
-    tree = tree or cKDTree(xy)
     distance, head = tree.query(xy + vector, distance_upper_bound=tolerance)
     back = tree.query(xy - vector, distance_upper_bound=tolerance)[1]
     tail = np.nonzero(np.isfinite(distance))[0]

@@ -19,6 +19,7 @@ from .errors import InputError
 from .files import atomic
 from .images import Image, from_array
 from .layouts import VARIANTS, variant_map
+from .tiles import bands
 
 _PAD = 6  # cells of crystal beyond the frame, so that the frame is full at any rotation
 _STO = (0.62, 0.85)  # A and B intensity of the substrate, relative to the film
@@ -141,9 +142,7 @@ def simulate(crystal: Crystal = Crystal(), seed: int = 0) -> Phantom:
     xy = np.concatenate([sites.a_xy.reshape(-1, 2), sites.b_xy.reshape(-1, 2)])
     amplitude = np.concatenate([(sites.a_intensity * sites.present).ravel(), sites.b_intensity.ravel()])
     sigma = crystal.sigma_cells * crystal.cell_px
-    ideal = _render(side, xy, amplitude, sigma, scan) + np.float32(crystal.background)
-    ideal *= _illumination(side, crystal.illumination)
-    counts = rng.poisson(ideal * np.float32(crystal.dose)).astype(np.float32)
+    counts = _exposed(_render(side, xy, amplitude, sigma, scan), crystal, rng)
     image = from_array(counts, pixel_size_nm=crystal.a_nm / crystal.cell_px, name=f"phantom-{crystal.layout}")
     return Phantom(image, _truth(sites, side, sigma, scan), crystal, seed)
 
@@ -241,10 +240,19 @@ def _scan(side: int, crystal: Crystal, rng) -> np.ndarray:
     return drift
 
 
-def _illumination(side: int, strength: float) -> np.ndarray:
-    """Slowly varying gain, 1 on average."""
+def _exposed(ideal: np.ndarray, crystal: Crystal, rng) -> np.ndarray:
+    """Counts of an image on its background, under uneven illumination; they replace the image, band by band."""
+    gain = _illumination(len(ideal), crystal.illumination)
+    for rows in bands(ideal.shape):
+        expected = (ideal[rows] + np.float32(crystal.background)) * gain(rows) * np.float32(crystal.dose)
+        ideal[rows] = rng.poisson(expected)
+    return ideal
+
+
+def _illumination(side: int, strength: float):
+    """Slowly varying gain of any rows, 1 on average."""
     t = np.linspace(-0.5, 0.5, side, dtype=np.float32)
-    return 1 + np.float32(strength) * (t[:, None] * 0.6 + t[None] - t[None] ** 2 + np.float32(1 / 12))
+    return lambda rows: 1 + np.float32(strength) * (t[rows, None] * 0.6 + t[None] - t[None] ** 2 + np.float32(1 / 12))
 
 
 def _render(side: int, xy: np.ndarray, amplitude: np.ndarray, sigma: float, scan: np.ndarray) -> np.ndarray:
@@ -262,8 +270,10 @@ def _render(side: int, xy: np.ndarray, amplitude: np.ndarray, sigma: float, scan
         x0 = (xy[part, :1] + shift[..., 0])[..., None]
         gx = np.exp(-((cols[:, None, :] - x0).astype(np.float32) ** 2) / np.float32(2 * sigma**2))
         keep = ((rows >= 0) & (rows < side))[:, :, None] & ((cols >= 0) & (cols < side))[:, None, :]
-        flat = rows[:, :, None] * side + cols[:, None, :]
-        image += np.bincount(flat[keep], (gx * gy[..., None])[keep], image.size).astype(np.float32)
+        flat = (rows[:, :, None] * side + cols[:, None, :])[keep]
+        first = flat.min(initial=image.size - 1)  # a part holds few rows of columns: only those of the image are added to
+        light = np.bincount(flat - first, (gx * gy[..., None])[keep]).astype(np.float32)
+        image[first:first + light.size] += light
     return image.reshape(side, side)
 
 

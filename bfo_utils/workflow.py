@@ -13,7 +13,18 @@ from threadpoolctl import threadpool_limits
 
 from . import columns, lattice
 from .clustering import by_value, cluster, predict
-from .descriptors import SITES, Patches, crop, cut, normalise, physics, project, samples, whole_window
+from .descriptors import (
+    SITES,
+    Patches,
+    crop,
+    cut,
+    normalise,
+    physics,
+    project_parts,
+    samples,
+    whole_window,
+    window_bytes,
+)
 from .errors import InputError
 from .evidence import Evidence, analysed_mask, measure
 from .images import Image
@@ -23,6 +34,7 @@ from .rewards import TOTAL, Partition, score
 from .space import SPACE, Value, by_name, complete, defaults
 
 _MOST = int(by_name("n_components").high)
+_WINDOWS, _SCORES = 3 * 2**30, 2**29  # bytes of windows and of scores that a crystal keeps
 _DESCRIBES = [p.name for p in SPACE if p.stage == "descriptors" and p.name != "n_components"]
 
 
@@ -47,37 +59,43 @@ class Crystal:
 
     @cached_property
     def _windows(self) -> Memo:
-        return Memo(len(SITES))
+        return Memo(len(SITES), _WINDOWS)
 
     @cached_property
     def _scores(self) -> Memo:
-        return Memo(64)
+        return Memo(64, _SCORES)
 
     @cached_property
     def _others(self) -> Memo:
-        return Memo(4)
+        return Memo(4, _WINDOWS)
 
     @property
     def fingerprint(self) -> str:
         """Hash of what rewards depend on besides the configuration: pixels, column settings, kind of evidence."""
-        settings = f"{self.detection_scale} {self.refinement_radius} {self.evidence.kind}"
-        return hashlib.sha256(self.image.data.tobytes() + self.image.valid.tobytes() + settings.encode()).hexdigest()
+        digest = hashlib.sha256(np.ascontiguousarray(self.image.data))
+        digest.update(np.ascontiguousarray(self.image.valid))
+        digest.update(f"{self.detection_scale} {self.refinement_radius} {self.evidence.kind}".encode())
+        return digest.hexdigest()
 
     def patches(self, site: str) -> Patches:
-        """Windows of all analysed cells on a site; cut once, shared by all configurations."""
-        return self._windows.once(site, lambda: cut(self.image, self.lattice.cells, self.mask, site))
+        """Windows of all analysed cells on a site; cut once, shared by all configurations (3 GiB of them at most)."""
+        weight = window_bytes(int(self.mask.sum()))
+        return self._windows.once(site, lambda: cut(self.image, self.lattice.cells, self.mask, site), weight)
 
     def scores(self, parameters: Mapping[str, Value]) -> np.ndarray:
         """Principal components of the descriptors, as many as any configuration may ask for, in order; shared likewise."""
         key = tuple(parameters[name] for name in _DESCRIBES)
-        return self._scores.once(key, lambda: project(vectors(self, parameters), _MOST))
+        n = int(self.mask.sum())
+        return self._scores.once(
+            key, lambda: project_parts(lambda part: vectors(self, parameters, part), n, _MOST), weight=8 * n * _MOST)
 
     def found_with(self, detection_scale: float, refinement_radius: float) -> "Crystal":
         """The same image with its columns found under other settings; prepared once for each pair."""
         if (detection_scale, refinement_radius) == (self.detection_scale, self.refinement_radius):
             return self
-        return self._others.once((detection_scale, refinement_radius), lambda: prepare(
-            self.image, detection_scale, refinement_radius))
+        return self._others.once(
+            (detection_scale, refinement_radius), lambda: prepare(self.image, detection_scale, refinement_radius),
+            weight=len(SITES) * window_bytes(int(self.mask.sum())))
 
 
 @dataclass(frozen=True)
@@ -115,15 +133,15 @@ def prepare(image: Image, detection_scale: float = 1.0, refinement_radius: float
     return Crystal(image, indexed, mask, measure(image, indexed.cells, mask, evidence), detection_scale, refinement_radius)
 
 
-def vectors(crystal: Crystal, parameters: Mapping[str, Value]) -> np.ndarray:
-    """What the analysed cells are described by, before the projection, shape (N, D).
+def vectors(crystal: Crystal, parameters: Mapping[str, Value], part=slice(None)) -> np.ndarray:
+    """What the analysed cells, or a part of them, are described by before the projection, shape (N, D).
 
     Windows, cropped, binned and normalised; or measured quantities, without those that the evidence is made of.
     """
     p = parameters
     if p["descriptor"] == "physics":
-        return physics(crystal.lattice.cells, crystal.mask, without=crystal.evidence.kind)
-    windows = crop(crystal.patches(p["site"]), p["window_height"], p["window_width"], p["binning"])
+        return physics(crystal.lattice.cells, crystal.mask, without=crystal.evidence.kind)[part]
+    windows = crop(crystal.patches(p["site"]), p["window_height"], p["window_width"], p["binning"], part)
     return normalise(windows, p["normalisation"])
 
 

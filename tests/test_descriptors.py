@@ -80,3 +80,15 @@ def test_unknown_choices_are_refused(crystal):
 
 def test_constant_windows_do_not_divide_by_zero():
     assert np.isfinite(descriptors.normalise(np.ones((3, 4, 4)), "zscore")).all()
+
+
+def test_components_of_many_vectors_are_found_from_a_part_of_them():
+    rng = np.random.default_rng(0)
+    x = (rng.standard_normal((40_000, 6)) * [9, 4, 2, 1, 0.5, 0.1]).astype(np.float32)
+    parts = descriptors.project_parts(lambda index: x[index], len(x), 4)
+    whole = descriptors.project(x, 4)
+    alike = [abs(np.corrcoef(p, w)[0, 1]) for p, w in zip(parts.T, whole.T)]
+    assert parts.shape == whole.shape and min(alike) > 0.999
+    assert parts[:, 0].std() == pytest.approx(1)
+    few = descriptors.project_parts(lambda index: x[index], 500, 4)
+    assert np.array_equal(few, descriptors.project(x[:500], 4))

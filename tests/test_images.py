@@ -502,3 +502,22 @@ def test_real_hspy():
 def test_real_tif():
     image = read(shared("pto_junction_recovered.tif"))
     assert image.shape == (1737, 1737) and image.pixel_size_nm is None
+
+
+def test_holes_of_a_large_image_are_filled_with_the_median_of_some_rows(monkeypatch):
+    monkeypatch.setattr(images, "_MEDIAN_OF", 700)  # every third of 50 rows of 40 px
+    values = np.random.default_rng(0).normal(5, 1, (50, 40))
+    values[:2] = np.nan
+    image = images.from_array(values)
+    assert (image.data[:2] == np.float32(np.median(values[2::3]))).all()
+    assert image.median == np.median(image.data[::3])
+
+
+def test_noise_is_measured_where_pixels_are_valid(monkeypatch):
+    values = np.random.default_rng(0).normal(5, 0.3, (200, 300))
+    values[50:90, ::7] = np.nan
+    assert images.from_array(values).noise == pytest.approx(0.3, rel=0.03)
+    monkeypatch.setattr(images, "_NOISE_OF", 5000)
+    assert images.from_array(values).noise == pytest.approx(0.3, rel=0.05)
+    values[:, ::2] = np.nan
+    assert images.from_array(values).noise == 0.0

@@ -34,3 +34,11 @@ def test_what_failed_is_tried_again():
         except ZeroDivisionError:
             continue
     assert memo.once("k", lambda: 8) == 7
+
+
+def test_results_that_weigh_more_than_there_is_room_for_make_way():
+    memo, made = Memo(9, room=10), []
+    for key, weight in (("a", 4), ("b", 4), ("c", 4), ("b", 4), ("huge", 99), ("huge", 99)):
+        memo.once(key, lambda key=key: made.append(key), weight)
+    memo.once("b", lambda: made.append("b again"), 4)
+    assert made == ["a", "b", "c", "huge", "b again"]

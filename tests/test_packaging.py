@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "rosettasciio": "rosettasciio-base"}
 BROUGHT = {"python", "pip", "imageio", "tifffile"}  # named in environment.yml alone, with a reason there
-LAYERS = ["errors", "files", "layouts", "elasticity", "readers", "images", "columns", "cells", "lattice", "phantom", "descriptors",
+LAYERS = ["errors", "files", "layouts", "elasticity", "readers", "tiles", "images", "columns", "cells", "lattice", "phantom", "descriptors",
           "evidence", "clustering", "walls", "rewards", "memo", "space", "workflow", "ledger", "pareto", "surrogate", "optimize", "sensitivity",
           "analysis", "report", "registry", "transfer", "fetch", "pickles", "parameterisation", "agreement", "smbfo", "series"]
 
