@@ -31,7 +31,8 @@ class Crystal:
 
     ``cells`` counts unit cells along each side of the square frame; ``dose`` is the expected number of counts at
     the peak of an A column; ``wall_cells`` is the tanh width of a wall; ``shear`` the spontaneous strain e_xy of a
-    variant; ``substrate`` the width of the unpolarized strip at the left as a fraction of the frame.
+    variant; ``composition`` the largest change of the A columns' height, smooth over ``composition_cells`` cells;
+    ``substrate`` the width of the unpolarized strip at the left as a fraction of the frame.
     """
 
     layout: str = "junction"
@@ -47,6 +48,7 @@ class Crystal:
     substrate: float = 0.0
     misfit: float = 0.02
     composition: float = 0.12
+    composition_cells: float = 4.0
     mistilt_pm: float = 4.0
     illumination: float = 0.2
     jitter_px: float = 0.12
@@ -225,7 +227,7 @@ def _smooth_noise(shape, scale: float, rng) -> np.ndarray:
 def _intensities(crystal: Crystal, strip: np.ndarray, rng) -> tuple[np.ndarray, np.ndarray]:
     """Peak heights of A (follows the Sm content) and B columns, relative to an A column of the film."""
     n = strip.shape[0]
-    composition = 1 + crystal.composition * _smooth_noise((n + 1, n + 1), 4, rng)
+    composition = 1 + crystal.composition * _smooth_noise((n + 1, n + 1), crystal.composition_cells, rng)
     a_strip, b_strip = np.pad(strip, ((0, 1), (0, 1)), mode="edge"), strip
     a = composition * (1 - (1 - _STO[0]) * a_strip)
     b = crystal.b_intensity * (1 - (1 - _STO[1]) * b_strip)
