@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from . import halving
 from .evidence import GATE, autocorrelation
 from .images import Image
 from .optimize import Plan, Trial, best, ledger_for, search
@@ -90,7 +91,9 @@ def analyze(image: Image, plan: Plan = Plan(), report: Callable[[Trial], None] =
     crystal = prepare(image, **columns, evidence=plan.evidence)
     prepared = time.perf_counter()
     ledger = ledger_for(record, crystal, plan) if record else None
+    crystal = replace(crystal, networks=str(record.parent / "networks") if record else "")
     trials = search(crystal, plan, report, ledger, workers)
+    trials += halving.search(crystal, plan.autoencoders, plan, report, ledger, first=len(trials))
     timings = {"columns_and_lattice": prepared - start, "search": time.perf_counter() - prepared,
                "evaluations": sum(t.seconds for t in trials)}
     return conclude(crystal, trials, plan.seed, plan.total, timings)

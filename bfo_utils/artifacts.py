@@ -5,12 +5,13 @@
     <stage>/features.npz            descriptors of the analysed cells                     (02 descriptors)
     <stage>/labels.npz              label map                                             (03 clustering)
     <stage>/rewards.json            rewards of the map                                    (04 rewards)
-    search.json                     every trial of the search                             (06 optimization)
+    search.json                     every trial of the search                             (06 optimization, 05 vae)
+    networks/                       trained autoencoders                                  (05 vae)
 
 ``<stage>`` is "default" or "tuned": the same notebooks before and after the optimisation.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,8 @@ class Artifacts:
 
     def crystal(self) -> Crystal:
         """The prepared crystal."""
-        return store.load(Path(self.folder, "crystal.npz"), Crystal)
+        crystal = store.load(Path(self.folder, "crystal.npz"), Crystal)
+        return replace(crystal, networks=str(Path(self.folder, "networks")))
 
     def truth(self) -> Truth | None:
         """Ground truth of a phantom, None for real images."""

@@ -113,24 +113,31 @@ def bfo(context) -> None:
               help="Python file of yours that registers rewards; it is run.")
 @click.option("--evidence", type=click.Choice(["auto", *KINDS]), default="auto", show_default=True,
               help="What the map is judged by.")
+@click.option("--vae", type=click.IntRange(0), default=0, show_default=True,
+              help="Autoencoders to train and let the same rewards judge (needs the extra vae).")
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Threads that share the trials.")
 @_PIXEL
 @_DATASET
 @_SEED
 @_DEBUG
-def analyze(image, out, budget, given, whole, goal, powers, plugin, evidence, workers, pixel_size, dataset, seed, debug) -> None:
+def analyze(image, out, budget, given, whole, goal, powers, plugin, evidence, vae, workers, pixel_size, dataset, seed,
+            debug) -> None:
     """Analyse IMAGE without notebooks and write tables, result.json and pictures to DIR.
 
     Every trial is recorded in DIR/trials.jsonl as it ends; the same call goes on from there if it was stopped.
     """
     fixed = parameters(given)
-    from . import analysis, images, optimize, report, rewards
+    from . import analysis, halving, images, optimize, report, rewards
 
     if plugin:
         run_plugin(plugin)
-    plan = optimize.Plan(budget, seed, rewards.weights(powers), fixed, goal, whole, evidence)
+    plan = optimize.Plan(budget, seed, rewards.weights(powers), fixed, goal, whole, evidence, vae)
+    if vae:
+        from .vae import require
+
+        require()
     picture = images.read(image, pixel_size_nm=pixel_size, dataset=dataset)
-    done = analysis.analyze(picture, plan, progress(budget), Path(out, "trials.jsonl"), workers)
+    done = analysis.analyze(picture, plan, progress(budget + halving.length(vae)), Path(out, "trials.jsonl"), workers)
     result = report.write(done, out)
     for note in result["warnings"]:
         click.echo(f"note: {note}", err=True)

@@ -22,7 +22,7 @@ _REACH = int(MAX_WINDOW * SAMPLES / 2)  # samples on either side of the middle o
 _AT_ONCE = 256  # windows sampled at a time: their positions fit the processor's cache
 _SEEN = 32_768  # vectors that components are found from, and projected at a time; more of them move no component
 SITES = ("A", "B", "cell")
-DESCRIPTORS = ("windows", "physics")
+DESCRIPTORS = ("windows", "physics", "vae")
 NORMALISATIONS = ("none", "zscore", "minmax")
 PHYSICS = ("polar_x", "polar_y", "a", "b", "angle", "rotation", "area", "a_intensity", "b_intensity")
 

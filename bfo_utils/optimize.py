@@ -17,6 +17,7 @@ from .ledger import Ledger
 from .pareto import OBJECTIVES, scalarise
 from .space import Value, searched
 from .surrogate import Searcher
+from .vae import TRAINED
 from .workflow import Crystal, effective, evaluate
 
 BATCH = 8  # configurations asked at a time, whatever the number of workers: the trials depend on the seed alone
@@ -44,6 +45,8 @@ class Plan:
         Vary the column finding as well.
     evidence : str
         Kind of evidence, see :func:`bfo_utils.evidence.measure`; :func:`bfo_utils.analysis.analyze` prepares it.
+    autoencoders : int
+        Number of autoencoders that :func:`bfo_utils.halving.search` begins.
     """
 
     budget: int = 64
@@ -53,6 +56,7 @@ class Plan:
     goal: str = "total"
     whole: bool = False
     evidence: str = "auto"
+    autoencoders: int = 0
 
     def __post_init__(self):
         if self.goal not in GOALS:
@@ -164,8 +168,9 @@ def loss(total: float) -> float:
 
 
 def best(trials: Iterable[Trial]) -> Trial:
-    """The trial of the highest total; the earliest of equals."""
-    return max(trials, key=lambda t: (t.rewards["total"], -t.number))
+    """The trial of the highest total; the earliest of equals. Autoencoders that have not learned their windows do not count."""
+    learned = [t for t in trials if t.rewards.get("explained", 1.0) >= TRAINED]
+    return max(learned, key=lambda t: (t.rewards["total"], -t.number))
 
 
 def table(trials: Iterable[Trial]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from .clustering import COVARIANCES, METHODS
 from .descriptors import DESCRIPTORS, NORMALISATIONS, SITES
 from .errors import InputError
 from .layouts import names as layouts
+from .vae import INVARIANCES, SCHEDULES, Settings
 
 Value = int | float | str
 
@@ -87,7 +88,7 @@ SPACE: tuple[Parameter, ...] = (
               0.7, 1.4, searched=False),
     Parameter("refinement_radius", "columns", 0.45, "half width of the window that a column is fitted in",
               0.3, 0.6, unit="plane spacings", searched=False),
-    Parameter("descriptor", "descriptors", "windows", "what describes a cell: windows of the image, or its measured quantities",
+    Parameter("descriptor", "descriptors", "windows", "what describes a cell: windows, measured quantities, or an autoencoder",
               choices=DESCRIPTORS, searched=False),
     Parameter("site", "descriptors", "A", "where windows are centred: A column, B column or cell centre",
               choices=SITES),
@@ -99,11 +100,23 @@ SPACE: tuple[Parameter, ...] = (
     Parameter("method", "clustering", "gmm", "clustering method", choices=METHODS, searched=False),
     Parameter("n_clusters", "clustering", 5, "number of clusters", 2, 8),
     Parameter("covariance", "clustering", "full", "shape of the mixture's components", choices=COVARIANCES),
+    Parameter("invariance", "autoencoder", Settings.invariance, "what the autoencoder keeps apart from the content",
+              choices=INVARIANCES, searched=False),
+    Parameter("latent_dim", "autoencoder", Settings.latent_dim, "dimensions of the content", 1, 3, searched=False),
+    Parameter("kl_weight", "autoencoder", Settings.kl_weight, "weight of the divergence from the prior", 0.001, 10,
+              searched=False),
+    Parameter("kl_schedule", "autoencoder", Settings.kl_schedule, "course of that weight over the epochs",
+              choices=SCHEDULES, searched=False),
+    Parameter("learning_rate", "autoencoder", Settings.learning_rate, "size of the steps of the training", 1e-4, 0.05,
+              searched=False),
+    Parameter("vae_seed", "autoencoder", Settings.seed, "seed of weights and training", 0, 2**31 - 1, searched=False),
+    Parameter("epochs", "autoencoder", 30, "passes over the windows", 0, 10_000, searched=False),
 )
 
 #: Parameters of a run that are not choices of the analysis.
 RUN: tuple[Parameter, ...] = (
     Parameter("budget", "optimization", 64, "configurations that the search evaluates", 2, 100_000),
+    Parameter("vae_budget", "autoencoder", 9, "autoencoders that the search trains; 0 leaves them out", 0, 10_000),
     Parameter("layout", "phantom", "junction", "arrangement of the variants of the phantom", choices=tuple(layouts())),
     Parameter("cells", "phantom", 60, "unit cells along each side of the phantom", 16, 1000),
     Parameter("dose", "phantom", 30.0, "counts at the peak of an A column of the phantom", 1, 100_000),
@@ -161,3 +174,21 @@ def searched(sites: tuple[str, ...] = SITES, whole: bool = False) -> tuple[Param
     """The parameters that a search varies, with the sites that the image offers; ``whole``: column finding as well."""
     varied = [p for p in SPACE if p.searched or (whole and p.stage == "columns")]
     return tuple(replace(p, choices=sites) if p.name == "site" else p for p in varied)
+
+
+#: Where the search for an autoencoder begins.
+AUTOENCODER: dict[str, Value] = {
+    "descriptor": "vae", "site": "cell", "window_height": 1.5, "window_width": 1.5, "binning": 2}
+
+
+def searched_autoencoder(sites: tuple[str, ...] = SITES) -> tuple[Parameter, ...]:
+    """The parameters that the search for an autoencoder varies, in the ranges that proved useful."""
+    ranges = {"window_height": (1.0, 2.0), "window_width": (1.0, 2.0), "kl_weight": (0.02, 0.3), "learning_rate": (0.002, 0.008),
+              "vae_seed": (0, 3)}
+    names = ("site", "window_height", "window_width", "normalisation", "invariance", "latent_dim", "kl_weight", "kl_schedule",
+             "learning_rate", "vae_seed")
+    varied = []
+    for p in map(by_name, names):
+        low, high = ranges.get(p.name, (p.low, p.high))
+        varied.append(replace(p, low=low, high=high, choices=sites if p.name == "site" else p.choices))
+    return tuple(varied)

@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
-from . import columns, lattice
+from . import columns, lattice, models
 from .clustering import by_value, cluster, predict
 from .descriptors import (
     SITES,
@@ -32,17 +32,20 @@ from .lattice import Lattice
 from .memo import Memo
 from .rewards import TOTAL, Partition, score
 from .space import SPACE, Value, by_name, complete, defaults
+from .vae import VAE
 
 _MOST = int(by_name("n_components").high)
 _WINDOWS, _SCORES = 3 * 2**30, 2**29  # bytes of windows and of scores that a crystal keeps
-_DESCRIBES = [p.name for p in SPACE if p.stage == "descriptors" and p.name != "n_components"]
+_AUTOENCODER = [p.name for p in SPACE if p.stage == "autoencoder"]
+_DESCRIBES = [p.name for p in SPACE if p.stage == "descriptors" and p.name != "n_components"] + _AUTOENCODER
 
 
 @dataclass(frozen=True)
 class Crystal:
     """What all configurations share: the image, its indexed columns, the analysed cells and the evidence.
 
-    ``detection_scale`` and ``refinement_radius`` are those that the columns were found with.
+    ``detection_scale`` and ``refinement_radius`` are those that the columns were found with. Autoencoders that are trained
+    for it are kept in the folder ``networks``; where that is empty, only the latest stay in memory.
     """
 
     image: Image
@@ -51,6 +54,7 @@ class Crystal:
     evidence: Evidence
     detection_scale: float = 1.0
     refinement_radius: float = 0.45
+    networks: str = ""
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -64,6 +68,10 @@ class Crystal:
     @cached_property
     def _scores(self) -> Memo:
         return Memo(64, _SCORES)
+
+    @cached_property
+    def _networks(self) -> Memo:
+        return Memo(4)
 
     @cached_property
     def _others(self) -> Memo:
@@ -85,9 +93,23 @@ class Crystal:
     def scores(self, parameters: Mapping[str, Value]) -> np.ndarray:
         """Principal components of the descriptors, as many as any configuration may ask for, in order; shared likewise."""
         key = tuple(parameters[name] for name in _DESCRIBES)
+        if parameters["descriptor"] == "vae":
+            return self._scores.once(key, lambda: self._latents(parameters))
         n = int(self.mask.sum())
         return self._scores.once(
             key, lambda: project_parts(lambda part: vectors(self, parameters, part), n, _MOST), weight=8 * n * _MOST)
+
+    def network(self, parameters: Mapping[str, Value]) -> VAE:
+        """The autoencoder of a configuration, trained once."""
+        key = tuple(parameters[name] for name in _DESCRIBES)
+        return self._networks.once(key, lambda: models.trained(
+            windows(self, parameters), models.settings(parameters), parameters["epochs"], self.networks))
+
+    def _latents(self, parameters: Mapping[str, Value]) -> np.ndarray:
+        """Independent axes of the latents that carry something; all latents where none does."""
+        network, cut_out = self.network(parameters), windows(self, parameters)
+        latents, kept = network.encode(cut_out), network.informative(cut_out)
+        return models.independent(latents[:, kept] if kept.any() else latents)
 
     def found_with(self, detection_scale: float, refinement_radius: float) -> "Crystal":
         """The same image with its columns found under other settings; prepared once for each pair."""
@@ -133,16 +155,22 @@ def prepare(image: Image, detection_scale: float = 1.0, refinement_radius: float
     return Crystal(image, indexed, mask, measure(image, indexed.cells, mask, evidence), detection_scale, refinement_radius)
 
 
+def windows(crystal: Crystal, parameters: Mapping[str, Value], part=slice(None)) -> np.ndarray:
+    """Windows of the analysed cells, or a part of them, cropped, binned and normalised, shape (N, H, W)."""
+    p = parameters
+    cropped = crop(crystal.patches(p["site"]), p["window_height"], p["window_width"], p["binning"], part)
+    return normalise(cropped, p["normalisation"]).reshape(cropped.shape)
+
+
 def vectors(crystal: Crystal, parameters: Mapping[str, Value], part=slice(None)) -> np.ndarray:
     """What the analysed cells, or a part of them, are described by before the projection, shape (N, D).
 
     Windows, cropped, binned and normalised; or measured quantities, without those that the evidence is made of.
     """
-    p = parameters
-    if p["descriptor"] == "physics":
+    if parameters["descriptor"] == "physics":
         return physics(crystal.lattice.cells, crystal.mask, without=crystal.evidence.kind)[part]
-    windows = crop(crystal.patches(p["site"]), p["window_height"], p["window_width"], p["binning"], part)
-    return normalise(windows, p["normalisation"])
+    cut_out = windows(crystal, parameters, part)
+    return cut_out.reshape(len(cut_out), -1)
 
 
 def features(crystal: Crystal, parameters: Mapping[str, Value]) -> np.ndarray:
@@ -227,6 +255,8 @@ def evaluate(crystal: Crystal, parameters: Mapping[str, Value], seed: int = 0,
     with threadpool_limits(1):
         labels = _labels(crystal, parameters, seed)
         rewards = score(Partition(labels, crystal.evidence), total)
+        if parameters["descriptor"] == "vae":
+            rewards["explained"] = max(0.0, crystal.network(parameters).explained)
     return Outcome(parameters, labels, rewards, time.perf_counter() - start)
 
 
@@ -276,9 +306,11 @@ def effective(crystal: Crystal, parameters: Mapping[str, Value]) -> dict[str, Va
     p["window_height"], p["window_width"] = (whole_window(p[n]) for n in ("window_height", "window_width"))
     if p["method"] == "kmeans":
         p["covariance"] = "full"
+    if p["descriptor"] != "vae":
+        p |= {name: defaults()[name] for name in _AUTOENCODER}
     if p["descriptor"] == "physics":
         p |= {name: defaults()[name] for name in _DESCRIBES if name != "descriptor"}
-    else:
+    elif p["descriptor"] == "windows":
         rows, cols = (samples(p[n]) // p["binning"] for n in ("window_height", "window_width"))
         p["n_components"] = min(p["n_components"], rows * cols)
     return p

@@ -1,0 +1,165 @@
+"""Search among autoencoders by successive halving: many are trained a little, the best of them further.
+
+A rung trains every model that is left to the same number of epochs, clusters its latents in all the ways of
+:data:`CLUSTERINGS`, and keeps the best third (Jamieson and Talwalkar 2016, arXiv 1502.07943). Training goes on where
+the rung before stopped, so that nothing is trained twice. The default model goes all the way, as the yardstick.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from itertools import product
+
+import numpy as np
+
+from . import disentangle
+from .clustering import quiet
+from .ledger import Ledger
+from .optimize import Plan, Trial
+from .space import AUTOENCODER, Value, searched_autoencoder
+from .surrogate import Searcher
+from .vae import TRAINED, require
+from .workflow import Crystal, effective, evaluate, windows
+
+RUNGS = (5, 15, 30)  # epochs
+KEPT = 3  # one in so many goes on to the next rung
+TIE = 0.02  # totals closer than this are equal: fewer clusters, and the model that is easier to read, are preferred
+#: Ways to cluster the latents of every model: axes kept, clusters, covariance. They cost little beside its training.
+CLUSTERINGS: list[dict[str, Value]] = [
+    {"n_components": axes, "n_clusters": k, "covariance": covariance}
+    for axes, k, covariance in product((2, 3, 6), (2, 3, 4, 5, 6), ("full", "tied", "diag"))]
+
+
+def search(crystal: Crystal, budget: int, plan: Plan = Plan(), report: Callable[[Trial], None] = lambda trial: None,
+           ledger: Ledger | None = None, first: int = 0) -> list[Trial]:
+    """Train autoencoders and let the rewards choose among them.
+
+    Parameters
+    ----------
+    crystal : Crystal
+        Its folder ``networks`` keeps the models; a search that was stopped goes on from there.
+    budget : int
+        Number of models that are begun; 0 for none. The first is the default one.
+    plan : Plan
+        Seed, rewards and what is fixed.
+    report : callable
+        Called with every trial as it ends.
+    ledger : Ledger, optional
+        Record of evaluated configurations; what it knows is not evaluated again.
+    first : int
+        Number of the first trial.
+
+    Returns
+    -------
+    list of Trial
+        One for every model at every rung, under the clustering of the highest total.
+
+    Raises
+    ------
+    InputError
+        Where torch or AtomAI is not installed.
+    """
+    if not budget:
+        return []
+    require()
+    ledger = ledger or Ledger(None, {})
+    left, trials = _models(crystal, budget, plan), []
+    for rung, epochs in enumerate(RUNGS):
+        merits = []
+        for model in left:
+            trials.append(_trial(crystal, model | {"epochs": epochs}, plan, ledger, first + len(trials), rung + 1))
+            merits.append(_merit(trials[-1]))
+            report(trials[-1])
+        order = sorted(range(1, len(left)), key=lambda k: -merits[k])
+        left = [left[k] for k in [0, *order[: math.ceil(len(order) / KEPT)]]]
+    return trials
+
+
+def length(budget: int) -> int:
+    """Number of trials that a search among ``budget`` models makes.
+
+    Examples
+    --------
+    >>> [length(n) for n in (0, 1, 9)]
+    [0, 3, 15]
+    """
+    left, n = budget, 0
+    for _ in RUNGS:
+        n += left
+        left = 1 + math.ceil((left - 1) / KEPT) if left else 0
+    return n
+
+
+def _models(crystal: Crystal, budget: int, plan: Plan) -> list[dict[str, Value]]:
+    """The default model and others that fill the space evenly."""
+    fixed = {name: value for name, value in plan.fixed.items() if name != "descriptor"}
+    varied = [p for p in searched_autoencoder(crystal.sites) if p.name not in fixed]
+    others = Searcher(varied, screen=budget - 1, seed=plan.seed).ask(budget - 1) if varied and budget > 1 else []
+    return [AUTOENCODER | given | fixed for given in [{}, *others]]
+
+
+def _trial(crystal: Crystal, model: dict, plan: Plan, ledger: Ledger, number: int, rung: int) -> Trial:
+    """The best clustering of one model at one rung."""
+    clusterings = [c | {k: v for k, v in plan.fixed.items() if k in c} for c in CLUSTERINGS]
+    results = []
+    with quiet():
+        for parameters in (effective(crystal, model | clustering) for clustering in clusterings):
+            if ledger.get(parameters) is None:
+                outcome = evaluate(crystal, parameters, plan.seed, plan.total)
+                ledger.put(parameters, outcome.rewards, outcome.seconds)
+            results.append((parameters, *ledger.get(parameters)))
+    parameters, rewards, _ = _simplest(results)
+    rewards = rewards | {"clarity": _clarity(crystal, parameters)}
+    return Trial(number, f"rung {rung}", parameters, rewards, sum(seconds for *_, seconds in results))
+
+
+def _simplest(results: list[tuple]) -> tuple:
+    """Of the clusterings whose total comes within 0.02 of the highest, the best of those with the fewest clusters."""
+    top = max(rewards["total"] for _, rewards, _ in results)
+    close = [result for result in results if result[1]["total"] >= top - TIE]
+    return min(close, key=lambda result: (result[0]["n_clusters"], -result[1]["total"]))
+
+
+def outputs(crystal: Crystal, parameters: Mapping[str, Value], labels: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Latents of a configuration's model, turned to be read, and the measured quantities of the same cells.
+
+    Parameters
+    ----------
+    crystal : Crystal
+    parameters : mapping
+        Complete parameters with descriptor "vae".
+    labels : ndarray of int, shape (R, C)
+        The map; the mistilt is measured inside its domains.
+
+    Returns
+    -------
+    latents : ndarray, shape (N, K)
+    measured : dict of str to ndarray, shape (N,)
+    """
+    network = crystal.network(parameters)
+    measured = disentangle.quantities(crystal.lattice.cells, labels)
+    latents = network.encode(windows(crystal, parameters))
+    return disentangle.named(latents, network.settings.poses, measured), measured
+
+
+def _clarity(crystal: Crystal, parameters: Mapping[str, Value]) -> float:
+    return disentangle.clarity(*outputs(crystal, parameters, np.where(crystal.mask, 0, -1)))
+
+
+def _merit(trial: Trial) -> float:
+    """Total, less where the model has not yet learned its windows."""
+    return trial.rewards["total"] * min(1.0, trial.rewards["explained"] / TRAINED)
+
+
+def preferred(trials: list[Trial]) -> Trial:
+    """The model to show: of the trained ones whose total comes within 0.02 of the highest, the one that is easiest to read.
+
+    Fewest clusters come first, then the largest clarity, see :func:`bfo_utils.disentangle.clarity`. Where no model is trained, the one that
+    explains most.
+    """
+    models = [t for t in trials if t.parameters["descriptor"] == "vae"]
+    learned = [t for t in models if t.rewards["explained"] >= TRAINED]
+    if not learned:
+        return max(models, key=lambda t: t.rewards["explained"])
+    top = max(t.rewards["total"] for t in learned)
+    close = [t for t in learned if t.rewards["total"] >= top - TIE]
+    return min(close, key=lambda t: (t.parameters["n_clusters"], -t.rewards["clarity"]))

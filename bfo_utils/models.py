@@ -1,0 +1,97 @@
+"""Autoencoders trained for an image: kept on disk, gone on with where they stopped, turned into descriptors."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import kurtosis
+from sklearn.decomposition import FastICA
+
+from .clustering import quiet
+from .vae import VAE, Settings, load
+
+
+def settings(parameters: Mapping) -> Settings:
+    """The model that the parameters of a configuration describe."""
+    names = ("invariance", "latent_dim", "kl_weight", "kl_schedule", "learning_rate")
+    return Settings(**{name: parameters[name] for name in names}, seed=parameters["vae_seed"])
+
+
+def trained(windows: np.ndarray, model: Settings, epochs: int, folder: str | Path = "") -> VAE:
+    """A model trained for a number of epochs.
+
+    Parameters
+    ----------
+    windows : ndarray, shape (N, H, W)
+    model : Settings
+    epochs : int
+    folder : str or Path
+        Where trained models are kept. One that is there is read; one of fewer epochs is trained on; one whose training
+        was interrupted goes on. Empty: nothing is kept.
+
+    Returns
+    -------
+    VAE
+
+    Raises
+    ------
+    InputError
+        If a file in the folder is damaged.
+    """
+    if not folder:
+        return VAE(model).fit(windows, epochs)
+    stem = _name(windows, model)
+    done, part = Path(folder, f"{stem}-{epochs}.vae"), Path(folder, f"{stem}-{epochs}.part")
+    if done.exists():
+        return load(done)
+    network = _furthest(Path(folder), stem, epochs) or VAE(model)
+    network.fit(windows, epochs, part).save(done)
+    part.unlink(missing_ok=True)
+    return network
+
+
+def _name(windows: np.ndarray, model: Settings) -> str:
+    """Name of the files of a model: the same for the same windows and settings."""
+    digest = hashlib.sha256(json.dumps(asdict(model), sort_keys=True).encode())
+    digest.update(np.ascontiguousarray(windows, np.float32))
+    return digest.hexdigest()[:16]
+
+
+def _furthest(folder: Path, stem: str, epochs: int) -> VAE | None:
+    """The stored model of the most epochs below ``epochs``."""
+    known = [int(path.stem.rpartition("-")[2]) for path in folder.glob(f"{stem}-*.vae")]
+    below = [n for n in known if n < epochs]
+    return load(folder / f"{stem}-{max(below)}.vae") if below else None
+
+
+def independent(latents: np.ndarray) -> np.ndarray:
+    """Latents turned to independent axes, the most two-humped first, each of deviation 1.
+
+    The prior of an autoencoder looks the same from all sides, so the axes of its latents mean nothing. Independent
+    component analysis (Hyvarinen and Oja 2000, doi 10.1016/S0893-6080(00)00026-5) turns them until each is as far from
+    a bell curve as possible; domains make two humps, a negative excess kurtosis.
+
+    Parameters
+    ----------
+    latents : ndarray, shape (N, K)
+
+    Returns
+    -------
+    ndarray, shape (N, K)
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> humps, bell = rng.choice([-1.0, 1.0], 500), rng.normal(size=500)
+    >>> axes = independent(np.column_stack([humps + bell, humps - bell]))
+    >>> bool(abs(np.corrcoef(axes[:, 0], humps)[0, 1]) > 0.99)
+    True
+    """
+    if latents.shape[1] == 1:
+        return (latents - latents.mean()) / max(latents.std(), 1e-12)
+    with quiet():
+        axes = FastICA(whiten="unit-variance", fun="cube", random_state=0, max_iter=500).fit_transform(latents)
+    return axes[:, np.argsort(kurtosis(axes, axis=0), kind="stable")]
