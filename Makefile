@@ -7,11 +7,11 @@ help: ## what can be made
 
 .venv/.book: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[vae]'
 	touch $@
 
 .venv/.test: .venv/.book
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[vae,test]'
 	touch $@
 
 book: .venv/.book ## run the notebooks on the phantom and render the book to runs/default/html/index.html

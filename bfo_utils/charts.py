@@ -74,13 +74,15 @@ def _window_row(figure: Figure, panels, images: np.ndarray, cmap: str, scale: No
 
 
 @styled
-def scatter(features: np.ndarray, labels: np.ndarray) -> Figure:
+def scatter(features: np.ndarray, labels: np.ndarray, names: Sequence[str] = ("component 1 (score)", "component 2 (score)")) -> Figure:
     """The first two features of every cell, coloured by label.
 
     Parameters
     ----------
     features : ndarray, shape (N, K)
     labels : ndarray of int, shape (N,)
+    names : pair of str
+        Names of the two axes.
 
     Returns
     -------
@@ -97,7 +99,7 @@ def scatter(features: np.ndarray, labels: np.ndarray) -> Figure:
     x, y = features[:, 0], features[:, min(1, features.shape[1] - 1)]
     size = float(np.clip(4e4 / len(x), 2, 30))
     axes.scatter(x, y, s=size, c=style.label_colours(labels, 0.6), linewidths=0)
-    axes.set(xlabel="component 1 (score)", ylabel="component 2 (score)")
+    axes.set(xlabel=names[0], ylabel=names[1])
     axes.legend(handles=_dots(labels), loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 

@@ -150,7 +150,7 @@ def analyze(image, out, budget, given, whole, goal, powers, plugin, evidence, va
 @click.option("--out", required=True, metavar="DIR", callback=folder,
               help="Folder for notebooks, artifacts and the book.")
 @click.option("--profile", type=click.Choice(["quick", "full"]), default="quick", show_default=True,
-              help="Evaluate 64 or 256 configurations.")
+              help="Evaluate 64 configurations and begin 9 autoencoders, or 256 and 36.")
 @click.option("-p", "given", multiple=True, metavar="NAME=VALUE", help="Set a parameter (see `bfo parameters`).")
 @click.option("--resume", is_flag=True, help="Keep what an earlier run with the same settings has finished.")
 @_PIXEL

@@ -12,7 +12,7 @@ from sklearn.feature_selection import mutual_info_regression
 from .cells import Cells
 
 _BINS = 30
-_MAIN = ("polar x", "polar y", "strain", "rotation", "A intensity")
+_MAIN = (("polar x", "polar y"), ("strain",), ("rotation",), ("A intensity",))
 
 
 def quantities(cells: Cells, labels: np.ndarray) -> dict[str, np.ndarray]:
@@ -171,7 +171,7 @@ def named(latents: np.ndarray, poses: int, measured: Mapping[str, np.ndarray]) -
 
 def clarity(outputs: np.ndarray, measured: Mapping[str, np.ndarray]) -> float:
     """How well a model can be read: the mean, over polar displacement, strain, rotation and A intensity, of the largest
-    share that one output explains.
+    share that one output explains. Of the polar displacement the component that is explained better counts.
 
     Parameters
     ----------
@@ -182,4 +182,5 @@ def clarity(outputs: np.ndarray, measured: Mapping[str, np.ndarray]) -> float:
     -------
     float
     """
-    return float(np.mean([max(share(column, measured[name]) for column in outputs.T) for name in _MAIN if name in measured]))
+    known = [[name for name in group if name in measured] for group in _MAIN]
+    return float(np.mean([max(share(column, measured[name]) for name in group for column in outputs.T) for group in known if group]))

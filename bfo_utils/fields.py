@@ -116,7 +116,7 @@ def physics(cells: Cells, pixel_size_nm: float | None = None) -> Figure:
         Nine maps, or six where the B columns are not seen.
     """
     quantities = _quantities(cells, pixel_size_nm)
-    figure, axes = _grid_panels(len(quantities), cells.shape)
+    figure, axes = grid_panels(len(quantities), cells.shape)
     for panel, (title, values, unit, cmap, scale) in zip(axes, quantities, strict=True):
         shown = panel.imshow(values, cmap=cmap, norm=scale)
         ticks = {"ticks": [-180, -90, 0, 90, 180]} if cmap is style.ANGLES else {}
@@ -177,7 +177,7 @@ def components(features: np.ndarray, mask: np.ndarray, explained: Sequence[float
     >>> [axes.get_title() for axes in figure.axes[:2]]
     ['component 1 (60 %)', 'component 2 (20 %)']
     """
-    figure, axes = _grid_panels(features.shape[1], mask.shape)
+    figure, axes = grid_panels(features.shape[1], mask.shape)
     for k, panel in enumerate(axes):
         values = np.full(mask.shape, np.nan)
         values[mask] = features[:, k]
@@ -223,7 +223,7 @@ def maps(maps: Sequence[np.ndarray], captions: Sequence[str]) -> Figure:
     return figure
 
 
-def _grid_panels(n: int, shape: tuple[int, int]) -> tuple[Figure, list]:
+def grid_panels(n: int, shape: tuple[int, int]) -> tuple[Figure, list]:
     """Panels for a grid of cells of a shape, with whole numbers and labels on the outer axes."""
     figure, axes = style.panels(n, shape[1] / shape[0], least=1.5, beside=1.0, footer=0.4, sharex=True, sharey=True)
     for panel in axes:

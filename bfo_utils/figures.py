@@ -6,9 +6,11 @@ scripts, workers and notebooks use the same ones; as the last expression of a no
 
 from .charts import curves, importance, landscape, mean_windows, pareto, rewards, scatter, trials
 from .fields import components, maps, physics, polarization
+from .learned import anomalies, distributions, latents, manifold, shares, training
 from .maps import before_after, image, label_map, rose, walls
 from .style import Figure, save
 
 __all__ = [
-    "Figure", "before_after", "components", "curves", "image", "importance", "label_map", "landscape", "maps",
-    "mean_windows", "pareto", "physics", "polarization", "rewards", "rose", "save", "scatter", "trials", "walls"]
+    "Figure", "anomalies", "before_after", "components", "curves", "distributions", "image", "importance",
+    "label_map", "landscape", "latents", "manifold", "maps", "mean_windows", "pareto", "physics", "polarization",
+    "rewards", "rose", "save", "scatter", "shares", "training", "trials", "walls"]

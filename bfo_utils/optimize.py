@@ -176,3 +176,18 @@ def best(trials: Iterable[Trial]) -> Trial:
 def table(trials: Iterable[Trial]) -> pd.DataFrame:
     """Trials as a table, one row each."""
     return pd.DataFrame([t.row for t in trials])
+
+
+def plain(trials: Iterable[Trial]) -> list[Trial]:
+    """The trials whose descriptor needed no training."""
+    return [t for t in trials if t.parameters["descriptor"] != "vae"]
+
+
+def by_descriptor(trials: Iterable[Trial]) -> dict[str, float]:
+    """The highest total that every kind of descriptor reached; autoencoders that have not learned do not count."""
+    top: dict[str, float] = {}
+    for trial in trials:
+        if trial.rewards.get("explained", 1.0) >= TRAINED:
+            kind = trial.parameters["descriptor"]
+            top[kind] = max(top.get(kind, 0.0), trial.rewards["total"])
+    return top

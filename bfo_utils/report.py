@@ -11,7 +11,7 @@ from . import figures
 from .analysis import Analysis
 from .files import write_csv, write_json
 from .lattice import Lattice
-from .optimize import table
+from .optimize import by_descriptor, table
 from .pareto import front
 from .walls import Walls, domains, trace
 from .workflow import stability
@@ -98,7 +98,7 @@ def summary(analysis: Analysis, walls: Walls) -> dict:
     return {
         "verdict": analysis.verdict, "reason": analysis.reason, "parameters": dict(analysis.tuned.parameters),
         "rewards": dict(analysis.tuned.rewards), "default_rewards": dict(analysis.default.rewards),
-        "evidence": analysis.crystal.evidence.kind,
+        "evidence": analysis.crystal.evidence.kind, "best_total_by_descriptor": by_descriptor(analysis.trials),
         "stability": round(stability(analysis.crystal, analysis.tuned.parameters, analysis.seed), 4),
         "sublattices": ["A", "B"] if lattice.cells.has_b else ["A"],
         "warnings": warnings(analysis),

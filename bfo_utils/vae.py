@@ -195,6 +195,21 @@ class VAE:
         """Share of the variance of the held-out windows that the model reconstructs; 0 before the first epoch."""
         return self.history[-1]["explained"] if self.history else 0.0
 
+    def explains(self, windows: np.ndarray) -> float:
+        """Share of the variance of windows about their mean that the model reconstructs.
+
+        Parameters
+        ----------
+        windows : ndarray, shape (N, H, W)
+
+        Returns
+        -------
+        float
+            1 for perfect drawings; below 0 where the mean window would be better.
+        """
+        rest = windows - self.decode(self.encode(windows))
+        return float(1 - (rest**2).sum() / ((windows - windows.mean(axis=0)) ** 2).sum())
+
     @property
     def ended(self) -> bool:
         """Whether training stopped because nothing more was gained."""

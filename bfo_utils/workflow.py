@@ -175,6 +175,7 @@ def vectors(crystal: Crystal, parameters: Mapping[str, Value], part=slice(None))
 
 def features(crystal: Crystal, parameters: Mapping[str, Value]) -> np.ndarray:
     """Descriptors of the analysed cells under a configuration, shape (N, n_components)."""
+    parameters = complete(parameters)
     return crystal.scores(parameters)[:, : parameters["n_components"]]
 
 
