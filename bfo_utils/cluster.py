@@ -186,7 +186,7 @@ class Dask:
 
         submit = partial(self._client.submit, function, pure=False)
         position = {submit(task): k for k, task in enumerate(tasks)}
-        for future in as_completed(list(position)):
+        for future in as_completed(list(position), loop=self._client.loop):
             yield position.pop(future), self._result(future)
 
     def _result(self, future):
