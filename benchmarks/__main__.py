@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("columns", "speed", "junction", "scaling", "null", "rewards", "search")
+NAMES = ("columns", "speed", "junction", "scaling", "null", "rewards", "search", "batch")
 
 for name in sys.argv[1:] or NAMES:
     if name not in NAMES:
