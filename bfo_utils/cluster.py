@@ -140,9 +140,9 @@ class Processes:
                     yield k, WorkerDied()
 
     def close(self) -> None:
-        """End all processes, also those at work."""
+        """End all processes: those at work at once, idle ones as soon as they have left in good order."""
         for process in self._all:
-            process.shutdown(kill_workers=True)
+            process.shutdown(kill_workers=process not in self._idle)
 
     def _process(self) -> ProcessPoolExecutor:
         if not self._idle:
