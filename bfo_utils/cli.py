@@ -144,8 +144,9 @@ def analyze(image, out, plugin, workers, pixel_size, dataset, debug, **search) -
 
     if plugin:
         run_plugin(plugin)
+    plan = _plan(**search)
     picture = images.read(image, pixel_size_nm=pixel_size, dataset=dataset)
-    done = analysis.analyze(picture, _plan(**search), progress(search["budget"]), Path(out, "trials.jsonl"), workers)
+    done = analysis.analyze(picture, plan, progress(search["budget"]), Path(out, "trials.jsonl"), workers)
     result = report.write(done, out)
     for note in result["warnings"]:
         click.echo(f"note: {note}", err=True)
