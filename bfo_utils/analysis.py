@@ -10,7 +10,7 @@ import numpy as np
 from . import halving
 from .evidence import GATE, autocorrelation
 from .images import Image
-from .optimize import Plan, Trial, best, ledger_for, search
+from .optimize import Plan, Spread, Trial, best, ledger_for, search
 from .rewards import TOTAL, Partition
 from .workflow import Crystal, Outcome, evaluate, named_labels, prepare
 
@@ -62,7 +62,7 @@ class Analysis:
 
 
 def analyze(image: Image, plan: Plan = Plan(), report: Callable[[Trial], None] = lambda trial: None,
-            record: Path | None = None, workers: int = 1) -> Analysis:
+            record: Path | None = None, workers: int | Spread = 1) -> Analysis:
     """Find the columns of an image, search for the configuration that the rewards prefer, and judge the result.
 
     Parameters
@@ -74,8 +74,8 @@ def analyze(image: Image, plan: Plan = Plan(), report: Callable[[Trial], None] =
         Called with every trial as it ends.
     record : Path, optional
         File in which every trial is recorded as it ends; a call that was stopped goes on from it.
-    workers : int
-        Threads that evaluate configurations; the result does not depend on it.
+    workers : int or Spread
+        Threads that evaluate configurations, or what spreads them elsewhere; the result does not depend on it.
 
     Returns
     -------

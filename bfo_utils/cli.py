@@ -89,6 +89,35 @@ _DEBUG = click.option("--debug", is_flag=True, help="Show the traceback of an er
 _SEED = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of everything random.")
 _PIXEL = click.option("--pixel-size", "pixel_size", type=float, metavar="NM", help="Pixel size in nm; overrides the file's.")
 _DATASET = click.option("--dataset", metavar="NAME", help="Dataset to read, where a file holds several.")
+_SEARCH = (
+    click.option("--budget", type=click.IntRange(2), default=64, show_default=True, help="Configurations to evaluate."),
+    click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Set a parameter instead of searching it."),
+    click.option("--whole", is_flag=True, help="Search the column finding as well."),
+    click.option("--goal", default="total", show_default=True, help="What to maximise: total, or pareto (cover the front)."),
+    click.option("--total", "powers", multiple=True, metavar="REWARD=POWER",
+                 help="Rewards that make the total, instead of the default ones."),
+    click.option("--evidence", type=click.Choice(["auto", *KINDS]), default="auto", show_default=True,
+                 help="What the map is judged by."),
+    click.option("--vae", type=click.IntRange(0), default=0, show_default=True,
+                 help="Autoencoders to train and let the same rewards judge (needs the extra vae)."),
+    _SEED)
+
+
+def _search_options(command):
+    """The options of a search, which `_plan` takes."""
+    for option in reversed(_SEARCH):
+        command = option(command)
+    return command
+
+
+def _plan(budget, seed, given, whole, goal, powers, evidence, vae):
+    """The plan of a search; ``given`` holds checked parameters."""
+    from . import optimize, rewards
+    from .vae import require
+
+    if vae:
+        require()
+    return optimize.Plan(budget, seed, rewards.weights(powers), given, goal, whole, evidence, vae)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
@@ -103,46 +132,64 @@ def bfo(context) -> None:
 @bfo.command()
 @click.argument("image")
 @click.option("--out", required=True, metavar="DIR", callback=folder, help="Folder for the results.")
-@click.option("--budget", type=click.IntRange(2), default=64, show_default=True, help="Configurations to evaluate.")
-@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Set a parameter instead of searching it.")
-@click.option("--whole", is_flag=True, help="Search the column finding as well.")
-@click.option("--goal", default="total", show_default=True, help="What to maximise: total, or pareto (cover the front).")
-@click.option("--total", "powers", multiple=True, metavar="REWARD=POWER",
-              help="Rewards that make the total, instead of the default ones.")
+@_search_options
 @click.option("--plugin", type=click.Path(exists=True, dir_okay=False), metavar="FILE.py",
               help="Python file of yours that registers rewards; it is run.")
-@click.option("--evidence", type=click.Choice(["auto", *KINDS]), default="auto", show_default=True,
-              help="What the map is judged by.")
-@click.option("--vae", type=click.IntRange(0), default=0, show_default=True,
-              help="Autoencoders to train and let the same rewards judge (needs the extra vae).")
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Threads that share the trials.")
 @_PIXEL
 @_DATASET
-@_SEED
 @_DEBUG
-def analyze(image, out, budget, given, whole, goal, powers, plugin, evidence, vae, workers, pixel_size, dataset, seed,
-            debug) -> None:
+def analyze(image, out, plugin, workers, pixel_size, dataset, debug, **search) -> None:
     """Analyse IMAGE without notebooks and write tables, result.json and pictures to DIR.
 
     Every trial is recorded in DIR/trials.jsonl as it ends; the same call goes on from there if it was stopped.
     """
-    fixed = parameters(given)
-    from . import analysis, halving, images, optimize, report, rewards
+    search["given"] = parameters(search["given"])
+    from . import analysis, halving, images, report
 
     if plugin:
         run_plugin(plugin)
-    plan = optimize.Plan(budget, seed, rewards.weights(powers), fixed, goal, whole, evidence, vae)
-    if vae:
-        from .vae import require
-
-        require()
+    plan = _plan(**search)
     picture = images.read(image, pixel_size_nm=pixel_size, dataset=dataset)
-    done = analysis.analyze(picture, plan, progress(budget + halving.length(vae)), Path(out, "trials.jsonl"), workers)
+    done = analysis.analyze(picture, plan, progress(plan.budget + halving.length(plan.autoencoders)), Path(out, "trials.jsonl"), workers)
     result = report.write(done, out)
     for note in result["warnings"]:
         click.echo(f"note: {note}", err=True)
     click.echo(f"{result['verdict']}: {result['reason']}")
     click.echo(Path(out) / "result.json")
+
+
+@bfo.command()
+@click.argument("image", nargs=-1, required=True)
+@click.option("--out", required=True, metavar="DIR", callback=folder, help="Folder for summary.csv and a folder per image.")
+@_search_options
+@click.option("--workers", type=click.IntRange(1), help="Processes of this machine.  [default: one per core]")
+@click.option("--scheduler", metavar="ADDRESS", help="Use the Dask cluster of this scheduler, such as tcp://10.0.0.1:8786.")
+@_PIXEL
+@_DATASET
+@_DEBUG
+def batch(image, out, workers, scheduler, pixel_size, dataset, debug, **search) -> None:
+    """Analyse every IMAGE (files, or folders of them): one row each in DIR/summary.csv, and a folder of files as analyze writes.
+
+    What DIR already holds is not done again, so the same call goes on from where it was stopped. An image that cannot
+    be analysed is a row with its error.
+    """
+    search["given"] = parameters(search["given"])
+    if workers and scheduler:
+        raise click.UsageError("--workers: a cluster has its own workers; leave it out, or --scheduler")
+    from . import batch as module
+    from . import cluster
+
+    settings = module.Settings(_plan(**search), pixel_size, dataset)
+    names = module.find(image)
+    with cluster.connect(workers or cluster.cores(), scheduler) as pool, tqdm(
+            total=len(names), desc="batch", unit="image", file=sys.stderr, disable=None) as bar:
+        table = module.run(names, out, pool, settings, lambda table: bar.update(len(table) - bar.n))
+    failed = table["error"].notna()
+    if failed.all():
+        raise InputError(f"{Path(out, module.SUMMARY)}: no image could be analysed; its column 'error' says why")
+    click.echo(f"{len(table)} images: {(~failed).sum()} analysed, {failed.sum()} with an error")
+    click.echo(Path(out, module.SUMMARY))
 
 
 @bfo.command()

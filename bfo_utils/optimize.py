@@ -1,7 +1,9 @@
 """Search for the configuration that the rewards prefer: ask, evaluate in batches, tell."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from .pareto import OBJECTIVES, scalarise
 from .space import Value, searched
 from .surrogate import Searcher
 from .vae import TRAINED
-from .workflow import Crystal, effective, evaluate
+from .workflow import Crystal, Outcome, effective, evaluate
 
 BATCH = 8  # configurations asked at a time, whatever the number of workers: the trials depend on the seed alone
 SCREEN = 8  # configurations of the space-filling screen; 8 reached higher totals than 16 or 24
@@ -79,8 +81,21 @@ class Trial:
         return {"number": self.number, "source": self.source, **self.parameters, **self.rewards, "seconds": self.seconds}
 
 
+#: Evaluates configurations and yields their outcomes in the same order.
+Evaluator = Callable[[list[dict[str, Value]]], Generator[Outcome, None, None]]
+#: Context in which configurations of a crystal under a plan are evaluated, on several workers perhaps.
+Spread = Callable[[Crystal, Plan], AbstractContextManager[Evaluator]]
+
+
+@contextmanager
+def on_threads(workers: int, crystal: Crystal, plan: Plan) -> Iterator[Evaluator]:
+    """The evaluator of :data:`Spread` that shares configurations between threads of this process."""
+    with Parallel(n_jobs=workers, prefer="threads", return_as="generator") as pool:
+        yield lambda configurations: pool(delayed(evaluate)(crystal, p, plan.seed, plan.total) for p in configurations)
+
+
 def search(crystal: Crystal, plan: Plan = Plan(), report: Callable[[Trial], None] = lambda trial: None,
-           ledger: Ledger | None = None, workers: int = 1) -> list[Trial]:
+           ledger: Ledger | None = None, workers: int | Spread = 1) -> list[Trial]:
     """Evaluate configurations: the default one, a space-filling screen, then the surrogate's proposals.
 
     Parameters
@@ -93,8 +108,8 @@ def search(crystal: Crystal, plan: Plan = Plan(), report: Callable[[Trial], None
         Called with every trial as it ends.
     ledger : Ledger, optional
         Record of evaluated configurations; what it knows is not evaluated again.
-    workers : int
-        Threads that share a batch. The trials do not depend on it.
+    workers : int or Spread
+        Threads that share a batch, or what spreads it elsewhere. The trials do not depend on it.
 
     Returns
     -------
@@ -108,10 +123,11 @@ def search(crystal: Crystal, plan: Plan = Plan(), report: Callable[[Trial], None
     searcher = Searcher(varied, screen=SCREEN, seed=plan.seed)
     weights = np.random.default_rng(plan.seed)
     trials: list[Trial] = []
-    with quiet(), threadpool_limits(1), Parallel(n_jobs=workers, prefer="threads", return_as="generator") as pool:
+    spread = partial(on_threads, workers) if isinstance(workers, int) else workers
+    with quiet(), threadpool_limits(1), spread(crystal, plan) as evaluator:
         asked, source = [{}], "default"
         while asked:
-            for trial in _evaluated(crystal, plan, asked, source, len(trials), ledger, pool):
+            for trial in _evaluated(crystal, plan, asked, source, len(trials), ledger, evaluator):
                 trials.append(trial)
                 report(trial)
             if source != "default":
@@ -141,11 +157,11 @@ def ledger_for(path: Path, crystal: Crystal, plan: Plan) -> Ledger:
 
 
 def _evaluated(crystal: Crystal, plan: Plan, asked: list[dict], source: str, first: int, ledger: Ledger,
-               pool: Parallel) -> Iterator[Trial]:
+               evaluator: Evaluator) -> Iterator[Trial]:
     """Trials of one batch as they end; a configuration that comes to the same as an earlier one takes its rewards."""
     parameters = [effective(crystal, plan.fixed | given) for given in asked]
     new = [p for k, p in enumerate(parameters) if ledger.get(p) is None and p not in parameters[:k]]
-    outcomes = pool(delayed(evaluate)(crystal, p, plan.seed, plan.total) for p in new)
+    outcomes = evaluator(new)
     for k, p in enumerate(parameters):
         if ledger.get(p) is None:
             outcome = next(outcomes)

@@ -16,9 +16,10 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "rosettasciio": "rosettasciio-base"}
 BROUGHT = {"python", "pip", "imageio", "tifffile"}  # named in environment.yml alone, with a reason there
-LAYERS = ["errors", "files", "layouts", "elasticity", "readers", "tiles", "images", "columns", "cells", "lattice", "phantom", "descriptors",
-          "evidence", "clustering", "walls", "rewards", "memo", "space", "workflow", "ledger", "pareto", "surrogate", "optimize", "sensitivity",
-          "analysis", "report", "registry", "transfer", "fetch", "pickles", "parameterisation", "agreement", "smbfo", "series"]
+LAYERS = ["errors", "files", "cluster", "layouts", "elasticity", "readers", "tiles", "images", "columns", "cells", "lattice", "phantom",
+          "descriptors", "evidence", "clustering", "walls", "rewards", "memo", "vae", "space", "models", "workflow", "ledger", "pareto",
+          "surrogate", "optimize", "sensitivity", "disentangle", "halving", "anomalies", "analysis", "report", "batch", "registry",
+          "transfer", "fetch", "pickles", "parameterisation", "agreement", "smbfo", "series"]
 
 
 def requirement(text):
@@ -63,7 +64,7 @@ def test_imports_run_one_way():
 
 
 def test_the_command_line_starts_without_the_heavy_libraries():
-    code = "import sys, bfo_utils.cli; print([m for m in ('torch', 'matplotlib', 'skopt', 'papermill') if m in sys.modules])"
+    code = "import sys, bfo_utils.cli; print([m for m in ('torch', 'matplotlib', 'skopt', 'papermill', 'distributed') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
