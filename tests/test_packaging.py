@@ -18,7 +18,8 @@ CONDA_NAMES = {"matplotlib": "matplotlib-base", "rosettasciio": "rosettasciio-ba
 BROUGHT = {"python", "pip", "imageio", "tifffile"}  # named in environment.yml alone, with a reason there
 LAYERS = ["errors", "files", "layouts", "elasticity", "readers", "tiles", "images", "columns", "cells", "lattice", "phantom", "descriptors",
           "evidence", "clustering", "walls", "rewards", "memo", "space", "workflow", "ledger", "pareto", "surrogate", "optimize", "sensitivity",
-          "analysis", "report", "registry", "transfer", "fetch", "pickles", "parameterisation", "agreement", "smbfo", "series"]
+          "analysis", "report", "registry", "transfer", "fetch", "pickles", "parameterisation", "agreement", "smbfo", "series",
+          "composition", "trends"]
 
 
 def requirement(text):
