@@ -4,7 +4,7 @@ import importlib
 import sys
 
 NAMES = ("columns", "speed", "junction", "scaling", "large", "null", "rewards", "search")
-LONG = ("huge",)
+LONG = ("huge", "series")
 
 for name in sys.argv[1:] or NAMES:
     if name not in NAMES + LONG:

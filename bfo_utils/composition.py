@@ -84,36 +84,6 @@ class Finding:
 # ---- reading -----------------------------------------------------------------------------------------------------
 
 
-def available(folder: str | Path, most: int = MOST) -> list[Pair]:
-    """Pairs of the series whose image lies in a folder.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Where ``bfo fetch smbfo --dir`` has put the files.
-    most : int
-        How many of each composition to take, at most.
-
-    Returns
-    -------
-    list of Pair
-        By composition.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
-    kept: list[Pair] = []
-    for pair in registry.PAIRS:
-        same = [p for p in kept if p.samarium == pair.samarium]
-        if len(same) < most and registry.locate(Path(folder), pair.image):
-            kept.append(pair)
-    if not kept:
-        raise InputError(f"{folder}: holds no image of the Sm-BFO series; download it with: bfo fetch smbfo --dir {folder}")
-    return kept
-
-
 def read(folder: str | Path, most: int = MOST, pixel_size_nm: float = 0.0, workers: int = 1) -> list[Member]:
     """Read the images of a folder, find their cells, and compare with the authors' parameterisation.
 
@@ -138,7 +108,7 @@ def read(folder: str | Path, most: int = MOST, pixel_size_nm: float = 0.0, worke
     InputError
         If there is no image, a file is damaged, or an image shows no lattice.
     """
-    pairs = available(folder, most)
+    pairs = registry.available(folder, most)
     with Parallel(n_jobs=workers, prefer="threads") as pool:
         return pool(delayed(_member)(pair, Path(folder), pixel_size_nm or None) for pair in pairs)
 

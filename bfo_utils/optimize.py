@@ -175,7 +175,7 @@ def _evaluated(crystals: Sequence[Crystal], plan: Plan, asked: list[dict], sourc
                 outcome = next(outcomes)
                 ledger.put(p, outcome.rewards, outcome.seconds)
         yield Trial(first + k, source, p, *_together([ledger.get(p) for ledger in ledgers]))
-    outcomes.close()
+    next(outcomes, None)  # all are consumed; only then does the pool know that nothing is left to cancel
 
 
 def _together(known: Sequence[tuple[Mapping[str, float], float]]) -> tuple[dict[str, float], float]:

@@ -46,7 +46,7 @@ def over(x: Sequence[float], panels: Mapping[str, Mapping[str, Sequence[float]]]
         panel.margins(0.08)
         panel.grid()
         if len(rows) > 1:
-            panel.legend(fontsize=8, handlelength=2.6)
+            panel.legend(handlelength=2.4)
     return figure
 
 
@@ -116,12 +116,12 @@ def roses(walls: Sequence[Walls], vectors: Sequence[np.ndarray], captions: Seque
     """
     across = min(5, len(walls))
     rows = -(-len(walls) // across)
-    figure = Figure(figsize=(style.WIDTH * across / 5, rows * 2.05), layout="constrained")
+    figure = Figure(figsize=(style.WIDTH * across / 5, rows * 2.1), layout="constrained")
     grid = figure.subplots(rows, across, squeeze=False, subplot_kw={"projection": "polar"}).ravel()
     for panel, one, basis, caption in zip(grid, walls, vectors, captions, strict=False):
         draw_rose(panel, one, basis)
         panel.set_title(caption)
-        panel.set_xticklabels(["0°", "", "90°", ""] * 2, fontsize=7)
+        panel.set_xticklabels(["0°", "", "90°", ""] * 2)
     for spare in grid[len(walls):]:
         spare.remove()
     return figure

@@ -9,7 +9,6 @@ from . import agreement
 from .analysis import DOMAINS, Analysis
 from .composition import Finding, Member
 from .evidence import LAG, autocorrelation
-from .parameterisation import Parameters
 from .walls import Walls, trace
 from .workflow import Crystal
 
@@ -36,7 +35,7 @@ def table(findings: Sequence[Finding]) -> pd.DataFrame:
         map ``walls``, cells of wall between variants per 100 cells of crystal, and the share of every direction of
         :data:`DIRECTIONS` and of no variant; ``displacement``, ``coherent`` (pm, or px where the pixel size is unknown),
         ``order``; the medians of ``a``, ``b`` (nm or px), ``angle`` (degrees), ``area`` (nm² or px²); and the medians of
-        the authors' ``Pxy`` (its length), ``authors_a``, ``authors_b``, ``alpha``, ``Vol`` in their own units.
+        the authors' ``Pxy`` (its length), ``authors_a``, ``authors_b``, ``alpha``, ``Vol`` at the same cells, in their units.
     """
     return pd.DataFrame([_row(f) for f in findings])
 
@@ -47,7 +46,7 @@ def _row(finding: Finding) -> dict:
     return {"id": member.id, "samarium": member.samarium, "verdict": best.verdict,
             **{f"total_{name}": outcome.rewards["total"] for name, outcome in totals.items()},
             "walls": 100 * float(walls_between(variants).length.sum()) / int(member.crystal.mask.sum()),
-            **variant_shares(variants), **measured(member.crystal), **_authors(member.parameters)}
+            **variant_shares(variants), **measured(member.crystal), **_authors(member)}
 
 
 def variant_map(analysis: Analysis) -> np.ndarray:
@@ -171,12 +170,16 @@ def coherent(field: np.ndarray, lag: int = LAG) -> float:
     return float(np.sqrt(max(known.mean(), 0.0))) if len(known) else np.nan
 
 
-def _authors(parameters: Parameters | None) -> dict[str, float]:
-    """Medians of the authors' arrays, the length of ``Pxy``; NaN for what is not there."""
-    grid = parameters.grid if parameters else {}
-    plain = {column: grid.get(column.removeprefix("authors_")) for column in AUTHORS}
-    lengths = {k: np.hypot(*np.moveaxis(v, -1, 0)) if k == "Pxy" and v is not None else v for k, v in plain.items()}
-    return {k: np.nan if v is None or v.ndim != 2 else _median(v) for k, v in lengths.items()}
+def _authors(member: Member) -> dict[str, float]:
+    """Medians of the authors' arrays, the length of ``Pxy``, over the cells that we analyse; NaN for what is not there."""
+    if member.comparison is None:
+        return dict.fromkeys(AUTHORS, np.nan)
+    cells, grid = member.crystal.lattice.cells, member.parameters.grid
+    theirs, ours, _ = agreement.matches(member.parameters, cells, member.comparison.positions)
+    same = theirs[member.crystal.mask.ravel()[ours]]
+    scalars = {name: np.hypot(*np.moveaxis(v, -1, 0)) if name == "Pxy" else v for name, v in grid.items()}
+    values = {column: scalars.get(column.removeprefix("authors_")) for column in AUTHORS}
+    return {column: np.nan if v is None or v.ndim != 2 else _median(v.ravel()[same]) for column, v in values.items()}
 
 
 def _median(values: np.ndarray) -> float:
