@@ -1,6 +1,6 @@
 """The chapter on the composition series, whole: 14 pairs of full size are fetched from a local server, then the notebook runs.
 
-``python -m benchmarks series`` takes some ten minutes and about 10 GiB; the files have the names, arrays, gaps and the size of
+``python -m benchmarks series`` takes some nine minutes and about 10 GiB, the server included; the files have the names, arrays, gaps and the size of
 the real ones.
 """
 
