@@ -3,8 +3,8 @@
 import importlib
 import sys
 
-NAMES = ("columns", "speed", "junction", "scaling", "large", "null", "rewards", "search", "batch")
-LONG = ("huge",)
+NAMES = ("columns", "speed", "junction", "scaling", "large", "null", "rewards", "search", "batch", "vae")
+LONG = ("huge", "series")
 
 for name in sys.argv[1:] or NAMES:
     if name not in NAMES + LONG:

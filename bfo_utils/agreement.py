@@ -121,12 +121,12 @@ def compare(parameters: Parameters, cells: Cells) -> Comparison:
     """
     if not cells.has_b:
         raise InputError("the second sublattice is not seen in the image; no polar displacement to compare with")
-    matches = {order: _matches(parameters, cells, order) for order in ORDERS}
-    shares = {order: len(m[0]) / parameters.n for order, m in matches.items()}
+    found = {order: matches(parameters, cells, order) for order in ORDERS}
+    shares = {order: len(m[0]) / parameters.n for order, m in found.items()}
     likely = _order_by_index(parameters)
     unlikely = ORDERS[1 - ORDERS.index(likely)]
     positions = unlikely if shares[unlikely] > shares[likely] + 0.1 else likely
-    theirs, ours, distance = matches[positions]
+    theirs, ours, distance = found[positions]
     if len(theirs) < _LEAST:
         raise InputError(f"only {len(theirs)} of {parameters.n} cells of the parameter file lie on cells of the image; "
                          "give files that belong together")
@@ -136,6 +136,30 @@ def compare(parameters: Parameters, cells: Cells) -> Comparison:
     decided = shares[positions] > 0.5 and readings[0].explained - readings[1].explained > _DECIDES
     return Comparison(positions, shares[positions], float(np.median(distance)), tuple(readings), decided,
                       _table(parameters, cells, theirs, ours))
+
+
+def matches(parameters: Parameters, cells: Cells, order: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cells of the authors and ours at one place.
+
+    Parameters
+    ----------
+    parameters : Parameters
+    cells : Cells
+    order : {"xy", "yx"}
+        Reading of ``xy_COM``.
+
+    Returns
+    -------
+    theirs, ours : ndarray of int, shape (M,)
+        Flat indices of matched cells on the authors' grid and on ours.
+    distance : ndarray, shape (M,)
+        Between their centres, in px.
+    """
+    xy = parameters.vector("xy_COM", order).reshape(-1, 2)
+    known, valid = np.nonzero(np.isfinite(xy).all(axis=1))[0], np.nonzero(cells.valid.ravel())[0]
+    distance, nearest = cKDTree(cells.xy.reshape(-1, 2)[valid]).query(xy[known])
+    near = distance < _SAME_PLACE * cells.basis.cell_px
+    return known[near], valid[nearest[near]], distance[near]
 
 
 def series_order(comparisons: Sequence[Comparison]) -> str:
@@ -153,15 +177,6 @@ def series_order(comparisons: Sequence[Comparison]) -> str:
     """
     total = {o: sum(r.explained for c in comparisons for r in c.readings if r.order == o) for o in ORDERS}
     return max(ORDERS, key=total.get)
-
-
-def _matches(parameters: Parameters, cells: Cells, order: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Flat indices of matched cells on the authors' grid and on ours, and their distances in px."""
-    xy = parameters.vector("xy_COM", order).reshape(-1, 2)
-    known, valid = np.nonzero(np.isfinite(xy).all(axis=1))[0], np.nonzero(cells.valid.ravel())[0]
-    distance, nearest = cKDTree(cells.xy.reshape(-1, 2)[valid]).query(xy[known])
-    near = distance < _SAME_PLACE * cells.basis.cell_px
-    return known[near], valid[nearest[near]], distance[near]
 
 
 def _order_by_index(parameters: Parameters) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from . import images, resources, space, vae
+from . import images, registry, resources, space, vae
 from .artifacts import Artifacts
 from .errors import InputError
 from .files import atomic, read_json, write_json
@@ -21,8 +21,9 @@ from .space import Value
 
 BUDGETS = {"quick": 64, "full": 256}  # configurations that a profile evaluates
 AUTOENCODERS = {"quick": 9, "full": 36}  # and autoencoders that it begins
-_SECONDS = {"01_data": 9, "02_descriptors": 7, "03_clustering": 7, "04_rewards": 7, "06_optimization": 15, "05_vae": 90, "07_report": 10,
-            "08_judgement": 18}
+_SECONDS = {"01_data": 9, "02_descriptors": 7, "03_clustering": 7, "04_rewards": 7, "06_optimization": 15, "05_vae": 90,
+            "07_report": 10, "08_judgement": 18, "09_composition": 40}
+_OF_THE_SERIES = {p.name for p in space.RUN if p.stage == "series"}
 _RENDER = 25  # seconds, roughly, for the progress bar
 
 
@@ -101,9 +102,19 @@ def _settings(image, profile, given, pixel_size_nm, dataset, seed) -> dict:
     parameters = space.check(given, space.SPACE + space.RUN)
     read = images.read(image, pixel_size_nm=pixel_size_nm, dataset=dataset) if image else None
     _applicable(read, parameters, pixel_size_nm, dataset)
+    if parameters.get("series"):
+        parameters["series"] = str(Path(parameters["series"]).expanduser().absolute())
     return {"image": str(Path(image).absolute()) if image else "", "sha256": read.sha256 if read else "",
-            "parameters": {"budget": BUDGETS[profile], "vae_budget": _autoencoders(profile, parameters)} | parameters, "pixel_size_nm": pixel_size_nm or 0.0,
-            "dataset": dataset or "", "seed": seed}
+            "parameters": {"budget": BUDGETS[profile], "vae_budget": _autoencoders(profile, parameters)} | parameters,
+            "pixel_size_nm": pixel_size_nm or 0.0,
+            "dataset": dataset or "", "seed": seed, "series": _members(parameters)}
+
+
+def _members(parameters: Mapping[str, Value]) -> list[str]:
+    """Ids of the images in the folder of the series, which is looked into before anything is written."""
+    if not parameters.get("series"):
+        return []
+    return [pair.id for pair in registry.available(parameters["series"], parameters.get("pairs", len(registry.PAIRS)))]
 
 
 def _autoencoders(profile: str, parameters: Mapping[str, Value]) -> int:
@@ -162,6 +173,8 @@ def _steps(out: Path, settings: dict) -> Iterator[Step]:
     if given["vae_budget"]:
         yield Step("05_vae", "search", base | {"vae_budget": given["vae_budget"], "seed": seed, "fixed": text})
     yield Step("08_judgement", "search", base)
+    series = {k: v for k, v in given.items() if k in _OF_THE_SERIES}
+    yield Step("09_composition", "series", base | series | {"seed": seed})
     tuned = best(plain(Artifacts(out / "artifacts").trials())).parameters
     yield from _analysis("tuned", base, tuned, seed)
     yield Step("07_report", "report", base | {"seed": seed})

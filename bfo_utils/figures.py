@@ -1,4 +1,4 @@
-"""All figures of the project under one name: maps over the image, charts of the search, and how they are saved.
+"""All figures of the project under one name: maps over the image, charts of the search and of a series, and how they are saved.
 
 Every function takes plain data and returns a :class:`bfo_utils.style.Figure`, without any state of pyplot, so that
 scripts, workers and notebooks use the same ones; as the last expression of a notebook cell a figure displays itself.
@@ -6,11 +6,13 @@ scripts, workers and notebooks use the same ones; as the last expression of a no
 
 from .charts import curves, importance, landscape, mean_windows, pareto, rewards, scatter, trials
 from .fields import components, maps, physics, polarization
-from .learned import anomalies, distributions, latents, manifold, shares, training
+from .learned import anomalies, carried, distributions, latents, manifold, training
 from .maps import before_after, image, label_map, rose, walls
+from .sidebyside import over, roses, shares
 from .style import Figure, save
 
 __all__ = [
-    "Figure", "anomalies", "before_after", "components", "curves", "distributions", "image", "importance",
-    "label_map", "landscape", "latents", "manifold", "maps", "mean_windows", "pareto", "physics", "polarization",
-    "rewards", "rose", "save", "scatter", "shares", "training", "trials", "walls"]
+    "Figure", "anomalies", "before_after", "carried", "components", "curves", "distributions", "image",
+    "importance", "label_map", "landscape", "latents", "manifold", "maps", "mean_windows", "over", "pareto",
+    "physics", "polarization", "rewards", "rose", "roses", "save", "scatter", "shares", "training", "trials",
+    "walls"]

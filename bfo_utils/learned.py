@@ -143,7 +143,7 @@ def distributions(outputs: np.ndarray, names: Sequence[str], groups: Mapping[str
 
 
 @styled
-def shares(tables: Mapping[str, pd.DataFrame]) -> Figure:
+def carried(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Share of every quantity that every output explains, as numbers on a heat map, one panel per model.
 
     Parameters
@@ -157,7 +157,7 @@ def shares(tables: Mapping[str, pd.DataFrame]) -> Figure:
 
     Examples
     --------
-    >>> figure = shares({"PCA": pd.DataFrame({"component 1": [0.2]}, index=["strain"])})
+    >>> figure = carried({"PCA": pd.DataFrame({"component 1": [0.2]}, index=["strain"])})
     >>> figure.axes[0].get_title()
     'PCA'
     """

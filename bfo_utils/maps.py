@@ -213,7 +213,7 @@ def walls(image: Image, cells: Cells, labels: np.ndarray, walls: Walls) -> Figur
     tint(panel, image, cells, labels, "dark", 0.75)
     _draw_roughness(panel, cells, walls)
     panel.set_title(_summary(walls))
-    _draw_rose(polar, walls, cells.basis.vectors)
+    draw_rose(polar, walls, cells.basis.vectors)
     return figure
 
 
@@ -268,12 +268,22 @@ def rose(walls: Walls, vectors: np.ndarray | None = None) -> Figure:
     'wall directions\\n(rim: 100 % of the length)'
     """
     figure = Figure(figsize=(3.6, 3.6), layout="constrained")
-    _draw_rose(figure.add_subplot(projection="polar"), walls, vectors)
+    draw_rose(figure.add_subplot(projection="polar"), walls, vectors)
     return figure
 
 
-def _draw_rose(axes, walls: Walls, vectors: np.ndarray | None) -> None:
-    """Histogram in bins of 10 degrees, to both sides since a wall has no head; y points down as in the image."""
+def draw_rose(axes, walls: Walls, vectors: np.ndarray | None) -> None:
+    """Draw the directions of walls on a polar panel.
+
+    A histogram in bins of 10 degrees, to both sides since a wall has no head; y points down as in the image.
+
+    Parameters
+    ----------
+    axes : matplotlib.projections.polar.PolarAxes
+    walls : Walls
+    vectors : ndarray, shape (2, 2), or None
+        As for :func:`rose`.
+    """
     direction = walls.direction if vectors is None else direction_px(vectors, walls.direction)
     bins = 18
     index = np.rint(direction / np.pi * bins).astype(int) % bins

@@ -1,7 +1,7 @@
 """Search for the configuration that the rewards prefer: ask, evaluate in batches, tell."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
@@ -116,18 +116,45 @@ def search(crystal: Crystal, plan: Plan = Plan(), report: Callable[[Trial], None
     list of Trial
         In the order of evaluation; number 0 is the default configuration, and the only one where all is fixed.
     """
-    ledger = ledger or Ledger(None, {})
-    varied = [p for p in searched(crystal.sites, plan.whole) if p.name not in plan.fixed]
+    return search_jointly([crystal], plan, report, [ledger] if ledger else None, workers)
+
+
+def search_jointly(crystals: Sequence[Crystal], plan: Plan = Plan(), report: Callable[[Trial], None] = lambda trial: None,
+                   ledgers: Sequence[Ledger] | None = None, workers: int | Spread = 1) -> list[Trial]:
+    """Search one configuration for several crystals: every trial is evaluated on each, and the sum of totals is raised.
+
+    Parameters
+    ----------
+    crystals : sequence of Crystal
+        Prepared with the same column settings. Sites that one of them does not offer are not tried.
+    plan : Plan
+    report : callable
+        Called with every trial once it has ended on all crystals.
+    ledgers : sequence of Ledger, optional
+        One per crystal; they may be those of searches on that crystal alone with the same seed and total.
+    workers : int or Spread
+        Threads that share a batch, crystal by crystal, or what spreads it elsewhere. The trials do not depend on it.
+
+    Returns
+    -------
+    list of Trial
+        As of :func:`search`. Rewards are means over the crystals: the mean of the totals is their sum but for the constant
+        number of crystals, and stays between 0 and 1. Seconds are sums.
+    """
+    ledgers = ledgers or [Ledger(None, {}) for _ in crystals]
+    sites = tuple(s for s in crystals[0].sites if all(s in c.sites for c in crystals))
+    varied = [p for p in searched(sites, plan.whole) if p.name not in plan.fixed]
     if not varied:
         plan = replace(plan, budget=1)
     searcher = Searcher(varied, screen=SCREEN, seed=plan.seed)
     weights = np.random.default_rng(plan.seed)
     trials: list[Trial] = []
     spread = partial(on_threads, workers) if isinstance(workers, int) else workers
-    with quiet(), threadpool_limits(1), spread(crystal, plan) as evaluator:
+    with quiet(), threadpool_limits(1), ExitStack() as stack:
+        evaluators = [stack.enter_context(spread(crystal, plan)) for crystal in crystals]
         asked, source = [{}], "default"
         while asked:
-            for trial in _evaluated(crystal, plan, asked, source, len(trials), ledger, evaluator):
+            for trial in _evaluated(crystals, plan, asked, source, len(trials), ledgers, evaluators):
                 trials.append(trial)
                 report(trial)
             if source != "default":
@@ -156,18 +183,26 @@ def ledger_for(path: Path, crystal: Crystal, plan: Plan) -> Ledger:
                          "rewards": rewards.fingerprint(), "version": version("bfo_utils")})
 
 
-def _evaluated(crystal: Crystal, plan: Plan, asked: list[dict], source: str, first: int, ledger: Ledger,
-               evaluator: Evaluator) -> Iterator[Trial]:
+def _evaluated(crystals: Sequence[Crystal], plan: Plan, asked: list[dict], source: str, first: int,
+               ledgers: Sequence[Ledger], evaluators: Sequence[Evaluator]) -> Iterator[Trial]:
     """Trials of one batch as they end; a configuration that comes to the same as an earlier one takes its rewards."""
-    parameters = [effective(crystal, plan.fixed | given) for given in asked]
-    new = [p for k, p in enumerate(parameters) if ledger.get(p) is None and p not in parameters[:k]]
-    outcomes = evaluator(new)
+    parameters = [effective(crystals[0], plan.fixed | given) for given in asked]
+    once = [p for k, p in enumerate(parameters) if p not in parameters[:k]]
+    outcomes = [evaluator([p for p in once if ledger.get(p) is None]) for evaluator, ledger in zip(evaluators, ledgers, strict=True)]
     for k, p in enumerate(parameters):
-        if ledger.get(p) is None:
-            outcome = next(outcomes)
-            ledger.put(p, outcome.rewards, outcome.seconds)
-        yield Trial(first + k, source, p, *ledger.get(p))
-    outcomes.close()
+        for ledger, results in zip(ledgers, outcomes, strict=True):
+            if ledger.get(p) is None:
+                outcome = next(results)
+                ledger.put(p, outcome.rewards, outcome.seconds)
+        yield Trial(first + k, source, p, *_together([ledger.get(p) for ledger in ledgers]))
+    for results in outcomes:
+        next(results, None)  # all are consumed; only then does the pool know that nothing is left to cancel
+
+
+def _together(known: Sequence[tuple[Mapping[str, float], float]]) -> tuple[dict[str, float], float]:
+    """Mean rewards and summed seconds of one configuration on all crystals."""
+    rewards, seconds = zip(*known)
+    return {name: sum(r[name] for r in rewards) / len(rewards) for name in rewards[0]}, sum(seconds)
 
 
 def _losses(trials: list[Trial], plan: Plan, rng) -> list[float]:

@@ -151,6 +151,36 @@ def locate(where: Path, name: str) -> Path | None:
     return where / found if found else None
 
 
+def available(where: str | Path, most: int = len(PAIRS)) -> list[Pair]:
+    """Pairs of the series whose image lies in a folder.
+
+    Parameters
+    ----------
+    where : str or Path
+        Where ``bfo fetch smbfo --dir`` has put the files.
+    most : int
+        How many of each composition to take, at most.
+
+    Returns
+    -------
+    list of Pair
+        By composition.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    kept: list[Pair] = []
+    for one in PAIRS:
+        alike = [p for p in kept if p.samarium == one.samarium]
+        if len(alike) < most and locate(Path(where), one.image):
+            kept.append(one)
+    if not kept:
+        raise InputError(f"{where}: holds no image of the Sm-BFO series; download it with: bfo fetch smbfo --dir {where}")
+    return kept
+
+
 def md5(path: Path) -> str:
     """MD5 sum of a file, as the archive gives them: it guards against damage, not against an attacker."""
     with open(path, "rb") as file:

@@ -58,6 +58,11 @@ class Style:
         if not 12 <= self.cells <= 400:
             raise InputError(f"cells = {self.cells}: a simulated series has 12 to 400 cells along each side")
 
+    @property
+    def pixel_nm(self) -> float:
+        """Pixel size in nm, which the files do not hold."""
+        return _PIXEL_NM * 26 / self.cell_px
+
 
 def order_parameter(samarium: float) -> float:
     """Polarization relative to that of undoped BFO: the square root of the distance to the end of the ferroelectric phase.
@@ -97,10 +102,9 @@ def recipe(pair: Pair, style: Style = Style()) -> phantom.Crystal:
     0.0
     """
     order, shrink = order_parameter(pair.samarium), 1 - 0.0004 * pair.samarium
-    pixel_nm = _PIXEL_NM * 26 / style.cell_px
     return phantom.Crystal(
         layout=_LAYOUTS[registry.IDS.index(pair.id) % len(_LAYOUTS)], cells=style.cells, cell_px=style.cell_px * shrink,
-        a_nm=style.cell_px * shrink * pixel_nm, polarization_pm=36 * order, shear=0.004 * order**2, dose=60.0,
+        a_nm=style.cell_px * shrink * style.pixel_nm, polarization_pm=36 * order, shear=0.004 * order**2, dose=60.0,
         composition=0.06 + 0.004 * pair.samarium, substrate=0.16 if pair.id == SUBSTRATE else 0.0)
 
 

@@ -26,7 +26,7 @@ class Parameter:
     default : int, float or str
         Default value; its type is the parameter's type.
     low, high : float or None
-        Range of a number, both ends included.
+        Range of a number, both ends included; without range and choices any text is admitted.
     choices : tuple of str
         Values of a choice.
     searched : bool
@@ -48,6 +48,8 @@ class Parameter:
         """The admitted values in words."""
         if self.choices:
             return "one of " + ", ".join(self.choices)
+        if self.low is None:
+            return "any text"
         return f"{type(self.default).__name__} from {self.low:g} to {self.high:g}" + (f" {self.unit}" if self.unit else "")
 
     def check(self, value: Value) -> Value:
@@ -73,10 +75,14 @@ class Parameter:
             value = str(value) if kind is str else kind(float(value))
         except (TypeError, ValueError, OverflowError):
             raise InputError(f"parameter {self.name}: {value!r} is not {_article(kind)}; give {self.range}") from None
-        inside = value in self.choices if self.choices else self.low <= value <= self.high
-        if not inside:
+        if not self._admits(value):
             raise InputError(f"parameter {self.name}: {value!r} is out of range; give {self.range}")
         return value
+
+    def _admits(self, value: Value) -> bool:
+        if self.choices:
+            return value in self.choices
+        return self.low is None or self.low <= value <= self.high
 
 
 def _article(kind: type) -> str:
@@ -120,6 +126,10 @@ RUN: tuple[Parameter, ...] = (
     Parameter("layout", "phantom", "junction", "arrangement of the variants of the phantom", choices=tuple(layouts())),
     Parameter("cells", "phantom", 60, "unit cells along each side of the phantom", 16, 1000),
     Parameter("dose", "phantom", 30.0, "counts at the peak of an A column of the phantom", 1, 100_000),
+    Parameter("series", "series", "", "folder of the Sm-BFO series; without it a small one is simulated"),
+    Parameter("pairs", "series", 5, "images of each composition, at most", 1, 5),
+    Parameter("series_budget", "series", 32, "configurations that every search of the series evaluates", 2, 100_000),
+    Parameter("series_pixel_nm", "series", 0.0, "pixel size of the series; 0 leaves lengths in px", 0.0, 10.0, unit="nm"),
 )
 
 

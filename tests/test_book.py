@@ -14,7 +14,7 @@ from .test_analysis import FILES
 
 CHAPTERS = ["default/01_data", "default/02_descriptors", "default/03_clustering", "default/04_rewards",
             "search/06_optimization", "search/08_judgement", "tuned/02_descriptors", "tuned/03_clustering",
-            "tuned/04_rewards", "report/07_report"]
+            "tuned/04_rewards", "report/07_report", "series/09_composition"]
 SMALL = {"cells": 24, "budget": 16, "dose": 60.0}
 
 
@@ -77,7 +77,7 @@ def test_real_images_end_with_a_book(real_data, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["01_data", "02_descriptors", "03_clustering", "04_rewards", "06_optimization",
-                                  "07_report", "08_judgement"])
+                                  "07_report", "08_judgement", "09_composition"])
 def test_notebooks_declare_the_defaults_of_the_search_space(name):
     source = resources.path("notebooks") / f"{name}.ipynb"
     cells = json.loads(source.read_text())["cells"]
@@ -95,12 +95,32 @@ def test_the_table_of_parameters_is_the_declaration():
     page = (resources.path("book") / "parameters.md").read_text()
     for p in space.SPACE + space.RUN:
         row = next(line for line in page.split("\n") if line.startswith(f"| `{p.name}` |"))
-        assert row.replace("`", "").split(" | ")[2] in (str(p.default), f"{p.default:g}" if not p.choices else p.default)
+        written = {str(p.default) or '""', p.default if isinstance(p.default, str) else f"{p.default:g}"}
+        assert row.replace("`", "").split(" | ")[2] in written
 
 
 def test_an_undeclared_parameter_is_refused(tmp_path):
     with pytest.raises(InputError, match="no parameter 'colour'; it has"):
         book.execute(book.Step("04_rewards", "default", {"colour": "red"}), tmp_path)
+
+
+def test_a_folder_without_the_series_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(InputError, match="holds no image of the Sm-BFO series; download it"):
+        book.run(None, tmp_path / "out", given={"series": str(tmp_path)})
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_chapter_on_the_series_gets_its_folder_wherever_it_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "SM_10_0_HAADF.h5").touch()
+    settings = book._settings(None, "quick", {"series": "here", "pairs": 1}, None, None, 3)
+    assert settings["series"] == ["Sm_10_0"] and settings["parameters"]["series"] == str(tmp_path / "here")
+    monkeypatch.setattr(book.Artifacts, "trials", lambda self: [])
+    monkeypatch.setattr(book, "best", lambda trials: book.Step("", "", space.defaults()))
+    (step,) = [s for s in book._steps(tmp_path, settings) if s.part == "series"]
+    assert step.parameters["series"] == str(tmp_path / "here") and step.parameters["pairs"] == 1
+    assert set(step.parameters) <= book.declared(resources.path("notebooks") / "09_composition.ipynb")
 
 
 def test_changed_settings_are_not_resumed(tmp_path):

@@ -402,6 +402,7 @@ def test_importance_takes_a_series():
 
 def test_text_is_legible_and_does_not_overlap(image, indexed, cells, without_b, labels, table):
     reward = {"default": {"total": 0.1, "evidence": 0.4}, "tuned": {"total": 0.8, "evidence": 0.9}}
+    series = {"ours": [0.9931, 0.9964, 1.0021], "authors": [0.9, 1.0, 1.1]}
     for figure in (
             figures.image(image, lattice=indexed, zoom=(10, 10, 60, 60)), figures.label_map(image, cells, labels),
             figures.walls(image, cells, labels, trace(labels)), figures.polarization(image, cells, labels),
@@ -410,7 +411,10 @@ def test_text_is_legible_and_does_not_overlap(image, indexed, cells, without_b, 
             figures.before_after(image, cells, labels, labels),
             figures.maps([labels] * 6, ["wall as class\ntotal 0.21\nC × S 0.60"] * 6),
             figures.landscape(np.random.default_rng(0).random((6, 6)), np.linspace(0.5, 2.5, 6), range(2, 8)),
-            figures.curves(np.arange(9), {"straightness": np.ones(9)}, "angle (degrees)")):
+            figures.curves(np.arange(9), {"straightness": np.ones(9)}, "angle (degrees)"),
+            figures.over([0, 7, 20], dict.fromkeys([f"quantity {k} (nm²)" for k in range(5)], series), "% Sm"),
+            figures.shares({f"Sm_{k}_0": {"left-down": 0.3, "right-up": 0.2, "no variant": 0.5} for k in range(14)}),
+            figures.roses([trace(labels)] * 14, [cells.basis.vectors] * 14, ["Sm_10_0\n10.3 per 100 cells"] * 14)):
         assert figure.get_figwidth() <= style.WIDTH
         assert_legible(figure)
 
@@ -444,3 +448,28 @@ def tick_labels(figure):
             ticks |= {label for tick in axis.majorTicks + axis.minorTicks for label in (tick.label1, tick.label2)}
             seen |= {label for tick in axis._update_ticks() * axes.axison for label in (tick.label1, tick.label2)}
     return ticks, seen
+
+
+def test_quantities_over_a_composition_show_every_image_and_the_means():
+    displacement = {"ours": [1.0, 3.0, np.nan], "authors": [1.0, 2.0, 5.0]}
+    figure = figures.over([0, 0, 20], {"P (pm)": displacement, "order": {"o": [1, 0, 1]}}, "% Sm")
+    left, right = figure.axes
+    lines = {line.get_label(): line for line in left.get_lines() if not line.get_label().startswith("_")}
+    assert list(lines["ours"].get_xdata()) == [0, 20] and lines["ours"].get_ydata()[0] == 2
+    assert [t.get_text() for t in left.get_legend().texts] == ["ours", "authors"] and right.get_legend() is None
+    assert left.get_ylabel() == "P (pm)" and right.get_xlabel() == "% Sm"
+
+
+def test_shares_are_stacked_to_a_hundred_in_the_colours_of_the_labels():
+    figure = figures.shares({"one": {"up": 0.25, "down": 0.75}, "two": {"up": 1.0, "down": 0.0}})
+    bars = figure.axes[0].containers
+    assert [round(b.get_x() + b.get_width()) for b in bars[1]] == [100, 100]
+    assert np.allclose(bars[1][0].get_facecolor(), style.label_colours(1))
+
+
+def test_roses_stand_five_in_a_row(labels, cells):
+    walls = trace(labels)
+    figure = figures.roses([walls] * 7, [cells.basis.vectors] * 7, list("abcdefg"))
+    assert [axes.get_title() for axes in figure.axes] == list("abcdefg")
+    tops = [round(axes.get_position().y0, 2) for axes in figure.axes]
+    assert len(set(tops)) == 2 and drawn(figure.axes[6], matplotlib.patches.Rectangle)

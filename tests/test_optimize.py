@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from bfo_utils import optimize, space, surrogate, workflow
+from bfo_utils import optimize, phantom, space, surrogate, workflow
 from bfo_utils.errors import InputError
+from bfo_utils.ledger import Ledger
 from bfo_utils.optimize import Plan
 
 
@@ -105,3 +108,33 @@ def test_measured_quantities_describe_cells_without_what_judges_them(crystal):
     assert names.shape == (crystal.mask.sum(), 7)  # nine without the two of the polar displacement
     one, two = (workflow.effective(crystal, {"descriptor": "physics", "site": s}) for s in ("A", "B"))
     assert one == two and workflow.evaluate(crystal, one).rewards["total"] >= 0
+
+
+@pytest.fixture(scope="module")
+def pair(crystal):
+    """Two crystals of different content."""
+    other = phantom.simulate(phantom.Crystal(layout="quadrants", cells=24, cell_px=18), 2)
+    return [crystal, workflow.prepare(other.image)]
+
+
+def test_a_joint_search_raises_the_sum_of_totals(pair):
+    trials = optimize.search_jointly(pair, Plan(10, seed=2))
+    for trial in trials:
+        alone = [workflow.evaluate(c, trial.parameters, 2).rewards for c in pair]
+        assert trial.rewards["total"] == pytest.approx(sum(r["total"] for r in alone) / 2)
+        assert trial.rewards["evidence"] == pytest.approx(sum(r["evidence"] for r in alone) / 2)
+
+
+def test_a_joint_search_does_not_depend_on_workers_and_takes_what_ledgers_know(pair, monkeypatch):
+    ledgers = [Ledger(None, {}) for _ in pair]
+    once = optimize.search_jointly(pair, Plan(12, seed=2), ledgers=ledgers, workers=2)
+    monkeypatch.setattr(optimize, "evaluate", None)  # all is known
+    again = optimize.search_jointly(pair, Plan(12, seed=2), ledgers=ledgers)
+    assert [(t.parameters, t.rewards) for t in once] == [(t.parameters, t.rewards) for t in again]
+
+
+def test_a_joint_search_tries_only_sites_that_all_crystals_offer(pair):
+    cells = replace(pair[1].lattice.cells, has_b=False)
+    without = replace(pair[1], lattice=replace(pair[1].lattice, cells=cells))
+    trials = optimize.search_jointly([pair[0], without], Plan(10))
+    assert "B" not in {t.parameters["site"] for t in trials} and pair[0].sites == ("A", "B", "cell")

@@ -49,3 +49,12 @@ def test_hashes_are_kept_beside_the_files(tmp_path):
     (tmp_path / registry.HASHES).write_text("[1]")
     with pytest.raises(InputError, match="remove it"):
         registry.kept(tmp_path)
+
+
+def test_pairs_are_those_whose_image_is_there(tmp_path):
+    for name in ("Sm_7_0_HAADF.h5", "Sm_7_3_HAADF.h5", "sm_10_0_haadf.H5", "Sm_20_0_UCParameterization.h5"):
+        (tmp_path / name).touch()
+    assert [p.id for p in registry.available(tmp_path)] == ["Sm_7_0", "Sm_7_3", "Sm_10_0"]
+    assert [p.id for p in registry.available(tmp_path, most=1)] == ["Sm_7_0", "Sm_10_0"]
+    with pytest.raises(InputError, match="download it with: bfo fetch smbfo --dir"):
+        registry.available(tmp_path / "nothing")
