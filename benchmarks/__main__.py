@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("columns", "speed", "junction", "scaling", "large", "null", "rewards", "search")
+NAMES = ("columns", "speed", "junction", "scaling", "large", "null", "rewards", "search", "vae")
 LONG = ("huge",)
 
 for name in sys.argv[1:] or NAMES:
