@@ -11,7 +11,7 @@ help: ## what can be made
 	touch $@
 
 .venv/.test: .venv/.book
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[vae,test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[cluster,vae,test]'
 	touch $@
 
 book: .venv/.book ## run the notebooks on the phantom and render the book to runs/default/html/index.html

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import InputError
+from .errors import InputError, blame
 from .files import atomic
 
 INVARIANCES = ("none", "rotation", "shift", "both")
@@ -152,10 +152,13 @@ class VAE:
 
         if windows.ndim != 3 or len(windows) < 20:
             raise InputError(f"windows of shape {windows.shape}: too few to learn from; give (N, H, W) with N from 20")
-        self._same(windows)
+        source = hashlib.sha256(np.ascontiguousarray(windows, np.float32).tobytes()).hexdigest()
+        if self._source not in ("", source):
+            raise InputError("windows: the model was trained on others; fit a new one")
         if checkpoint is not None and Path(checkpoint).exists():
-            self._go_on_from(checkpoint, windows)
+            self._go_on_from(checkpoint, source)
         self._training = self._training or networks.Training(windows.shape[1:], self.settings)
+        self._source = source
         written = [time.monotonic()]
 
         def keep() -> None:
@@ -166,15 +169,9 @@ class VAE:
         self._training.run(windows, epochs, keep)
         return self
 
-    def _same(self, windows: np.ndarray) -> None:
-        source = hashlib.sha256(np.ascontiguousarray(windows, np.float32).tobytes()).hexdigest()
-        if self._source and self._source != source:
-            raise InputError("windows: the model was trained on others; fit a new one")
-        self._source = source
-
-    def _go_on_from(self, checkpoint: str | Path, windows: np.ndarray) -> None:
+    def _go_on_from(self, checkpoint: str | Path, source: str) -> None:
         saved = load(checkpoint)
-        if saved.settings != self.settings or saved._source != self._source:
+        if saved.settings != self.settings or saved._source != source:
             raise InputError(f"{checkpoint}: is of another training (other settings or windows); remove it, or name another file")
         if self._training is None or len(saved.history) > len(self.history):
             self._training = saved._training
@@ -300,10 +297,13 @@ def load(path: str | Path) -> VAE:
     digest, _, body = content[len(_MAGIC):].partition(b"\n")
     if hashlib.sha256(body).hexdigest().encode() != digest:
         raise InputError(f"{path}: truncated or damaged; remove it and train again")
-    state = networks.read(io.BytesIO(body))
-    model = VAE(Settings(**json.loads(state["settings"])))
-    model._training, model._source = networks.Training(state["shape"], model.settings), state["source"]
-    model._training.restore(state)
+    try:  # a right digest says that the file is whole, not that we wrote it
+        state = networks.read(io.BytesIO(body))
+        model = VAE(Settings(**json.loads(state["settings"])))
+        model._training, model._source = networks.Training(state["shape"], model.settings), state["source"]
+        model._training.restore(state)
+    except Exception as error:  # torch fails in any way it likes
+        raise blame(path, error, "a model that VAE.save wrote; remove it and train again") from error
     return model
 
 

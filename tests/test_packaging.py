@@ -69,9 +69,17 @@ def test_the_command_line_starts_without_the_heavy_libraries():
     assert done.stdout.strip() == "[]"
 
 
-def test_nothing_imports_torch():
-    for path in (ROOT / "bfo_utils").rglob("*.py"):
-        assert not re.search(r"^\s*(import|from) (torch|atomai)", path.read_text(), re.M), path
+def test_one_module_imports_torch():
+    knows = {path.name for path in (ROOT / "bfo_utils").rglob("*.py")
+             if re.search(r"^\s*(import|from) (torch|atomai)", path.read_text(), re.M)}
+    assert knows == {"networks.py"}
+
+
+def test_that_module_is_imported_lazily_and_by_one():
+    at_the_top = [path.name for path in (ROOT / "bfo_utils").glob("*.py") if "networks" in imports(path)]
+    anywhere = {path.name for path in (ROOT / "bfo_utils").glob("*.py")
+                if re.search(r"import networks|from \.networks|\.networks import", path.read_text())}
+    assert not at_the_top and anywhere == {"vae.py"}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem)

@@ -1,0 +1,234 @@
+"""Autoencoders: how soon they learn beside AtomAI's own training, what they tell apart, what they explain."""
+
+import contextlib
+import io
+import tempfile
+import time
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial import cKDTree
+from sklearn.decomposition import PCA
+
+from bfo_utils import disentangle, halving, phantom, space, vae, workflow
+from bfo_utils.descriptors import crop
+from bfo_utils.optimize import Plan
+from bfo_utils.rewards import Partition
+from bfo_utils.scores import ari
+from bfo_utils.vae import INVARIANCES, VAE, Settings
+
+from .tables import keep
+
+CYCLES = 12  # of AtomAI's training
+SIDE = 24  # samples along the edge of a window
+LIMIT = 60.0  # seconds after which a variation is given up
+LAYOUTS = ("stripes", "diagonal", "curved", "zigzag", "needles", "array71")
+FACTORS = ("variant", "strain", "rotation", "intensity")
+BUDGET = 9
+
+
+def patches() -> np.ndarray:
+    """2,000 windows of 24 x 24 samples (two cells), of mean 0 and deviation 1."""
+    crystal = workflow.prepare(phantom.simulate(phantom.Crystal(cells=52, cell_px=20, dose=60), 1).image)
+    cut = crop(crystal.patches("A"), 2.0, 2.0)[:, :SIDE, :SIDE]
+    cut = cut[np.random.default_rng(0).permutation(len(cut))[:2000]]
+    return ((cut - cut.mean()) / cut.std()).astype(np.float32)
+
+
+def error(windows: np.ndarray, drawn: np.ndarray) -> float:
+    """Mean squared error per pixel of windows drawn from the means of their posteriors."""
+    return float(((windows - drawn.reshape(windows.shape)) ** 2).mean())
+
+
+def stock(windows: np.ndarray) -> tuple[float, float]:
+    """Error at the end of AtomAI's training, as it comes, and its time in s."""
+    import torch
+    from atomai.models import rVAE
+    from atomai.utils import transform_coordinates
+
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        start = time.perf_counter()
+        model = rVAE((SIDE, SIDE), latent_dim=2, seed=0)
+        model.fit(windows, training_cycles=CYCLES, loss="mse", filename=str(Path(folder, "model")))
+        seconds = time.perf_counter() - start
+    with torch.no_grad():
+        z = model.encoder_net(torch.as_tensor(windows))[0]
+        at = model.x_coord.expand(len(z), *model.x_coord.shape)
+        drawn = model.decoder_net(transform_coordinates(at, z[:, 0], (z[:, 1:3] * model.dx_prior)[:, None]), z[:, 3:])
+    return error(windows, drawn.numpy()), seconds
+
+
+def ours(windows: np.ndarray, target: float, training: type) -> tuple[float, float, int]:
+    """Error and time in s when a training has come down to an error, and its epochs; infinite time where it does not."""
+    start, spent, epoch = time.perf_counter(), 0.0, 0
+    running, reached = training(windows.shape[1:], Settings("both", latent_dim=2, seed=0)), np.inf
+    spent += time.perf_counter() - start
+    while reached > target and spent < LIMIT and not running.ended:
+        start, epoch = time.perf_counter(), epoch + 1
+        running.run(windows, epoch)
+        spent += time.perf_counter() - start
+        reached = error(windows, running.decode(running.encode(windows)[0]))
+    return reached, spent if reached <= target else np.inf, epoch
+
+
+def variations() -> dict[str, tuple[type, dict[str, float], int]]:
+    """Our training, and the same with one choice left out: class, constants, threads."""
+    import torch
+    from torch.optim import Adam
+
+    from bfo_utils.networks import Training
+
+    class AdamAlone(Training):
+        def __init__(self, shape, settings):
+            super().__init__(shape, settings)
+            self.optimisers = (Adam(self.model.parameters(), lr=settings.learning_rate),)
+
+    class FromNoise(Training):
+        def _begin_at(self, window):
+            pass
+
+    class Compiled(Training):
+        def __init__(self, shape, settings):
+            super().__init__(shape, settings)
+            self.model.encoder.compile()
+            self.model.decode = torch.compile(self.model.decode)
+
+    return {"ours": (Training, {}, 2), "Adam in place of Muon": (AdamAlone, {}, 2),
+            "all pixels in every step": (Training, {"PIXELS": SIDE**2}, 2),
+            "no averaging of weights": (Training, {"_AVERAGE": 0.0}, 2),
+            "not begun at the mean window": (FromNoise, {}, 2), "batches of 32": (Training, {"BATCH": 32}, 2),
+            "one thread": (Training, {}, 1), "with torch.compile": (Compiled, {}, 2)}
+
+
+@contextlib.contextmanager
+def constants(values: dict[str, float]):
+    """Constants of the module of the networks, for a while."""
+    from bfo_utils import networks
+
+    before = {name: getattr(networks, name) for name in values}
+    try:
+        for name, value in values.items():
+            setattr(networks, name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(networks, name, value)
+
+
+def speed() -> None:
+    """Time to the error that AtomAI's training ends at, and to one that only a trained model reaches."""
+    from bfo_utils import networks
+
+    windows = patches()
+    networks.use_threads(2)
+    end, theirs = stock(windows)
+    spread = float(((windows - windows.mean(axis=0)) ** 2).mean())
+    hard = 0.4 * spread
+    rows = [["AtomAI, as it comes", end, theirs, CYCLES, 1.0, "", ""]]
+    for name, (training, values, threads) in variations().items():
+        networks.use_threads(threads)
+        with constants(values):
+            reached, seconds, epochs = ours(windows, end, training)
+            _, further, _ = ours(windows, hard, training)
+        rows.append([name, reached, seconds, epochs, theirs / seconds, further, f"{1 - hard / spread:.2f}"])
+    networks.use_threads(2)
+    keep("vae_speed", f"Time to the error of atomai.models.rVAE after {CYCLES} cycles",
+         ["training", "error", "seconds to it", "epochs", "times sooner", "seconds to the share", "share explained"],
+         rows, f"{len(windows)} windows of {SIDE} x {SIDE}, seed 0, two threads but where named. Errors are of posterior means on all "
+         f"windows; the mean window has {spread:.3f}, so AtomAI explains {1 - end / spread:.2f} at its end. "
+         "Ours holds a tenth of the windows out.")
+
+
+def explained_by_components(windows: np.ndarray, seed: int) -> float:
+    """Share that eight principal components explain of the windows that a training of this seed holds out."""
+    order = np.random.default_rng(seed).permutation(len(windows))
+    held, rest = np.split(windows.reshape(len(windows), -1)[order].astype(float), [max(1, len(order) // 10)])
+    found = PCA(8, random_state=0).fit(rest)
+    drawn = found.inverse_transform(found.transform(held))
+    return float(1 - ((held - drawn) ** 2).sum() / ((held - rest.mean(axis=0)) ** 2).sum())
+
+
+def true_factors(made: phantom.Phantom, crystal: workflow.Crystal) -> dict[str, np.ndarray]:
+    """Variant, strain a/b, rotation and intensity of the true cells that are nearest to the analysed ones."""
+    truth = made.truth
+    is_a = truth.column_sublattice == "A"
+    grid = np.full((*(truth.column_ij[is_a].max(axis=0) + 2), 2), np.nan)
+    grid[tuple(truth.column_ij[is_a].T)] = truth.column_xy[is_a]
+    along_a, along_b = np.diff(grid, axis=1), np.diff(grid, axis=0)
+    a, b = (np.hypot(*np.moveaxis(sides, -1, 0)) for sides in (along_a[:-1] + along_a[1:], along_b[:, :-1] + along_b[:, 1:]))
+    near = cKDTree(truth.cell_xy).query(crystal.lattice.cells.xy[crystal.mask])[1]
+    return {"variant": truth.cell_variant[near], "strain": (a / b)[tuple(truth.cell_ij[near].T)],
+            "rotation": truth.cell_rotation_deg[near], "intensity": truth.cell_intensity[near]}
+
+
+def carried(outputs: np.ndarray, values: np.ndarray) -> float:
+    """Largest share of a factor that one output explains; of a variant, the mean over its indicators by their variance."""
+    if values.dtype.kind != "i":
+        return max(disentangle.share(column, values) for column in outputs.T)
+    which = (values[:, None] == np.unique(values)) * 1.0
+    weights = which.var(axis=0)
+    if not weights.sum():
+        return 0.0
+    return max(np.average([disentangle.share(column, v) for v in which.T], weights=weights) for column in outputs.T)
+
+
+def tuned(layout: str, seed: int, budget: int = BUDGET) -> list:
+    """One row of the table of factors."""
+    made = phantom.simulate(phantom.Crystal(layout=layout, cells=60, dose=60, bend_deg=5, rotation_deg=2, composition=0.4,
+                                            composition_cells=12, illumination=0.1), seed)
+    with tempfile.TemporaryDirectory() as folder:
+        crystal = replace(workflow.prepare(made.image), networks=folder)
+        trial = halving.preferred(halving.search(crystal, budget, Plan(seed=seed)))
+        labels = workflow.evaluate(crystal, trial.parameters, seed).labels
+        outputs, _ = halving.outputs(crystal, trial.parameters, labels)
+    windows = workflow.windows(crystal, trial.parameters)
+    components, factors = disentangle.components(windows, outputs.shape[1]), true_factors(made, crystal)
+    truth = phantom.true_map(made.truth, crystal.lattice.cells, crystal.mask)
+    model = f"{trial.parameters['invariance']}, {trial.parameters['latent_dim']}, {trial.parameters['epochs']} epochs"
+    return [layout, seed, model, ari(truth, Partition(labels, crystal.evidence).clean),
+            *(f"{carried(outputs, factors[name]):.2f} / {carried(components, factors[name]):.2f}" for name in FACTORS),
+            f"{trial.rewards['explained']:.2f} / {explained_by_components(windows, trial.parameters['vae_seed']):.2f}"]
+
+
+def factors(layouts: tuple[str, ...] = LAYOUTS, budget: int = BUDGET) -> None:
+    """What the tuned autoencoder tells apart, beside as many principal components."""
+    rows = [tuned(layout, seed, budget) for seed, layout in enumerate(layouts, 1)]
+    keep("vae_factors", "Tuned autoencoders on phantoms of known factors",
+         ["layout", "seed", "model", "ARI", *FACTORS, "explained"], rows,
+         f"60 x 60 cells, budget {budget}. Of every factor: largest share that one latent, angle or shift explains / that one of as many "
+         "principal components explains. Explained: of held-out windows, by the model / by eight principal components.")
+
+
+def explained() -> None:
+    """Share explained under every invariance, and the angle against the true rotation of the lattice."""
+    rows = []
+    made = [phantom.simulate(c, seed) for c, seed in (
+        (phantom.Crystal(cells=32, cell_px=20, dose=60), 1),
+        (phantom.Crystal(cells=40, cell_px=20, dose=60, bend_deg=8, rotation_deg=2), 2))]
+    crystals = [workflow.prepare(p.image) for p in made]
+    small, bent = (workflow.windows(c, space.complete(workflow.effective(c, space.AUTOENCODER))) for c in crystals)
+    rotation = true_factors(made[1], crystals[1])["rotation"]
+    components = explained_by_components(small, 0)
+    for invariance in INVARIANCES:
+        settings = Settings(invariance)
+        share = VAE(settings).fit(small).explained
+        angle = VAE(settings).fit(bent).encode(bent)[:, 0] if settings.rotation else None
+        found = "" if angle is None else abs(float(np.corrcoef(angle, rotation)[0, 1]))
+        rows.append([invariance, share, components, share / components, found])
+    keep("vae_explained", "Share of the variance of held-out windows, and the angle",
+         ["kept apart", "explained", "by eight components", "ratio", "angle against rotation"], rows,
+         f"Shares: 32 x 32 cells, seed 1. Angle: 40 x 40 cells, seed 2, rotations from {rotation.min():.1f} to {rotation.max():.1f} "
+         "degrees; absolute correlation over all analysed cells. 30 epochs at most, seed 0 of the models.")
+
+
+def main() -> None:
+    """All three tables, where the extra is installed."""
+    if not vae.available():
+        print("vae: torch and AtomAI are not installed; pip install 'bfo_utils[vae]'", flush=True)
+        return
+    speed()
+    explained()
+    factors()

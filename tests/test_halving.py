@@ -1,0 +1,167 @@
+"""The search among autoencoders: what it trains, how far, what it keeps, and which model it prefers."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bfo_utils import halving, space, vae, workflow
+from bfo_utils.ledger import Ledger
+from bfo_utils.optimize import Plan, Trial
+
+SHORT = {"RUNGS": (1, 2, 4), "CLUSTERINGS": [
+    {"n_components": 2, "n_clusters": k, "covariance": "tied"} for k in (2, 3)]}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short():
+    """Few epochs and clusterings."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in SHORT.items():
+            patch.setattr(halving, name, value)
+        yield
+
+
+@pytest.fixture(scope="module")
+def made(crystal, tmp_path_factory):
+    """The crystal with a folder for its networks, a record, and the trials of a search among four models."""
+    if not vae.available():
+        pytest.skip("torch and AtomAI are not installed")
+    folder = tmp_path_factory.mktemp("networks")
+    ledger = Ledger(folder / "record.jsonl", {})
+    return folder, halving.search(replace(crystal, networks=str(folder)), 4, Plan(seed=2), ledger=ledger)
+
+
+@pytest.fixture
+def epochs(monkeypatch):
+    """Grows by one with every epoch that is trained."""
+    from bfo_utils import networks
+
+    seen, epoch = [], networks.Training._epoch
+    monkeypatch.setattr(networks.Training, "_epoch", lambda *a: seen.append(1) or epoch(*a))
+    return seen
+
+
+def facts(trials):
+    return [(t.number, t.source, t.parameters, t.rewards) for t in trials]
+
+
+def model_of(trial):
+    """What of a trial's parameters is the model, not its clustering or its training so far."""
+    clustering = (*halving.CLUSTERINGS[0], "epochs", "method")
+    return tuple(v for name, v in trial.parameters.items() if name not in clustering)
+
+
+def test_the_rungs_thin_out_and_the_default_model_stays(crystal, made):
+    trials = made[1]
+    assert [t.number for t in trials] == list(range(8)) and len(trials) == halving.length(4)
+    assert [t.source for t in trials] == ["rung 1"] * 4 + ["rung 2"] * 2 + ["rung 3"] * 2
+    assert [t.parameters["epochs"] for t in trials] == [1] * 4 + [2] * 2 + [4] * 2
+    default = workflow.effective(crystal, space.AUTOENCODER)
+    for first in (trials[0], trials[4], trials[6]):
+        assert model_of(first) == model_of(Trial(0, "", default, {}, 0))
+    assert len({model_of(t) for t in trials[:4]}) == 4
+
+
+def test_the_best_of_the_others_goes_on(made):
+    others, further = made[1][1:4], made[1][5]
+    merit = [t.rewards["total"] * min(1, t.rewards["explained"] / vae.TRAINED) for t in others]
+    assert model_of(further) == model_of(others[int(np.argmax(merit))])
+
+
+def test_trials_say_what_was_learned_and_how_it_reads(made):
+    for trial in made[1]:
+        assert trial.parameters["descriptor"] == "vae"
+        assert 0 <= trial.rewards["explained"] <= 1 and 0 <= trial.rewards["clarity"] <= 1
+        assert {"total", "continuity", "straightness"} <= set(trial.rewards)
+        assert trial.seconds > 0
+    assert made[1][6].rewards["explained"] > made[1][0].rewards["explained"]
+
+
+def test_same_seed_same_trials_and_another_seed_others(crystal, made):
+    again, other = (halving.search(replace(crystal), 2, Plan(seed=seed)) for seed in (2, 3))
+    assert facts(again)[:1] == facts(made[1])[:1]
+    assert facts(halving.search(replace(crystal), 2, Plan(seed=2))) == facts(again)
+    assert model_of(other[1]) != model_of(again[1])
+
+
+def test_run_again_nothing_is_trained_and_nothing_evaluated(crystal, made, epochs, monkeypatch):
+    folder, trials = made
+    monkeypatch.setattr(halving, "evaluate", lambda *a: pytest.fail("evaluated again"))
+    ledger = Ledger(folder / "record.jsonl", {})
+    again = halving.search(replace(crystal, networks=str(folder)), 4, Plan(seed=2), ledger=ledger)
+    assert facts(again) == facts(trials) and not epochs
+    assert [t.seconds for t in again] == [t.seconds for t in trials]
+
+
+def test_a_stopped_search_goes_on_and_trains_nothing_twice(crystal, made, tmp_path, epochs):
+    seen = []
+
+    def stop(trial):
+        seen.append(trial)
+        if len(seen) == 5:
+            raise KeyboardInterrupt
+
+    prepared, plan = replace(crystal, networks=str(tmp_path)), Plan(seed=2)
+    with pytest.raises(KeyboardInterrupt):
+        halving.search(prepared, 4, plan, stop, Ledger(tmp_path / "r.jsonl", {}))
+    prepared = replace(prepared)  # nothing in memory
+    assert facts(halving.search(prepared, 4, plan, ledger=Ledger(tmp_path / "r.jsonl", {}))) == facts(made[1])
+    assert len(epochs) == 4 * 1 + 2 * 1 + 2 * 2
+
+
+def test_every_trial_is_reported_and_numbered_from_the_first(crystal, made):
+    seen = []
+    prepared = replace(crystal, networks=str(made[0]))
+    trials = halving.search(prepared, 1, Plan(seed=2), seen.append, Ledger(made[0] / "record.jsonl", {}), first=10)
+    assert seen == trials and [t.number for t in trials] == [10, 11, 12]
+
+
+def test_what_is_fixed_is_not_varied(crystal):
+    fixed = {"site": "B", "latent_dim": 2, "invariance": "shift", "n_clusters": 3, "descriptor": "windows"}
+    trials = halving.search(replace(crystal), 3, Plan(fixed=fixed))
+    for name, value in fixed.items():
+        assert {t.parameters[name] for t in trials} == {"vae" if name == "descriptor" else value}
+    assert len({t.parameters["learning_rate"] for t in trials[:3]}) == 3
+
+
+def test_no_budget_no_models_and_no_need_of_the_extra(crystal, monkeypatch):
+    monkeypatch.setattr(vae, "available", lambda: False)
+    assert halving.search(crystal, 0) == [] and halving.length(0) == 0
+    with pytest.raises(vae.InputError, match="needs torch and AtomAI"):
+        halving.search(crystal, 1)
+
+
+def test_outputs_are_latents_of_the_analysed_cells(crystal, made):
+    prepared = replace(crystal, networks=str(made[0]))
+    trial = made[1][6]
+    latents, measured = halving.outputs(prepared, trial.parameters, np.where(crystal.mask, 0, -1))
+    settings = prepared.network(trial.parameters).settings
+    assert latents.shape == (crystal.mask.sum(), len(settings.names))
+    assert {v.shape for v in measured.values()} == {(crystal.mask.sum(),)}
+
+
+def trial(number, total, explained=0.8, clarity=0.5, clusters=4, descriptor="vae"):
+    return Trial(number, "rung 1", {"descriptor": descriptor, "n_clusters": clusters},
+                 {"total": total, "explained": explained, "clarity": clarity}, 0.0)
+
+
+@pytest.mark.parametrize("trials, chosen", [
+    ([trial(0, 0.6), trial(1, 0.7)], 1),
+    ([trial(0, 0.69, clarity=0.6), trial(1, 0.70)], 0),
+    ([trial(0, 0.67, clarity=0.9), trial(1, 0.70)], 1),
+    ([trial(0, 0.69, clusters=3, clarity=0.1), trial(1, 0.70)], 0),
+    ([trial(0, 0.9, explained=0.49), trial(1, 0.4)], 1),
+    ([trial(0, 0.9, explained=0.1), trial(1, 0.4, explained=0.3)], 1),
+    ([trial(0, 0.9, descriptor="windows"), trial(1, 0.4)], 1)],
+    ids=["total", "clearer of equals", "not at any price", "fewer clusters first", "untrained", "none trained", "models only"])
+def test_the_preferred_model(trials, chosen):
+    assert halving.preferred(trials).number == chosen
+
+
+def test_of_close_clusterings_the_simplest():
+    def result(clusters, total):
+        return {"n_clusters": clusters}, {"total": total}, 0.0
+
+    assert halving._simplest([result(5, 0.80), result(3, 0.79), result(2, 0.70)])[0]["n_clusters"] == 3
+    assert halving._simplest([result(3, 0.79), result(3, 0.80)])[1]["total"] == 0.80
