@@ -6,7 +6,6 @@ rate, a decoder that begins at the mean window, and decoding a random part of th
 """
 
 import copy
-import os
 import time
 import warnings
 from collections.abc import Callable
@@ -234,8 +233,3 @@ def write(state: dict, file) -> None:
 def read(file) -> dict:
     """Read a state without running code from the file."""
     return torch.load(file, map_location="cpu", weights_only=True)
-
-
-def use_threads(n: int) -> None:
-    """Limit torch to ``n`` threads in this process."""
-    torch.set_num_threads(min(n, os.cpu_count() or 1))

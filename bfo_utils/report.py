@@ -11,7 +11,7 @@ from . import figures
 from .analysis import Analysis
 from .files import write_csv, write_json
 from .lattice import Lattice
-from .optimize import by_descriptor, table
+from .optimize import by_descriptor, plain, table
 from .pareto import front
 from .walls import Walls, domains, trace
 from .workflow import stability
@@ -105,7 +105,8 @@ def summary(analysis: Analysis, walls: Walls) -> dict:
         "n_columns": len(lattice.columns), "n_cells": lattice.cells.n, "n_analysed": int(analysis.crystal.mask.sum()),
         "n_domains": len(domains(analysis.labels)),
         "variants": _variants(analysis),
-        "walls": _walls(walls), "seed": analysis.seed, "budget": len(analysis.trials),
+        "walls": _walls(walls), "seed": analysis.seed, "budget": len(plain(analysis.trials)),
+        "autoencoders": sum(t.source == "rung 1" for t in analysis.trials),
         "timings_s": {k: round(v, 3) for k, v in analysis.timings_s.items()}, "versions": versions(),
         "input": {"path": image.source, "name": image.name, "sha256": image.sha256, "shape": list(image.shape),
                   "pixel_size_nm": image.pixel_size_nm}}

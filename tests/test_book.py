@@ -13,9 +13,9 @@ from bfo_utils.errors import InputError
 from .test_analysis import FILES
 
 CHAPTERS = ["default/01_data", "default/02_descriptors", "default/03_clustering", "default/04_rewards",
-            "search/06_optimization", "search/08_judgement", "tuned/02_descriptors", "tuned/03_clustering",
+            "search/06_optimization", "search/05_vae", "search/08_judgement", "tuned/02_descriptors", "tuned/03_clustering",
             "tuned/04_rewards", "report/07_report", "series/09_composition"]
-SMALL = {"cells": 24, "budget": 16, "dose": 60.0}
+SMALL = {"cells": 24, "budget": 16, "dose": 60.0, "vae_budget": 2, "series_budget": 8}
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +69,14 @@ def test_a_notebook_runs_alone_from_the_artifacts_of_the_ones_before(folder, tmp
 @pytest.mark.parametrize("name", ["pto_sro_supercrystal.hspy", "pto_junction_recovered.tif"])
 def test_real_images_end_with_a_book(real_data, tmp_path, name):
     size = 0.0192 if name.endswith(".tif") else None
-    page = book.run(str(real_data / name), tmp_path, given={"budget": 24}, pixel_size_nm=size)
+    page = book.run(str(real_data / name), tmp_path, given={"budget": 24, "vae_budget": 2, "series_budget": 8}, pixel_size_nm=size)
     assert page.exists()
     result = json.loads((tmp_path / "artifacts" / "result.json").read_text())
     assert result["input"]["name"] == name.split(".")[0] and result["n_cells"] > 300
     assert result["sublattices"] == (["A"] if size else ["A", "B"])
 
 
-@pytest.mark.parametrize("name", ["01_data", "02_descriptors", "03_clustering", "04_rewards", "06_optimization",
+@pytest.mark.parametrize("name", ["01_data", "02_descriptors", "03_clustering", "04_rewards", "05_vae", "06_optimization",
                                   "07_report", "08_judgement", "09_composition"])
 def test_notebooks_declare_the_defaults_of_the_search_space(name):
     source = resources.path("notebooks") / f"{name}.ipynb"
@@ -126,3 +126,13 @@ def test_the_chapter_on_the_series_gets_its_folder_wherever_it_runs(tmp_path, mo
 def test_changed_settings_are_not_resumed(tmp_path):
     (tmp_path / "run.json").write_text(json.dumps({"seed": 1, "finished": ["default/01_data.ipynb"]}))
     assert book._finished(tmp_path, {"seed": 2}) == set()
+
+
+def test_a_run_without_the_libraries_leaves_the_autoencoders_out(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(book.vae, "available", lambda: False)
+    assert book._settings(None, "quick", {}, None, None, 0)["parameters"]["vae_budget"] == 0
+    assert "pip install 'bfo_utils[vae]'" in capsys.readouterr().err
+    with pytest.raises(InputError, match="are not installed; run: pip install"):
+        book._settings(None, "quick", {"vae_budget": 3}, None, None, 0)
+    book._stand_in(tmp_path / "05_vae")
+    assert "vae_budget=9" in (tmp_path / "05_vae.md").read_text()

@@ -4,11 +4,25 @@ The published centres scatter by 0.24 px, ours by 0.06 px; that scatter limits w
 cell. Both are therefore compared averaged over 3 x 3 cells; `python -m benchmarks junction` prints both ways.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks import junction
-from bfo_utils import analysis, images
+from bfo_utils import analysis, halving, images, rewards, vae, workflow
 from bfo_utils.optimize import Plan
+
+
+@pytest.mark.slow
+def test_the_map_of_the_tuned_autoencoder_agrees(real_data, tmp_path):
+    if not vae.available():
+        pytest.skip("torch and AtomAI are not installed")
+    crystal = workflow.prepare(images.read(real_data / "pto_junction_recovered.tif", pixel_size_nm=0.0192))
+    crystal = replace(crystal, networks=str(tmp_path))
+    chosen = halving.preferred(halving.search(crystal, 2)).parameters
+    labels = rewards.Partition(workflow.evaluate(crystal, chosen).labels, crystal.evidence).clean
+    ratio, _ = junction.lattice_of(junction.published_grid(crystal.lattice.cells))
+    assert junction.agreement(labels, junction.two_domains(ratio)) >= 0.97
 
 
 @pytest.fixture(scope="module")

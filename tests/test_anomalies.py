@@ -1,0 +1,48 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bfo_utils import anomalies, images, manifold, space, vae, workflow
+
+PARAMETERS = space.complete(space.AUTOENCODER | {"epochs": 8, "n_clusters": 3})
+
+pytestmark = pytest.mark.skipif(not vae.available(), reason="torch and AtomAI are not installed")
+
+
+@pytest.fixture(scope="module")
+def contaminated(junction):
+    """The phantom with a bright speck of dirt in its middle."""
+    y, x = np.indices(junction.image.shape)
+    middle = np.array(junction.image.shape) / 2
+    dirt = 80 * np.exp(-((x - middle[1]) ** 2 + (y - middle[0]) ** 2) / (2 * 12**2))
+    return workflow.prepare(images.from_array(junction.image.data + dirt, pixel_size_nm=0.02))
+
+
+def test_dirt_stands_out_and_clean_crystal_does_not(contaminated):
+    found = anomalies.measure(contaminated, PARAMETERS).found
+    xy = contaminated.lattice.cells.xy
+    away = np.hypot(*(np.moveaxis(xy, -1, 0) - np.array(contaminated.image.shape)[::-1, None, None] / 2))
+    near, far = contaminated.mask & (away < 18), contaminated.mask & (away > 80)
+    assert found[near].mean() > 0.5
+    assert found[far].mean() < 0.02
+
+
+def test_scores_are_unknown_outside_the_mask(contaminated):
+    scores = anomalies.measure(contaminated, PARAMETERS)
+    assert np.isnan(scores.error[~contaminated.mask]).all() and np.isfinite(scores.distance[contaminated.mask]).all()
+
+
+def test_a_walk_ends_where_the_latents_do(crystal):
+    network = replace(crystal).network(PARAMETERS)
+    encoded = network.encode(workflow.windows(crystal, PARAMETERS))
+    first, second = manifold.widest(encoded, network.settings.poses)
+    drawn = manifold.walk(network, encoded, encoded, first, second, steps=3)
+    assert drawn.shape == (3, 3, *network.decode(encoded[:1]).shape[1:])
+    corner = np.median(encoded, axis=0)
+    corner[[first, second]] = np.quantile(encoded[:, [first, second]], 0.02, axis=0)
+    assert np.allclose(drawn[0, 0], network.decode(corner[None])[0], atol=1e-3 * abs(drawn).max())
+
+
+def test_one_latent_has_no_second():
+    assert manifold.widest(np.eye(3)[:, :1], 0) == (0, 0)
