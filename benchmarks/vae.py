@@ -23,7 +23,9 @@ from .tables import keep
 
 CYCLES = 12  # of AtomAI's training
 SIDE = 24  # samples along the edge of a window
-LIMIT = 60.0  # seconds after which a variation is given up
+SHARE = 0.6  # of the variance: what only a trained model explains
+TESTED = 4  # one window in so many is drawn to measure the error
+LIMIT = 20.0  # seconds after which a variation is given up
 LAYOUTS = ("stripes", "diagonal", "curved", "zigzag", "needles", "array71")
 FACTORS = ("variant", "strain", "rotation", "intensity")
 BUDGET = 9
@@ -38,8 +40,8 @@ def patches() -> np.ndarray:
 
 
 def error(windows: np.ndarray, drawn: np.ndarray) -> float:
-    """Mean squared error per pixel of windows drawn from the means of their posteriors."""
-    return float(((windows - drawn.reshape(windows.shape)) ** 2).mean())
+    """Mean squared error per pixel of drawn windows."""
+    return float(((windows - drawn.reshape(-1, *windows.shape[1:])) ** 2).mean())
 
 
 def stock(windows: np.ndarray) -> tuple[float, float]:
@@ -55,23 +57,24 @@ def stock(windows: np.ndarray) -> tuple[float, float]:
         model.fit(windows, training_cycles=CYCLES, loss="mse", filename=str(Path(folder, "model")))
         seconds = time.perf_counter() - start
     with torch.no_grad():
-        z = model.encoder_net(torch.as_tensor(windows))[0]
+        z = model.encoder_net(torch.as_tensor(windows[::TESTED]))[0]
         at = model.x_coord.expand(len(z), *model.x_coord.shape)
         drawn = model.decoder_net(transform_coordinates(at, z[:, 0], (z[:, 1:3] * model.dx_prior)[:, None]), z[:, 3:])
-    return error(windows, drawn.numpy()), seconds
+    return error(windows[::TESTED], drawn.numpy()), seconds
 
 
-def ours(windows: np.ndarray, target: float, training: type) -> tuple[float, float, int]:
-    """Error and time in s when a training has come down to an error, and its epochs; infinite time where it does not."""
-    start, spent, epoch = time.perf_counter(), 0.0, 0
-    running, reached = training(windows.shape[1:], Settings("both", latent_dim=2, seed=0)), np.inf
-    spent += time.perf_counter() - start
-    while reached > target and spent < LIMIT and not running.ended:
+def ours(windows: np.ndarray, targets: tuple[float, float], training: type) -> list[float]:
+    """Time in s after which a training has come down to each of two errors; infinite where it does not."""
+    tested, reached, start = windows[::TESTED], [np.inf, np.inf], time.perf_counter()
+    running = training(windows.shape[1:], Settings("both", latent_dim=2, seed=0))
+    spent, epoch = time.perf_counter() - start, 0
+    while np.inf in reached and spent < LIMIT and not running.ended:
         start, epoch = time.perf_counter(), epoch + 1
         running.run(windows, epoch)
         spent += time.perf_counter() - start
-        reached = error(windows, running.decode(running.encode(windows)[0]))
-    return reached, spent if reached <= target else np.inf, epoch
+        now = error(tested, running.decode(running.encode(tested)[0]))
+        reached = [min(before, spent) if now <= target else before for before, target in zip(reached, targets)]
+    return reached
 
 
 def variations() -> dict[str, tuple[type, dict[str, float], int]]:
@@ -125,21 +128,19 @@ def speed() -> None:
     windows = patches()
     networks.use_threads(2)
     end, theirs = stock(windows)
-    spread = float(((windows - windows.mean(axis=0)) ** 2).mean())
-    hard = 0.4 * spread
-    rows = [["AtomAI, as it comes", end, theirs, CYCLES, 1.0, "", ""]]
+    spread = error(windows[::TESTED], windows.mean(axis=0)[None])
+    rows = [["AtomAI, as it comes", theirs, 1.0, ""]]
     for name, (training, values, threads) in variations().items():
         networks.use_threads(threads)
         with constants(values):
-            reached, seconds, epochs = ours(windows, end, training)
-            _, further, _ = ours(windows, hard, training)
-        rows.append([name, reached, seconds, epochs, theirs / seconds, further, f"{1 - hard / spread:.2f}"])
+            same, further = ours(windows, (end, (1 - SHARE) * spread), training)
+        rows.append([name, same, theirs / same, further])
     networks.use_threads(2)
-    keep("vae_speed", f"Time to the error of atomai.models.rVAE after {CYCLES} cycles",
-         ["training", "error", "seconds to it", "epochs", "times sooner", "seconds to the share", "share explained"],
-         rows, f"{len(windows)} windows of {SIDE} x {SIDE}, seed 0, two threads but where named. Errors are of posterior means on all "
-         f"windows; the mean window has {spread:.3f}, so AtomAI explains {1 - end / spread:.2f} at its end. "
-         "Ours holds a tenth of the windows out.")
+    keep("vae_speed", f"Time to the error that atomai.models.rVAE has after {CYCLES} cycles",
+         ["training", "seconds to it", "times sooner", f"seconds to {SHARE:.0%} explained"], rows,
+         f"{len(windows)} windows of {SIDE} x {SIDE}, seed 0, two threads but where named. Errors are of posterior means on every "
+         f"fourth window: {end:.4f} for AtomAI at its end, {spread:.4f} for the mean window, so that it explains {1 - end / spread:.1%}. "
+         f"Ours holds a tenth of the windows out. A variation is given up after {LIMIT:g} s.")
 
 
 def explained_by_components(windows: np.ndarray, seed: int) -> float:
