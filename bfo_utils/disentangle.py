@@ -80,7 +80,7 @@ def share(latent: np.ndarray, values: np.ndarray) -> float:
     within = ((values - means[index]) ** 2).sum()
     if total == 0:
         return 0.0
-    return float(max(0.0, 1 - within / (len(values) - len(groups)) * (len(values) - 1) / total))
+    return float(max(0.0, 1 - within / max(1, len(values) - len(groups)) * (len(values) - 1) / total))
 
 
 def turned(latents: np.ndarray, measured: Mapping[str, np.ndarray]) -> np.ndarray:

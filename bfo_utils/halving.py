@@ -20,7 +20,7 @@ from .surrogate import Searcher
 from .vae import TRAINED, require
 from .workflow import Crystal, effective, evaluate, windows
 
-RUNGS = (5, 15, 30)  # epochs
+RUNGS = (5, 15, 30)  # epochs; in proportion where they are fixed
 KEPT = 3  # one in so many goes on to the next rung
 TIE = 0.02  # totals closer than this are equal: fewer clusters, and the model that is easier to read, are preferred
 #: Ways to cluster the latents of every model: axes kept, clusters, covariance. They cost little beside its training.
@@ -63,7 +63,8 @@ def search(crystal: Crystal, budget: int, plan: Plan = Plan(), report: Callable[
     require()
     ledger = ledger or Ledger(None, {})
     left, trials = _models(crystal, budget, plan), []
-    for rung, epochs in enumerate(RUNGS):
+    last = plan.fixed.get("epochs", RUNGS[-1])
+    for rung, epochs in enumerate(max(1, n * last // RUNGS[-1]) for n in RUNGS):
         merits = []
         for model in left:
             trials.append(_trial(crystal, model | {"epochs": epochs}, plan, ledger, first + len(trials), rung + 1))
