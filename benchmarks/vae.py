@@ -123,19 +123,19 @@ def constants(values: dict[str, float]):
 
 def speed() -> None:
     """Time to the error that AtomAI's training ends at, and to one that only a trained model reaches."""
-    from bfo_utils import networks
+    import torch
 
     windows = patches()
-    networks.use_threads(2)
+    torch.set_num_threads(2)
     end, theirs = stock(windows)
     spread = error(windows[::TESTED], windows.mean(axis=0)[None])
     rows = [["AtomAI, as it comes", theirs, 1.0, ""]]
     for name, (training, values, threads) in variations().items():
-        networks.use_threads(threads)
+        torch.set_num_threads(threads)
         with constants(values):
             same, further = ours(windows, (end, (1 - SHARE) * spread), training)
         rows.append([name, same, theirs / same, further])
-    networks.use_threads(2)
+    torch.set_num_threads(2)
     keep("vae_speed", f"Time to the error that atomai.models.rVAE has after {CYCLES} cycles",
          ["training", "seconds to it", "times sooner", f"seconds to {SHARE:.0%} explained"], rows,
          f"{len(windows)} windows of {SIDE} x {SIDE}, seed 0, two threads but where named. Errors are of posterior means on every "

@@ -22,7 +22,7 @@ import sys, time
 import numpy as np
 from bfo_utils import networks, vae
 
-networks.use_threads(1)
+networks.torch.set_num_threads(1)
 vae._PAUSE, save = 0.0, vae.VAE.save
 
 def slowly(model, path):
@@ -42,7 +42,7 @@ def networks():
         pytest.skip("torch and AtomAI are not installed")
     from bfo_utils import networks
 
-    networks.use_threads(1)
+    networks.torch.set_num_threads(1)
     return networks
 
 
