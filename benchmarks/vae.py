@@ -21,7 +21,7 @@ from bfo_utils.vae import INVARIANCES, VAE, Settings
 
 from .tables import keep
 
-CYCLES = 12  # of AtomAI's training
+CYCLES = 40  # of AtomAI's training
 SIDE = 24  # samples along the edge of a window
 SHARE = 0.6  # of the variance: what only a trained model explains
 TESTED = 4  # one window in so many is drawn to measure the error
