@@ -29,6 +29,7 @@ LIMIT = 12.0  # seconds after which a variation is given up
 LAYOUTS = ("stripes", "diagonal", "curved", "zigzag", "needles", "array71")
 FACTORS = ("variant", "strain", "rotation", "intensity")
 BUDGET = 9
+FIRST_SEED = 41  # the method was tuned on seeds 1 to 6
 
 
 def patches() -> np.ndarray:
@@ -196,7 +197,7 @@ def tuned(layout: str, seed: int, budget: int = BUDGET) -> list:
 
 def factors(layouts: tuple[str, ...] = LAYOUTS, budget: int = BUDGET) -> None:
     """What the tuned autoencoder tells apart, beside as many principal components."""
-    rows = [tuned(layout, seed, budget) for seed, layout in enumerate(layouts, 1)]
+    rows = [tuned(layout, seed, budget) for seed, layout in enumerate(layouts, FIRST_SEED)]
     keep("vae_factors", "Tuned autoencoders on phantoms of known factors",
          ["layout", "seed", "model", "ARI", *FACTORS, "explained"], rows,
          f"60 x 60 cells, budget {budget}. Of every factor: largest share that one latent, angle or shift explains / that one of as many "
