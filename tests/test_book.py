@@ -10,19 +10,12 @@ import pytest
 from bfo_utils import book, resources, space
 from bfo_utils.errors import InputError
 
+from .conftest import SMALL
 from .test_analysis import FILES
 
 CHAPTERS = ["default/01_data", "default/02_descriptors", "default/03_clustering", "default/04_rewards",
             "search/06_optimization", "search/05_vae", "search/08_judgement", "tuned/02_descriptors", "tuned/03_clustering",
             "tuned/04_rewards", "report/07_report", "series/09_composition"]
-SMALL = {"cells": 24, "budget": 16, "dose": 60.0, "vae_budget": 2, "series_budget": 8}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    out = tmp_path_factory.mktemp("run")
-    assert book.run(None, out, given=SMALL, seed=1) == out / "html" / "index.html"
-    return out
 
 
 @pytest.mark.slow
