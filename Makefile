@@ -17,7 +17,13 @@ help: ## what can be made
 book: .venv/.book ## run the notebooks on the phantom and render the book to runs/default/html/index.html
 	$(BIN)/bfo run --out runs/default
 
-test: .venv/.test ## run the whole test suite
+browser: # for the tests of the pages, which are skipped where it cannot be had
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \
+	  test "$$(id -u)" = 0 && export DEBIAN_FRONTEND=noninteractive && timeout 300 apt-get update --quiet=2 && \
+	  timeout 300 apt-get install --quiet=2 --yes --no-install-recommends chromium chromium-driver; } >/dev/null 2>&1 || \
+	  echo "chromium and chromedriver are not here and cannot be installed: the tests of the pages will be skipped"
+
+test: .venv/.test browser ## run the whole test suite
 	$(BIN)/python -m pytest
 
 bench: .venv/.test ## measure speed, accuracy and the rewards; tables go to benchmarks/results
@@ -27,4 +33,4 @@ clean: ## remove the environment, runs and caches
 	rm -rf .venv runs build dist .pytest_cache .hypothesis benchmarks/results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help book test bench clean
+.PHONY: help book browser test bench clean
