@@ -37,7 +37,9 @@ def _before(cell: nodes.Element) -> nodes.Node | None:
 
 
 def _begins_in_bold(node: nodes.Node | None) -> bool:
-    return isinstance(node, nodes.paragraph) and isinstance(node[0], nodes.strong)
+    if not isinstance(node, nodes.paragraph):
+        return False
+    return isinstance(next((child for child in node if child.astext()), None), nodes.strong)  # an empty text may come first
 
 
 def _wrap(pictures: list[nodes.Element], paragraph: nodes.paragraph, name: str) -> None:

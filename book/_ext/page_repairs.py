@@ -1,0 +1,20 @@
+"""Sphinx extension: what the tools put wrong into every page is put right just before the page is written.
+
+The scripts of Thebe, which would run cells on a server, come twice, and the second time is an error in the browser's
+console. Entries of a bibliography are no list items to a screen reader, although they stand in a list.
+"""
+
+
+def setup(app) -> dict:
+    """Look through every page just before it is written."""
+    app.connect("html-page-context", _repair)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _repair(app, pagename, templatename, context, doctree) -> None:
+    context["script_files"] = [file for file in context["script_files"] if "thebe" not in _text(file).lower()]
+    context["body"] = context.get("body", "").replace('role="doc-biblioentry"', 'role="listitem"')
+
+
+def _text(file) -> str:
+    return f"{getattr(file, 'filename', file)} {getattr(file, 'attributes', {}).get('body', '')}"
