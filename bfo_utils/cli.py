@@ -213,6 +213,17 @@ def run(image, out, profile, given, resume, pixel_size, dataset, seed, debug) ->
 
 
 @bfo.command()
+@click.argument("run", metavar="DIR")
+@click.option("--out", metavar="FILE.pdf", help="File to write.  [default: DIR/report.pdf]")
+@_DEBUG
+def pdf(run, out, debug) -> None:
+    """Print the report of the run in DIR (the folder that `bfo run` wrote) as a PDF; needs Chromium, Chrome or Edge."""
+    from . import printing
+
+    click.echo(printing.pdf(run, out))
+
+
+@bfo.command()
 @click.option("--out", required=True, metavar="FILE.h5", help="File to write.")
 @click.option("--layout", default="junction", show_default=True, metavar="NAME", help="Arrangement of the variants.")
 @click.option("--cells", type=click.IntRange(8, 1000), default=60, show_default=True, help="Unit cells along each side.")
