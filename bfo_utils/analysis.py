@@ -1,7 +1,7 @@
 """The analysis of one image from beginning to end: columns, search, verdict."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,10 +10,13 @@ import numpy as np
 from . import halving
 from .evidence import GATE, autocorrelation
 from .images import Image
-from .optimize import Plan, Spread, Trial, best, ledger_for, search
+from .optimize import Plan, Spread, Trial, best, ledger_for, plain, search, table
+from .pareto import OBJECTIVES, front
 from .rewards import TOTAL, Partition
+from .space import Value
 from .workflow import Crystal, Outcome, evaluate, named_labels, prepare
 
+WINDOWS = tuple(np.arange(0.5, 2.51, 0.25).tolist())  # cells: edges of the windows that `over_windows` compares
 DOMAINS, NO_DOMAINS = "domains", "no domains"
 MIN_CONTRAST = 0.5  # single domains reach 0.39, domains at 40 counts 0.98 (seeds that no reported figure uses)
 
@@ -132,3 +135,49 @@ def judge(crystal: Crystal, outcome: Outcome) -> tuple[str, str]:
                             f"{contrast:.2f}; domains need {MIN_CONTRAST:.2f}")
     return DOMAINS, (f"the {what} jumps across the walls (contrast {contrast:.2f}; {MIN_CONTRAST:.2f} is needed), and "
                      f"the map explains {outcome.rewards['evidence']:.0%} of its variance")
+
+
+def alternatives(analysis: Analysis, most: int = 12) -> list[tuple[Trial, Outcome]]:
+    """The Pareto front as maps: what another weighting of the rewards would have chosen.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    most : int
+        How many trials of the front are evaluated again, at most: those of the highest total.
+
+    Returns
+    -------
+    list of (Trial, Outcome)
+        In the order of evaluation, labels renumbered by meaning; of trials with equal rewards the first. Autoencoders
+        take part where one of them made the final map; else the front is that of the configurations without.
+    """
+    trials = analysis.trials if analysis.tuned.parameters["descriptor"] == "vae" else plain(analysis.trials)
+    rows = front(table(trials)).drop_duplicates(list(OBJECTIVES)).nlargest(most, "total")
+    chosen = [t for t in trials if t.number in set(rows["number"])]
+    return [(t, replace(_again(analysis, t.parameters), rewards=t.rewards)) for t in chosen]
+
+
+def over_windows(analysis: Analysis, sizes: Sequence[float] = WINDOWS) -> list[Outcome]:
+    """Maps and rewards of the best configuration of plain windows with its window made square and of other sizes.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    sizes : sequence of float
+        Edges of the window in cells.
+
+    Returns
+    -------
+    list of Outcome
+        One per size, labels renumbered by meaning; none where no trial described cells by windows.
+    """
+    described = [t for t in analysis.trials if t.parameters["descriptor"] == "windows"]
+    if not described:
+        return []
+    fixed = best(described).parameters
+    return [_again(analysis, {**fixed, "window_height": size, "window_width": size}) for size in sizes]
+
+
+def _again(analysis: Analysis, parameters: Mapping[str, Value]) -> Outcome:
+    return _named(analysis.crystal, evaluate(analysis.crystal, parameters, analysis.seed))

@@ -2,17 +2,22 @@
 
 import importlib.metadata
 import platform
+from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from . import figures
-from .analysis import Analysis
+from .analysis import MIN_CONTRAST, NO_DOMAINS, Analysis
+from .evidence import GATE, autocorrelation
 from .files import write_csv, write_json
 from .lattice import Lattice
 from .optimize import by_descriptor, plain, table
 from .pareto import front
+from .sensitivity import importance
+from .space import SPACE, Value
 from .walls import Walls, domains, trace
 from .workflow import stability
 
@@ -112,6 +117,117 @@ def summary(analysis: Analysis, walls: Walls) -> dict:
                   "pixel_size_nm": image.pixel_size_nm}}
 
 
+def facts(analysis: Analysis, result: Mapping) -> pd.Series:
+    """What was found, in a few lines to begin a page with.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    result : mapping
+        Content of ``result.json``, from :func:`write`.
+
+    Returns
+    -------
+    Series of str
+    """
+    image, walls = analysis.crystal.image, result["walls"]
+    height, width = image.shape
+    size = image.pixel_size_nm
+    field = f"{width} × {height} px" + (f", {width * size:.1f} × {height * size:.1f} nm" if size else "")
+    return pd.Series({
+        "image": f"{image.name} ({field})",
+        "unit cells": f"{result['n_analysed']:,} analysed of {result['n_cells']:,} found",
+        "domains": "none" if result["verdict"] == NO_DOMAINS else f"{result['n_domains']}, of {len(result['variants'])} clusters",
+        "walls": f"{walls['n_segments']} segments, {walls['length_cells']:.0f} cells long together",
+        "chosen from": f"{result['budget']} configurations and {result['autoencoders']} autoencoders"})
+
+
+def origin(result: Mapping) -> pd.Series:
+    """What a result depends on: the image and its hash, seed, budget and versions.
+
+    Parameters
+    ----------
+    result : mapping
+        Content of ``result.json``, from :func:`write`.
+
+    Returns
+    -------
+    Series of str
+    """
+    given = result["input"]
+    size = given["pixel_size_nm"]
+    return pd.Series({
+        "image": given["path"] or "simulated", "sha256": given["sha256"] or "none: the image is no file",
+        "pixel size": f"{size:.5g} nm" if size else "not known", "seed": str(result["seed"]),
+        "configurations": str(result["budget"]),
+        "autoencoders": str(result["autoencoders"])} | result["versions"])
+
+
+def grounds(analysis: Analysis, result: Mapping) -> pd.DataFrame:
+    """How sure the verdict is and why: every measured ground beside what it has to reach.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    result : mapping
+        Content of ``result.json``, from :func:`write`.
+
+    Returns
+    -------
+    DataFrame
+        Index the ground; columns ``measured``, ``needed``, ``means``.
+    """
+    alike = autocorrelation(analysis.crystal.evidence.field)
+    rewards = result["rewards"]
+    rows = {
+        "signal of the evidence": (alike, f"≥ {GATE}", "correlation of the evidence of cells three apart; noise has 0"),
+        "contrast": (rewards["contrast"], f"≥ {MIN_CONTRAST}", "how much of the walls the evidence jumps across"),
+        "evidence": (rewards["evidence"], "", "share of the variance of the evidence that the map explains"),
+        "stability": (result["stability"], "", "agreement of the maps from two random halves of the cells; 1 is perfect"),
+        "total": (rewards["total"], "", f"product of the rewards; {result['default_rewards']['total']:.3f} before the search"),
+        **_further_grounds(result)}
+    return pd.DataFrame([(f"{value:.2f}", needed, means) for value, needed, means in rows.values()],
+                        index=list(rows), columns=["measured", "needed", "means"])
+
+
+def _further_grounds(result: Mapping) -> dict[str, tuple[float, str, str]]:
+    """Confidence per cell, and the totals of surrogates, where a result has them."""
+    rows = {}
+    for name, found in (result.get("confidence") or {}).items():
+        rows[f"{name} of the cells"] = (found["mean"], "", f"mean; {found['unsure']:.0%} of the cells are unsure")
+    for name, found in (result.get("surrogates") or {}).items():
+        if isinstance(found, Mapping) and "largest" in found:
+            rows[f"surrogates, {name}"] = (
+                found["largest"], "", f"largest total of {found['n']} maps with shuffled labels; p = {found['p']:.2g}")
+    return rows
+
+
+def choices(analysis: Analysis) -> pd.DataFrame:
+    """The parameters before and after the search, and how much each mattered.
+
+    Parameters
+    ----------
+    analysis : Analysis
+
+    Returns
+    -------
+    DataFrame
+        Index the parameter; columns ``default``, ``tuned``, ``mattered`` (see
+        :func:`bfo_utils.sensitivity.importance`; empty for what was not varied) and ``means``. Parameters of the
+        autoencoder stand there only where one made the map.
+    """
+    used = [p for p in SPACE if p.stage != "autoencoder" or analysis.tuned.parameters["descriptor"] == "vae"]
+    mattered = importance(table(plain(analysis.trials)))
+    rows = [(_short(analysis.default.parameters[p.name]), _short(analysis.tuned.parameters[p.name]),
+             f"{mattered[p.name]:.2f}" if p.name in mattered else "", p.help + (f" ({p.unit})" if p.unit else ""))
+            for p in used]
+    return pd.DataFrame(rows, index=[p.name for p in used], columns=["default", "tuned", "mattered", "means"])
+
+
+def _short(value: Value) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
 def warnings(analysis: Analysis) -> list[str]:
     """What a user should know about the result and can act on, in sentences."""
     crystal = analysis.crystal
@@ -125,6 +241,27 @@ def warnings(analysis: Analysis) -> list[str]:
     if not crystal.image.valid.all():
         notes.append(f"{1 - crystal.image.valid.mean():.1%} of the pixels are NaN or infinite and were filled.")
     return notes
+
+
+def notes(result: Mapping) -> str:
+    """The warnings of a result (sentences, or mappings with a ``message``) as a list in HTML, their text escaped.
+
+    Parameters
+    ----------
+    result : mapping
+        Content of ``result.json``, from :func:`write`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> notes({"warnings": ["Few cells in <b>.dm4"]})
+    '<ul><li>Few cells in &lt;b&gt;.dm4</li></ul>'
+    """
+    told = [note["message"] if isinstance(note, Mapping) else note for note in result["warnings"]]
+    return "<ul>" + "".join(f"<li>{escape(note)}</li>" for note in told or ["There are no warnings."]) + "</ul>"
 
 
 def _variants(analysis: Analysis) -> list[dict]:

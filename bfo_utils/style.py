@@ -250,7 +250,7 @@ def scale_bar(axes, length_per_unit: float, unit: str) -> None:
         "nm", "px" or "cells".
     """
     width, height = (abs(np.subtract(*span)) for span in (axes.get_xlim(), axes.get_ylim()))
-    length = _round_down(min(0.2 * width, 0.8 * height) * length_per_unit)
+    length = round_down(min(0.2 * width, 0.8 * height) * length_per_unit)
     bar = AnchoredSizeBar(
         axes.transData, length / length_per_unit, f"{length:g} {unit}", "lower left", pad=0.25, borderpad=0.4, sep=2,
         color="white", size_vertical=0.008 * min(height, 2 * width))
@@ -259,8 +259,14 @@ def scale_bar(axes, length_per_unit: float, unit: str) -> None:
     axes.add_artist(bar)
 
 
-def _round_down(value: float) -> float:
-    """Largest of 1, 2, 5 times a power of ten that does not exceed ``value``."""
+def round_down(value: float) -> float:
+    """Largest of 1, 2, 5 times a power of ten that does not exceed ``value``: a round length for a scale bar.
+
+    Examples
+    --------
+    >>> round_down(3.7), round_down(0.051)
+    (2.0, 0.05)
+    """
     power = 10.0 ** np.floor(np.log10(value))
     return float(max(k * power for k in (1, 2, 5) if k * power <= value * (1 + 1e-9)))
 

@@ -143,7 +143,7 @@ def test_angles_are_cyclic_without_a_jump():
 
 @given(st.floats(1e-3, 1e5))
 def test_scale_bars_are_round_and_fit(value):
-    length = style._round_down(value)
+    length = style.round_down(value)
     assert value / 2.5 <= length * (1 + 1e-9) and length <= value * (1 + 1e-9)
     assert f"{length:e}"[0] in "125"
 
