@@ -23,8 +23,11 @@ test: .venv/.test ## run the whole test suite
 bench: .venv/.test ## measure speed, accuracy and the rewards; tables go to benchmarks/results
 	$(BIN)/python -m benchmarks
 
+address: ## write the repository's address from _config.yml into the notebooks, for Colab
+	url=$$(sed -n 's|^  url: *||p' _config.yml) && sed -i.old "s|git+[^\\]*|git+$$url|" notebooks/*.ipynb && rm notebooks/*.old
+
 clean: ## remove the environment, runs and caches
 	rm -rf .venv runs build dist .pytest_cache .hypothesis benchmarks/results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help book test bench clean
+.PHONY: help book test bench address clean

@@ -260,6 +260,21 @@ def fetch(series, ids, where, unpickle, debug) -> None:
         click.echo(unpacked)
 
 
+@bfo.command()
+@click.argument("folder", metavar="DIR", callback=folder)
+@click.option("--from", "run", metavar="RUN", type=click.Path(exists=True, file_okay=False),
+              help="Folder of a finished `bfo run`: participants get its results and can begin with any notebook.")
+@_DEBUG
+def workshop(folder, run, debug) -> None:
+    """Lay out the notebooks without their solutions in DIR, with a page for participants.
+
+    DIR must be new or empty, or laid out by this command and not touched since.
+    """
+    from . import workshop as module
+
+    click.echo(module.lay_out(folder, run))
+
+
 @bfo.command("parameters")
 def list_parameters() -> None:
     """List the parameters: --set accepts those of the workflow, -p also those of the run."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,6 +55,48 @@ def atomic(path: str | Path) -> Iterator[Path]:
     finally:
         if part.exists():
             part.unlink()
+
+
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """A new folder beside ``path`` that takes its place once the block has ended well.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder to write; what it held is removed then.
+
+    Yields
+    ------
+    Path
+        Where to write.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written.
+
+    Examples
+    --------
+    >>> folder = Path(tempfile.mkdtemp(), "new")
+    >>> with atomic_folder(folder) as part:
+    ...     _ = (part / "a.txt").write_text("whole")
+    >>> os.listdir(folder)
+    ['a.txt']
+    """
+    path = Path(path).absolute()
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.mkdir(parents=True)
+        yield part
+        shutil.rmtree(path, ignore_errors=True)
+        os.replace(part, path)
+    except OSError as error:
+        if error.errno is None:  # not the file system
+            raise
+        raise InputError(f"{path}: cannot be written ({error.strerror or error}); give a folder with room and access") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def write_json(path: str | Path, content) -> None:
