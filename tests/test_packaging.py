@@ -19,7 +19,7 @@ BROUGHT = {"python", "pip", "imageio", "tifffile"}  # named in environment.yml a
 LAYERS = ["errors", "files", "cluster", "layouts", "elasticity", "readers", "tiles", "images", "columns", "cells", "lattice", "phantom",
           "descriptors", "evidence", "clustering", "walls", "rewards", "memo", "vae", "space", "models", "workflow", "ledger", "pareto",
           "surrogate", "optimize", "sensitivity", "disentangle", "manifold", "halving", "anomalies", "analysis", "report", "batch",
-          "registry", "transfer", "fetch", "pickles", "parameterisation", "agreement", "smbfo", "series", "composition", "trends"]
+          "registry", "transfer", "fetch", "pickles", "parameterisation", "agreement", "smbfo", "series", "composition", "trends", "questions", "checks", "workshop"]
 
 
 def requirement(text):
