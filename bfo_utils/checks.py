@@ -8,6 +8,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from .errors import InputError
 from .questions import CHAPTERS, Answer, Question
 
@@ -108,7 +110,7 @@ def _misfit(question: Question, answer: Answer) -> str:
     """What is wrong with the form of an answer, empty if nothing."""
     if question.choices:
         known = set(question.choices)
-        unknown = sorted(str(a) for a in (answer if isinstance(answer, (set, list, tuple)) else [answer]) if a not in known)
+        unknown = sorted(str(a) for a in _listed(answer) if a not in known)
         if unknown:
             near = difflib.get_close_matches(unknown[0], map(str, question.choices), 1)
             meant = f" Did you mean {near[0]!r}?" if near else ""
@@ -119,7 +121,7 @@ def _misfit(question: Question, answer: Answer) -> str:
 
 
 def _listed(answer: Answer) -> list:
-    return list(answer) if isinstance(answer, (list, tuple, set)) else [answer]
+    return list(answer) if isinstance(answer, (list, tuple, set, frozenset, np.ndarray)) else [answer]
 
 
 def _agree(answer: Answer, right: Answer, tolerance: float) -> bool:

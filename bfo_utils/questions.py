@@ -298,7 +298,7 @@ CHAPTERS: dict[str, dict[str, Question]] = {
     "09_composition": {
         "noise": Question(
             _noise, "Draw an array of shape (200, 200, 2) with `numpy.random`; mean of the lengths, then `trends.coherent`.",
-            "A length cannot be negative, so noise alone has a mean length. The coherent displacement does not see it.", tolerance=0.03),
+            "A length cannot be negative, so noise alone has a mean length. The coherent displacement hardly sees it.", tolerance=0.1),
         "lost": Question(
             _lost, "Mean of the column `order` for every content of samarium.",
             "Where the correlation over three cells is gone, there is no ferroelectric order, however long the arrows."),
