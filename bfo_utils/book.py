@@ -20,8 +20,8 @@ from .optimize import best, plain
 from .space import Value
 
 BUDGETS = {"quick": 64, "full": 256}  # configurations that a profile evaluates
-AUTOENCODERS = {"quick": 9, "full": 36}  # and autoencoders that it begins
-_SECONDS = {"01_data": 9, "02_descriptors": 7, "03_clustering": 7, "04_rewards": 7, "06_optimization": 15, "05_vae": 90,
+AUTOENCODERS = {"quick": 4, "full": 36}  # and autoencoders that it begins
+_SECONDS = {"01_data": 9, "02_descriptors": 7, "03_clustering": 7, "04_rewards": 7, "06_optimization": 15, "05_vae": 50,
             "07_report": 10, "08_judgement": 18, "09_composition": 40}
 _OF_THE_SERIES = {p.name for p in space.RUN if p.stage == "series"}
 _RENDER = 25  # seconds, roughly, for the progress bar
@@ -268,4 +268,4 @@ def _stand_in(chapter: Path) -> None:
     if not chapter.with_suffix(".ipynb").exists():
         chapter.with_suffix(".md").write_text(
             "# Autoencoders: descriptors that are learned\n\nThis run left the autoencoders out. `pip install 'bfo_utils[vae]'` "
-            "installs what they need; then run it again with `-p vae_budget=9`.\n")
+            "installs what they need; then run it again with `-p vae_budget=4`.\n")

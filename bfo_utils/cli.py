@@ -197,7 +197,7 @@ def batch(image, out, workers, scheduler, pixel_size, dataset, debug, **search) 
 @click.option("--out", required=True, metavar="DIR", callback=folder,
               help="Folder for notebooks, artifacts and the book.")
 @click.option("--profile", type=click.Choice(["quick", "full"]), default="quick", show_default=True,
-              help="Evaluate 64 configurations and begin 9 autoencoders, or 256 and 36.")
+              help="Evaluate 64 configurations and begin 4 autoencoders, or 256 and 36.")
 @click.option("-p", "given", multiple=True, metavar="NAME=VALUE", help="Set a parameter (see `bfo parameters`).")
 @click.option("--resume", is_flag=True, help="Keep what an earlier run with the same settings has finished.")
 @_PIXEL

@@ -122,7 +122,7 @@ SPACE: tuple[Parameter, ...] = (
 #: Parameters of a run that are not choices of the analysis.
 RUN: tuple[Parameter, ...] = (
     Parameter("budget", "optimization", 64, "configurations that the search evaluates", 2, 100_000),
-    Parameter("vae_budget", "autoencoder", 9, "autoencoders that the search trains; 0 leaves them out", 0, 10_000),
+    Parameter("vae_budget", "autoencoder", 4, "autoencoders that the search trains; 0 leaves them out", 0, 10_000),
     Parameter("layout", "phantom", "junction", "arrangement of the variants of the phantom", choices=tuple(layouts())),
     Parameter("cells", "phantom", 60, "unit cells along each side of the phantom", 16, 1000),
     Parameter("dose", "phantom", 30.0, "counts at the peak of an A column of the phantom", 1, 100_000),

@@ -135,4 +135,4 @@ def test_a_run_without_the_libraries_leaves_the_autoencoders_out(monkeypatch, tm
     with pytest.raises(InputError, match="are not installed; run: pip install"):
         book._settings(None, "quick", {"vae_budget": 3}, None, None, 0)
     book._stand_in(tmp_path / "05_vae")
-    assert "vae_budget=9" in (tmp_path / "05_vae.md").read_text()
+    assert "vae_budget=4" in (tmp_path / "05_vae.md").read_text()
