@@ -38,6 +38,15 @@ def test_the_book_has_every_chapter_and_picture(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_solutions_are_right_and_folded_and_buttons_open_the_source(folder, chapter):
+    page = (folder / "html" / f"{chapter}.html").read_text()
+    assert "not answered yet" in page and "✓" in page and "✗" not in page
+    assert "Show the solution as code" in page and "google.colab" not in page
+    assert f"/blob/main/notebooks/{chapter.split('/')[1]}.ipynb" in page
+
+
+@pytest.mark.slow
 def test_a_run_leaves_the_files_of_the_contract(folder):
     assert {p.name for p in (folder / "artifacts").iterdir() if p.is_file()} >= FILES
     result = json.loads((folder / "artifacts" / "result.json").read_text())

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bfo_utils import book, resources, workshop
+from bfo_utils import book, cli, resources, workshop
 from bfo_utils.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,6 +78,16 @@ def test_a_foreign_folder_is_refused_and_left_alone(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
     with pytest.raises(InputError, match="is a file; give a folder"):
         workshop.lay_out(tmp_path / "thesis.tex")
+
+
+def test_the_command_says_where_the_handout_is_and_refuses_in_one_line(tmp_path, capsys):
+    for arguments, status in ((["--from", str(a_run(tmp_path / "run"))], 0), ([], 0), (["--from", str(tmp_path / "none")], 2)):
+        with pytest.raises(SystemExit) as stop:
+            cli.main(["workshop", str(tmp_path / "handout"), *arguments])
+        assert stop.value.code == status
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [str(tmp_path / "handout" / "README.md")] * 2
+    assert len(said.err.strip().splitlines()) == 1 and "none" in said.err
 
 
 def test_an_untouched_handout_is_replaced_and_one_with_work_in_it_is_not(tmp_path):
