@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.colors import to_rgba_array
+from matplotlib.patches import Patch
 
 from . import style
+from .fields import grid_panels
 from .maps import draw_rose
 from .style import Figure, styled
 from .walls import Walls
@@ -124,4 +127,40 @@ def roses(walls: Sequence[Walls], vectors: Sequence[np.ndarray], captions: Seque
         panel.set_xticklabels(["0°", "", "90°", ""] * 2)
     for spare in grid[len(walls):]:
         spare.remove()
+    return figure
+
+
+@styled
+def differences(one: np.ndarray, two: np.ndarray, captions: tuple[str, str]) -> Figure:
+    """Two label maps of the same cells in the same colours, and the cells in which they differ.
+
+    Parameters
+    ----------
+    one, two : ndarray of int, shape (R, C)
+        Labels that mean the same in both; -1, not analysed, stays clear and is not compared.
+    captions : pair of str
+        Titles of the two maps.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> figure = differences(np.eye(4, dtype=int), np.zeros((4, 4), int), ("diagonal", "one label"))
+    >>> figure.axes[2].get_title()
+    'differ: 4 of 16 cells (25 %)'
+    """
+    both = (one >= 0) & (two >= 0)
+    differ = both & (one != two)
+    share = differ.sum() / max(1, both.sum())
+    figure, axes = grid_panels(3, one.shape)
+    shown = to_rgba_array([style.ACCENT, style.MUTED, "none"])[np.select([differ, both], [0, 1], 2)]
+    axes[0].imshow(style.label_colours(one))
+    axes[1].imshow(style.label_colours(two))
+    axes[2].imshow(shown)
+    titles = (*captions, f"differ: {differ.sum():,} of {both.sum():,} cells ({share:.0%})".replace("%", " %"))
+    for panel, title in zip(axes, titles, strict=True):
+        panel.set_title(title)
+    style.legend(figure, [Patch(facecolor=style.ACCENT, label="differ"), Patch(facecolor=style.MUTED, label="agree")])
     return figure
