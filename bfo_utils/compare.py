@@ -108,9 +108,16 @@ def load(folder: str | Path) -> Result:
     if not found:
         raise InputError(f"{folder}: holds no result; {right}")
     summary, settings = read_json(found[0] / "result.json"), Path(folder, "run.json")
-    if not isinstance(summary, dict) or not {"verdict", "reason", "parameters", "rewards", "input"} <= set(summary):
+    if not _sound(summary):
         raise InputError(f"{found[0] / 'result.json'}: is not a result; {right}")
     return Result(found[0], str(folder), summary, read_json(settings) if settings.is_file() else {}, _cells(found[0], right))
+
+
+def _sound(summary) -> bool:
+    """Whether the content of a file can be that of ``result.json``."""
+    return (isinstance(summary, dict) and {"verdict", "reason"} <= set(summary)
+            and all(isinstance(summary.get(part), dict) for part in ("parameters", "rewards", "input"))
+            and all(isinstance(value, (int, float)) for value in summary["rewards"].values()))
 
 
 def _cells(folder: Path, right: str) -> pd.DataFrame:
@@ -217,13 +224,12 @@ def html(a: Result, b: Result) -> str:
     """
     same = match(a.cells, b.cells)
     title = f"{a.name} and {b.name}"
-    names = dict(A=a, B=b)
     return "\n".join([
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>',
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>',
         "<h1>Two results beside each other</h1>",
         *(f"<p><b>{k}</b> is <code>{escape(r.name)}</code>: <b>{escape(str(r.summary['verdict']))}</b>. "
-          f"{escape(str(r.summary['reason']).capitalize())}.</p>" for k, r in names.items()),
+          f"{escape(str(r.summary['reason']).capitalize())}.</p>" for k, r in (("A", a), ("B", b))),
         f"<p>{escape(_in_words(a, b, same))}</p>",
         _table("Parameters", a.summary["parameters"], b.summary["parameters"]),
         "<h2>Rewards</h2>", _chart(a, b), _table("", a.summary["rewards"], b.summary["rewards"], "B − A"),
@@ -253,7 +259,7 @@ def _in_words(a: Result, b: Result, same: Match | None) -> str:
 
 def _counts(result: Result) -> dict:
     """Numbers of things, walls, and the settings that a run was given."""
-    given = dict(result.settings.get("parameters", {}))
+    given = result.settings.get("parameters", {})
     walls = {f"walls: {name}": value for name, value in result.summary.get("walls", {}).items()}
     return {k: result.summary[k] for k in _COUNTS if k in result.summary} | walls | {f"run: {k}": v for k, v in given.items()}
 

@@ -1,7 +1,11 @@
 """Sphinx extension: the directive ``modules`` documents modules of a package from their docstrings."""
 
+import sys
+
 from docutils import nodes
 from docutils.statemachine import StringList
+from sphinx.addnodes import pending_xref
+from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 
 _SECTION = """
@@ -14,10 +18,11 @@ _SECTION = """
 
 
 def setup(app) -> dict:
-    """Register the directive."""
+    """Register the directive and the transform."""
     app.setup_extension("sphinx.ext.autodoc")
     app.setup_extension("sphinx.ext.napoleon")
     app.add_directive("modules", Modules)
+    app.add_post_transform(NamesOfModule)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -34,3 +39,16 @@ class Modules(SphinxDirective):
         parent = nodes.section()
         self.state.nested_parse(StringList(text.splitlines(), self.env.docname), self.content_offset, parent, match_titles=True)
         return parent.children
+
+
+class NamesOfModule(SphinxPostTransform):
+    """A name in a docstring means what it means in the code of that module, where two modules have things of one name."""
+
+    default_priority = 9  # before names are resolved (10)
+
+    def run(self, **kwargs) -> None:
+        """Write out the full names of what a module took from others."""
+        for node in self.document.findall(pending_xref):
+            meant = getattr(sys.modules.get(node.get("py:module")), node["reftarget"], None)
+            if getattr(meant, "__module__", None) and hasattr(meant, "__qualname__"):
+                node["reftarget"] = f"{meant.__module__}.{meant.__qualname__}"
