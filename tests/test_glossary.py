@@ -42,7 +42,7 @@ Two domain
 walls meet in subdomains, on *domain walls* and in domain-like places. A stem of STEM, one STEM more.
 Properties: one property. In this order.
 
-The {term}`seed <seed>` is a seed. The *window* before the {term}`window`.
+The {term}`seed <seed>` is a seed. An {term}`ARI <adjusted Rand index>` is an ARI. The *window* before the {term}`window`.
 """
 OTHER = "# Other\n\nDomains here, ARIs there, and the adjusted Rand index.\n"
 GLOSSARY = """
@@ -98,7 +98,8 @@ def links(page):
 
 def test_first_uses_link_and_later_ones_do_not(site):
     assert links(site["index"]) == [("Domain", "domain"), ("domain walls", "domain-wall"), ("STEM", "STEM"),
-                                    ("Properties", "property"), ("seed", "seed"), ("window", "window"), ("window", "window")]
+                                    ("Properties", "property"), ("seed", "seed"),
+                                    ("ARI", "adjusted-Rand-index"), ("window", "window"), ("window", "window")]
 
 
 def test_every_page_begins_anew_and_synonyms_are_terms(site):

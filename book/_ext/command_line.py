@@ -30,7 +30,7 @@ class Commands(SphinxDirective):
         section += nodes.literal_block(usage, usage, language="text")
         section += [nodes.paragraph(text=" ".join(part.split())) for part in context.command.help.split("\n\n")]
         records = [option.get_help_record(context) for option in context.command.get_params(context)]
-        section += nodes.definition_list("", *[_item(*record) for record in records if record])
+        section += nodes.definition_list("", *[_item(*record) for record in records if record and record[1]])
         self.state.document.note_explicit_target(section)
         return section
 

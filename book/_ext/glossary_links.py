@@ -57,6 +57,8 @@ class GlossaryLinks(SphinxPostTransform):
                 if self._running(node):
                     node.parent.replace(node, list(self._linked(node.astext())))
             elif node.get("reftype") == "term":
+                shown = self.pattern.fullmatch(node.astext())
+                self.used |= {self.terms[int(shown.lastgroup[1:])]} if shown else set()
                 self.used |= {term for term in self.terms if term.lower() == node["reftarget"].lower()}
 
     def _running(self, node: nodes.Text) -> bool:
