@@ -8,7 +8,6 @@ from matplotlib.colors import to_rgba_array
 from matplotlib.patches import Patch
 
 from . import style
-from .fields import grid_panels
 from .maps import draw_rose
 from .style import Figure, styled
 from .walls import Walls
@@ -149,18 +148,20 @@ def differences(one: np.ndarray, two: np.ndarray, captions: tuple[str, str]) -> 
     --------
     >>> figure = differences(np.eye(4, dtype=int), np.zeros((4, 4), int), ("diagonal", "one label"))
     >>> figure.axes[2].get_title()
-    'differ: 4 of 16 cells (25 %)'
+    'differ: 4 cells (25 %)'
     """
     both = (one >= 0) & (two >= 0)
     differ = both & (one != two)
     share = differ.sum() / max(1, both.sum())
-    figure, axes = grid_panels(3, one.shape)
+    figure, axes = style.panels(3, one.shape[1] / one.shape[0], least=1.5, beside=0.25, footer=0.7, sharex=True, sharey=True)
     shown = to_rgba_array([style.ACCENT, style.MUTED, "none"])[np.select([differ, both], [0, 1], 2)]
     axes[0].imshow(style.label_colours(one))
     axes[1].imshow(style.label_colours(two))
     axes[2].imshow(shown)
-    titles = (*captions, f"differ: {differ.sum():,} of {both.sum():,} cells ({share:.0%})".replace("%", " %"))
+    titles = (*captions, f"differ: {differ.sum():,} cells ({100 * share:.0f} %)")
     for panel, title in zip(axes, titles, strict=True):
-        panel.set_title(title)
+        panel.locator_params(integer=True, nbins=4)
+        panel.set(xlabel="column j (cells)", ylabel="row i (cells)", title=title)
+        panel.label_outer()
     style.legend(figure, [Patch(facecolor=style.ACCENT, label="differ"), Patch(facecolor=style.MUTED, label="agree")])
     return figure
