@@ -5,6 +5,8 @@ import sys
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.addnodes import pending_xref
+from sphinx.errors import PycodeError
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 
@@ -23,7 +25,15 @@ def setup(app) -> dict:
     app.setup_extension("sphinx.ext.napoleon")
     app.add_directive("modules", Modules)
     app.add_post_transform(NamesOfModule)
+    ModuleAnalyzer.get_module_source = staticmethod(_own_source)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _own_source(module: str, source=ModuleAnalyzer.get_module_source) -> tuple:
+    """Source of a module of ours; autodoc would import and parse those of all base classes, torch among them, for nothing."""
+    if not module.startswith("bfo_utils"):
+        raise PycodeError(f"{module}: not parsed")
+    return source(module)
 
 
 class Modules(SphinxDirective):
