@@ -15,10 +15,10 @@ import pandas as pd
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
-from . import analysis, images, report, rewards, space, store
+from . import analysis, images, locks, report, rewards, space, store
 from .cluster import Pool, WorkerDied, in_order
 from .errors import InputError
-from .files import read_json, write_csv, write_json
+from .files import read_json, sweep, together, write_csv, write_json
 from .memo import Memo
 from .optimize import Evaluator, Plan, Spread
 from .readers import READERS
@@ -142,11 +142,16 @@ def run(given: Iterable[str], out: str | Path, pool: Pool, settings: Settings = 
     Raises
     ------
     InputError
-        If there is no image, the folder cannot be written, or the cluster is lost. Whatever goes wrong with an image is
+        If there is no image, the folder cannot be written or is in use, or the cluster is lost. Whatever goes wrong with an image is
         the column ``error`` of its row.
     """
     names, out = find(given), Path(os.path.abspath(out))
-    _sweep(out)
+    with locks.alone(out):
+        return _run(names, out, pool, settings, show)
+
+
+def _run(names: list[str], out: Path, pool: Pool, settings: Settings, show: Callable[[pd.DataFrame], None]) -> pd.DataFrame:
+    """See :func:`run`; nobody else writes to the folder."""
     jobs, ready = _assign(names, out, settings.key)
     rows = {k: row(jobs[k], read_json(jobs[k].folder / RESULT)) for k in ready}
     table = _keep(rows, out)
@@ -183,7 +188,7 @@ def analyse(settings: Settings, job: Job, workers: int | Spread = 1) -> dict:
         Values by the names in `COLUMNS`.
     """
     try:
-        with threadpool_limits(1):
+        with locks.helping(job.folder.parent), threadpool_limits(1):
             return row(job, _written(settings, job, workers))
     except InputError as error:
         return _failed(job, str(error))
@@ -197,9 +202,7 @@ def on_pool(pool: Pool, folder: Path, crystal: Crystal, plan: Plan) -> Iterator[
 
     The crystal reaches the workers by a file in the folder, and each keeps it with the windows that it has cut from it.
     """
-    for left_by_a_killed_run in folder.glob("crystal-*.npz"):
-        left_by_a_killed_run.unlink()
-    path = folder / f"crystal-{uuid4().hex}.npz"
+    path = folder / f".crystal-{uuid4().hex}.{os.getpid()}.part"
     store.save(path, crystal)
     try:
         yield lambda configurations: in_order(pool.run(partial(_outcome, str(path), plan), configurations))
@@ -230,13 +233,14 @@ def _rows(jobs: list[Job], pool: Pool, settings: Settings) -> Iterator[tuple[int
 
 
 def _written(settings: Settings, job: Job, workers: int | Spread) -> dict:
-    """The content of ``result.json``, when all files of the image are written, last of them the record for later calls."""
+    """The content of ``result.json``, when all files of the image are written, with the record for later calls among them."""
     image = images.read(job.path, pixel_size_nm=settings.pixel_size_nm, dataset=settings.dataset)
-    _sweep(job.folder)
-    (job.folder / RECORD).unlink(missing_ok=True)
+    for folder in (job.folder, job.folder / "networks"):
+        sweep(folder)
     done = analysis.analyze(image, settings.plan, record=job.folder / "trials.jsonl", workers=workers)
-    result = report.write(done, job.folder)
-    write_json(job.folder / RECORD, {"path": job.path, "sha256": image.sha256, "settings": settings.key})
+    with together(job.folder, RESULT) as stage:
+        result = report.write(done, stage)
+        write_json(stage / RECORD, {"path": job.path, "sha256": image.sha256, "settings": settings.key})
     return result
 
 
@@ -250,12 +254,6 @@ def _keep(rows: Mapping[int, dict], out: Path) -> pd.DataFrame:
     if rows:
         write_csv(out / SUMMARY, table)
     return table
-
-
-def _sweep(folder: Path) -> None:
-    """Remove the temporary files of a process that was killed as it wrote."""
-    for part in folder.glob(".*.part*"):
-        part.unlink(missing_ok=True)
 
 
 def _assign(names: list[str], out: Path, settings: Mapping) -> tuple[list[Job], list[int]]:

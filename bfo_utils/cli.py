@@ -145,14 +145,17 @@ def analyze(image, out, plugin, workers, pixel_size, dataset, debug, **search) -
     Every trial is recorded in DIR/trials.jsonl as it ends; the same call goes on from there if it was stopped.
     """
     search["given"] = parameters(search["given"])
-    from . import analysis, halving, images, report
+    from . import analysis, halving, images, locks, report
+    from .files import sweep
 
     if plugin:
         run_plugin(plugin)
     plan = _plan(**search)
     picture = images.read(image, pixel_size_nm=pixel_size, dataset=dataset)
-    done = analysis.analyze(picture, plan, progress(plan.budget + halving.length(plan.autoencoders)), Path(out, "trials.jsonl"), workers)
-    result = report.write(done, out)
+    bar = progress(plan.budget + halving.length(plan.autoencoders))
+    with locks.alone(out):
+        sweep(Path(out, "networks"))
+        result = report.write(analysis.analyze(picture, plan, bar, Path(out, "trials.jsonl"), workers), out)
     for note in result["warnings"]:
         click.echo(f"note: {note}", err=True)
     click.echo(f"{result['verdict']}: {result['reason']}")

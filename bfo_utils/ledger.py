@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .errors import InputError
-from .files import atomic
+from .files import atomic, writing
 
 
 class Ledger:
@@ -54,7 +54,7 @@ class Ledger:
             _rewrite(self._path, self._lines)
             self._begun = True
         line = json.dumps({"key": _name(key), "rewards": dict(rewards), "seconds": seconds})
-        with self._path.open("a") as file:
+        with writing(self._path), self._path.open("a") as file:
             file.write(line + "\n")
             file.flush()
             os.fsync(file.fileno())

@@ -9,7 +9,7 @@ import pandas as pd
 
 from . import figures
 from .analysis import Analysis
-from .files import write_csv, write_json
+from .files import together, write_csv, write_json
 from .lattice import Lattice
 from .optimize import by_descriptor, plain, table
 from .pareto import front
@@ -22,6 +22,8 @@ PACKAGES = ("bfo_utils", "numpy", "scipy", "scikit-learn", "scikit-image", "scik
 def write(analysis: Analysis, out: str | Path) -> dict:
     """Write all files of an analysis; ``result.json`` comes last, so that its presence means that all is there.
 
+    Those of an earlier analysis are replaced once all new ones are written.
+
     Parameters
     ----------
     analysis : Analysis
@@ -33,17 +35,16 @@ def write(analysis: Analysis, out: str | Path) -> dict:
     dict
         The content of ``result.json``.
     """
-    out = Path(out)
     walls = trace(analysis.labels)
     result = summary(analysis, walls)
-    (out / "result.json").unlink(missing_ok=True)  # that of an earlier analysis does not stand beside new tables
-    write_csv(out / "columns.csv", columns_table(analysis.crystal.lattice))
-    write_csv(out / "cells.csv", cells_table(analysis))
     trials = table(analysis.trials)
-    write_csv(out / "trials.csv", trials)
-    write_csv(out / "pareto.csv", front(trials))
-    _pictures(analysis, walls, out)
-    write_json(out / "result.json", result)
+    with together(out, "result.json") as stage:
+        write_csv(stage / "columns.csv", columns_table(analysis.crystal.lattice))
+        write_csv(stage / "cells.csv", cells_table(analysis))
+        write_csv(stage / "trials.csv", trials)
+        write_csv(stage / "pareto.csv", front(trials))
+        _pictures(analysis, walls, stage)
+        write_json(stage / "result.json", result)
     return result
 
 

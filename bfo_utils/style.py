@@ -6,7 +6,6 @@ colours that also the colour-blind tell apart: label k has colour k in every fig
 
 import functools
 import io
-import os
 from pathlib import Path
 
 import matplotlib.artist
@@ -15,6 +14,8 @@ import matplotlib.style
 import numpy as np
 from matplotlib.colors import ListedColormap, Normalize, to_rgba_array
 from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
+
+from .files import atomic
 
 DPI = 130
 WIDTH = 8.0  # in, the width of the book's text
@@ -93,19 +94,14 @@ def save(figure: matplotlib.figure.Figure, path: str | Path) -> None:
 
     Examples
     --------
-    >>> import tempfile
+    >>> import os, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save(Figure(), f"{folder}/empty.png")
     ...     os.listdir(folder)
     ['empty.png']
     """
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with atomic(path) as part:
         _write(figure, part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 # ---- sizes -------------------------------------------------------------------------------------------------------
