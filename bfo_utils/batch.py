@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from . import analysis, images, locks, report, rewards, space, store
 from .cluster import Pool, WorkerDied, in_order
-from .errors import InputError
+from .errors import DiskError, InputError
 from .files import read_json, sweep, together, write_csv, write_json
 from .memo import Memo
 from .optimize import Evaluator, Plan, Spread
@@ -186,10 +186,17 @@ def analyse(settings: Settings, job: Job, workers: int | Spread = 1) -> dict:
     -------
     dict
         Values by the names in `COLUMNS`.
+
+    Raises
+    ------
+    DiskError
+        If the folder cannot be written.
     """
     try:
         with locks.helping(job.folder.parent), threadpool_limits(1):
             return row(job, _written(settings, job, workers))
+    except DiskError:
+        raise
     except InputError as error:
         return _failed(job, str(error))
     except Exception as error:  # of any library: it costs this image its row, and no other image anything

@@ -28,6 +28,10 @@ class InputError(ValueError):
         super().__init__(" ".join(str(message).splitlines()))
 
 
+class DiskError(InputError):
+    """A folder without room or access: what befalls one result would befall all, so that a batch ends with it."""
+
+
 def blame(label, error, expected):
     """Make the `InputError` that tells which input an error is about.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from .errors import InputError
+from .errors import DiskError, InputError
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def writing(what: str | Path) -> Iterator[None]:
 
     Raises
     ------
-    InputError
+    DiskError
         If the disk is full, the folder read-only, and the like.
 
     Examples
@@ -33,7 +33,7 @@ def writing(what: str | Path) -> Iterator[None]:
     >>> with writing("results"):
     ...     raise OSError(28, "No space left on device")
     Traceback (most recent call last):
-    bfo_utils.errors.InputError: results: cannot be written (No space left on device); give a folder with room and access
+    bfo_utils.errors.DiskError: results: cannot be written (No space left on device); give a folder with room and access
     """
     try:
         yield
@@ -41,7 +41,7 @@ def writing(what: str | Path) -> Iterator[None]:
         if error.errno is None and not isinstance(error, shutil.Error):  # not the file system: a kernel that died, say
             raise
         reason = error.args[0][0][-1] if isinstance(error, shutil.Error) else error.strerror or error
-        raise InputError(f"{what}: cannot be written ({reason}); give a folder with room and access") from error
+        raise DiskError(f"{what}: cannot be written ({reason}); give a folder with room and access") from error
 
 
 @contextmanager
@@ -62,7 +62,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
     Raises
     ------
-    InputError
+    DiskError
         If the folder cannot be written.
 
     Examples
@@ -108,7 +108,7 @@ def together(folder: str | Path, last: str) -> Iterator[Path]:
 
     Raises
     ------
-    InputError
+    DiskError
         If the folder cannot be written.
 
     Examples

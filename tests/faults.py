@@ -29,11 +29,11 @@ class Command:
     option: str = "--out"
     environment: tuple[tuple[str, str], ...] = ()
 
-    def start(self, out, *more):
+    def start(self, out, *more, log=None):
         """A process of the command in a group of its own; what it says goes to a file beside the folder."""
-        with open(f"{out}.log", "w") as log:
+        with open(log or f"{out}.log", "w") as file:
             return subprocess.Popen(
-                [sys.executable, "-m", "bfo_utils", *self.arguments, self.option, str(out), *more], stdout=log, stderr=log,
+                [sys.executable, "-m", "bfo_utils", *self.arguments, self.option, str(out), *more], stdout=file, stderr=file,
                 env=os.environ | dict(self.environment), start_new_session=True)
 
     def whole(self, out, *more):
