@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import InputError, blame
-from .readers import CHANNELS, MIN_SIDE, check_axes, quiet, reader, squeezed
+from .readers import CHANNELS, MIN_SIDE, check_axes, check_kind, quiet, reader, squeezed
 from .tiles import bands
 
 _MEDIAN_OF = 2**25  # px: the median of a larger image is that of every n-th row
@@ -227,8 +227,7 @@ def _plane(array):
         array = array.astype(np.float64).filled(np.nan)
     array = np.asarray(array)
     array = _grey(array.reshape(squeezed(array.shape)))
-    if array.dtype.kind not in "iuf":
-        raise InputError(f"values of type {array.dtype}; give integers or floats (of complex values the modulus)")
+    check_kind(array.dtype)
     height, width = array.shape
     if min(height, width) < MIN_SIDE:
         raise InputError(f"{height} x {width} px is too small; give at least {MIN_SIDE} px on each side")
