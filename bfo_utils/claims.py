@@ -8,6 +8,7 @@ import math
 import re
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +19,7 @@ from .errors import InputError
 
 ROOM = 2**26  # bytes that any file may unpack to
 RATIO = 200  # and of larger ones, how often the file's size; noise lets images of columns shrink 10 to 30 times at most
+_DEFLATE = 1032  # times that deflated bytes can grow, at most
 PICTURES = ("PNG", "JPEG", "BMP")
 _SIZES = {2: 2, 3: 4, 4: 2, 5: 4, 6: 4, 7: 8, 8: 1, 9: 1, 10: 1, 11: 8, 12: 8}  # bytes of DigitalMicrograph's types of numbers
 _STRUCT, _TEXT, _ARRAY = 15, 18, 20  # and its other types
@@ -86,8 +88,11 @@ def npy(stream: BinaryIO, available: int) -> None:
     available : int
         Bytes of header and array.
     """
-    read = {(1, 0): np.lib.format.read_array_header_1_0}.get(np.lib.format.read_magic(stream), np.lib.format.read_array_header_2_0)
-    shape, _, dtype = read(stream)
+    first = np.lib.format.read_magic(stream) == (1, 0)
+    begin, code = stream.tell(), "<H" if first else "<I"
+    fits(struct.unpack(code, stream.read(struct.calcsize(code))), available)  # the length of the header itself
+    stream.seek(begin)
+    shape, _, dtype = (np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0)(stream)
     fits(shape, available, 0 if dtype.hasobject else dtype.itemsize)
 
 
@@ -121,7 +126,25 @@ def hdf5(root, dataset=None) -> None:
             raise InputError("keeps its pixels in another file; give a file that holds the image itself")
         size = Path(root.filename).stat().st_size
         itemsize = size if item.dtype.hasobject else item.dtype.itemsize  # every object can be the whole file
-        unpacks(max(math.prod(item.shape), math.prod(item.chunks or ())) * itemsize, size)
+        chunk = math.prod(item.chunks or ()) * itemsize
+        unpacks(max(math.prod(item.shape) * itemsize, chunk), size)
+        _inflated(item, chunk)
+
+
+def _inflated(dataset, most: int) -> None:
+    """Refuse chunks that inflate to more than a chunk, which HDF5 would do before it looked at their size."""
+    import h5py
+
+    settings = dataset.id.get_create_plist()
+    deflated = [settings.get_filter(k)[0] for k in range(settings.get_nfilters())].count(h5py.h5z.FILTER_DEFLATE)
+    if deflated > 1:
+        raise InputError("is compressed more than once; give a file that is compressed once or not")
+    large = []  # enough to become more than any file may
+    if deflated:
+        dataset.id.chunk_iter(lambda info: large.append(info) if info.size * _DEFLATE > ROOM and not info.filter_mask else None)
+    for info in large:
+        if len(zlib.decompressobj().decompress(dataset.id.read_direct_chunk(info.chunk_offset)[1], most + 64)) > most + 4:
+            raise InputError(f"is damaged: a chunk holds more than its {most} bytes; give an intact file")
 
 
 def mrc(file: Path) -> tuple[int, ...]:
