@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from . import store
+from .errors import InputError
 from .files import read_json, write_json
 from .optimize import Trial
 from .phantom import Truth
@@ -77,7 +78,11 @@ class Artifacts:
 
     def trials(self) -> list[Trial]:
         """All trials of the search, in order."""
-        return [Trial(**row) for row in read_json(Path(self.folder, "search.json"))]
+        path = Path(self.folder, "search.json")
+        try:
+            return [Trial(**row) for row in read_json(path)]
+        except TypeError:
+            raise InputError(f"{path}: not the trials of a search; run the notebook that writes it again") from None
 
     def save_truth(self, truth: Truth | None) -> None:
         """Write the ground truth; where there is none, remove that of an earlier run."""

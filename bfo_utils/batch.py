@@ -28,6 +28,7 @@ SUMMARY, RECORD, RESULT = "summary.csv", "batch.json", "result.json"
 SUFFIXES = set(READERS) - {".emi"}  # the image that an .emi file describes is in the .ser file beside it
 REWARDS = ("total", "continuity", "straightness", "evidence", "contrast")
 COUNTS = ("n_columns", "n_cells", "n_analysed", "n_domains")
+_LONGEST = 180  # bytes of a folder's name
 #: Columns of ``summary.csv``.
 COLUMNS = ("image", "folder", "verdict", *COUNTS, "wall_length_cells", *REWARDS, "stability", *space.names(), "pixel_size_nm",
            "sha256", "error")
@@ -148,7 +149,7 @@ def run(given: Iterable[str], out: str | Path, pool: Pool, settings: Settings = 
     names, out = find(given), Path(os.path.abspath(out))
     _sweep(out)
     jobs, ready = _assign(names, out, settings.key)
-    rows = {k: row(jobs[k], read_json(jobs[k].folder / RESULT)) for k in ready}
+    rows = {k: _row_of_before(jobs[k]) for k in ready}
     table = _keep(rows, out)
     show(table)
     left = [k for k in range(len(jobs)) if k not in rows]
@@ -272,7 +273,7 @@ def _assign(names: list[str], out: Path, settings: Mapping) -> tuple[list[Job], 
     jobs, ready = [], []
     for k, (name, path, digest) in enumerate(zip(names, paths, _digests(paths) if known else [None] * len(paths))):
         done = own.get(path) or moved.get(digest)
-        folder = done.folder if done else out / _free(Path(name).stem, taken)
+        folder = done.folder if done else out / _free(_plain(Path(name).stem), taken)
         taken.add(folder.name.casefold())
         jobs.append(Job(name, path, folder))
         if done and (done.sha256, done.settings) == (digest, settings):
@@ -283,7 +284,24 @@ def _assign(names: list[str], out: Path, settings: Mapping) -> tuple[list[Job], 
 def _known(out: Path) -> list[_Done]:
     """The finished analyses in a folder."""
     records = sorted(p for p in out.glob(f"*/{RECORD}") if (p.parent / RESULT).exists())
-    return [_Done(p.parent, **read_json(p)) for p in records]
+    return [_done(p) for p in records]
+
+
+def _done(path: Path) -> _Done:
+    """What a record says."""
+    content = read_json(path)
+    if not isinstance(content, dict) or {k: type(v) for k, v in content.items()} != {"path": str, "sha256": str, "settings": dict}:
+        raise InputError(f"{path}: not the record of an analysis; remove it and run again")
+    return _Done(path.parent, **content)
+
+
+def _row_of_before(job: Job) -> dict:
+    """The row of an image that an earlier call has analysed."""
+    path = job.folder / RESULT
+    try:
+        return row(job, read_json(path))
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path}: not the result of an analysis ({error}); remove it and run again") from error
 
 
 def _digests(paths: list[str]) -> list[str | None]:
@@ -296,6 +314,20 @@ def _digest(path: str) -> str | None:
         return images.sha256(path)
     except OSError:
         return None
+
+
+def _plain(stem: str) -> str:
+    """A name for a folder that stays where it is put and can be seen and typed, made of that of a file.
+
+    Examples
+    --------
+    >>> _plain("...tif"), _plain("scan 3\\n.b")
+    ('image ...tif', 'scan 3_.b')
+    """
+    kept = "".join(c if c.isprintable() and c not in '/\\:' else "_" for c in stem)
+    while len(kept.encode()) > _LONGEST:
+        kept = kept[:-1]
+    return f"image {kept}" if kept.startswith((".", "-")) else kept or "image"
 
 
 def _free(stem: str, taken: set[str]) -> str:

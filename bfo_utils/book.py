@@ -149,8 +149,10 @@ def _finished(out: Path, settings: dict) -> set[str]:
     if not (out / "run.json").exists():
         return set()
     before = read_json(out / "run.json")
-    done = set(before.pop("finished", []))
-    return {t for t in done if (out / "notebooks" / t).exists()} if before == settings else set()
+    done = before.pop("finished", None) if isinstance(before, dict) else None
+    if before != settings or not isinstance(done, list):
+        return set()
+    return {t for t in map(str, done) if os.path.exists(out / "notebooks" / t)}
 
 
 def _total() -> int:
@@ -226,12 +228,17 @@ def _papermill(source: Path, target: Path, parameters: Mapping[str, Value]) -> N
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the execution machinery; what a notebook warns of is in its output
         try:
-            papermill.execute_notebook(source, target, parameters=dict(parameters), kernel_name="python3",
+            papermill.execute_notebook(_literal(source), _literal(target), parameters=dict(parameters), kernel_name="python3",
                                        progress_bar=False, cwd=str(target.parent), config=sockets)
         except papermill.PapermillExecutionError as error:
             if error.ename == "InputError":
                 raise InputError(error.evalue) from error
             raise
+
+
+def _literal(path: Path) -> str:
+    """A path in which papermill finds nothing to fill in."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def render(out: Path) -> Path:

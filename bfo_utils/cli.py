@@ -22,7 +22,8 @@ def main(arguments: list[str] | None = None) -> None:
         if "--debug" in arguments:
             traceback.print_exc()
         message = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        click.echo("bfo: " + " ".join(message.split()), err=True)
+        line = " ".join(message.split())
+        click.echo("bfo: " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line), err=True)  # names come from files
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo("bfo: interrupted", err=True)

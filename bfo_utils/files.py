@@ -68,14 +68,16 @@ def read_json(path: str | Path):
     Raises
     ------
     InputError
-        If the file is missing or no JSON.
+        If the file is missing, cannot be read, or is no JSON.
     """
     try:
         return json.loads(Path(path).read_text())
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; run the notebook that writes it first") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InputError(f"{path}: not valid JSON; remove it and run again") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error}); remove it and run again") from error
 
 
 def write_csv(path: str | Path, table: pd.DataFrame, float_format: str | None = "%.8g") -> None:

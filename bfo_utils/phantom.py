@@ -13,6 +13,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from . import claims
 from .cells import Cells, corner_mean
 from .elasticity import cell_gradient, compatible_displacement
 from .errors import InputError
@@ -365,8 +366,9 @@ def load_truth(path: str | Path) -> Truth | None:
     if not h5py.is_hdf5(path):
         return None
     with h5py.File(path, "r") as file:
-        if "truth" not in file:
+        if any(f"truth/{name}" not in file for name in Truth.__dataclass_fields__):
             return None
+        claims.hdf5(file)
         values = {name: file[f"truth/{name}"][()] for name in Truth.__dataclass_fields__}
     values["column_sublattice"] = values["column_sublattice"].astype("U1")
     return Truth(**values)

@@ -3,12 +3,12 @@
 import dataclasses
 import json
 import types
-import zipfile
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import numpy as np
 
+from . import claims
 from .errors import InputError
 from .files import atomic
 
@@ -47,12 +47,13 @@ def load(path: str | Path, kind: type) -> Any:
         If the file is missing or of another kind.
     """
     try:
+        claims.archive(Path(path))
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             plain = json.loads(str(file["__plain__"]))
             return _build("", kind, {k: file[k] for k in file.files}, plain)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; run the notebook that writes it first") from None
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # of what a damaged archive, or another one, makes NumPy do
         raise InputError(f"{path}: not a stored {kind.__name__} ({error}); run the notebook that writes it again") from error
 
 
