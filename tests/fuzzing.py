@@ -12,7 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-LONGEST = 10.0  # s that a reader may take
+LONGEST = 10.0  # s of the processor that a reader may take
+PATIENCE = 60.0  # s until a worker that says nothing is ended: the processor may have other work
 ROOM = 3 * 2**29  # bytes that a reader may take on top of what the worker has at its start
 READ, REFUSED = "read", "refused"
 
@@ -38,9 +39,9 @@ class Worker:
         process = self._running()
         process.stdin.write(f"{path}\n".encode())
         process.stdin.flush()
-        if not select.select([process.stdout], [], [], LONGEST)[0]:
+        if not select.select([process.stdout], [], [], PATIENCE)[0]:
             self._end()
-            return f"hangs for {LONGEST} s"
+            return f"hangs for {PATIENCE} s"
         answer = process.stdout.readline()
         if answer:
             return _judged(json.loads(answer), path)
@@ -68,6 +69,8 @@ class Worker:
 def _judged(answer: dict, path: Path) -> str:
     """The answer of the worker about a file, as one word or as what is wrong with it."""
     text = answer["text"]
+    if answer["seconds"] > LONGEST:
+        return f"takes {answer['seconds']:.0f} s"
     if answer["outcome"] != REFUSED:
         return answer["outcome"] if answer["outcome"] == READ else f"{answer['outcome']}: {text}"
     if not text.startswith(f"{path}: ") or "\n" in text or len(text) > len(str(path)) + 400:
