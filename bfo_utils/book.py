@@ -77,6 +77,8 @@ def run(image: str | None, out: str | Path, profile: str = "quick", given: Mappi
     out = Path(out).absolute()
     if (out / "html").exists() and not (out / "run.json").exists():
         raise InputError(f"{out / 'html'}: is not from an earlier run; give another folder with --out")
+    for text in (str(out), image or "", dataset or ""):
+        _notable(text)
     settings = _settings(image, profile, given or {}, pixel_size_nm, dataset, seed)
     finished = _finished(out, settings) if resume else set()
     write_json(out / "run.json", settings | {"finished": sorted(finished)})
@@ -93,6 +95,14 @@ def run(image: str | None, out: str | Path, profile: str = "quick", given: Mappi
         page = render(out)
         bar.update(_RENDER)
     return page
+
+
+def _notable(text: str) -> None:
+    """Refuse a name that no notebook can hold, as it is no valid text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{text}: is not valid text (UTF-8), so that notebooks cannot name it; give it another name") from None
 
 
 def _settings(image, profile, given, pixel_size_nm, dataset, seed) -> dict:

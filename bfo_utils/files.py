@@ -81,6 +81,6 @@ def read_json(path: str | Path):
 
 
 def write_csv(path: str | Path, table: pd.DataFrame, float_format: str | None = "%.8g") -> None:
-    """Write a table as CSV without index."""
+    """Write a table as CSV without index; names of files that are no valid text keep their bytes as ``\\udcff``."""
     with atomic(path) as part:
-        table.to_csv(part, index=False, float_format=float_format, lineterminator="\n")
+        table.to_csv(part, index=False, float_format=float_format, lineterminator="\n", errors="backslashreplace")

@@ -7,7 +7,10 @@ import json
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import zipfile
+from html.parser import HTMLParser
 from pathlib import Path
 
 import h5py
@@ -322,6 +325,57 @@ def test_no_name_reaches_the_terminal_raw(capsys, tmp_path, name):
     line = capsys.readouterr().err.rstrip("\n")
     assert stop.value.code == 2 and line.isprintable() and line.startswith("bfo: ") and "no such file" in line
     assert not (tmp_path / "out").exists()
+
+
+def test_names_that_are_no_text_are_rows_of_a_batch_and_refused_by_a_run(capsys, tmp_path):
+    name = str(tmp_path / "a\udcff.npy")
+    Path(name).write_bytes(b"no image")
+    with pytest.raises(SystemExit):
+        cli.main(["batch", name, "--out", str(tmp_path / "batch"), "--workers", "1"])
+    assert "a\\udcff.npy" in (tmp_path / "batch" / "summary.csv").read_text()
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["run", name, "--out", str(tmp_path / "out")])
+    assert stop.value.code == 2 and "a\\udcff.npy: is not valid text (UTF-8)" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+class Scripts(HTMLParser):
+    """Collects what a page would run, and what it shows."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.run, self.shown, self._inside = [], [], False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self._inside = tag == "script"
+        self.run += [value or "" for name, value in attributes if name.startswith("on") or name == "src"]
+
+    def handle_endtag(self, tag):
+        self._inside = False
+
+    def handle_data(self, data):
+        (self.run if self._inside else self.shown).append(data)
+
+
+@pytest.mark.slow
+def test_names_and_titles_are_text_in_a_page(tmp_path, junction):
+    name, title, out = "-<script>alert(1)<!-- $x_{ **b** `c` {d} \"; import os.h5", "<img src=x onerror=alert(2)> $y_{", tmp_path / "o {x} $z_{ <b>"
+    with h5py.File(tmp_path / name, "w") as file:
+        file[title], file["other"] = junction.image.data, junction.image.data
+    step = book.Step("01_data", "default", {"artifacts": str(out / "artifacts"), "image": str(tmp_path / name), "dataset": title, "seed": 1})
+    book.execute(step, out)
+    assert Artifacts(out / "artifacts").crystal().image.name == Path(name).stem
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    (out / "notebooks" / step.target).rename(pages / "01_data.ipynb")
+    (pages / "_toc.yml").write_text("format: jb-book\nroot: 01_data\n")
+    (pages / "_config.yml").write_text("execute:\n  execute_notebooks: 'off'\n")
+    command = [sys.executable, "-W", "ignore", "-c", "from jupyter_book.cli.main import main; main()", "build", str(pages), "-q"]
+    subprocess.run(command, check=True, capture_output=True)
+    page = Scripts((pages / "_build" / "html" / "01_data.html").read_text())
+    assert "alert(1)" in "".join(page.shown) and not any("alert(" in text or text == "x" for text in page.run)
 
 
 # Parameters
