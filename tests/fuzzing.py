@@ -3,6 +3,7 @@
 As a program it reads a path per line and answers with a line of JSON; see `Worker`.
 """
 
+import gc
 import json
 import os
 import resource
@@ -101,7 +102,11 @@ def _serve() -> None:
     if pages:
         resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + ROOM,) * 2)
     print(RAMP.size, file=answers, flush=True)
+    modules = 0
     for line in sys.stdin:
+        if len(sys.modules) != modules:  # what is loaded stays: every refusal collects garbage, and need not look at it
+            modules = len(sys.modules)
+            gc.freeze()
         started = time.process_time()
         answer = _answer(line.rstrip("\n"))
         print(json.dumps(answer | {"seconds": time.process_time() - started}), file=answers, flush=True)
