@@ -155,8 +155,18 @@ def mrc(file: Path) -> tuple[int, ...]:
 
 
 def semper(file: Path) -> None:
-    """Look at the header of a Semper file."""
-    fits(np.fromfile(file, "<i2", count=3, offset=4), file.stat().st_size)
+    """Look at the header of a Semper file, and at the lengths of its records, each of which stands before it and behind."""
+    available = file.stat().st_size
+    fits(np.fromfile(file, "<i2", count=3, offset=4), available)
+    with file.open("rb") as stream:
+        while len(head := stream.read(4)) == 4:
+            fits(struct.unpack("<i", head), available - stream.tell())
+            stream.seek(struct.unpack("<i", head)[0], 1)
+            if stream.read(4) != head:
+                raise InputError("is damaged: a record does not end where it should; give an intact file")
+    from rsciio.semper import file_reader
+
+    fits(file_reader(str(file), lazy=True)[0]["data"].shape, available)  # a label behind the header may overrule it
 
 
 def ripple(file: Path) -> None:

@@ -59,10 +59,10 @@ def blame(label, error, expected):
     """
     if isinstance(error, InputError):
         return InputError(f"{label}: {error}")
-    if isinstance(error, MemoryError):
-        return InputError(f"{label}: needs more memory than there is; give a smaller one, or use a machine with more memory")
     reason = textwrap.shorten(f"{type(error).__name__}: {error}", 160, placeholder=" ...")
     error.add_note("".join(traceback.format_tb(error.__traceback__)))
     error.__traceback__ = None
     gc.collect()
+    if isinstance(error, MemoryError):
+        return InputError(f"{label}: needs more memory than there is; give a smaller one, or use a machine with more memory")
     return InputError(f"{label}: not readable ({reason}); expected {expected}")
