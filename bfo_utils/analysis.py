@@ -2,20 +2,25 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from . import halving
+from . import confidence, halving, shuffles
+from .confidence import Confidence
 from .evidence import GATE, autocorrelation
 from .images import Image
 from .optimize import Plan, Spread, Trial, best, ledger_for, search
 from .rewards import TOTAL, Partition
+from .shuffles import Standing
 from .workflow import Crystal, Outcome, evaluate, named_labels, prepare
 
 DOMAINS, NO_DOMAINS = "domains", "no domains"
 MIN_CONTRAST = 0.5  # single domains reach 0.39, domains at 40 counts 0.98 (seeds that no reported figure uses)
+
+WORDS = {"polar": "polar displacement", "lattice": "strain of the cells", "patch": "content of the patches"}  # of evidence
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,8 @@ class Analysis:
         Why, in one sentence.
     seed : int
     timings_s : dict of str to float
+    total : mapping of str to float
+        Rewards that made the total.
     """
 
     crystal: Crystal
@@ -47,6 +54,7 @@ class Analysis:
     reason: str
     seed: int
     timings_s: Mapping[str, float]
+    total: Mapping[str, float] = field(default_factory=lambda: dict(TOTAL))
 
     @property
     def labels(self) -> np.ndarray:
@@ -59,6 +67,18 @@ class Analysis:
     def partition(self) -> Partition:
         """The tuned map with its evidence."""
         return Partition(self.tuned.labels, self.crystal.evidence)
+
+    @cached_property
+    def confidence(self) -> Confidence:
+        """How sure the label of every cell is; unknown where there are no domains, and so one label only."""
+        if self.verdict == NO_DOMAINS:
+            return confidence.unknown(self.crystal.mask)
+        return confidence.measure(self.crystal, self.tuned, self.seed)
+
+    @cached_property
+    def standing(self) -> Standing:
+        """Where the total of the tuned map lies among those that it earns from surrogates of the evidence."""
+        return shuffles.standing(self.partition, self.total, self.seed)
 
 
 def analyze(image: Image, plan: Plan = Plan(), report: Callable[[Trial], None] = lambda trial: None,
@@ -104,7 +124,7 @@ def conclude(crystal: Crystal, trials: list[Trial], seed: int, total: Mapping[st
     """Evaluate the default and the best trial again, name their labels, and give the verdict."""
     default, tuned = (_named(crystal, evaluate(crystal, t.parameters, seed, total)) for t in (trials[0], best(trials)))
     verdict, reason = judge(crystal, tuned)
-    return Analysis(crystal, trials, default, tuned, verdict, reason, seed, dict(timings or {}))
+    return Analysis(crystal, trials, default, tuned, verdict, reason, seed, dict(timings or {}), dict(total))
 
 
 def _named(crystal: Crystal, outcome: Outcome) -> Outcome:
@@ -123,8 +143,7 @@ def judge(crystal: Crystal, outcome: Outcome) -> tuple[str, str]:
     """
     alike = autocorrelation(crystal.evidence.field)
     contrast = outcome.rewards["contrast"]
-    field = {"polar": "polar displacement", "lattice": "strain of the cells", "patch": "content of the patches"}
-    what = field[crystal.evidence.kind]
+    what = WORDS[crystal.evidence.kind]
     if alike < GATE:
         return NO_DOMAINS, f"the {what} of cells three apart correlates by {alike:.2f} only; domains need {GATE:.2f}"
     if contrast < MIN_CONTRAST:

@@ -22,6 +22,7 @@ from .files import read_json, write_csv, write_json
 from .memo import Memo
 from .optimize import Evaluator, Plan, Spread
 from .readers import READERS
+from .recipe import Recipe
 from .workflow import Crystal, Outcome, evaluate
 
 SUMMARY, RECORD, RESULT = "summary.csv", "batch.json", "result.json"
@@ -235,7 +236,7 @@ def _written(settings: Settings, job: Job, workers: int | Spread) -> dict:
     _sweep(job.folder)
     (job.folder / RECORD).unlink(missing_ok=True)
     done = analysis.analyze(image, settings.plan, record=job.folder / "trials.jsonl", workers=workers)
-    result = report.write(done, job.folder)
+    result = report.write(done, job.folder, Recipe(settings.plan, settings.pixel_size_nm, settings.dataset))
     write_json(job.folder / RECORD, {"path": job.path, "sha256": image.sha256, "settings": settings.key})
     return result
 

@@ -145,18 +145,66 @@ def analyze(image, out, plugin, workers, pixel_size, dataset, debug, **search) -
     Every trial is recorded in DIR/trials.jsonl as it ends; the same call goes on from there if it was stopped.
     """
     search["given"] = parameters(search["given"])
-    from . import analysis, halving, images, report
+    from . import images
+    from . import recipe as module
 
     if plugin:
         run_plugin(plugin)
-    plan = _plan(**search)
-    picture = images.read(image, pixel_size_nm=pixel_size, dataset=dataset)
-    done = analysis.analyze(picture, plan, progress(plan.budget + halving.length(plan.autoencoders)), Path(out, "trials.jsonl"), workers)
-    result = report.write(done, out)
+    recipe = module.Recipe(_plan(**search), pixel_size, dataset, plugin=module.plugin(plugin))
+    _analysed(images.read(image, pixel_size_nm=pixel_size, dataset=dataset), recipe, out, workers)
+
+
+def _analysed(picture, recipe, out, workers) -> None:
+    """Analyse an image as a recipe says, write the files, and say what came out."""
+    from . import analysis, halving, report
+
+    plan = recipe.plan
+    steps = progress(plan.budget + halving.length(plan.autoencoders))
+    done = analysis.analyze(picture, plan, steps, Path(out, "trials.jsonl"), workers)
+    result = report.write(done, out, recipe)
     for note in result["warnings"]:
-        click.echo(f"note: {note}", err=True)
+        click.echo(f"note: {note['message']}", err=True)
     click.echo(f"{result['verdict']}: {result['reason']}")
     click.echo(Path(out) / "result.json")
+
+
+@bfo.command()
+@click.argument("result", metavar="RESULT.json")
+@click.option("--out", metavar="DIR", callback=folder, help="Folder for the new results.  [default: beside the old ones, -rerun]")
+@click.option("--image", metavar="FILE", help="Where the image is now, if it was moved.")
+@click.option("--plugin", type=click.Path(exists=True, dir_okay=False), metavar="FILE.py",
+              help="The file of rewards that the result was made with; it is run.")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Threads that share the trials.")
+@_DEBUG
+def rerun(result, out, image, plugin, workers, debug) -> int:
+    """Make a result again from what RESULT.json says: same image (checked by its hash), options and seed.
+
+    Works for analyze, batch, and the artifacts of run, whose phantom is simulated again. Exit status 1 where a table
+    differs from the one beside RESULT.json, wall times aside.
+    """
+    from . import recipe as module
+    from .report import versions
+    from .vae import require
+
+    before = module.read(result)
+    home = before.path.absolute().parent
+    out = Path(out) if out else home.with_name(f"{home.name}-rerun")
+    if out.resolve() == home.resolve():
+        raise InputError(f"--out: {out} is the folder of the result itself; give another")
+    module.check_plugin(before, plugin)
+    if before.recipe.plan.autoencoders:
+        require()
+    picture = module.image(before, image)
+    if plugin:
+        run_plugin(plugin)
+    differ = module.changed(before.versions, versions())
+    if differ:
+        click.echo(f"note: other versions than before, so that numbers may differ: {differ}", err=True)
+    _analysed(picture, before.recipe, out, workers)
+    tables = dict(module.compare(home, out))
+    for name, same in tables.items():
+        click.echo(f"{name}: {'identical' if same else 'DIFFERS'}")
+    return int(not all(tables.values()))
 
 
 @bfo.command()

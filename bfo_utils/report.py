@@ -8,18 +8,20 @@ import numpy as np
 import pandas as pd
 
 from . import figures
-from .analysis import Analysis
+from .analysis import NO_DOMAINS, Analysis
+from .caveats import SURE, caveats
 from .files import write_csv, write_json
 from .lattice import Lattice
 from .optimize import by_descriptor, plain, table
 from .pareto import front
+from .recipe import Recipe
 from .walls import Walls, domains, trace
 from .workflow import stability
 
 PACKAGES = ("bfo_utils", "numpy", "scipy", "scikit-learn", "scikit-image", "scikit-optimize", "rosettasciio")
 
 
-def write(analysis: Analysis, out: str | Path) -> dict:
+def write(analysis: Analysis, out: str | Path, recipe: Recipe | None = None) -> dict:
     """Write all files of an analysis; ``result.json`` comes last, so that its presence means that all is there.
 
     Parameters
@@ -27,6 +29,8 @@ def write(analysis: Analysis, out: str | Path) -> dict:
     analysis : Analysis
     out : str or Path
         Folder; made where missing.
+    recipe : Recipe, optional
+        What the analysis was made from; kept in ``result.json``, so that it can be made again.
 
     Returns
     -------
@@ -35,7 +39,7 @@ def write(analysis: Analysis, out: str | Path) -> dict:
     """
     out = Path(out)
     walls = trace(analysis.labels)
-    result = summary(analysis, walls)
+    result = summary(analysis, walls, recipe)
     (out / "result.json").unlink(missing_ok=True)  # that of an earlier analysis does not stand beside new tables
     write_csv(out / "columns.csv", columns_table(analysis.crystal.lattice))
     write_csv(out / "cells.csv", cells_table(analysis))
@@ -76,7 +80,8 @@ def cells_table(analysis: Analysis) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per valid cell; label -1 outside the analysed mask.
+        One row per valid cell; label -1 outside the analysed mask, where posterior and stability are empty (see
+        :class:`bfo_utils.confidence.Confidence`). Where there are no domains they are empty everywhere.
     """
     cells = analysis.crystal.lattice.cells
     size = analysis.crystal.image.pixel_size_nm
@@ -89,10 +94,11 @@ def cells_table(analysis: Analysis) -> pd.DataFrame:
         "i": i, "j": j, "x_px": cells.xy[at][:, 0], "y_px": cells.xy[at][:, 1],
         f"px_{pm}": cells.polar[at][:, 0] * displacement, f"py_{pm}": cells.polar[at][:, 1] * displacement,
         f"a_{nm}": cells.a[at] * length, f"b_{nm}": cells.b[at] * length, "angle_deg": cells.angle[at],
-        f"area_{nm2}": cells.area[at] * length**2, "label": analysis.labels[at]})
+        f"area_{nm2}": cells.area[at] * length**2, "label": analysis.labels[at],
+        "posterior": analysis.confidence.posterior[at].round(4), "stability": analysis.confidence.stability[at].round(4)})
 
 
-def summary(analysis: Analysis, walls: Walls) -> dict:
+def summary(analysis: Analysis, walls: Walls, recipe: Recipe | None = None) -> dict:
     """The content of ``result.json``: plain values only."""
     image, lattice = analysis.crystal.image, analysis.crystal.lattice
     return {
@@ -101,7 +107,7 @@ def summary(analysis: Analysis, walls: Walls) -> dict:
         "evidence": analysis.crystal.evidence.kind, "best_total_by_descriptor": by_descriptor(analysis.trials),
         "stability": round(stability(analysis.crystal, analysis.tuned.parameters, analysis.seed), 4),
         "sublattices": ["A", "B"] if lattice.cells.has_b else ["A"],
-        "warnings": warnings(analysis),
+        "warnings": caveats(analysis), "confidence": _confidence(analysis), "surrogates": _surrogates(analysis),
         "n_columns": len(lattice.columns), "n_cells": lattice.cells.n, "n_analysed": int(analysis.crystal.mask.sum()),
         "n_domains": len(domains(analysis.labels)),
         "variants": _variants(analysis),
@@ -109,22 +115,26 @@ def summary(analysis: Analysis, walls: Walls) -> dict:
         "autoencoders": sum(t.source == "rung 1" for t in analysis.trials),
         "timings_s": {k: round(v, 3) for k, v in analysis.timings_s.items()}, "versions": versions(),
         "input": {"path": image.source, "name": image.name, "sha256": image.sha256, "shape": list(image.shape),
-                  "pixel_size_nm": image.pixel_size_nm}}
+                  "pixel_size_nm": image.pixel_size_nm},
+        "recipe": recipe.plain if recipe else None}
 
 
-def warnings(analysis: Analysis) -> list[str]:
-    """What a user should know about the result and can act on, in sentences."""
-    crystal = analysis.crystal
-    notes = []
-    if not crystal.lattice.cells.has_b:
-        notes.append("The second sublattice is not seen: no polar displacement; the map rests on lattice parameters.")
-    if crystal.image.pixel_size_nm is None:
-        notes.append("No pixel size is known: lengths are in px; give --pixel-size for nm and pm.")
-    if crystal.mask.sum() < 400:
-        notes.append(f"Only {int(crystal.mask.sum())} cells are analysed: rewards are coarse; use a larger field of view.")
-    if not crystal.image.valid.all():
-        notes.append(f"{1 - crystal.image.valid.mean():.1%} of the pixels are NaN or infinite and were filled.")
-    return notes
+def _confidence(analysis: Analysis) -> dict | None:
+    """Means over the analysed cells, and the share of the cells below 0.8; None where there is one label only."""
+    if analysis.verdict == NO_DOMAINS:
+        return None
+    values = {name: getattr(analysis.confidence, name)[analysis.crystal.mask] for name in ("posterior", "stability")}
+    return {name: {"mean": round(float(v.mean()), 4), "unsure": round(float((v < SURE).mean()), 4)} for name, v in values.items()}
+
+
+def _surrogates(analysis: Analysis) -> dict:
+    """Total of the map, and of its surrogates: how many, the median, the largest, and the share that reach the map's."""
+    standing = analysis.standing
+    rows = {"total": round(standing.total, 6)}
+    for name, totals, p in (("moved", standing.moved, standing.p_moved), ("dealt", standing.dealt, standing.p_dealt)):
+        spread = {"median": round(float(np.median(totals)), 6), "largest": round(float(totals.max()), 6)} if len(totals) else {}
+        rows[name] = {"n": len(totals), "p": round(p, 4), **spread}
+    return rows
 
 
 def _variants(analysis: Analysis) -> list[dict]:
@@ -156,3 +166,5 @@ def _pictures(analysis: Analysis, walls: Walls, out: Path) -> None:
     figures.save(figures.label_map(image, cells, analysis.labels, walls), out / "label_map.png")
     figures.save(figures.walls(image, cells, analysis.labels, walls), out / "walls.png")
     figures.save(figures.polarization(image, cells, analysis.labels), out / "polarization.png")
+    figures.save(figures.confidence(image, cells, analysis.labels, analysis.confidence.posterior, analysis.confidence.stability),
+                 out / "confidence.png")

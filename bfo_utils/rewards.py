@@ -7,7 +7,7 @@ of named rewards, so that one failing guard cannot be bought back by another, an
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -70,6 +70,12 @@ class Partition:
     def walls(self) -> Walls:
         """Walls of the map without speckle."""
         return trace(self.clean)
+
+    def against(self, evidence: Evidence) -> "Partition":
+        """The same map judged by another field; what the labels alone say is not worked out again."""
+        other = replace(self, evidence=evidence)
+        vars(other).update(_despeckled=self._despeckled, walls=self.walls)
+        return other
 
 
 def register(name: str) -> Callable[[Reward], Reward]:

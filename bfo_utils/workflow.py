@@ -265,7 +265,9 @@ def _labels(crystal: Crystal, parameters: Mapping[str, Value], seed: int) -> np.
     """Label map of a configuration; one label for all where its column settings find no lattice to analyse."""
     try:
         own = crystal.found_with(parameters["detection_scale"], parameters["refinement_radius"])
-        return _transferred(label_map(own, features(own, parameters), parameters, seed), own, crystal)
+        labels = np.full(crystal.mask.shape, -1)
+        labels[crystal.mask] = transferred(label_map(own, features(own, parameters), parameters, seed)[own.mask], own, crystal)
+        return labels
     except InputError:
         if parameters["detection_scale"] == crystal.detection_scale \
                 and parameters["refinement_radius"] == crystal.refinement_radius:
@@ -273,14 +275,23 @@ def _labels(crystal: Crystal, parameters: Mapping[str, Value], seed: int) -> np.
         return np.where(crystal.mask, 0, -1)
 
 
-def _transferred(labels: np.ndarray, own: Crystal, reference: Crystal) -> np.ndarray:
-    """Labels of one indexing on the analysed cells of another, by the nearest cell."""
+def transferred(values: np.ndarray, own: Crystal, reference: Crystal) -> np.ndarray:
+    """What is known of the analysed cells of one indexing at those of another of the same image, by the nearest cell.
+
+    Parameters
+    ----------
+    values : ndarray, shape (N, ...)
+        One per analysed cell of ``own``.
+    own, reference : Crystal
+
+    Returns
+    -------
+    ndarray, shape (M, ...)
+        One per analysed cell of ``reference``.
+    """
     if own is reference:
-        return labels
-    nearest = cKDTree(own.lattice.cells.xy[own.mask]).query(reference.lattice.cells.xy[reference.mask])[1]
-    out = np.full(reference.mask.shape, -1)
-    out[reference.mask] = labels[own.mask][nearest]
-    return out
+        return values
+    return values[cKDTree(own.lattice.cells.xy[own.mask]).query(reference.lattice.cells.xy[reference.mask])[1]]
 
 
 def effective(crystal: Crystal, parameters: Mapping[str, Value]) -> dict[str, Value]:
