@@ -78,9 +78,9 @@ def run_plugin(path: str) -> None:
         raise blame(path, error, "a Python file that registers rewards") from error
 
 
-def folder(context, parameter, value: str) -> str:
-    """An output folder: new, or a folder already."""
-    if Path(value).exists() and not Path(value).is_dir():
+def folder(context, parameter, value: str | None) -> str | None:
+    """An output folder: new, or a folder already; None where it is left to the command."""
+    if value is not None and Path(value).exists() and not Path(value).is_dir():
         raise click.BadParameter(f"'{value}' is a file; give a folder", context, parameter)
     return value
 

@@ -80,13 +80,21 @@ def from_plain(values: Mapping) -> Recipe:
     {'site': 'cell'}
     """
     try:
-        plan = Plan(**{**values["plan"], "fixed": space.check(values["plan"]["fixed"])})
+        plan = _plan(values["plan"])
         made = values["phantom"] and Simulation(phantom.Crystal(**values["phantom"]["crystal"]), int(values["phantom"]["seed"]))
         own = values["plugin"] and Plugin(**values["plugin"])
         return Recipe(plan, values["pixel_size_nm"], values["dataset"], made, own)
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"recipe: not one that this version wrote ({type(error).__name__}: {error}); "
                          "repeat the command that made the result") from error
+
+
+def _plan(values: Mapping) -> Plan:
+    """A plan whose values have the types of the default one's."""
+    for name, default in vars(Plan()).items():
+        if type(values[name]) is not type(default):
+            raise TypeError(f"{name} is {values[name]!r}")
+    return Plan(**{**values, "fixed": space.check(values["fixed"])})
 
 
 @dataclass(frozen=True)
