@@ -14,7 +14,8 @@ from .shuffles import LEVEL
 
 FEW_CELLS = 400
 COARSE_PX = 10  # px per cell: below, the columns of a cell run together
-DOSE = 0.5  # of the polar displacement: the error from counting at which single cells say little
+SATURATED = 0.002  # of the pixels at the greatest value
+DOSE = 0.3  # of the polar displacement: the error from counting at which single cells say little; at 16 px per cell about 8 counts
 MARGIN = 0.15  # of the contrast; the largest of a single domain was 0.49, the verdict asks for 0.5
 DOUBTFUL = 0.05  # of the columns
 HOLES = 0.02  # of the cells inside the crystal
@@ -87,7 +88,16 @@ def _coarse(analysis: Analysis) -> str:
 
 def _pixels(analysis: Analysis) -> str:
     invalid = 1 - analysis.crystal.image.valid.mean()
-    return f"{invalid:.1%} of the pixels are NaN or infinite and were filled." if invalid > 0 else ""
+    return f"{invalid:.1%} of the pixels are NaN or infinite, or far off those around them, and were filled." if invalid > 0 else ""
+
+
+def _saturated(analysis: Analysis) -> str:
+    data = analysis.crystal.image.data
+    share = float((data == data.max()).mean())
+    if share <= SATURATED:
+        return ""
+    return (f"{share:.1%} of the pixels have the greatest value: the detector was saturated, and the tops of the columns are cut off; "
+            "displacements are less exact; record with a lower gain.")
 
 
 def _dose(analysis: Analysis) -> str:
@@ -166,5 +176,5 @@ def _unsure(analysis: Analysis) -> str:
 
 _CHECKS: dict[str, Check] = {
     "second_sublattice_not_seen": _sublattice, "no_pixel_size": _pixel_size, "few_cells": _few_cells, "coarse_pixels": _coarse,
-    "invalid_pixels": _pixels, "low_dose": _dose, "doubtful_columns": _columns, "missing_cells": _holes, "substrate": _substrate,
-    "thin_margin": _margin, "no_better_than_chance": _chance, "unsure_labels": _unsure}
+    "invalid_pixels": _pixels, "saturated": _saturated, "low_dose": _dose, "doubtful_columns": _columns, "missing_cells": _holes,
+    "substrate": _substrate, "thin_margin": _margin, "no_better_than_chance": _chance, "unsure_labels": _unsure}

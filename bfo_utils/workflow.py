@@ -27,7 +27,7 @@ from .descriptors import (
 )
 from .errors import InputError
 from .evidence import Evidence, analysed_mask, measure
-from .images import Image
+from .images import Image, repaired
 from .lattice import Lattice
 from .memo import Memo
 from .rewards import TOTAL, Partition, score
@@ -132,7 +132,7 @@ class Outcome:
 
 def prepare(image: Image, detection_scale: float = 1.0, refinement_radius: float = 0.45,
             evidence: str = "auto") -> Crystal:
-    """Columns, lattice, analysed cells and evidence of an image.
+    """Columns, lattice, analysed cells and evidence of an image, hot pixels repaired.
 
     Parameters
     ----------
@@ -146,6 +146,7 @@ def prepare(image: Image, detection_scale: float = 1.0, refinement_radius: float
     -------
     Crystal
     """
+    image = repaired(image)
     found = columns.find(image, detection_scale, refinement_radius)
     indexed = lattice.build(image, found, refinement_radius)
     mask = analysed_mask(indexed.cells)

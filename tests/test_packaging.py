@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "rosettasciio": "rosettasciio-base"}
 BROUGHT = {"python", "pip", "imageio", "tifffile"}  # named in environment.yml alone, with a reason there
-LAYERS = ["errors", "files", "cluster", "layouts", "elasticity", "readers", "tiles", "images", "columns", "cells", "lattice", "phantom",
+LAYERS = ["errors", "files", "cluster", "layouts", "elasticity", "readers", "tiles", "images", "columns", "cells", "indexing", "lattice", "phantom",
           "descriptors", "evidence", "clustering", "walls", "rewards", "shuffles", "memo", "vae", "space", "models", "workflow", "confidence", "ledger", "pareto",
           "surrogate", "optimize", "sensitivity", "disentangle", "manifold", "halving", "anomalies", "analysis", "caveats", "recipe",
           "report", "batch",
