@@ -108,5 +108,5 @@ class Artifacts:
         write_json(Path(self.folder, self.stage, "rewards.json"), rewards)
 
     def save_trials(self, trials: list[Trial]) -> None:
-        """Write the trials of the search."""
-        write_json(Path(self.folder, "search.json"), [vars(t) for t in trials])
+        """Write the trials of the search; their rewards keep their order, which is that of the columns of ``trials.csv``."""
+        write_json(Path(self.folder, "search.json"), [vars(t) for t in trials], sort=False)

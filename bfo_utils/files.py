@@ -56,10 +56,10 @@ def atomic(path: str | Path) -> Iterator[Path]:
             part.unlink()
 
 
-def write_json(path: str | Path, content) -> None:
-    """Write JSON with sorted keys, so that equal content gives equal bytes."""
+def write_json(path: str | Path, content, sort: bool = True) -> None:
+    """Write JSON, with sorted keys unless told otherwise, so that equal content gives equal bytes."""
     with atomic(path) as part:
-        part.write_text(json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")
+        part.write_text(json.dumps(content, indent=2, sort_keys=sort, allow_nan=False) + "\n")
 
 
 def read_json(path: str | Path):

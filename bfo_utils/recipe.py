@@ -57,8 +57,10 @@ class Recipe:
 
     @property
     def plain(self) -> dict:
-        """The recipe as plain values, for JSON."""
-        return asdict(self)
+        """The recipe as plain values, for JSON; the total as a list of pairs, for its product depends on their order by a digit."""
+        values = asdict(self)
+        values["plan"]["total"] = [list(pair) for pair in self.plan.total.items()]
+        return values
 
 
 def plugin(path: str | None) -> Plugin | None:
@@ -84,13 +86,16 @@ def from_plain(values: Mapping) -> Recipe:
         made = values["phantom"] and Simulation(phantom.Crystal(**values["phantom"]["crystal"]), int(values["phantom"]["seed"]))
         own = values["plugin"] and Plugin(**values["plugin"])
         return Recipe(plan, values["pixel_size_nm"], values["dataset"], made, own)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"recipe: not one that this version wrote ({type(error).__name__}: {error}); "
                          "repeat the command that made the result") from error
 
 
 def _plan(values: Mapping) -> Plan:
     """A plan whose values have the types of the default one's."""
+    values = {**values, "total": {str(name): float(power) for name, power in values["total"]}}
     for name, default in vars(Plan()).items():
         if type(values[name]) is not type(default):
             raise TypeError(f"{name} is {values[name]!r}")

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from bfo_utils import analysis, cli, phantom, recipe, report
+from bfo_utils.artifacts import Artifacts
 from bfo_utils.errors import InputError
-from bfo_utils.optimize import Plan
+from bfo_utils.optimize import Plan, Trial
 from bfo_utils.phantom import Crystal
 from bfo_utils.recipe import Recipe, Simulation
 
@@ -95,6 +96,19 @@ def test_a_simulated_image_is_made_again(tmp_path):
     report.write(done, tmp_path / "one", Recipe(plan, phantom=Simulation(CRYSTAL, 1)))
     assert bfo("rerun", tmp_path / "one", "--out", tmp_path / "two") == 0
     assert (tmp_path / "one" / "cells.csv").read_bytes() == (tmp_path / "two" / "cells.csv").read_bytes()
+
+
+def test_a_recipe_comes_back_as_it_was():
+    plan = Plan(9, 4, {"evidence": 1.0, "continuity": 0.3, "agreement": 2.0}, {"site": "cell"}, "pareto", True, "lattice", 2)
+    made = Recipe(plan, 0.02, "HAADF", Simulation(CRYSTAL, 7), recipe.Plugin("mine.py", "0"))
+    back = recipe.from_plain(json.loads(json.dumps(made.plain, sort_keys=True)))
+    assert back == made and list(back.plan.total) == list(plan.total)
+
+
+def test_trials_keep_the_order_of_their_columns(tmp_path):
+    trials = [Trial(0, "default", {"site": "A", "binning": 2}, {"continuity": 1.0, "agreement": 0.5, "total": 0.5}, 0.1)]
+    Artifacts(tmp_path).save_trials(trials)
+    assert list(Artifacts(tmp_path).trials()[0].row) == list(trials[0].row)
 
 
 def stored(folder, **changes):
