@@ -20,11 +20,21 @@ book: .venv/.book ## run the notebooks on the phantom and render the book to run
 test: .venv/.test ## run the whole test suite
 	$(BIN)/python -m pytest
 
+lint: .venv/.test ## check types and style
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+coverage: .venv/.test ## run the whole test suite, and fail where it takes less than 90 % of the branches
+	rm -f .coverage .coverage.*
+	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
 bench: .venv/.test ## measure speed, accuracy and the rewards; tables go to benchmarks/results
 	$(BIN)/python -m benchmarks
 
 clean: ## remove the environment, runs and caches
-	rm -rf .venv runs build dist .pytest_cache .hypothesis benchmarks/results
+	rm -rf .venv runs build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache .coverage .coverage.* benchmarks/results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help book test bench clean
+.PHONY: help book test lint coverage bench clean

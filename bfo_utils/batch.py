@@ -103,7 +103,7 @@ def find(given: Iterable[str]) -> list[str]:
     >>> find(["b.tif", "a.dm4", "./b.tif"])
     ['b.tif', 'a.dm4']
     """
-    found = {}
+    found: dict[str, str] = {}
     for name in given:
         for path in _within(Path(name)) if Path(name).is_dir() else [Path(name)]:
             found.setdefault(os.path.realpath(path), str(path))
@@ -271,7 +271,7 @@ def _assign(names: list[str], out: Path, settings: Mapping) -> tuple[list[Job], 
     taken = {SUMMARY} | {d.folder.name.casefold() for d in known}
     jobs, ready = [], []
     for k, (name, path, digest) in enumerate(zip(names, paths, _digests(paths) if known else [None] * len(paths))):
-        done = own.get(path) or moved.get(digest)
+        done = own.get(path) or moved.get(digest or "")
         folder = done.folder if done else out / _free(Path(name).stem, taken)
         taken.add(folder.name.casefold())
         jobs.append(Job(name, path, folder))

@@ -50,7 +50,8 @@ def parameters(pairs: tuple[str, ...], space=SPACE) -> dict:
 
 def progress(budget: int):
     """A callback that draws a progress bar over trials on stderr, with the best total so far."""
-    bars, top = [], [0.0]
+    bars: list[tqdm] = []
+    top = [0.0]
 
     def show(trial) -> None:
         if not bars:

@@ -21,7 +21,7 @@ class _Quiet:
     """
 
     def __init__(self):
-        self._lock, self._inside, self._saved = Lock(), 0, None
+        self._lock, self._inside, self._saved = Lock(), 0, warnings.catch_warnings()
 
     def __enter__(self):
         with self._lock:

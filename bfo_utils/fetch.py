@@ -122,7 +122,7 @@ def _present(record: Record, names: Sequence[str], folder: Path, server: str, sa
                 if name in lacking:
                     _download(record.address(server, file.name), file, registry.locate(folder, name) or folder / name)
                 registry.keep(folder, name, file.md5)
-    return {n: registry.locate(folder, n) for n in names}
+    return {n: registry.locate(folder, n) or folder / n for n in names}
 
 
 def _good(folder: Path, name: str, md5: str | None) -> bool:
@@ -214,7 +214,10 @@ def _licence(metadata) -> str:
 
 def _checked_md5(text: str) -> str:
     """The digits of a checksum such as ``md5:...``; TypeError for any other kind."""
-    return re.fullmatch(r"md5:([0-9a-f]{32})", text.lower())[1]
+    digits = re.fullmatch(r"md5:([0-9a-f]{32})", text.lower())
+    if digits is None:
+        raise TypeError("no MD5 sum")
+    return digits[1]
 
 
 def _download(url: str, file: Remote, target: Path) -> None:

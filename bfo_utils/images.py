@@ -224,7 +224,7 @@ def _clean(array):
 def _plane(array):
     """Return an array of any kind as an (H, W) array of integers or floats, NaN where it is masked."""
     if isinstance(array, np.ma.MaskedArray) and array.dtype.kind in "iuf":
-        array = array.astype(np.float64).filled(np.nan)
+        array = np.ma.filled(array.astype(np.float64), np.nan)
     array = np.asarray(array)
     array = _grey(array.reshape(squeezed(array.shape)))
     if array.dtype.kind not in "iuf":

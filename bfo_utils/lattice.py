@@ -5,6 +5,7 @@ integer indices (i, j) that follow the crystal through strain, rotation, gaps an
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import ndimage, sparse
@@ -182,6 +183,11 @@ class _Nodes:
         out[shown] = array[self.grid[shown]]
         return out
 
+    @property
+    def sound(self) -> tuple[np.ndarray, np.ndarray]:
+        """Positions and heights of the soundly fitted columns on the grid."""
+        return self.values(self.columns.xy, sound=True), self.values(self.columns.intensity, sound=True)
+
 
 def walk(xy: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Component and integer indices of every column, by a breadth-first walk over lattice links.
@@ -211,11 +217,11 @@ def walk(xy: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     tree = cKDTree(xy)
     size = len(xy)
     tails, heads, steps = [], [], []
-    for step, vector in (((0, 1), vectors[0]), ((1, 0), vectors[1])):
+    for stride, vector in (((0, 1), vectors[0]), ((1, 0), vectors[1])):
         tail, head = _links(xy, vector, _TOLERANCE * np.hypot(*vector), tree)
         tails += [tail, head]
         heads += [head, tail]
-        steps += [np.tile(step, (len(tail), 1)), np.tile(step, (len(tail), 1)) * -1]
+        steps += [np.tile(stride, (len(tail), 1)), np.tile(stride, (len(tail), 1)) * -1]
     tail, head, step = np.concatenate(tails), np.concatenate(heads), np.concatenate(steps)
     graph = sparse.csr_matrix((np.ones(len(tail), np.int8), (tail, head)), shape=(size, size))
     component = _by_size(csgraph.connected_components(graph, directed=False)[1])
@@ -309,7 +315,7 @@ def _add(image: Image, nodes: _Nodes, wanted: np.ndarray, guess: np.ndarray, bas
 
 
 def _joined(first: Columns, second: Columns) -> Columns:
-    arrays = {k: np.concatenate([v, getattr(second, k)]) for k, v in vars(first).items() if k != "spacing_px"}
+    arrays: dict[str, Any] = {k: np.concatenate([v, getattr(second, k)]) for k, v in vars(first).items() if k != "spacing_px"}
     return replace(first, **arrays)
 
 
@@ -352,9 +358,8 @@ def _unique(grid: np.ndarray) -> np.ndarray:
 
 
 def _assemble(a_nodes: _Nodes, b_sites: _Nodes | None, basis: Basis) -> Lattice:
-    a, b = a_nodes.columns, b_sites.columns if b_sites else None
-    sites = tuple(b_sites.values(v, sound=True)[1:-1, 1:-1] for v in (b.xy, b.intensity)) if b_sites else None
-    cells = measure(basis, *(a_nodes.values(v, sound=True) for v in (a.xy, a.intensity)), sites)
+    node, height = a_nodes.sound
+    cells = measure(basis, node, height, tuple(v[1:-1, 1:-1] for v in b_sites.sound) if b_sites else None)
     groups = [(a_nodes.grid, "A")] + ([(b_sites.grid, "B")] if b_sites else [])
     source = (b_sites or a_nodes).columns
     index = np.concatenate([grid[grid >= 0] for grid, _ in groups])

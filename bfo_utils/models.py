@@ -56,7 +56,7 @@ def trained(windows: np.ndarray, model: Settings, epochs: int, folder: str | Pat
 def _name(windows: np.ndarray, model: Settings) -> str:
     """Name of the files of a model: the same for the same windows and settings."""
     digest = hashlib.sha256(json.dumps(asdict(model), sort_keys=True).encode())
-    digest.update(np.ascontiguousarray(windows, np.float32))
+    digest.update(np.ascontiguousarray(windows, np.float32).data)
     return digest.hexdigest()[:16]
 
 

@@ -101,7 +101,7 @@ class Training:
     """
 
     def __init__(self, shape: tuple[int, int], settings):
-        self.settings, self.shape, self.device = settings, tuple(shape), device()
+        self.settings, self.shape, self.device = settings, (shape[0], shape[1]), device()
         self.generator = torch.Generator().manual_seed(settings.seed)
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)

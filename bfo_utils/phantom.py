@@ -139,7 +139,7 @@ def simulate(crystal: Crystal = Crystal(), seed: int = 0) -> Phantom:
     """
     rng = np.random.default_rng(seed)
     sites = _build(crystal, rng)
-    side = int(round(crystal.cells * crystal.cell_px))
+    side = round(crystal.cells * crystal.cell_px)
     scan = _scan(side, crystal, rng)
     xy = np.concatenate([sites.a_xy.reshape(-1, 2), sites.b_xy.reshape(-1, 2)])
     amplitude = np.concatenate([(sites.a_intensity * sites.present).ravel(), sites.b_intensity.ravel()])

@@ -228,15 +228,15 @@ def contrast(partition: Partition) -> float:
     chance, h = max(0, (share - 0.05) / 0.95). The contrast is the geometric mean of h + 0.02 over the pairs with at
     least s/6 edges, so that one border that is not there costs most of it, however much true wall there is beside it.
     """
-    walls, within = [], []
+    crossing, staying = [], []
     for labels, values in ((partition.clean, partition.evidence.field),
                            (partition.clean.T, partition.evidence.field.transpose(1, 0, 2))):
         is_wall, is_inside, step = _steps(labels, values)
         is_wall &= np.isfinite(step)
         pair = np.sort(np.stack([labels[:, :-1][is_wall], labels[:, 1:][is_wall]], axis=1), axis=1)
-        walls.append(np.column_stack([pair, step[is_wall]]))
-        within.append(step[is_inside & np.isfinite(step)])
-    walls, within = np.concatenate(walls), np.concatenate(within)
+        crossing.append(np.column_stack([pair, step[is_wall]]))
+        staying.append(step[is_inside & np.isfinite(step)])
+    walls, within = np.concatenate(crossing), np.concatenate(staying)
     if not len(walls) or not len(within):
         return 0.0
     return _pairwise(walls[:, :2], walls[:, 2] > np.quantile(within, 0.95), partition.side / 6)

@@ -5,6 +5,7 @@ The command line, the notebooks' parameters, the optimiser and the book's tables
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from .clustering import COVARIANCES, METHODS
 from .descriptors import DESCRIPTORS, NORMALISATIONS, SITES
@@ -12,7 +13,7 @@ from .errors import InputError
 from .layouts import names as layouts
 from .vae import INVARIANCES, SCHEDULES, Settings
 
-Value = int | float | str
+Value = Any  # int, float or str: which one, the declaration of the parameter says, and `check` holds it to that
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Parameter:
     def _admits(self, value: Value) -> bool:
         if self.choices:
             return value in self.choices
-        return self.low is None or self.low <= value <= self.high
+        return self.low is None or self.high is None or self.low <= value <= self.high
 
 
 def _article(kind: type) -> str:

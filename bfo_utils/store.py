@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import types
 import zipfile
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -22,7 +21,8 @@ def save(path: str | Path, item: Any) -> None:
     item : dataclass instance
         Its fields become entries ``name`` or ``name.name``.
     """
-    arrays, plain = {}, {}
+    arrays: dict[str, Any] = {}
+    plain: dict[str, Any] = {}
     _flatten("", item, arrays, plain)
     with atomic(path) as part, open(part, "wb") as file:
         np.savez(file, __plain__=json.dumps(plain), **arrays)
@@ -72,7 +72,7 @@ def _build(prefix: str, kind: type, arrays: dict, plain: dict) -> Any:
     values = {}
     for field in dataclasses.fields(kind):
         name, hint = prefix + field.name, hints[field.name]
-        if isinstance(hint, type) and not isinstance(hint, types.GenericAlias) and dataclasses.is_dataclass(hint):
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint):
             values[field.name] = _build(name + ".", hint, arrays, plain)
         else:
             values[field.name] = arrays[name] if name in arrays else plain[name]

@@ -193,12 +193,12 @@ ANGLES = ListedColormap(_hue_circle(), name="hue_circle")
 ROUGHNESS = ListedColormap(matplotlib.colormaps["plasma_r"](np.linspace(0, 0.72, 256)), name="roughness")
 
 
-def label_colours(labels: np.ndarray, alpha: float = 1.0) -> np.ndarray:
+def label_colours(labels: np.ndarray | int, alpha: float = 1.0) -> np.ndarray:
     """RGBA colour of every label; negative labels are transparent.
 
     Parameters
     ----------
-    labels : ndarray of int, any shape
+    labels : ndarray of int, any shape, or int
     alpha : float
         Opacity of the others.
 

@@ -34,7 +34,7 @@ from .rewards import TOTAL, Partition, score
 from .space import SPACE, Value, by_name, complete, defaults
 from .vae import VAE
 
-_MOST = int(by_name("n_components").high)
+_MOST = int(by_name("n_components").high or 1)
 _WINDOWS, _SCORES = 3 * 2**30, 2**29  # bytes of windows and of scores that a crystal keeps
 _AUTOENCODER = [p.name for p in SPACE if p.stage == "autoencoder"]
 _DESCRIBES = [p.name for p in SPACE if p.stage == "descriptors" and p.name != "n_components"] + _AUTOENCODER
@@ -80,8 +80,8 @@ class Crystal:
     @property
     def fingerprint(self) -> str:
         """Hash of what rewards depend on besides the configuration: pixels, column settings, kind of evidence."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.image.data))
-        digest.update(np.ascontiguousarray(self.image.valid))
+        digest = hashlib.sha256(np.ascontiguousarray(self.image.data).data)
+        digest.update(np.ascontiguousarray(self.image.valid).data)
         digest.update(f"{self.detection_scale} {self.refinement_radius} {self.evidence.kind}".encode())
         return digest.hexdigest()
 

@@ -282,7 +282,7 @@ def test_rose_follows_the_lattice():
 def test_arrows_point_along_the_displacement(image, cells):
     figure = figures.polarization(image, cells)
     (arrows,) = drawn(figure.axes[0], Quiver)
-    assert arrows.N == cells.n
+    assert cells.n == arrows.N
     np.testing.assert_allclose(np.stack([arrows.U, arrows.V], 1), cells.polar[cells.valid])
     (magnitude,) = drawn(figure.axes[1], PolyCollection)
     assert 25 < np.median(np.asarray(magnitude.get_array())) < 45  # pm: the phantom's 36

@@ -39,7 +39,7 @@ def test_every_reward_lies_between_0_and_1(partition):
 @settings(max_examples=40, deadline=None)
 @given(partitions(), st.permutations(range(6)))
 def test_names_of_labels_do_not_matter(partition, order):
-    order = np.array(list(order) + [-1])
+    order = np.array([*order, -1])
     assert score(changed(partition, lambda v: order[v])) == pytest.approx(score(partition), abs=1e-9)
 
 
