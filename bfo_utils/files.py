@@ -32,6 +32,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
     Examples
     --------
+    >>> import tempfile
     >>> folder = tempfile.mkdtemp()
     >>> with atomic(Path(folder, "a.txt")) as part:
     ...     _ = part.write_text("whole")
