@@ -267,7 +267,6 @@ def _run_mean(labels: np.ndarray, field: np.ndarray) -> np.ndarray:
     total, count = field.copy(), np.ones(labels.shape)
     same = np.ones(labels.shape, bool)
     for back in (1, 2):
-        same[:, :back] = False
         same[:, back:] &= labels[:, back:] == labels[:, :-back]
         shifted = np.where(same[:, back:, None], field[:, :-back], 0)
         total[:, back:] += np.nan_to_num(shifted)
@@ -306,6 +305,6 @@ def agreement(partition: Partition) -> float:
     labels = partition.labels
     pairs = [(labels[:, :-1], labels[:, 1:]), (labels[:-1], labels[1:])]
     same = np.concatenate([(p == q)[(p >= 0) & (q >= 0)] for p, q in pairs])
-    share = np.bincount(labels[labels >= 0]) / max(1, partition.n)
+    share = np.bincount(labels[labels >= 0]) / partition.n
     chance = (share**2).sum()
     return float((same.mean() - chance) / (1 - chance)) if len(same) and chance < 1 else 0.0

@@ -103,7 +103,7 @@ def _changes(node: ast.AST) -> Iterator[Callable[[ast.AST], None]]:
         yield lambda n: setattr(n, "id", _NAMES[n.id])
     if isinstance(node, ast.Attribute) and node.attr in _NAMES:
         yield lambda n: setattr(n, "attr", _NAMES[n.attr])
-    if isinstance(node, ast.FunctionDef):
+    if isinstance(getattr(node, "body", None), list):
         for k, statement in enumerate(node.body):
             if isinstance(statement, ast.AugAssign) or (
                     isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Subscript)):
@@ -118,7 +118,7 @@ def _difference(module: str, source: str, changed: str) -> Mutant:
 
 def _copy(folder: Path) -> Path:
     """The package and its tests in a folder, compiled but for the two modules."""
-    for name in ("bfo_utils", "tests"):
+    for name in ("bfo_utils", "tests", "book"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     compileall.compile_dir(folder, quiet=1)
@@ -155,16 +155,28 @@ def _test(folder: Path) -> None:
     os.dup2(quiet, 2)
     code = 1
     with contextlib.suppress(BaseException):
-        code = pytest.main([*TESTS, "-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0"])
+        code = pytest.main([*TESTS, "-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0",
+                            "-W", "ignore::pytest.PytestAssertRewriteWarning"])  # hypothesis is loaded already
     os._exit(int(code))
 
 
 def tried(chosen: list[Mutant]) -> list[bool]:
-    """Whether each survives, several tested at a time."""
+    """Whether each survives, several tested at a time.
+
+    Raises
+    ------
+    SystemExit
+        If the tests fail without a mutant: they would seem to notice all.
+    """
     with tempfile.TemporaryDirectory() as top, ThreadPoolExecutor(WORKERS) as pool:
         free: SimpleQueue = SimpleQueue()
         for k in range(WORKERS):
             free.put(_copy(Path(top, str(k))))
+
+        for module in MODULES:
+            original = Mutant(module, "", "", (ROOT / "bfo_utils" / f"{module}.py").read_text())
+            if not survives(original, Path(top, "0")):
+                sys.exit(f"{module}: its tests fail without a mutant; mend them first")
 
         def one(mutant: Mutant) -> bool:
             folder = free.get()

@@ -16,6 +16,7 @@ from matplotlib.quiver import Quiver
 from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
 from bfo_utils import columns, figures, lattice, phantom, placement, style
+from bfo_utils.anomalies import Anomalies
 from bfo_utils.evidence import analysed_mask
 from bfo_utils.walls import trace
 
@@ -282,7 +283,7 @@ def test_rose_follows_the_lattice():
 def test_arrows_point_along_the_displacement(image, cells):
     figure = figures.polarization(image, cells)
     (arrows,) = drawn(figure.axes[0], Quiver)
-    assert cells.n == arrows.N
+    assert arrows.N == cells.n
     np.testing.assert_allclose(np.stack([arrows.U, arrows.V], 1), cells.polar[cells.valid])
     (magnitude,) = drawn(figure.axes[1], PolyCollection)
     assert 25 < np.median(np.asarray(magnitude.get_array())) < 45  # pm: the phantom's 36
@@ -473,3 +474,14 @@ def test_roses_stand_five_in_a_row(labels, cells):
     assert [axes.get_title() for axes in figure.axes] == list("abcdefg")
     tops = [round(axes.get_position().y0, 2) for axes in figure.axes]
     assert len(set(tops)) == 2 and drawn(figure.axes[6], matplotlib.patches.Rectangle)
+
+
+def test_anomalous_cells_are_ringed_at_their_place():
+    error = np.zeros((6, 8))
+    error[4, 2] = 9.0
+    distance = np.full((6, 8), np.nan)
+    distance[1, 5] = 7.0
+    figure = figures.anomalies(Anomalies(error, distance))
+    for panel in figure.axes[:2]:
+        (rings,) = panel.lines
+        assert sorted(zip(*rings.get_data(), strict=True)) == [(2, 4), (5, 1)]
