@@ -241,6 +241,13 @@ def test_a_wall_that_steps_just_like_the_inside_is_none():
     assert rewards.contrast(as_is(labels, np.zeros((24, 24, 2)))) == pytest.approx(0.02)
 
 
+def test_where_the_field_is_unknown_a_wall_is_not_held_against_the_map():
+    labels = np.repeat([0, 1], 12) * np.ones((24, 1), int)
+    field = labels[..., None] + 0.01 * np.random.default_rng(0).standard_normal((24, 24, 2))
+    field[:12, 10:14] = np.nan
+    assert rewards.contrast(as_is(labels, field)) == pytest.approx(1.02)
+
+
 def test_a_map_of_one_label_has_no_contrast():
     assert rewards.contrast(as_is(np.zeros((24, 24), int), np.random.default_rng(0).random((24, 24, 1)))) == 0
 
