@@ -213,6 +213,21 @@ def run(image, out, profile, given, resume, pixel_size, dataset, seed, debug) ->
 
 
 @bfo.command()
+@click.argument("one", metavar="A")
+@click.argument("two", metavar="B")
+@click.option("--out", default="comparison", show_default=True, metavar="DIR", callback=folder, help="Folder for the page.")
+@_DEBUG
+def compare(one, two, out, debug) -> None:
+    """Compare the results in the folders A and B, of `run` or `analyze`, on one page: DIR/index.html.
+
+    Parameters, rewards, maps, timings and input stand side by side. The page needs no other file and no network.
+    """
+    from . import compare as module
+
+    click.echo(module.write(one, two, out))
+
+
+@bfo.command()
 @click.option("--out", required=True, metavar="FILE.h5", help="File to write.")
 @click.option("--layout", default="junction", show_default=True, metavar="NAME", help="Arrangement of the variants.")
 @click.option("--cells", type=click.IntRange(8, 1000), default=60, show_default=True, help="Unit cells along each side.")

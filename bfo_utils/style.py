@@ -52,9 +52,20 @@ class Figure(matplotlib.figure.Figure):
             return super().get_tightbbox(*args, **kwargs)
 
     def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
-        _write(self, buffer)
-        return buffer.getvalue()
+        return png(self)
+
+
+def png(figure: matplotlib.figure.Figure) -> bytes:
+    """A figure as PNG: the same bytes for the same figure.
+
+    Examples
+    --------
+    >>> png(Figure())[1:4]
+    b'PNG'
+    """
+    buffer = io.BytesIO()
+    _write(figure, buffer)
+    return buffer.getvalue()
 
 
 def _write(figure: matplotlib.figure.Figure, file) -> None:

@@ -18,7 +18,7 @@ CONDA_NAMES = {"matplotlib": "matplotlib-base", "rosettasciio": "rosettasciio-ba
 BROUGHT = {"python", "pip", "imageio", "tifffile"}  # named in environment.yml alone, with a reason there
 LAYERS = ["errors", "files", "cluster", "layouts", "elasticity", "readers", "tiles", "images", "columns", "cells", "lattice", "phantom",
           "descriptors", "evidence", "clustering", "walls", "rewards", "memo", "vae", "space", "models", "workflow", "ledger", "pareto",
-          "surrogate", "optimize", "sensitivity", "disentangle", "manifold", "halving", "anomalies", "analysis", "report", "batch",
+          "surrogate", "optimize", "sensitivity", "disentangle", "manifold", "halving", "anomalies", "analysis", "report", "compare", "batch",
           "registry", "transfer", "fetch", "pickles", "parameterisation", "agreement", "smbfo", "series", "composition", "trends"]
 
 
