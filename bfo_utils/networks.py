@@ -5,6 +5,8 @@ orthogonalised momentum (Muon) for the weight matrices, running averages of the 
 rate, a decoder that begins at the mean window, and decoding a random part of the pixels in every step.
 """
 
+from __future__ import annotations
+
 import copy
 import time
 import warnings
