@@ -2,8 +2,8 @@
 
 ``python -m tests.dependability FOLDER`` reads the JSON lines that :func:`tests.record.record` left in a folder, and Coverage's
 ``coverage.json`` where it lies there too, joins the rows, and writes ``book/_generated``: one Markdown table each, and all
-of it as JSON. Rows of one table that agree in every text are joined: whole numbers are added up, of other numbers the
-largest is kept, and of yes or no it is counted how often it was yes.
+of it as JSON. Rows of one table that agree in every text are joined: counts are added up, of measured numbers the worst is
+kept, and of yes or no it is counted how often it was yes.
 """
 
 import json
@@ -18,41 +18,47 @@ from typing import Any
 GENERATED = Path(__file__).resolve().parents[1] / "book" / "_generated"
 #: Columns of every table, with their headings.
 TABLES: dict[str, dict[str, str]] = {
-    "faults": {"command": "command", "fault": "fault", "tried": "tried", "survived": "survived", "lost": "bytes lost"},
+    "faults": {"command": "command", "fault": "fault", "tried": "tried", "survived": "survived", "bytes_lost": "bytes lost"},
     "fuzz": {"format": "format", "inputs": "inputs", "read": "read", "refused": "refused in one line", "failures": "failures"},
-    "metamorphic": {"relation": "change of the image", "measured": "largest change of the result", "tolerance": "tolerated",
-                    "unit": "unit"},
+    "metamorphic": {"relation": "change of the image", "cells": "same label", "bar": "at least", "seen": "cells seen",
+                    "seen_bar": "at least", "displacement_px": "displacement moves (px)", "displacement_bar": "at most"},
+    "refusals": {"relation": "change of the image", "refused": "refused with"},
     "reproducible": {"what": "what was compared", "same": "same bytes"},
     "mutants": {"module": "module", "mutants": "mutants", "killed": "noticed by a test", "explained": "explained below",
                 "survived": "neither"},
     "coverage": {"module": "module", "statements": "statements", "branches": "branches", "percent_branches": "branches run (%)",
                  "percent": "statements and branches run (%)"},
 }
+COUNTS = {"tried", "survived", "bytes_lost", "inputs", "read", "refused", "failures", "mutants", "killed", "explained"}
+SHARES = {"cells", "seen"}  # of which the least is the worst
 LOWEST = 8  # modules that the table of coverage shows
 
 
 def rows_of(folder: Path, table: str) -> list[dict[str, Any]]:
-    """What was recorded for a table, joined; numbers that are missing count as nothing."""
-    path = folder / f"{table}.jsonl"
+    """What was recorded for a table, joined. Images that are refused have a table of their own."""
+    path = folder / f"{'metamorphic' if table == 'refusals' else table}.jsonl"
     lines = path.read_text().splitlines() if path.exists() else []
+    rows = [json.loads(line) for line in lines]
+    if table in ("metamorphic", "refusals"):
+        rows = [row for row in rows if ("refused" in row) == (table == "refusals")]
     groups: dict[tuple, list[dict]] = defaultdict(list)
-    for row in map(json.loads, lines):
+    for row in rows:
         shown = {name: row[name] for name in TABLES[table] if name in row}
         groups[tuple(v for v in shown.values() if isinstance(v, str))].append(shown)
     return [_joined(group) for group in groups.values()]
 
 
 def _joined(group: list[dict[str, Any]]) -> dict[str, Any]:
-    """One row of several: texts are equal, counts add up, the largest of measured numbers, how often yes."""
+    """One row of several: texts are equal, counts add up, the worst of measured numbers, how often yes."""
     row: dict[str, Any] = {}
     for name in group[0]:
         values = [r[name] for r in group]
         if isinstance(values[0], bool):
             row[name] = f"{sum(values)} of {len(values)}"
-        elif isinstance(values[0], int):
-            row[name] = sum(values)
+        elif isinstance(values[0], str):
+            row[name] = values[0]
         else:
-            row[name] = max(values)
+            row[name] = (sum if name in COUNTS else min if name in SHARES else max)(values)
     return row
 
 
@@ -76,7 +82,7 @@ def markdown(table: str, rows: list[dict[str, Any]]) -> str:
 
 
 def _text(value: Any) -> str:
-    text = f"{value:.3g}" if isinstance(value, float) and abs(value) < 10 else str(value)
+    text = f"{value:.3g}" if isinstance(value, float) and abs(value) < 10 else " ".join(str(value).split())
     return text.replace("|", "\\|")
 
 
@@ -92,13 +98,15 @@ def survivors(explained: dict[str, str]) -> str:
 
 def totals(tables: dict[str, list[dict[str, Any]]]) -> str:
     """The page in one table."""
+
     def total(table: str, name: str) -> int:
         return sum(int(row.get(name, 0)) for row in tables.get(table, []))
 
-    rows = [("faults", f"{total('faults', 'tried')} tried, {total('faults', 'survived')} survived, {total('faults', 'lost')} bytes lost"),
+    rows = [("faults", f"{total('faults', 'tried')} tried, {total('faults', 'survived')} survived, "
+             f"{total('faults', 'bytes_lost')} bytes lost"),
             ("inputs made up or damaged", f"{total('fuzz', 'inputs')} tried, {total('fuzz', 'failures')} failures"),
-            ("changes of the image that must not change the result",
-             f"{len(tables.get('metamorphic', []))}, all within their tolerance"),
+            ("changes of the image", f"{len(tables.get('metamorphic', []))} change the result no more than they may, "
+             f"{len(tables.get('refusals', []))} are refused in one line"),
             ("mutants of rewards and walls", f"{total('mutants', 'mutants')} made, {total('mutants', 'killed')} noticed by a test, "
              f"{total('mutants', 'explained')} explained, {total('mutants', 'survived')} neither")]
     rows += [("what the tests run", f"{row['percent_branches']} % of the branches, with statements {row['percent']} %")

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CONTENT = json.loads((dependability.GENERATED / "dependability.json").read_text())
 TABLES = CONTENT["tables"]
 SOURCES = "".join(path.read_text() for path in (ROOT / "tests").glob("*.py") if path.name not in ("record.py", "test_record.py"))
-RECORDED = sorted(set(re.findall(r'\brecord\("(\w+)"', SOURCES)))
+RECORDED = sorted(set(re.findall(r'\brecord\("(\w+)"', SOURCES)) & set(dependability.TABLES))
 
 
 @pytest.mark.parametrize("table", RECORDED)
@@ -27,30 +27,48 @@ def test_the_tables_are_those_of_the_figures():
 
 
 def test_nothing_was_lost_and_nothing_got_through():
-    for table, column in (("faults", "lost"), ("fuzz", "failures"), ("mutants", "survived")):
+    for table, column in (("faults", "bytes_lost"), ("fuzz", "failures"), ("mutants", "survived")):
         assert [row for row in TABLES.get(table, []) if row.get(column)] == []
     for row in TABLES.get("faults", []):
         assert row["survived"] == row["tried"], row
     for row in TABLES.get("metamorphic", []):
-        assert row["measured"] <= row["tolerance"], row
+        assert row["cells"] >= row["bar"] and row["seen"] >= row["seen_bar"], row
+        assert row.get("displacement_px", 0) <= row.get("displacement_bar", 0), row
+
+
+def test_the_tests_run_nine_branches_of_ten():
+    (everything,) = [row for row in TABLES["coverage"] if row["module"] == "all"]
+    assert everything["percent_branches"] >= 90
 
 
 def test_rows_are_joined_by_their_texts(tmp_path):
-    rows = [{"command": "run", "fault": "kill -9", "tried": 1, "survived": 1, "lost": 0, "seed": 3},
-            {"command": "run", "fault": "kill -9", "tried": 2, "survived": 1, "lost": 7},
-            {"command": "batch", "fault": "kill -9", "tried": 1, "survived": 1, "lost": 0}]
+    rows = [{"command": "run", "fault": "kill -9", "tried": 1, "survived": 1, "bytes_lost": 0, "seed": 3},
+            {"command": "run", "fault": "kill -9", "tried": 2, "survived": 1, "bytes_lost": 7},
+            {"command": "batch", "fault": "kill -9", "tried": 1, "survived": 1, "bytes_lost": 0}]
     (tmp_path / "faults.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     first, second = dependability.rows_of(tmp_path, "faults")
-    assert first == {"command": "run", "fault": "kill -9", "tried": 3, "survived": 2, "lost": 7}
+    assert first == {"command": "run", "fault": "kill -9", "tried": 3, "survived": 2, "bytes_lost": 7}
     assert second["command"] == "batch"
 
 
-def test_of_measured_numbers_the_largest_is_shown_and_of_yes_and_no_how_often(tmp_path):
-    rows = [{"relation": "flip", "measured": m, "tolerance": 0.1, "unit": "px"} for m in (0.01, 0.04)]
+def test_of_measured_numbers_the_worst_is_shown_and_of_yes_and_no_how_often(tmp_path):
+    rows = [{"relation": "flip", "cells": c, "bar": 0.9, "displacement_px": d} for c, d in ((1, 0.04), (0.95, 0.01))]
+    rows.append({"relation": "blank", "refused": "image: constant"})
     (tmp_path / "metamorphic.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "reproducible.jsonl").write_text('{"what": "threads", "same": true}\n{"what": "threads", "same": false}\n')
-    assert dependability.rows_of(tmp_path, "metamorphic") == [{"relation": "flip", "measured": 0.04, "tolerance": 0.1, "unit": "px"}]
+    assert dependability.rows_of(tmp_path, "metamorphic") == [{"relation": "flip", "cells": 0.95, "bar": 0.9, "displacement_px": 0.04}]
+    assert dependability.rows_of(tmp_path, "refusals") == [{"relation": "blank", "refused": "image: constant"}]
     assert dependability.rows_of(tmp_path, "reproducible") == [{"what": "threads", "same": "1 of 2"}]
+
+
+def test_a_table_without_rows_keeps_those_of_the_last_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(dependability, "GENERATED", tmp_path / "book")
+    (tmp_path / "fuzz.jsonl").write_text('{"format": "dm4", "inputs": 30, "failures": 0}\n')
+    dependability.main(tmp_path)
+    (tmp_path / "fuzz.jsonl").unlink()
+    dependability.main(tmp_path)
+    assert "| dm4 | 30 |" in (tmp_path / "book" / "fuzz.md").read_text()
+    assert "30 tried, 0 failures" in (tmp_path / "book" / "totals.md").read_text()
 
 
 def test_a_bar_in_a_mutant_stays_in_its_cell():
