@@ -20,6 +20,9 @@ book: .venv/.book ## run the notebooks on the phantom and render the book to run
 test: .venv/.test ## run the whole test suite
 	$(BIN)/python -m pytest
 
+faults: .venv/.test ## kill every command at 30 moments, fill disks, run two at once: longer than make test does
+	BFO_KILLS=$${BFO_KILLS:-30} $(BIN)/python -m pytest tests/test_faults.py
+
 bench: .venv/.test ## measure speed, accuracy and the rewards; tables go to benchmarks/results
 	$(BIN)/python -m benchmarks
 
@@ -27,4 +30,4 @@ clean: ## remove the environment, runs and caches
 	rm -rf .venv runs build dist .pytest_cache .hypothesis benchmarks/results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help book test bench clean
+.PHONY: help book test faults bench clean
