@@ -111,6 +111,8 @@ def _tidy(out: Path) -> None:
     """Clear away what a killed run was about to write."""
     for folder in ("artifacts", "notebooks"):
         sweep(out / folder, deep=True)
+    for socket in (out / "notebooks").rglob("kernel-ipc-*"):
+        socket.unlink()
     if (out / _OLD).exists() and not (out / "html").exists():
         os.rename(out / _OLD, out / "html")
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,29 +55,29 @@ class Command:
             return True
 
 
-def strike(command, root, kills, seed, between=lambda out: None):
+def strike(command, root, kills, seed, watched=nullcontext):
     """Kill a command at moments drawn over its undisturbed wall time, call it a second time, and compare with an undisturbed run.
 
-    `between` is called with the folder after every kill. Returns a row for the table.
+    The second calls are made in the context `watched`. Returns a row for the table.
     """
     root.mkdir(parents=True, exist_ok=True)
     out, rng = root / "out", np.random.default_rng(seed)
     seconds, wanted = _undisturbed(command, out)
-    struck, left, differ, moments = 0, 0, [], []
-    for moment in rng.uniform(0, seconds, _TRIES * kills):
-        if struck == kills:
+    left, failed, differ, moments, limit = 0, 0, [], [], seconds
+    for share in rng.uniform(0, 1, _TRIES * kills):
+        if len(moments) == kills:
             break
         shutil.rmtree(out, ignore_errors=True)
-        if not command.killed(out, moment):
+        if not command.killed(out, share * limit):
+            limit *= share  # the machine was busier when the undisturbed run was timed
             continue
-        struck += 1
-        moments.append(round(moment / seconds, 3))
+        moments.append(round(share, 3))
         left += len(leftovers(out))
-        between(out)
-        command.whole(out)
-        differ += differences(wanted, content(out))
-    return {"tried": struck, "survived": struck if not differ else 0, "bytes_lost": sum(d[1] for d in differ),
-            "undisturbed_s": round(seconds, 1), "left_by_the_killed": left, "differ": [d[0] for d in differ], "moments": moments}
+        with watched(out):
+            command.whole(out)
+        found = differences(wanted, content(out))
+        failed, differ = failed + bool(found), differ + found
+    return _row(len(moments), failed, seconds, left, differ) | {"moments": moments}
 
 
 def strike_in_chains(command, root, kills, seed, piece=0.25):
@@ -87,20 +88,23 @@ def strike_in_chains(command, root, kills, seed, piece=0.25):
     root.mkdir(parents=True, exist_ok=True)
     out, rng = root / "out", np.random.default_rng(seed)
     seconds, wanted = _undisturbed(command, out)
-    struck, left, ends, calls, differ = 0, 0, 0, 0, []
-    while struck < kills and calls < _TRIES * kills:
-        calls += 1
+    struck, left, failed, differ = 0, 0, 0, []
+    while struck < kills:
         if command.killed(out, rng.uniform(0, piece * seconds), "--resume"):
             struck += 1
             left += len(leftovers(out))
             if struck < kills:
                 continue
             command.whole(out, "--resume")
-        ends += 1
-        differ += differences(wanted, content(out))
+        found = differences(wanted, content(out))
+        failed, differ = failed + bool(found), differ + found
         shutil.rmtree(out)
-    return {"tried": struck, "survived": struck if not differ else 0, "bytes_lost": sum(d[1] for d in differ),
-            "undisturbed_s": round(seconds, 1), "left_by_the_killed": left, "differ": [d[0] for d in differ], "books": ends}
+    return _row(struck, failed, seconds, left, differ)
+
+
+def _row(tried, failed, seconds, left, differ):
+    return {"tried": tried, "survived": tried - failed, "bytes_lost": sum(n for _, n in differ), "differ": sorted({name for name, _ in differ}),
+            "left_by_the_killed": left, "undisturbed_s": round(seconds, 1)}
 
 
 def _undisturbed(command, out):
@@ -111,8 +115,9 @@ def _undisturbed(command, out):
 
 
 def leftovers(folder):
-    """Temporary and lock files."""
-    return [p for p in Path(folder).rglob(".*") if p.is_file() or ".part" in p.name] if Path(folder).exists() else []
+    """Temporary files, locks and sockets."""
+    marks = re.compile(r"\.lock.*|.*\.part(\.\w+)?|\.html\.old|\.book|kernel-ipc-\d+")
+    return [p for p in Path(folder).rglob("*") if marks.fullmatch(p.name)] if Path(folder).exists() else []
 
 
 def differences(wanted, found):
@@ -133,7 +138,7 @@ def differences(wanted, found):
 def content(folder):
     """Bytes of every file below a folder by its path, without what :data:`CLOCKS` takes out."""
     folder = Path(folder)
-    paths = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.name not in _pictures_of_time(folder)]
+    paths = [p for p in sorted(folder.rglob("*")) if not p.is_dir() and p.name not in _pictures_of_time(folder)]
     return {path.relative_to(folder).as_posix(): _timeless(path) for path in paths}
 
 
@@ -141,7 +146,7 @@ def _timeless(path):
     for pattern, clean in CLOCKS.items():
         if re.fullmatch(pattern, path.name):
             return clean(path.read_bytes())
-    return path.read_bytes()
+    return b"a socket" if path.is_socket() else path.read_bytes()
 
 
 def _pictures_of_time(folder):
