@@ -86,9 +86,9 @@ def from_plain(values: Mapping) -> Recipe:
         made = values["phantom"] and Simulation(phantom.Crystal(**values["phantom"]["crystal"]), int(values["phantom"]["seed"]))
         own = values["plugin"] and Plugin(**values["plugin"])
         return Recipe(plan, values["pixel_size_nm"], values["dataset"], made, own)
+    except InputError:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(f"recipe: not one that this version wrote ({type(error).__name__}: {error}); "
                          "repeat the command that made the result") from error
 
