@@ -19,7 +19,7 @@ DOSE = 0.3  # of the polar displacement: the error from counting at which single
 MARGIN = 0.15  # of the contrast; the largest of a single domain was 0.49, the verdict asks for 0.5
 DOUBTFUL = 0.05  # of the columns
 HOLES = 0.02  # of the cells inside the crystal
-NON_POLAR = 0.35  # of the largest mean displacement of a cluster
+NON_POLAR = 0.5  # of the largest mean displacement of a cluster
 SURE = 0.8  # posterior or stability below which the label of a cell is called unsure
 UNSURE = 0.1  # of the analysed cells
 

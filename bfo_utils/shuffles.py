@@ -15,8 +15,8 @@ from .evidence import Evidence
 from .rewards import TOTAL, Partition, score
 
 LEVEL = 0.05  # a map that so many surrogates equal is no better than chance
-_MOST, _LEAST = 99, 19  # surrogates: 19 are the fewest that can fall below the level
-_WORK = 400_000  # cells, over all surrogates: large maps get fewer of them
+_MOST, _LEAST = 59, 19  # surrogates: 19 are the fewest that can fall below the level
+_WORK = 240_000  # cells, over all surrogates: large maps get fewer of them
 _OVERLAP = 0.5  # of the cells: how many must still lie on the field after it was moved
 _TRIES = 8  # moves that are looked at for one that is used
 _ALIKE = 0.5  # adjusted Rand index of the map and the map moved likewise: above, the move parts nothing

@@ -18,7 +18,7 @@ def partition(crystal):
 def test_a_true_map_stands_above_its_surrogates(partition):
     standing = shuffles.standing(partition)
     record("surrogates", map="junction", total=round(standing.total, 4), largest_moved=round(float(standing.moved.max()), 4), p=standing.p_moved)
-    assert standing.beaten and len(standing.moved) == 99 and standing.total > 2 * standing.moved.max()
+    assert standing.beaten and len(standing.moved) == 59 and standing.total > 2 * standing.moved.max()
     assert standing.total == pytest.approx(score(partition)["total"])
 
 
