@@ -12,7 +12,15 @@ pytestmark = pytest.mark.slow
 AXE = {"resultTypes": ["violations"], "preload": False}  # preloading fetches, which browsers refuse to pages that are files
 COLOURS = AXE | {"runOnly": ["color-contrast", "link-in-text-block"]}
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": False}
-AT_ONCE = "document.head.insertAdjacentHTML('beforeend', '<style>* {transition: none !important}</style>')"
+AT_ONCE = "document.head.insertAdjacentHTML('beforeend', '<style>* {transition: none !important}</style>');"
+ONE_OF_A_KIND = """
+const seen = new Set();  // hundreds of tokens of code and entries of the contents look alike: the first of each kind stays
+for (const one of document.querySelectorAll('pre span, .bd-sidebar-primary li')) {
+    const kind = one.parentElement.closest('[class]').className + ' > ' + one.className;
+    if (seen.has(kind)) one.style.visibility = 'hidden';
+    seen.add(kind);
+}
+"""
 BROKEN = "return [...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src)"
 TOO_WIDE = """
 const room = document.documentElement.clientWidth, page = document.scrollingElement.scrollWidth;
@@ -111,7 +119,7 @@ def messages(browser):
 def looks(browser, address):
     """What is wrong with a page in light, in dark and on a phone."""
     browser.get(address)
-    browser.execute_script(AT_ONCE)
+    browser.execute_script(AT_ONCE + ONE_OF_A_KIND)
     yield from (f"broken picture {source}" for source in browser.execute_script(BROKEN))
     browser.execute_script("document.documentElement.dataset.theme = 'light'")
     browser.execute_script(resources.files("axe_playwright_python").joinpath("axe.min.js").read_text())
