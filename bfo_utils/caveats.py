@@ -15,7 +15,7 @@ from .shuffles import LEVEL
 FEW_CELLS = 400
 COARSE_PX = 10  # px per cell: below, the columns of a cell run together
 SATURATED = 0.002  # of the pixels at the greatest value
-DOSE = 0.3  # of the polar displacement: the error from counting at which single cells say little; at 16 px per cell about 8 counts
+DOSE = 0.2  # of the polar displacement: the error from counting at which single cells say little; at 16 px per cell below about 10 counts
 MARGIN = 0.15  # of the contrast; the largest of a single domain was 0.49, the verdict asks for 0.5
 DOUBTFUL = 0.05  # of the columns
 HOLES = 0.02  # of the cells inside the crystal
