@@ -11,6 +11,7 @@ from bs4 import BeautifulSoup
 pytestmark = pytest.mark.slow
 AXE = {"resultTypes": ["violations"], "preload": False}  # preloading fetches, which browsers refuse to pages that are files
 COLOURS = AXE | {"runOnly": ["color-contrast", "link-in-text-block"]}
+SCROLLED = AXE | {"runOnly": ["scrollable-region-focusable"]}
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": False}
 AT_ONCE = "document.head.insertAdjacentHTML('beforeend', '<style>* {transition: none !important}</style>');"
 ONE_OF_A_KIND = """
@@ -117,18 +118,18 @@ def messages(browser):
 
 
 def looks(browser, address):
-    """What is wrong with a page in light, in dark and on a phone."""
+    """What is wrong with a page on a phone, in light and in dark."""
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
     browser.get(address)
-    browser.execute_script(AT_ONCE + ONE_OF_A_KIND)
-    yield from (f"broken picture {source}" for source in browser.execute_script(BROKEN))
-    browser.execute_script("document.documentElement.dataset.theme = 'light'")
     browser.execute_script(resources.files("axe_playwright_python").joinpath("axe.min.js").read_text())
+    yield from (f"broken picture {source}" for source in browser.execute_script(BROKEN))
+    yield from (f"at 390 px: {wrong}" for wrong in [*browser.execute_script(TOO_WIDE), *axe(browser, SCROLLED)])
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.execute_script(AT_ONCE + ONE_OF_A_KIND)
+    browser.execute_script("document.documentElement.dataset.theme = 'light'")
     yield from (f"light: {wrong}" for wrong in axe(browser, AXE))
     browser.execute_script("document.documentElement.dataset.theme = 'dark'")
     yield from (f"dark: {wrong}" for wrong in axe(browser, COLOURS))
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
-    yield from (f"at 390 px: {wrong}" for wrong in browser.execute_script(TOO_WIDE))
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     yield from messages(browser)
 
 
