@@ -16,7 +16,7 @@ PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": False}
 AT_ONCE = "document.head.insertAdjacentHTML('beforeend', '<style>* {transition: none !important}</style>');"
 ONE_OF_A_KIND = """
 const seen = new Set();  // hundreds of tokens of code and entries of the contents look alike: the first of each kind stays
-for (const one of document.querySelectorAll('pre span, .bd-sidebar-primary li')) {
+for (const one of document.querySelectorAll('pre span, .sig span, .bd-sidebar-primary li')) {
     const kind = one.parentElement.closest('[class]').className + ' > ' + one.className;
     if (seen.has(kind)) one.style.visibility = 'hidden';
     seen.add(kind);
