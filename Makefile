@@ -1,6 +1,7 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+RECORD := $(CURDIR)/runs/dependability
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -17,14 +18,45 @@ help: ## what can be made
 book: .venv/.book ## run the notebooks on the phantom and render the book to runs/default/html/index.html
 	$(BIN)/bfo run --out runs/default
 
-test: .venv/.test ## run the whole test suite
+browser: # for the tests of the pages, which are skipped where it cannot be had
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \
+	  test "$$(id -u)" = 0 && export DEBIAN_FRONTEND=noninteractive && timeout 300 apt-get update --quiet=2 && \
+	  timeout 300 apt-get install --quiet=2 --yes --no-install-recommends chromium chromium-driver; } >/dev/null 2>&1 || \
+	  echo "chromium and chromedriver are not here and cannot be installed: the tests of the pages will be skipped"
+
+test: .venv/.test browser ## run the whole test suite
 	$(BIN)/python -m pytest
+
+lint: .venv/.test ## check types and style
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+coverage: .venv/.test ## run the whole test suite, and fail where it takes less than 90 % of the branches
+	rm -f .coverage .coverage.*
+	BFO_RECORD=$(RECORD) COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+mutants: .venv/.test ## put small faults into rewards and walls, and fail where no test notices
+	BFO_RECORD=$(RECORD) OMP_NUM_THREADS=1 $(BIN)/python -m tests.mutants
+
+dependability: .venv/.test ## measure all that the book's page on dependability shows (an hour)
+	rm -rf $(RECORD)
+	$(MAKE) coverage mutants
+	$(BIN)/coverage json --quiet -o $(RECORD)/coverage.json
+	$(BIN)/python -m tests.dependability $(RECORD)
+
+faults: .venv/.test ## kill every command at 30 moments, fill disks, run two at once: longer than make test does
+	BFO_KILLS=$${BFO_KILLS:-30} $(BIN)/python -m pytest tests/test_faults.py
 
 bench: .venv/.test ## measure speed, accuracy and the rewards; tables go to benchmarks/results
 	$(BIN)/python -m benchmarks
 
+address: ## write the repository's address from _config.yml into the notebooks, for Colab
+	url=$$(sed -n 's|^  url: *||p' _config.yml) && sed -i.old "s|git+[^\\]*|git+$$url|" notebooks/*.ipynb && rm notebooks/*.old
+
 clean: ## remove the environment, runs and caches
-	rm -rf .venv runs build dist .pytest_cache .hypothesis benchmarks/results
+	rm -rf .venv runs build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache .coverage .coverage.* benchmarks/results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help book test bench clean
+.PHONY: help book browser test lint coverage mutants faults dependability bench address clean

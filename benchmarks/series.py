@@ -1,7 +1,7 @@
 """The chapter on the composition series, whole: 14 pairs of full size are fetched from a local server, then the notebook runs.
 
-``python -m benchmarks series`` takes some nine minutes and about 10 GiB, the server included; the files have the names, arrays, gaps and the size of
-the real ones.
+``python -m benchmarks series`` takes some nine minutes and about 10 GiB, the server included; the files have the names,
+arrays, gaps and the size of the real ones.
 """
 
 import os

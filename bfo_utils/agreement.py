@@ -132,9 +132,9 @@ def compare(parameters: Parameters, cells: Cells) -> Comparison:
                          "give files that belong together")
     measured = cells.polar.reshape(-1, 2)[ours]
     readings = [_agreement(parameters.vector("Pxy", o).reshape(-1, 2)[theirs], measured, o) for o in ORDERS]
-    readings.sort(key=lambda reading: -reading.explained)
-    decided = shares[positions] > 0.5 and readings[0].explained - readings[1].explained > _DECIDES
-    return Comparison(positions, shares[positions], float(np.median(distance)), tuple(readings), decided,
+    best, second = sorted(readings, key=lambda reading: -reading.explained)
+    decided = shares[positions] > 0.5 and best.explained - second.explained > _DECIDES
+    return Comparison(positions, shares[positions], float(np.median(distance)), (best, second), decided,
                       _table(parameters, cells, theirs, ours))
 
 
@@ -176,7 +176,7 @@ def series_order(comparisons: Sequence[Comparison]) -> str:
     {"xy", "yx"}
     """
     total = {o: sum(r.explained for c in comparisons for r in c.readings if r.order == o) for o in ORDERS}
-    return max(ORDERS, key=total.get)
+    return max(ORDERS, key=lambda order: total[order])
 
 
 def _order_by_index(parameters: Parameters) -> str:

@@ -1,21 +1,29 @@
 """The analysis of one image from beginning to end: columns, search, verdict."""
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from . import halving
+from . import confidence, halving, shuffles
+from .confidence import Confidence
 from .evidence import GATE, autocorrelation
 from .images import Image
-from .optimize import Plan, Spread, Trial, best, ledger_for, search
+from .optimize import Plan, Spread, Trial, best, ledger_for, plain, search, table
+from .pareto import OBJECTIVES, front
 from .rewards import TOTAL, Partition
+from .shuffles import Standing
+from .space import Value
 from .workflow import Crystal, Outcome, evaluate, named_labels, prepare
 
+WINDOWS = tuple(np.arange(0.5, 2.51, 0.25).tolist())  # cells: edges of the windows that `over_windows` compares
 DOMAINS, NO_DOMAINS = "domains", "no domains"
 MIN_CONTRAST = 0.5  # single domains reach 0.39, domains at 40 counts 0.98 (seeds that no reported figure uses)
+
+WORDS = {"polar": "polar displacement", "lattice": "strain of the cells", "patch": "content of the patches"}  # of evidence
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,8 @@ class Analysis:
         Why, in one sentence.
     seed : int
     timings_s : dict of str to float
+    total : mapping of str to float
+        Rewards that made the total.
     """
 
     crystal: Crystal
@@ -47,6 +57,7 @@ class Analysis:
     reason: str
     seed: int
     timings_s: Mapping[str, float]
+    total: Mapping[str, float] = field(default_factory=lambda: dict(TOTAL))
 
     @property
     def labels(self) -> np.ndarray:
@@ -59,6 +70,18 @@ class Analysis:
     def partition(self) -> Partition:
         """The tuned map with its evidence."""
         return Partition(self.tuned.labels, self.crystal.evidence)
+
+    @cached_property
+    def confidence(self) -> Confidence:
+        """How sure the label of every cell is; unknown where there are no domains, and so one label only."""
+        if self.verdict == NO_DOMAINS:
+            return confidence.unknown(self.crystal.mask)
+        return confidence.measure(self.crystal, self.tuned, self.seed)
+
+    @cached_property
+    def standing(self) -> Standing:
+        """Where the total of the tuned map lies among those that it earns from surrogates of the evidence."""
+        return shuffles.standing(self.partition, self.total, self.seed)
 
 
 def analyze(image: Image, plan: Plan = Plan(), report: Callable[[Trial], None] = lambda trial: None,
@@ -104,7 +127,7 @@ def conclude(crystal: Crystal, trials: list[Trial], seed: int, total: Mapping[st
     """Evaluate the default and the best trial again, name their labels, and give the verdict."""
     default, tuned = (_named(crystal, evaluate(crystal, t.parameters, seed, total)) for t in (trials[0], best(trials)))
     verdict, reason = judge(crystal, tuned)
-    return Analysis(crystal, trials, default, tuned, verdict, reason, seed, dict(timings or {}))
+    return Analysis(crystal, trials, default, tuned, verdict, reason, seed, dict(timings or {}), dict(total))
 
 
 def _named(crystal: Crystal, outcome: Outcome) -> Outcome:
@@ -123,8 +146,7 @@ def judge(crystal: Crystal, outcome: Outcome) -> tuple[str, str]:
     """
     alike = autocorrelation(crystal.evidence.field)
     contrast = outcome.rewards["contrast"]
-    field = {"polar": "polar displacement", "lattice": "strain of the cells", "patch": "content of the patches"}
-    what = field[crystal.evidence.kind]
+    what = WORDS[crystal.evidence.kind]
     if alike < GATE:
         return NO_DOMAINS, f"the {what} of cells three apart correlates by {alike:.2f} only; domains need {GATE:.2f}"
     if contrast < MIN_CONTRAST:
@@ -132,3 +154,49 @@ def judge(crystal: Crystal, outcome: Outcome) -> tuple[str, str]:
                             f"{contrast:.2f}; domains need {MIN_CONTRAST:.2f}")
     return DOMAINS, (f"the {what} jumps across the walls (contrast {contrast:.2f}; {MIN_CONTRAST:.2f} is needed), and "
                      f"the map explains {outcome.rewards['evidence']:.0%} of its variance")
+
+
+def alternatives(analysis: Analysis, most: int = 12) -> list[tuple[Trial, Outcome]]:
+    """The Pareto front as maps: what another weighting of the rewards would have chosen.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    most : int
+        How many trials of the front are evaluated again, at most: those of the highest total.
+
+    Returns
+    -------
+    list of (Trial, Outcome)
+        In the order of evaluation, labels renumbered by meaning; of trials with equal rewards the first. Autoencoders
+        take part where one of them made the final map; else the front is that of the configurations without.
+    """
+    trials = analysis.trials if analysis.tuned.parameters["descriptor"] == "vae" else plain(analysis.trials)
+    rows = front(table(trials)).drop_duplicates(list(OBJECTIVES)).nlargest(most, "total")
+    chosen = [t for t in trials if t.number in set(rows["number"])]
+    return [(t, replace(_again(analysis, t.parameters), rewards=t.rewards)) for t in chosen]
+
+
+def over_windows(analysis: Analysis, sizes: Sequence[float] = WINDOWS) -> list[Outcome]:
+    """Maps and rewards of the best configuration of plain windows with its window made square and of other sizes.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    sizes : sequence of float
+        Edges of the window in cells.
+
+    Returns
+    -------
+    list of Outcome
+        One per size, labels renumbered by meaning; none where no trial described cells by windows.
+    """
+    described = [t for t in analysis.trials if t.parameters["descriptor"] == "windows"]
+    if not described:
+        return []
+    fixed = best(described).parameters
+    return [_again(analysis, {**fixed, "window_height": size, "window_width": size}) for size in sizes]
+
+
+def _again(analysis: Analysis, parameters: Mapping[str, Value]) -> Outcome:
+    return _named(analysis.crystal, evaluate(analysis.crystal, parameters, analysis.seed))

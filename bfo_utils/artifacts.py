@@ -5,6 +5,7 @@
     <stage>/features.npz            descriptors of the analysed cells                     (02 descriptors)
     <stage>/labels.npz              label map                                             (03 clustering)
     <stage>/rewards.json            rewards of the map                                    (04 rewards)
+    recipe.json                     what all of it is made from                           (01 data, 06 optimization, 05 vae)
     search.json                     every trial of the search                             (06 optimization, 05 vae)
     networks/                       trained autoencoders                                  (05 vae)
 
@@ -17,9 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from . import store
+from .errors import InputError
 from .files import read_json, write_json
 from .optimize import Trial
 from .phantom import Truth
+from .recipe import Recipe, from_plain
 from .workflow import Crystal
 
 STAGES = ("default", "tuned")
@@ -77,7 +80,19 @@ class Artifacts:
 
     def trials(self) -> list[Trial]:
         """All trials of the search, in order."""
-        return [Trial(**row) for row in read_json(Path(self.folder, "search.json"))]
+        path = Path(self.folder, "search.json")
+        try:
+            return [Trial(**row) for row in read_json(path)]
+        except TypeError:
+            raise InputError(f"{path}: not the trials of a search; run the notebook that writes it again") from None
+
+    def recipe(self) -> Recipe:
+        """What the results of this run are made from, as far as it has come."""
+        return from_plain(read_json(Path(self.folder, "recipe.json")))
+
+    def save_recipe(self, recipe: Recipe) -> None:
+        """Write what the results are made from."""
+        write_json(Path(self.folder, "recipe.json"), recipe.plain)
 
     def save_truth(self, truth: Truth | None) -> None:
         """Write the ground truth; where there is none, remove that of an earlier run."""
@@ -98,5 +113,5 @@ class Artifacts:
         write_json(Path(self.folder, self.stage, "rewards.json"), rewards)
 
     def save_trials(self, trials: list[Trial]) -> None:
-        """Write the trials of the search."""
-        write_json(Path(self.folder, "search.json"), [vars(t) for t in trials])
+        """Write the trials of the search; their rewards keep their order, which is that of the columns of ``trials.csv``."""
+        write_json(Path(self.folder, "search.json"), [vars(t) for t in trials], sort=False)

@@ -50,11 +50,42 @@ def _grey(axes, image: Image, tone: tuple[float, float], part=None, **kwargs) ->
     data = image.data[top:top + height, left:left + width]
     step = max(1, -(-max(data.shape) // _SHOWN))
     small = _averaged(data, step)
-    low, high = np.quantile(image.data[::7, ::3], [0.005, 0.995])
+    black, white = _ends(image, tone)
     right, bottom = left + small.shape[1] * step, top + small.shape[0] * step
-    span = max(high - low, 1e-12)
-    axes.imshow(small, cmap=style.GREY, vmin=low - tone[0] * span, vmax=high + tone[1] * span, aspect="equal",
+    axes.imshow(small, cmap=style.GREY, vmin=black, vmax=white, aspect="equal",
                 extent=(left - 0.5, right - 0.5, bottom - 0.5, top - 0.5), interpolation="antialiased", **kwargs)
+
+
+def _ends(image: Image, tone: tuple[float, float]) -> tuple[float, float]:
+    """Intensities that are drawn black and white."""
+    low, high = np.quantile(image.data[::7, ::3], [0.005, 0.995])
+    span = max(high - low, 1e-12)
+    return low - tone[0] * span, high + tone[1] * span
+
+
+def grey_levels(image: Image, step: int, tone: str = "plain") -> np.ndarray:
+    """An image in grey as bytes, averaged over blocks of pixels.
+
+    Parameters
+    ----------
+    image : Image
+    step : int
+        Edge of the blocks in px; an incomplete last one is left out.
+    tone : {"plain", "light", "dark"}
+        See :data:`TONES`.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H // step, W // step)
+
+    Examples
+    --------
+    >>> from bfo_utils import images
+    >>> grey_levels(images.from_array(np.eye(40) * 9), 10).shape
+    (4, 4)
+    """
+    black, white = _ends(image, TONES[tone])
+    return np.clip(255 * (_averaged(image.data, step) - black) / (white - black), 0, 255).astype(np.uint8)
 
 
 def _whole_pixels(part, shape) -> tuple[int, int, int, int]:
@@ -146,4 +177,4 @@ def walls_of(labels: np.ndarray) -> Walls:
     >>> walls_of(np.repeat([[0, 0, 0, 1, 1, 1]], 6, axis=0)).n_segments
     1
     """
-    return Partition(labels, None).walls
+    return Partition(labels, None).walls  # type: ignore[arg-type]  # walls need no evidence

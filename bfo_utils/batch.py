@@ -15,19 +15,21 @@ import pandas as pd
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
-from . import analysis, images, report, rewards, space, store
+from . import analysis, images, locks, report, rewards, space, store
 from .cluster import Pool, WorkerDied, in_order
-from .errors import InputError
-from .files import read_json, write_csv, write_json
+from .errors import DiskError, InputError
+from .files import read_json, sweep, together, write_csv, write_json
 from .memo import Memo
 from .optimize import Evaluator, Plan, Spread
 from .readers import READERS
+from .recipe import Recipe
 from .workflow import Crystal, Outcome, evaluate
 
 SUMMARY, RECORD, RESULT = "summary.csv", "batch.json", "result.json"
 SUFFIXES = set(READERS) - {".emi"}  # the image that an .emi file describes is in the .ser file beside it
 REWARDS = ("total", "continuity", "straightness", "evidence", "contrast")
 COUNTS = ("n_columns", "n_cells", "n_analysed", "n_domains")
+_LONGEST = 180  # bytes of a folder's name
 #: Columns of ``summary.csv``.
 COLUMNS = ("image", "folder", "verdict", *COUNTS, "wall_length_cells", *REWARDS, "stability", *space.names(), "pixel_size_nm",
            "sha256", "error")
@@ -103,7 +105,7 @@ def find(given: Iterable[str]) -> list[str]:
     >>> find(["b.tif", "a.dm4", "./b.tif"])
     ['b.tif', 'a.dm4']
     """
-    found = {}
+    found: dict[str, str] = {}
     for name in given:
         for path in _within(Path(name)) if Path(name).is_dir() else [Path(name)]:
             found.setdefault(os.path.realpath(path), str(path))
@@ -142,13 +144,18 @@ def run(given: Iterable[str], out: str | Path, pool: Pool, settings: Settings = 
     Raises
     ------
     InputError
-        If there is no image, the folder cannot be written, or the cluster is lost. Whatever goes wrong with an image is
+        If there is no image, the folder cannot be written or is in use, or the cluster is lost. Whatever goes wrong with an image is
         the column ``error`` of its row.
     """
     names, out = find(given), Path(os.path.abspath(out))
-    _sweep(out)
+    with locks.alone(out):
+        return _run(names, out, pool, settings, show)
+
+
+def _run(names: list[str], out: Path, pool: Pool, settings: Settings, show: Callable[[pd.DataFrame], None]) -> pd.DataFrame:
+    """See :func:`run`; nobody else writes to the folder."""
     jobs, ready = _assign(names, out, settings.key)
-    rows = {k: row(jobs[k], read_json(jobs[k].folder / RESULT)) for k in ready}
+    rows = {k: _row_of_before(jobs[k]) for k in ready}
     table = _keep(rows, out)
     show(table)
     left = [k for k in range(len(jobs)) if k not in rows]
@@ -181,10 +188,17 @@ def analyse(settings: Settings, job: Job, workers: int | Spread = 1) -> dict:
     -------
     dict
         Values by the names in `COLUMNS`.
+
+    Raises
+    ------
+    DiskError
+        If the folder cannot be written.
     """
     try:
-        with threadpool_limits(1):
+        with locks.helping(job.folder.parent), threadpool_limits(1):
             return row(job, _written(settings, job, workers))
+    except DiskError:
+        raise
     except InputError as error:
         return _failed(job, str(error))
     except Exception as error:  # of any library: it costs this image its row, and no other image anything
@@ -197,9 +211,7 @@ def on_pool(pool: Pool, folder: Path, crystal: Crystal, plan: Plan) -> Iterator[
 
     The crystal reaches the workers by a file in the folder, and each keeps it with the windows that it has cut from it.
     """
-    for left_by_a_killed_run in folder.glob("crystal-*.npz"):
-        left_by_a_killed_run.unlink()
-    path = folder / f"crystal-{uuid4().hex}.npz"
+    path = folder / f".crystal-{uuid4().hex}.{os.getpid()}.part"
     store.save(path, crystal)
     try:
         yield lambda configurations: in_order(pool.run(partial(_outcome, str(path), plan), configurations))
@@ -230,13 +242,14 @@ def _rows(jobs: list[Job], pool: Pool, settings: Settings) -> Iterator[tuple[int
 
 
 def _written(settings: Settings, job: Job, workers: int | Spread) -> dict:
-    """The content of ``result.json``, when all files of the image are written, last of them the record for later calls."""
+    """The content of ``result.json``, when all files of the image are written, with the record for later calls among them."""
     image = images.read(job.path, pixel_size_nm=settings.pixel_size_nm, dataset=settings.dataset)
-    _sweep(job.folder)
-    (job.folder / RECORD).unlink(missing_ok=True)
+    for folder in (job.folder, job.folder / "networks"):
+        sweep(folder)
     done = analysis.analyze(image, settings.plan, record=job.folder / "trials.jsonl", workers=workers)
-    result = report.write(done, job.folder)
-    write_json(job.folder / RECORD, {"path": job.path, "sha256": image.sha256, "settings": settings.key})
+    with together(job.folder, RESULT) as stage:
+        result = report.write(done, stage, Recipe(settings.plan, settings.pixel_size_nm, settings.dataset))
+        write_json(stage / RECORD, {"path": job.path, "sha256": image.sha256, "settings": settings.key})
     return result
 
 
@@ -252,12 +265,6 @@ def _keep(rows: Mapping[int, dict], out: Path) -> pd.DataFrame:
     return table
 
 
-def _sweep(folder: Path) -> None:
-    """Remove the temporary files of a process that was killed as it wrote."""
-    for part in folder.glob(".*.part*"):
-        part.unlink(missing_ok=True)
-
-
 def _assign(names: list[str], out: Path, settings: Mapping) -> tuple[list[Job], list[int]]:
     """Jobs, and the positions of those that are done.
 
@@ -271,8 +278,8 @@ def _assign(names: list[str], out: Path, settings: Mapping) -> tuple[list[Job], 
     taken = {SUMMARY} | {d.folder.name.casefold() for d in known}
     jobs, ready = [], []
     for k, (name, path, digest) in enumerate(zip(names, paths, _digests(paths) if known else [None] * len(paths))):
-        done = own.get(path) or moved.get(digest)
-        folder = done.folder if done else out / _free(Path(name).stem, taken)
+        done = own.get(path) or moved.get(digest or "")
+        folder = done.folder if done else out / _free(_plain(Path(name).stem), taken)
         taken.add(folder.name.casefold())
         jobs.append(Job(name, path, folder))
         if done and (done.sha256, done.settings) == (digest, settings):
@@ -283,7 +290,24 @@ def _assign(names: list[str], out: Path, settings: Mapping) -> tuple[list[Job], 
 def _known(out: Path) -> list[_Done]:
     """The finished analyses in a folder."""
     records = sorted(p for p in out.glob(f"*/{RECORD}") if (p.parent / RESULT).exists())
-    return [_Done(p.parent, **read_json(p)) for p in records]
+    return [_done(p) for p in records]
+
+
+def _done(path: Path) -> _Done:
+    """What a record says."""
+    content = read_json(path)
+    if not isinstance(content, dict) or {k: type(v) for k, v in content.items()} != {"path": str, "sha256": str, "settings": dict}:
+        raise InputError(f"{path}: not the record of an analysis; remove it and run again")
+    return _Done(path.parent, **content)
+
+
+def _row_of_before(job: Job) -> dict:
+    """The row of an image that an earlier call has analysed."""
+    path = job.folder / RESULT
+    try:
+        return row(job, read_json(path))
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path}: not the result of an analysis ({error}); remove it and run again") from error
 
 
 def _digests(paths: list[str]) -> list[str | None]:
@@ -296,6 +320,20 @@ def _digest(path: str) -> str | None:
         return images.sha256(path)
     except OSError:
         return None
+
+
+def _plain(stem: str) -> str:
+    """A name for a folder that stays where it is put and can be seen and typed, made of that of a file.
+
+    Examples
+    --------
+    >>> _plain("...tif"), _plain("scan 3\\n.b")
+    ('image ...tif', 'scan 3_.b')
+    """
+    kept = "".join(c if c.isprintable() and c not in '/\\:' else "_" for c in stem)
+    while len(kept.encode()) > _LONGEST:
+        kept = kept[:-1]
+    return f"image {kept}" if kept.startswith((".", "-")) else kept or "image"
 
 
 def _free(stem: str, taken: set[str]) -> str:

@@ -1,5 +1,6 @@
 """The report: papermill runs the notebooks, Jupyter Book renders them."""
 
+import errno
 import json
 import os
 import shutil
@@ -12,19 +13,20 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from . import images, registry, resources, space, vae
+from . import images, locks, registry, resources, space, vae
 from .artifacts import Artifacts
 from .errors import InputError
-from .files import atomic, read_json, write_json
+from .files import atomic, read_json, sweep, write_json, writing
 from .optimize import best, plain
 from .space import Value
 
 BUDGETS = {"quick": 64, "full": 256}  # configurations that a profile evaluates
-AUTOENCODERS = {"quick": 9, "full": 36}  # and autoencoders that it begins
-_SECONDS = {"01_data": 9, "02_descriptors": 7, "03_clustering": 7, "04_rewards": 7, "06_optimization": 15, "05_vae": 90,
+AUTOENCODERS = {"quick": 4, "full": 36}  # and autoencoders that it begins
+_SECONDS = {"01_data": 9, "02_descriptors": 7, "03_clustering": 7, "04_rewards": 7, "06_optimization": 15, "05_vae": 50,
             "07_report": 10, "08_judgement": 18, "09_composition": 40}
 _OF_THE_SERIES = {p.name for p in space.RUN if p.stage == "series"}
 _RENDER = 25  # seconds, roughly, for the progress bar
+_OLD = ".html.old"  # the earlier book, for the moment in which the new one takes its place
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,22 @@ def run(image: str | None, out: str | Path, profile: str = "quick", given: Mappi
     Raises
     ------
     InputError
-        For an image or a parameter that cannot be used; nothing is written then.
+        For an image or a parameter that cannot be used; nothing is written then. Where another run writes to the folder, or
+        it has no room; an earlier book is still there then.
     """
     out = Path(out).absolute()
     if (out / "html").exists() and not (out / "run.json").exists():
         raise InputError(f"{out / 'html'}: is not from an earlier run; give another folder with --out")
+    for text in (str(out), image or "", dataset or ""):
+        _notable(text)
     settings = _settings(image, profile, given or {}, pixel_size_nm, dataset, seed)
-    finished = _finished(out, settings) if resume else set()
+    with locks.alone(out):
+        _tidy(out)
+        return _run(out, settings, _finished(out, settings) if resume else set())
+
+
+def _run(out: Path, settings: dict, finished: set[str]) -> Path:
+    """Execute the notebooks that are not finished, and render; nobody else writes to the folder."""
     write_json(out / "run.json", settings | {"finished": sorted(finished)})
     with tqdm(total=_total(), desc="book", unit="s", file=sys.stderr,
               bar_format="{desc:28} {bar} about {remaining} left") as bar:
@@ -89,10 +100,31 @@ def run(image: str | None, out: str | Path, profile: str = "quick", given: Mappi
                 finished.add(step.target)
                 write_json(out / "run.json", settings | {"finished": sorted(finished)})
             bar.update(_SECONDS[step.notebook])
+        for notebook in (out / "notebooks").rglob("*.ipynb"):  # of an earlier run with other settings
+            if notebook.relative_to(out / "notebooks").as_posix() not in finished:
+                notebook.unlink()
         bar.set_description("rendering the book")
         page = render(out)
         bar.update(_RENDER)
     return page
+
+
+def _notable(text: str) -> None:
+    """Refuse a name that no notebook can hold, as it is no valid text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{text}: is not valid text (UTF-8), so that notebooks cannot name it; give it another name") from None
+
+
+def _tidy(out: Path) -> None:
+    """Clear away what a killed run was about to write."""
+    for folder in ("artifacts", "notebooks"):
+        sweep(out / folder, deep=True)
+    for socket in (out / "notebooks").rglob("kernel-ipc-*"):
+        socket.unlink()
+    if (out / _OLD).exists() and not (out / "html").exists():
+        os.rename(out / _OLD, out / "html")
 
 
 def _settings(image, profile, given, pixel_size_nm, dataset, seed) -> dict:
@@ -149,8 +181,10 @@ def _finished(out: Path, settings: dict) -> set[str]:
     if not (out / "run.json").exists():
         return set()
     before = read_json(out / "run.json")
-    done = set(before.pop("finished", []))
-    return {t for t in done if (out / "notebooks" / t).exists()} if before == settings else set()
+    done = before.pop("finished", None) if isinstance(before, dict) else None
+    if before != settings or not isinstance(done, list):
+        return set()
+    return {t for t in map(str, done) if os.path.exists(out / "notebooks" / t)}
 
 
 def _total() -> int:
@@ -208,7 +242,7 @@ def execute(step: Step, out: Path) -> None:
     if undeclared:
         raise InputError(f"{source.name}: no parameter '{sorted(undeclared)[0]}'; it has {', '.join(sorted(declared(source)))}")
     with atomic(out / "notebooks" / step.target) as part:
-        _papermill(source, part, step.parameters)
+        _papermill(source, part, step.parameters, out)
 
 
 def declared(notebook: Path) -> set[str]:
@@ -218,20 +252,27 @@ def declared(notebook: Path) -> set[str]:
     return {line.split("=")[0].split(":")[0].strip() for line in lines if "=" in line}
 
 
-def _papermill(source: Path, target: Path, parameters: Mapping[str, Value]) -> None:
+def _papermill(source: Path, target: Path, parameters: Mapping[str, Value], out: Path) -> None:
     import papermill
     from traitlets.config import Config
 
-    sockets = Config({"KernelManager": {"transport": "ipc"}})  # files of this user instead of open TCP ports
+    first = f"from bfo_utils import locks; locks.join({str(out)!r})"  # a kernel outlives a killed run by a second or so
+    kernel = Config({"KernelManager": {"transport": "ipc"},  # files of this user instead of open TCP ports
+                     "NotebookClient": {"extra_arguments": [f"--IPKernelApp.exec_lines={first}"]}})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the execution machinery; what a notebook warns of is in its output
         try:
-            papermill.execute_notebook(source, target, parameters=dict(parameters), kernel_name="python3",
-                                       progress_bar=False, cwd=str(target.parent), config=sockets)
+            papermill.execute_notebook(_literal(source), _literal(target), parameters=dict(parameters), kernel_name="python3",
+                                       progress_bar=False, cwd=str(target.parent), config=kernel)
         except papermill.PapermillExecutionError as error:
             if error.ename == "InputError":
                 raise InputError(error.evalue) from error
             raise
+
+
+def _literal(path: Path) -> str:
+    """A path in which papermill finds nothing to fill in."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def render(out: Path) -> Path:
@@ -248,6 +289,17 @@ def render(out: Path) -> Path:
         ``out/html/index.html``; an earlier ``out/html`` is replaced only by a book that was built without warning.
     """
     stage = out / ".book"
+    with writing(out / "html"):
+        try:
+            _build(out, stage)
+            _take_place(stage / "_build" / "html", out)
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+    return out / "html" / "index.html"
+
+
+def _build(out: Path, stage: Path) -> None:
+    """Build the HTML in a folder of its own."""
     shutil.rmtree(stage, ignore_errors=True)
     shutil.copytree(resources.path("book"), stage)
     shutil.copy(resources.path("_config.yml"), stage)
@@ -255,12 +307,20 @@ def render(out: Path) -> Path:
     _stand_in(stage / "search" / "05_vae")
     command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(stage), "-W", "--keep-going", "-q"]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONWARNINGS": "ignore"})
+    for number in (errno.ENOSPC, errno.EDQUOT):
+        if done.returncode and os.strerror(number) in done.stdout + done.stderr:
+            raise OSError(number, os.strerror(number))
     if done.returncode:
         raise RuntimeError(f"Jupyter Book failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
-    shutil.rmtree(out / "html", ignore_errors=True)
-    shutil.move(stage / "_build" / "html", out / "html")
-    shutil.rmtree(stage)
-    return out / "html" / "index.html"
+
+
+def _take_place(html: Path, out: Path) -> None:
+    """Put a new book where the earlier one is, so that there is one or the other."""
+    shutil.rmtree(out / _OLD, ignore_errors=True)
+    if (out / "html").exists():
+        os.rename(out / "html", out / _OLD)
+    os.rename(html, out / "html")
+    shutil.rmtree(out / _OLD, ignore_errors=True)
 
 
 def _stand_in(chapter: Path) -> None:
@@ -268,4 +328,4 @@ def _stand_in(chapter: Path) -> None:
     if not chapter.with_suffix(".ipynb").exists():
         chapter.with_suffix(".md").write_text(
             "# Autoencoders: descriptors that are learned\n\nThis run left the autoencoders out. `pip install 'bfo_utils[vae]'` "
-            "installs what they need; then run it again with `-p vae_budget=9`.\n")
+            "installs what they need; then run it again with `-p vae_budget=4`.\n")

@@ -86,7 +86,7 @@ def corner_mean(nodes: np.ndarray) -> np.ndarray:
 
 
 def measure(basis: Basis, node: np.ndarray, a_intensity: np.ndarray,
-            b_sites: tuple[np.ndarray, np.ndarray] | None) -> Cells:
+            b_sites: tuple[np.ndarray, ...] | None) -> Cells:
     """Geometry of every cell from its four A columns and its B column.
 
     Parameters

@@ -22,7 +22,8 @@ def main(arguments: list[str] | None = None) -> None:
         if "--debug" in arguments:
             traceback.print_exc()
         message = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        click.echo("bfo: " + " ".join(message.split()), err=True)
+        line = " ".join(message.split())
+        click.echo("bfo: " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line), err=True)  # names come from files
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo("bfo: interrupted", err=True)
@@ -50,7 +51,8 @@ def parameters(pairs: tuple[str, ...], space=SPACE) -> dict:
 
 def progress(budget: int):
     """A callback that draws a progress bar over trials on stderr, with the best total so far."""
-    bars, top = [], [0.0]
+    bars: list[tqdm] = []
+    top = [0.0]
 
     def show(trial) -> None:
         if not bars:
@@ -78,9 +80,9 @@ def run_plugin(path: str) -> None:
         raise blame(path, error, "a Python file that registers rewards") from error
 
 
-def folder(context, parameter, value: str) -> str:
-    """An output folder: new, or a folder already."""
-    if Path(value).exists() and not Path(value).is_dir():
+def folder(context, parameter, value: str | None) -> str | None:
+    """An output folder: new, or a folder already; None where it is left to the command."""
+    if value is not None and Path(value).exists() and not Path(value).is_dir():
         raise click.BadParameter(f"'{value}' is a file; give a folder", context, parameter)
     return value
 
@@ -145,18 +147,69 @@ def analyze(image, out, plugin, workers, pixel_size, dataset, debug, **search) -
     Every trial is recorded in DIR/trials.jsonl as it ends; the same call goes on from there if it was stopped.
     """
     search["given"] = parameters(search["given"])
-    from . import analysis, halving, images, report
+    from . import images
+    from . import recipe as module
 
     if plugin:
         run_plugin(plugin)
-    plan = _plan(**search)
-    picture = images.read(image, pixel_size_nm=pixel_size, dataset=dataset)
-    done = analysis.analyze(picture, plan, progress(plan.budget + halving.length(plan.autoencoders)), Path(out, "trials.jsonl"), workers)
-    result = report.write(done, out)
+    recipe = module.Recipe(_plan(**search), pixel_size, dataset, plugin=module.plugin(plugin))
+    _analysed(images.read(image, pixel_size_nm=pixel_size, dataset=dataset), recipe, out, workers)
+
+
+def _analysed(picture, recipe, out, workers) -> None:
+    """Analyse an image as a recipe says, write the files, and say what came out."""
+    from . import analysis, halving, locks, report
+    from .files import sweep
+
+    plan = recipe.plan
+    bar = progress(plan.budget + halving.length(plan.autoencoders))
+    with locks.alone(out):
+        sweep(Path(out, "networks"))
+        done = analysis.analyze(picture, plan, bar, Path(out, "trials.jsonl"), workers)
+        result = report.write(done, out, recipe)
     for note in result["warnings"]:
-        click.echo(f"note: {note}", err=True)
+        click.echo(f"note: {note['message']}", err=True)
     click.echo(f"{result['verdict']}: {result['reason']}")
     click.echo(Path(out) / "result.json")
+
+
+@bfo.command()
+@click.argument("result", metavar="RESULT.json")
+@click.option("--out", metavar="DIR", callback=folder, help="Folder for the new results.  [default: beside the old ones, -rerun]")
+@click.option("--image", metavar="FILE", help="Where the image is now, if it was moved.")
+@click.option("--plugin", type=click.Path(exists=True, dir_okay=False), metavar="FILE.py",
+              help="The file of rewards that the result was made with; it is run.")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Threads that share the trials.")
+@_DEBUG
+def rerun(result, out, image, plugin, workers, debug) -> int:
+    """Make a result again from what RESULT.json says: same image (checked by its hash), options and seed.
+
+    Works for analyze, batch, and the artifacts of run, whose phantom is simulated again. Exit status 1 where a table
+    differs from the one beside RESULT.json, wall times aside.
+    """
+    from . import recipe as module
+    from .report import versions
+    from .vae import require
+
+    before = module.read(result)
+    home = before.path.absolute().parent
+    out = Path(out) if out else home.with_name(f"{home.name}-rerun")
+    if out.resolve() == home.resolve():
+        raise InputError(f"--out: {out} is the folder of the result itself; give another")
+    module.check_plugin(before, plugin)
+    if before.recipe.plan.autoencoders:
+        require()
+    picture = module.image(before, image)
+    if plugin:
+        run_plugin(plugin)
+    differ = module.changed(before.versions, versions())
+    if differ:
+        click.echo(f"note: other versions than before, so that numbers may differ: {differ}", err=True)
+    _analysed(picture, before.recipe, out, workers)
+    tables = dict(module.compare(home, out))
+    for name, same in tables.items():
+        click.echo(f"{name}: {'identical' if same else 'DIFFERS'}")
+    return int(not all(tables.values()))
 
 
 @bfo.command()
@@ -197,7 +250,7 @@ def batch(image, out, workers, scheduler, pixel_size, dataset, debug, **search) 
 @click.option("--out", required=True, metavar="DIR", callback=folder,
               help="Folder for notebooks, artifacts and the book.")
 @click.option("--profile", type=click.Choice(["quick", "full"]), default="quick", show_default=True,
-              help="Evaluate 64 configurations and begin 9 autoencoders, or 256 and 36.")
+              help="Evaluate 64 configurations and begin 4 autoencoders, or 256 and 36.")
 @click.option("-p", "given", multiple=True, metavar="NAME=VALUE", help="Set a parameter (see `bfo parameters`).")
 @click.option("--resume", is_flag=True, help="Keep what an earlier run with the same settings has finished.")
 @_PIXEL
@@ -210,6 +263,32 @@ def run(image, out, profile, given, resume, pixel_size, dataset, seed, debug) ->
     from . import book
 
     click.echo(book.run(image, out, profile, values, pixel_size, dataset, seed, resume))
+
+
+@bfo.command()
+@click.argument("one", metavar="A")
+@click.argument("two", metavar="B")
+@click.option("--out", default="comparison", show_default=True, metavar="DIR", callback=folder, help="Folder for the page.")
+@_DEBUG
+def compare(one, two, out, debug) -> None:
+    """Compare the results in the folders A and B, of `run` or `analyze`, on one page: DIR/index.html.
+
+    Parameters, rewards, maps, timings and input stand side by side. The page needs no other file and no network.
+    """
+    from . import compare as module
+
+    click.echo(module.write(one, two, out))
+
+
+@bfo.command()
+@click.argument("run", metavar="DIR")
+@click.option("--out", metavar="FILE.pdf", help="File to write.  [default: DIR/report.pdf]")
+@_DEBUG
+def pdf(run, out, debug) -> None:
+    """Print the report of the run in DIR (the folder that `bfo run` wrote) as a PDF; needs Chromium, Chrome or Edge."""
+    from . import printing
+
+    click.echo(printing.pdf(run, out))
 
 
 @bfo.command()
@@ -258,6 +337,21 @@ def fetch(series, ids, where, unpickle, debug) -> None:
     path, checksum = module.dictionary(where)
     for unpacked in pickles.unpack(pickles.read(path, checksum, trust=True), path.with_suffix("")):
         click.echo(unpacked)
+
+
+@bfo.command()
+@click.argument("folder", metavar="DIR", callback=folder)
+@click.option("--from", "run", metavar="RUN", type=click.Path(exists=True, file_okay=False),
+              help="Folder of a finished `bfo run`: participants get its results and can begin with any notebook.")
+@_DEBUG
+def workshop(folder, run, debug) -> None:
+    """Lay out the notebooks without their solutions in DIR, with a page for participants.
+
+    DIR must be new or empty, or laid out by this command and not touched since.
+    """
+    from . import workshop as module
+
+    click.echo(module.lay_out(folder, run))
 
 
 @bfo.command("parameters")

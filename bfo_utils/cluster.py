@@ -4,8 +4,8 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol
@@ -30,7 +30,9 @@ class WorkerDied(InputError):
 class Pool(Protocol):
     """Runs a function on many tasks, each in a worker process."""
 
-    size: int  # tasks that can run at a time
+    @property
+    def size(self) -> int:
+        """Tasks that can run at a time."""
 
     def run(self, function: Callable[[Any], Any], tasks: Sequence) -> Iterator[tuple[int, Any]]:
         """Position and result of every task as it ends; the result is a `WorkerDied` where there can be none.
@@ -82,7 +84,7 @@ def connect(workers: int = 1, scheduler: str | None = None) -> Iterator[Pool]:
             yield Dask(client, scheduler)
 
 
-def in_order(pairs: Iterator[tuple[int, Any]]) -> Iterator:
+def in_order(pairs: Iterator[tuple[int, Any]]) -> Generator[Any, None, None]:
     """Results by position, each as soon as all before it are there.
 
     Raises
@@ -95,7 +97,8 @@ def in_order(pairs: Iterator[tuple[int, Any]]) -> Iterator:
     >>> list(in_order(iter([(1, "b"), (0, "a"), (2, "c")])))
     ['a', 'b', 'c']
     """
-    early, due = {}, 0
+    early: dict[int, Any] = {}
+    due = 0
     for k, result in pairs:
         early[k] = result
         while due in early:
@@ -124,7 +127,7 @@ class Processes:
     def run(self, function, tasks):
         """See :class:`Pool`."""
         waiting = deque((k, 1) for k in range(len(tasks)))
-        running = {}
+        running: dict[Future, tuple[int, int, ProcessPoolExecutor]] = {}
         while waiting or running:
             while waiting and len(running) < self.size:
                 (k, attempt), process = waiting.popleft(), self._process()

@@ -4,6 +4,8 @@ import warnings
 from threading import Lock
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.special import softmax
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
@@ -21,7 +23,7 @@ class _Quiet:
     """
 
     def __init__(self):
-        self._lock, self._inside, self._saved = Lock(), 0, None
+        self._lock, self._inside, self._saved = Lock(), 0, warnings.catch_warnings()
 
     def __enter__(self):
         with self._lock:
@@ -91,6 +93,34 @@ def predict(sample: np.ndarray, features: np.ndarray, n_clusters: int, method: s
         return _model(n_clusters, method, covariance, seed).fit(sample).predict(features)
 
 
+def probabilities(features: np.ndarray, n_clusters: int, method: str = "gmm", covariance: str = "full",
+                  seed: int = 0) -> np.ndarray:
+    """Posterior probability of every cluster for every cell; arguments as for :func:`cluster`, and the same fit.
+
+    k-means has no probabilities of its own. It is the limit of a mixture of equal, round Gaussians, so its cells get
+    those of the Gaussians about its centres, with the variance that the cells have within the clusters.
+
+    Returns
+    -------
+    ndarray, shape (N, n_clusters)
+        Rows add up to 1.
+
+    Examples
+    --------
+    >>> x = np.r_[np.full(5, 0.0), np.full(5, 9.0)][:, None] + np.linspace(0, 1, 10)[:, None]
+    >>> probabilities(x, 2).max(axis=1).round(2).min()
+    np.float64(1.0)
+    """
+    with quiet():
+        model = _model(n_clusters, method, covariance, seed).fit(features)
+    if method == "gmm":
+        return model.predict_proba(features)
+    square = model.transform(features) ** 2
+    variance = max(float(square.min(axis=1).mean()) / features.shape[1], 1e-12)
+    share = np.bincount(model.labels_, minlength=n_clusters) / len(features)
+    return softmax(np.log(np.maximum(share, 1e-12)) - square / (2 * variance), axis=1)
+
+
 def _model(n_clusters: int, method: str, covariance: str, seed: int):
     if method not in METHODS:
         raise InputError(f"method '{method}': unknown; choose one of {', '.join(METHODS)}")
@@ -133,3 +163,33 @@ def by_value(labels: np.ndarray, values: np.ndarray) -> np.ndarray:
     means = [np.nanmean(values[labels == name]) for name in names]
     rank = dict(zip(names[np.argsort(means, kind="stable")].tolist(), range(len(names))))
     return np.vectorize(lambda label: rank.get(label, label), otypes=[int])(labels)
+
+
+def matched(labels: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Names of a reference for the clusters of another map of the same cells.
+
+    One to one, so that as many cells as possible have the same name in both (the assignment problem).
+
+    Parameters
+    ----------
+    labels, reference : ndarray of int, shape (N,)
+        Not negative.
+
+    Returns
+    -------
+    ndarray of int
+        For every label 0, 1, ... its name in the reference; -1 for a cluster that is left without.
+
+    Examples
+    --------
+    >>> matched(np.array([0, 0, 1, 2]), np.array([5, 5, 3, 3]))
+    array([ 5,  3, -1])
+    """
+    names, inverse = np.unique(reference, return_inverse=True)
+    common = np.zeros((int(labels.max()) + 1, len(names)), int)
+    np.add.at(common, (labels, inverse.ravel()), 1)
+    own, other = linear_sum_assignment(common, maximize=True)
+    met = common[own, other] > 0
+    out = np.full(len(common), -1)
+    out[own[met]] = names[other[met]]
+    return out

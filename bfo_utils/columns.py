@@ -169,7 +169,7 @@ def detect(image: Image, period: float, detection_scale: float = 1.0, side: int 
     """
     sigma = 0.18 * period * detection_scale
     threshold = 3 * image.noise * _laplace_norm(sigma)
-    size = 2 * int(round(0.3 * period)) + 1
+    size = 2 * round(0.3 * period) + 1
     reach = int(4 * sigma + 0.5) + size // 2  # of the Laplacian of Gaussian, and of the maximum filter after it
     peaks = np.concatenate([_peaks(image, tile, sigma, size, threshold) for tile in divide(image.shape, reach, side)])
     inside = np.all((peaks > 0) & (peaks < np.array(image.shape[::-1]) - 1), axis=1)  # one on the edge may lie outside
@@ -218,7 +218,7 @@ def fit(image: Image, xy: np.ndarray, sigma: float, radius: float, period: float
     -------
     Columns
     """
-    half = max(2, int(round(radius)))
+    half = max(2, round(radius))
     noise = max(image.noise, 1e-6 * float(np.ptp(image.data)))
     corners = _corners(image.shape, xy, half)
     groups = [group for group in owned(xy, image.shape, side) if len(group)]

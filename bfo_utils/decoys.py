@@ -31,7 +31,7 @@ def decoys(truth: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
     [0, 1]
     """
     rng = np.random.default_rng(seed)
-    rows, cols = np.indices(truth.shape)
+    rows, cols = np.mgrid[: truth.shape[0], : truth.shape[1]]
     names, counts = np.unique(truth[truth >= 0], return_counts=True)
     by_size = names[np.argsort(counts)]
     maps = {

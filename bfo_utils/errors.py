@@ -28,6 +28,10 @@ class InputError(ValueError):
         super().__init__(" ".join(str(message).splitlines()))
 
 
+class DiskError(InputError):
+    """A folder without room or access: what befalls one result would befall all, so that a batch ends with it."""
+
+
 def blame(label, error, expected):
     """Make the `InputError` that tells which input an error is about.
 
@@ -63,4 +67,6 @@ def blame(label, error, expected):
     error.add_note("".join(traceback.format_tb(error.__traceback__)))
     error.__traceback__ = None
     gc.collect()
+    if isinstance(error, MemoryError):
+        return InputError(f"{label}: needs more memory than there is; give a smaller one, or use a machine with more memory")
     return InputError(f"{label}: not readable ({reason}); expected {expected}")

@@ -74,7 +74,7 @@ def _lattice(image, cells, mask):
 
 def _patch(image, cells, mask):
     patches = cut(image, cells, mask, "cell")
-    field = np.full(mask.shape + (4,), np.nan)
+    field = np.full((*mask.shape, 4), np.nan)
     field[mask] = project_parts(lambda part: normalise(crop(patches, 1.0, 1.0, part=part), "zscore"), len(patches.data), 4)
     return field
 

@@ -1,20 +1,17 @@
-"""Download of the Sm-BFO series, checked against the record's MD5 sums and kept by pooch."""
+"""Download of the Sm-BFO series, checked against the record's MD5 sums."""
 
 import json
 import os
 import re
 import shutil
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pooch
-
-from . import registry, transfer
+from . import locks, registry, transfer
 from .errors import InputError
+from .files import to_disk, writing
 from .registry import Record
 
 
@@ -115,14 +112,14 @@ def _present(record: Record, names: Sequence[str], folder: Path, server: str, sa
     if missing:
         listing = list_files(record, server)
         remote = {n: listing.find(n) for n in missing}
-        lacking = {n: r for n, r in remote.items() if not _good(folder, n, r.md5)}
-        with _usable(folder):
+        with locks.alone(folder, wait=True), writing(folder):
+            lacking = {n: r for n, r in remote.items() if not _good(folder, n, r.md5)}
             _announce(record, listing.licence, lacking, folder, say)
             for name, file in remote.items():
                 if name in lacking:
                     _download(record.address(server, file.name), file, registry.locate(folder, name) or folder / name)
                 registry.keep(folder, name, file.md5)
-    return {n: registry.locate(folder, n) for n in names}
+    return {n: registry.locate(folder, n) or folder / n for n in names}
 
 
 def _good(folder: Path, name: str, md5: str | None) -> bool:
@@ -157,24 +154,6 @@ def _readable(size: float) -> str:
             return f"{size:.0f} {unit}"
         size /= 1000
     return f"{size:.1f} GB"
-
-
-@contextmanager
-def _usable(folder: Path) -> Iterator[None]:
-    """Make a folder and see that it can be written; take it away again where the block fails and leaves it empty."""
-    made = [p for p in (folder, *folder.parents) if not p.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-        yield
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written ({error.strerror or error}); "
-                         "choose a folder with room and access with --dir") from error
-    finally:
-        for path in made:
-            with suppress(OSError):  # it holds something, as it should
-                path.rmdir()
 
 
 def list_files(record: Record, server: str) -> Listing:
@@ -214,25 +193,20 @@ def _licence(metadata) -> str:
 
 def _checked_md5(text: str) -> str:
     """The digits of a checksum such as ``md5:...``; TypeError for any other kind."""
-    return re.fullmatch(r"md5:([0-9a-f]{32})", text.lower())[1]
+    digits = re.fullmatch(r"md5:([0-9a-f]{32})", text.lower())
+    if digits is None:
+        raise TypeError("no MD5 sum")
+    return digits[1]
 
 
 def _download(url: str, file: Remote, target: Path) -> None:
-    """Fetch a file and let pooch check it and put it in its place.
-
-    pooch downloads into a file that a killed process leaves behind, and begins anew every time; so it gets what has come
-    whole.
-    """
+    """Fetch a file, check it, and put it in its place."""
     part = transfer.partial(target)
     transfer.Download(url, part, file.size).complete()
-    logger = pooch.get_logger()
-    level = logger.level
-    logger.setLevel("WARNING")
-    try:
-        pooch.retrieve(url, f"md5:{file.md5}", target.name, target.parent,
-                       downloader=lambda _url, where, _pooch: os.replace(part, where))
-    except ValueError as error:  # pooch found another hash and removed the file
+    if registry.md5(part) != file.md5:
+        part.unlink()
         raise InputError(f"{file.name}: what came from {url} has not the MD5 sum {file.md5} of the record and was not kept; "
-                         "repeat the command to download it anew") from error
-    finally:
-        logger.setLevel(level)
+                         "repeat the command to download it anew")
+    to_disk(part)
+    os.replace(part, target)
+    to_disk(target.parent)

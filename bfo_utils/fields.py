@@ -87,14 +87,40 @@ def _picometres(pixel_size_nm: float | None) -> tuple[float, str]:
     return (1000 * pixel_size_nm, "pm") if pixel_size_nm else (1.0, "px")
 
 
-def _field(axes, image: Image, cells: Cells, values: np.ndarray, title: str, unit: str, about=None) -> None:
+def _field(axes, image: Image, cells: Cells, values: np.ndarray, title: str, unit: str, about=None, scale=None) -> None:
     """Values of the cells at their true places over the image, with a colour bar; diverging ``about`` a centre."""
     backdrop(axes, image)
     shown = np.isfinite(values)
     painted = paint(axes, cells, shown, array=values[shown], cmap=style.VALUES if about is None else style.SIGNED,
-                     norm=style.limits(values, about))
+                     norm=scale or style.limits(values, about))
     style.colour_bar(painted, axes, unit, extend="both")
     axes.set_title(title)
+
+
+@styled
+def confidence(image: Image, cells: Cells, labels: np.ndarray, posterior: np.ndarray, stability: np.ndarray) -> Figure:
+    """How sure the label of every cell is: posterior and stability over the image, with the walls of the map.
+
+    Parameters
+    ----------
+    image : Image
+    cells : Cells
+    labels : ndarray of int, shape (R, C)
+        Label per cell, -1 outside the analysed mask.
+    posterior, stability : ndarray, shape (R, C)
+        See :class:`bfo_utils.confidence.Confidence`; NaN where there is nothing to be sure of.
+
+    Returns
+    -------
+    Figure
+    """
+    height, width = image.shape
+    figure, axes = style.panels(2, width / height, beside=0.8, extra=0.3, footer=0.35)
+    panels = zip(axes, (posterior, stability), ("posterior of the label", "stability of the label"), strict=True)
+    for panel, values, title in panels:
+        _field(panel, image, cells, values, title, "share", scale=Normalize(0.5, 1))
+        draw_walls(panel, cells, walls_of(labels))
+    return figure
 
 
 # ---- on the grid -------------------------------------------------------------------------------------------------

@@ -5,14 +5,14 @@ scripts, workers and notebooks use the same ones; as the last expression of a no
 """
 
 from .charts import curves, importance, landscape, mean_windows, pareto, rewards, scatter, trials
-from .fields import components, maps, physics, polarization
+from .fields import components, confidence, maps, physics, polarization
 from .learned import anomalies, carried, distributions, latents, manifold, training
 from .maps import before_after, image, label_map, rose, walls
-from .sidebyside import over, roses, shares
+from .sidebyside import differences, over, roses, shares
 from .style import Figure, save
 
 __all__ = [
-    "Figure", "anomalies", "before_after", "carried", "components", "curves", "distributions", "image",
+    "Figure", "anomalies", "before_after", "carried", "components", "confidence", "curves", "differences", "distributions", "image",
     "importance", "label_map", "landscape", "latents", "manifold", "maps", "mean_windows", "over", "pareto",
     "physics", "polarization", "rewards", "rose", "roses", "save", "scatter", "shares", "training", "trials",
     "walls"]

@@ -62,7 +62,8 @@ def search(crystal: Crystal, budget: int, plan: Plan = Plan(), report: Callable[
         return []
     require()
     ledger = ledger or Ledger(None, {})
-    left, trials = _models(crystal, budget, plan), []
+    left = _models(crystal, budget, plan)
+    trials: list[Trial] = []
     last = plan.fixed.get("epochs", RUNGS[-1])
     for rung, epochs in enumerate(max(1, n * last // RUNGS[-1]) for n in RUNGS):
         merits = []
@@ -104,10 +105,12 @@ def _trial(crystal: Crystal, model: dict, plan: Plan, ledger: Ledger, number: in
     results = []
     with quiet():
         for parameters in (effective(crystal, model | clustering) for clustering in clusterings):
-            if ledger.get(parameters) is None:
+            known = ledger.get(parameters)
+            if known is None:
                 outcome = evaluate(crystal, parameters, plan.seed, plan.total)
                 ledger.put(parameters, outcome.rewards, outcome.seconds)
-            results.append((parameters, *ledger.get(parameters)))
+                known = dict(outcome.rewards), outcome.seconds
+            results.append((parameters, *known))
     parameters, rewards, _ = _simplest(results)
     rewards = rewards | {"clarity": _clarity(crystal, parameters)}
     return Trial(number, f"rung {rung}", parameters, rewards, sum(seconds for *_, seconds in results))

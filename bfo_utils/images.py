@@ -1,18 +1,22 @@
 """Images in the one form that every step expects: a plane of float32 values, its valid pixels and its pixel size."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from .errors import InputError, blame
-from .readers import CHANNELS, MIN_SIDE, check_axes, quiet, reader, squeezed
+from .readers import CHANNELS, MIN_SIDE, check_axes, check_kind, quiet, reader, squeezed
 from .tiles import bands
 
 _MEDIAN_OF = 2**25  # px: the median of a larger image is that of every n-th row
-_NOISE_OF = 500_000  # px that the noise is estimated from
+_NOISE_OF = 500_000  # px that the noise, and the range of the grey levels, is estimated from
+_STEPS = 32  # of the rounding of the input's own type: a range of fewer holds no contrast any more
+_COMFORT = 1e-6, 1e9  # ranges of values outside are brought to 1 by a power of two, so that squares and sums fit
+_SPIKE = 2.5, 14  # of the range of the grey levels, and of the noise: a pixel that stands out of its neighbours by both
+_OFF_SCALE = 4  # times that range beyond it lie no columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +52,7 @@ class Image:
     @cached_property
     def median(self) -> np.float32:
         """Median intensity, of every n-th row where there are more than 32 megapixels."""
-        return np.median(self.data[::_every(self.data.size)])
+        return np.median(self.data[::_every(self.data.size, _MEDIAN_OF)])
 
     @cached_property
     def noise(self) -> float:
@@ -70,7 +74,8 @@ def from_array(array, *, pixel_size_nm=None, name="image"):
     """Make an `Image` of an array, or say why it is none.
 
     An offset that dwarfs the contrast (range below 1/256 of the median's magnitude) would drown it in the rounding of
-    float32; only then is the median subtracted.
+    float32; only then is the median subtracted. Values whose range is tiny or huge (below 1e-6 or above 1e9: amperes,
+    say) are multiplied by a power of two that brings it to about 1.
 
     Parameters
     ----------
@@ -89,8 +94,8 @@ def from_array(array, *, pixel_size_nm=None, name="image"):
     Raises
     ------
     InputError
-        For stacks, colours, complex or boolean values, fewer than 32 px on a side, constant or all-NaN data, or a pixel
-        size that is not a positive number.
+        For stacks, colours, complex or boolean values, fewer than 32 px on a side, constant or all-NaN data, floats
+        whose contrast is lost in their own rounding, or a pixel size that is not a positive number.
 
     Examples
     --------
@@ -148,6 +153,50 @@ def read(path, *, pixel_size_nm=None, dataset=None):
             raise blame(path, error, f"an intact {file.suffix} file") from error
 
 
+def repaired(image):
+    """An image without what its detector added: hot pixels, up to two abreast, and spots far off the scale of the rest.
+
+    A pixel that stands out of the median of its 5 x 5 neighbourhood by 2.5 times the range of the grey levels, and by
+    14 times the noise, takes that median: columns never do. Pixels that lie four times that
+    range beyond it (cosmic rays, saturated spots) take the median of the image. Both are no longer valid.
+
+    Parameters
+    ----------
+    image : Image
+
+    Returns
+    -------
+    Image
+        The same one where there is nothing to repair.
+
+    Examples
+    --------
+    >>> y, x = np.mgrid[:64, :64]
+    >>> waves = np.cos(x / 3) + np.cos(y / 3)
+    >>> waves[20, 30] = 50
+    >>> mended = repaired(from_array(waves))
+    >>> int((~mended.valid).sum()), bool(mended.data.max() < 3)
+    (1, True)
+    """
+    low, high = np.quantile(image.data[::_every(image.data.size, _NOISE_OF)], [0.02, 0.98])
+    spread = float(high - low)
+    if spread == 0:
+        return image
+    least = max(_SPIKE[0] * spread, _SPIKE[1] * image.noise)
+    at = np.nonzero((image.data > low + least) | (image.data < high - least))
+    middle = _neighbourhood_median(image.data, *at)
+    value = image.data[at]
+    off = (value > high + _OFF_SCALE * spread) | (value < low - _OFF_SCALE * spread)
+    bad = (np.abs(value - middle) > least) | off
+    if not bad.any():
+        return image
+    data, valid = image.data.copy(), image.valid.copy()
+    rows, cols = (index[bad] for index in at)
+    data[rows, cols] = np.where(off[bad], image.median, middle[bad])
+    valid[rows, cols] = False
+    return replace(image, data=data, valid=valid)
+
+
 def sha256(path):
     """Hash a file piece by piece, so that its size does not matter.
 
@@ -192,9 +241,17 @@ def _square_pixel(scales):
     return float(np.sqrt(low * high))
 
 
-def _every(pixels):
-    """Return n such that every n-th row is enough for a median."""
-    return -(-pixels // _MEDIAN_OF)
+def _every(pixels, most):
+    """Return n such that every n-th row holds enough pixels, and no more than that, for a median."""
+    return -(-pixels // most)
+
+
+def _neighbourhood_median(data, rows, cols):
+    """Return the median of the 5 x 5 pixels around each of some pixels; those beyond the edge repeat it."""
+    height, width = data.shape
+    near = range(-2, 3)
+    around = [data[np.clip(rows + y, 0, height - 1), np.clip(cols + x, 0, width - 1)] for y in near for x in near]
+    return np.median(around, axis=0)
 
 
 def _triples(valid):
@@ -212,23 +269,23 @@ def _clean(array):
     for rows in bands(array.shape):
         valid[rows] = np.isfinite(_double(array[rows]))
     low, high = _range(array, valid)
+    scale = 1.0 if _COMFORT[0] <= high - low <= _COMFORT[1] else 2.0 ** -round(np.log2(high - low))
     hole, offset = 0.0, 0.0
     if high - low < max(abs(low), abs(high)) / 256 or not valid.all():
         hole = _median(array, valid)
         offset = hole if high - low < abs(hole) / 256 else 0.0
     for rows in bands(array.shape):
-        data[rows] = np.where(valid[rows], _double(array[rows]), hole) - offset
+        data[rows] = (np.where(valid[rows], _double(array[rows]), hole) - offset) * scale
     return data, valid
 
 
 def _plane(array):
     """Return an array of any kind as an (H, W) array of integers or floats, NaN where it is masked."""
     if isinstance(array, np.ma.MaskedArray) and array.dtype.kind in "iuf":
-        array = array.astype(np.float64).filled(np.nan)
+        array = np.ma.filled(array.astype(np.float64), np.nan)
     array = np.asarray(array)
     array = _grey(array.reshape(squeezed(array.shape)))
-    if array.dtype.kind not in "iuf":
-        raise InputError(f"values of type {array.dtype}; give integers or floats (of complex values the modulus)")
+    check_kind(array.dtype)
     height, width = array.shape
     if min(height, width) < MIN_SIDE:
         raise InputError(f"{height} x {width} px is too small; give at least {MIN_SIDE} px on each side")
@@ -251,6 +308,10 @@ def _range(array, valid):
         raise InputError(f"constant image, every pixel is {low:g}; give an image with contrast")
     if max(abs(low), abs(high)) > 1e30 or high - low < 1e-30:
         raise InputError(f"values from {low:g} to {high:g} do not fit 32-bit floats; rescale them")
+    step = float(np.spacing(array.dtype.type(max(abs(low), abs(high))))) if array.dtype.kind == "f" else 0.0
+    if high - low < _STEPS * step:
+        raise InputError(f"values from {low:g} to {high:g} are rounded to steps of {step:g} in {array.dtype}: the contrast is lost; "
+                         "subtract the offset before storing, or store as float64")
     return low, high
 
 
@@ -260,7 +321,7 @@ def _extremes(values):
 
 def _median(array, valid):
     """Return the median of the valid values, of every n-th row that has any where the image is large."""
-    rows = np.flatnonzero(valid.any(axis=1))[::_every(array.size)]
+    rows = np.flatnonzero(valid.any(axis=1))[::_every(array.size, _MEDIAN_OF)]
     return np.median(_double(array[rows])[valid[rows]])
 
 

@@ -1,23 +1,26 @@
 """The crystal lattice: which column belongs to which unit cell, and the geometry of every cell.
 
-Columns are linked to the neighbours that lie one lattice vector away. A walk over the links gives every column
-integer indices (i, j) that follow the crystal through strain, rotation, gaps and interfaces.
+Every column is given integer indices (i, j) that follow the crystal through strain, rotation, gaps and interfaces (see
+:mod:`bfo_utils.indexing`); where the lattice misses a column, it is looked for.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from scipy import ndimage, sparse
-from scipy.sparse import csgraph
+from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from .cells import Basis, Cells, corner_mean, measure
 from .columns import Columns, fit
 from .errors import InputError
 from .images import Image
+from .indexing import TOLERANCE, links, rejoined, walk
 
-_TOLERANCE = 0.28  # of a cell: how far from its predicted place a neighbour is accepted
+_PIECE = 0.3  # of the largest piece of the lattice: smaller ones do not say which sublattice is the bright one
 MIN_CELLS = 36
+_MISSED = 0.1  # of a cell: links between unlike columns that miss by more are no links
+_COMPLETE = 0.2  # cells per column of the A sublattice: fewer, and the lattice is a mistake
 _BENT = 0.12  # of a cell: how far a column may lie from the middle of its neighbours
 _B_SEEN = 0.5  # share of the cells in which a B column must be found for the sublattice to count as seen
 
@@ -53,7 +56,7 @@ def build(image: Image, columns: Columns, refinement_radius: float = 0.45) -> La
     Raises
     ------
     InputError
-        If fewer than 36 cells can be indexed.
+        If fewer than 36 cells can be indexed, or far fewer than there are columns.
 
     Examples
     --------
@@ -73,6 +76,10 @@ def build(image: Image, columns: Columns, refinement_radius: float = 0.45) -> La
     found = _assemble(a_nodes, b_sites, basis)
     if found.cells.n < MIN_CELLS:
         raise InputError(f"{image.name}: only {found.cells.n} complete unit cells found; at least {MIN_CELLS} are needed")
+    nodes = int((a_nodes.grid >= 0).sum())
+    if found.cells.n < _COMPLETE * nodes:
+        raise InputError(f"{image.name}: only {found.cells.n} unit cells are complete and sound among {nodes} columns of the lattice; "
+                         "an image of bright, round columns on square pixels is needed")
     return found
 
 
@@ -110,7 +117,7 @@ def mean_basis(columns: Columns) -> Basis:
 def _settled(xy: np.ndarray, vector: np.ndarray, tree: cKDTree) -> np.ndarray:
     """A lattice vector made exact: median difference of the columns that it links, three times over."""
     for _ in range(3):
-        tail, head = _links(xy, vector, _TOLERANCE * np.hypot(*vector), tree)
+        tail, head = links(xy, vector, TOLERANCE * np.hypot(*vector), tree)
         vector = np.median(xy[head] - xy[tail], axis=0) if len(tail) else vector
     return vector
 
@@ -128,6 +135,7 @@ def _primitive_vectors(columns: Columns) -> tuple[np.ndarray, np.ndarray]:
     peak = (density == ndimage.maximum_filter(density, 9)) & (density > 0.3 * density.max())
     centres = (bins[1:] + bins[:-1]) / 2
     vectors = np.stack([centres[np.nonzero(peak)[1]], centres[np.nonzero(peak)[0]]], axis=1)
+    vectors = vectors[np.hypot(*vectors.T) > 0.3 * columns.spacing_px]  # columns found twice are no lattice
     vectors = vectors[np.argsort(np.hypot(*vectors.T))]
     for v in vectors[1:]:
         sine = abs(vectors[0][0] * v[1] - vectors[0][1] * v[0]) / np.hypot(*vectors[0]) / np.hypot(*v)
@@ -143,7 +151,7 @@ def _mean_vector(differences: np.ndarray, about: np.ndarray) -> np.ndarray:
 
 def _height_difference(columns: Columns, vector: np.ndarray, tree: cKDTree) -> float:
     """Median absolute difference in height of columns that lie one vector apart."""
-    tail, head = _links(columns.xy, vector, _TOLERANCE * np.hypot(*vector), tree)
+    tail, head = links(columns.xy, vector, TOLERANCE * np.hypot(*vector), tree)
     if len(tail) < 10:
         return np.inf
     return float(np.median(np.abs(columns.intensity[head] - columns.intensity[tail])))
@@ -154,15 +162,6 @@ def _oriented(v1: np.ndarray, v2: np.ndarray) -> np.ndarray:
     a, b = (v1, v2) if abs(v1[0]) * np.hypot(*v2) >= abs(v2[0]) * np.hypot(*v1) else (v2, v1)
     a = a * np.sign(a[0])
     return np.array([a, b * np.sign(a[0] * b[1] - a[1] * b[0])])
-
-
-def _links(xy: np.ndarray, vector: np.ndarray, tolerance: float, tree: cKDTree) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs (tail, head) of columns one ``vector`` apart, each the other's nearest to the predicted place."""
-    distance, head = tree.query(xy + vector, distance_upper_bound=tolerance)
-    back = tree.query(xy - vector, distance_upper_bound=tolerance)[1]
-    tail = np.nonzero(np.isfinite(distance))[0]
-    tail = tail[back[head[tail]] == tail]
-    return tail, head[tail]
 
 
 @dataclass(frozen=True)
@@ -182,84 +181,67 @@ class _Nodes:
         out[shown] = array[self.grid[shown]]
         return out
 
-
-def walk(xy: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Component and integer indices of every column, by a breadth-first walk over lattice links.
-
-    Parameters
-    ----------
-    xy : ndarray, shape (N, 2)
-        Positions in px.
-    vectors : ndarray, shape (2, 2)
-        Rows a and b, in px. Neighbours are accepted within 0.28 of a cell of their predicted place, so that local
-        strain and rotation (up to about 15 degrees against the mean) are followed.
-
-    Returns
-    -------
-    component : ndarray of int, shape (N,)
-        Connected component, 0 the largest.
-    ij : ndarray of int, shape (N, 2)
-        Row and column index within the component, from the component's own root.
-
-    Examples
-    --------
-    >>> xy = np.array([[0, 0], [10, 0], [20, 1], [20, 11]])
-    >>> component, ij = walk(xy, np.array([[10, 0], [0, 10]]))
-    >>> (ij - ij[0]).tolist()
-    [[0, 0], [0, 1], [0, 2], [1, 2]]
-    """
-    tree = cKDTree(xy)
-    size = len(xy)
-    tails, heads, steps = [], [], []
-    for step, vector in (((0, 1), vectors[0]), ((1, 0), vectors[1])):
-        tail, head = _links(xy, vector, _TOLERANCE * np.hypot(*vector), tree)
-        tails += [tail, head]
-        heads += [head, tail]
-        steps += [np.tile(step, (len(tail), 1)), np.tile(step, (len(tail), 1)) * -1]
-    tail, head, step = np.concatenate(tails), np.concatenate(heads), np.concatenate(steps)
-    graph = sparse.csr_matrix((np.ones(len(tail), np.int8), (tail, head)), shape=(size, size))
-    component = _by_size(csgraph.connected_components(graph, directed=False)[1])
-    return component, _accumulate(graph, component, (tail, head, step))
-
-
-def _by_size(component: np.ndarray) -> np.ndarray:
-    """Renumber components from the largest to the smallest."""
-    order = np.argsort(-np.bincount(component), kind="stable")
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return rank[component]
-
-
-def _accumulate(graph, component: np.ndarray, links) -> np.ndarray:
-    """Indices by summing steps from every node back to its root (pointer doubling over the breadth-first tree)."""
-    tail, head, step = links
-    size = len(component)
-    parent = np.arange(size)
-    for root in np.unique(component, return_index=True)[1][: 1 + int((np.bincount(component) > 8).sum())]:
-        order, predecessor = csgraph.breadth_first_order(graph, root, directed=False)
-        parent[order[1:]] = predecessor[order[1:]]
-    ij = np.zeros((size, 2), int)
-    tree_link = parent[head] == tail
-    ij[head[tree_link]] = step[tree_link]
-    while not np.array_equal(parent, parent[parent]):
-        ij = ij + ij[parent] * (parent != np.arange(size))[:, None]
-        parent = parent[parent]
-    return ij
+    @property
+    def sound(self) -> tuple[np.ndarray, np.ndarray]:
+        """Positions and heights of the soundly fitted columns on the grid."""
+        return self.values(self.columns.xy, sound=True), self.values(self.columns.intensity, sound=True)
 
 
 def _a_lattice(name: str, columns: Columns, basis: Basis) -> _Nodes:
-    """The A sublattice: the brighter of the two largest components, or the largest of one."""
+    """The A sublattice: the brighter half of the large pieces, or all of them where there is one sublattice.
+
+    A crystal falls into pieces where a scan that slipped, a gap or a dislocation breaks the links.
+    """
     component, ij = walk(columns.xy, basis.vectors)
-    chosen = 0
-    if basis.two_sublattices and (component == 1).sum() > 0.3 * (component == 0).sum():
-        chosen = int(np.argmax([np.median(columns.intensity[component == c]) for c in (0, 1)]))
-    index = np.nonzero(component == chosen)[0]
-    ij = ij[index] - ij[index].min(axis=0)
+    if basis.two_sublattices and _slipped(columns, bright := _stands_out(columns), component, basis.vectors):
+        component, ij = walk(columns.xy, basis.vectors, bright)
+    index, ij = rejoined(columns.xy, component, ij, _bright(columns, component, basis), basis.vectors)
+    ij = ij - ij.min(axis=0)
     grid = np.full(ij.max(axis=0) + 1, -1)
     grid[tuple(ij[::-1].T)] = index[::-1]  # of two columns with one index, the first wins
     if (grid >= 0).sum() < MIN_CELLS:
         raise InputError(f"{name}: only {(grid >= 0).sum()} columns form a lattice; at least {MIN_CELLS} are needed")
     return _Nodes(columns, grid)
+
+
+def _stands_out(columns: Columns) -> np.ndarray:
+    """Whether each column is brighter than the mean of the eight nearest to it."""
+    near = cKDTree(columns.xy).query(columns.xy, k=min(9, len(columns)))[1][:, 1:]
+    return columns.intensity > columns.intensity[near].mean(axis=1)
+
+
+def _slipped(columns: Columns, bright: np.ndarray, component: np.ndarray, vectors: np.ndarray) -> bool:
+    """Whether a large piece holds bright and dark columns by mistake: a scan that slipped by half a cell links A to B.
+
+    Such links miss their mark; across an interface at which the brightness changes places they do not.
+    """
+    sizes = np.bincount(component)
+    large = sizes > _PIECE * sizes[0]
+    share = np.bincount(component, bright)[large] / sizes[large]
+    if not ((share > 0.2) & (share < 0.8)).any():
+        return False
+    tree, missed = cKDTree(columns.xy), []
+    for vector in vectors:
+        length = np.hypot(*vector)
+        tail, head = links(columns.xy, vector, TOLERANCE * length, tree)
+        unlike = bright[tail] != bright[head]
+        missed.append(np.hypot(*(columns.xy[head] - columns.xy[tail] - vector)[unlike].T) / length)
+    return bool(np.median(np.concatenate(missed)) > _MISSED)
+
+
+def _bright(columns: Columns, component: np.ndarray, basis: Basis) -> list[int]:
+    """Pieces of the A sublattice, from the largest to the smallest.
+
+    Of the pieces at least 0.3 as large as the largest, the brightest is A; so are all others of 36 columns or more
+    that are nearer to its brightness than to that of the darkest.
+    """
+    sizes = np.bincount(component)
+    pieces = [c for c in range(len(sizes)) if c == 0 or sizes[c] >= MIN_CELLS]
+    height = {c: np.median(columns.intensity[component == c]) for c in pieces}
+    large = [height[c] for c in pieces if sizes[c] > _PIECE * sizes[0]]
+    if not basis.two_sublattices or len(large) == 1:
+        return [0]
+    return [c for c in pieces if height[c] >= (max(large) + min(large)) / 2]
 
 
 def _complete_nodes(image: Image, nodes: _Nodes, basis: Basis, radius: float) -> _Nodes:
@@ -309,7 +291,7 @@ def _add(image: Image, nodes: _Nodes, wanted: np.ndarray, guess: np.ndarray, bas
 
 
 def _joined(first: Columns, second: Columns) -> Columns:
-    arrays = {k: np.concatenate([v, getattr(second, k)]) for k, v in vars(first).items() if k != "spacing_px"}
+    arrays: dict[str, Any] = {k: np.concatenate([v, getattr(second, k)]) for k, v in vars(first).items() if k != "spacing_px"}
     return replace(first, **arrays)
 
 
@@ -323,7 +305,7 @@ def _b_sites(image: Image, columns: Columns, a_nodes: _Nodes, basis: Basis, radi
     cell = np.argwhere(np.isfinite(centre[..., 0]))
     free = np.setdiff1d(np.arange(len(columns)), a_nodes.grid)
     at = centre[tuple(cell.T)]
-    distance, nearest = cKDTree(columns.xy[free]).query(at, distance_upper_bound=_TOLERANCE * basis.cell_px)
+    distance, nearest = cKDTree(columns.xy[free]).query(at, distance_upper_bound=TOLERANCE * basis.cell_px)
     found = np.isfinite(distance)
     grid = np.full(centre.shape[:2], -1)
     grid[tuple(cell[found].T)] = free[nearest[found]]
@@ -352,9 +334,8 @@ def _unique(grid: np.ndarray) -> np.ndarray:
 
 
 def _assemble(a_nodes: _Nodes, b_sites: _Nodes | None, basis: Basis) -> Lattice:
-    a, b = a_nodes.columns, b_sites.columns if b_sites else None
-    sites = tuple(b_sites.values(v, sound=True)[1:-1, 1:-1] for v in (b.xy, b.intensity)) if b_sites else None
-    cells = measure(basis, *(a_nodes.values(v, sound=True) for v in (a.xy, a.intensity)), sites)
+    node, height = a_nodes.sound
+    cells = measure(basis, node, height, tuple(v[1:-1, 1:-1] for v in b_sites.sound) if b_sites else None)
     groups = [(a_nodes.grid, "A")] + ([(b_sites.grid, "B")] if b_sites else [])
     source = (b_sites or a_nodes).columns
     index = np.concatenate([grid[grid >= 0] for grid, _ in groups])

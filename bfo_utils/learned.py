@@ -131,7 +131,8 @@ def distributions(outputs: np.ndarray, names: Sequence[str], groups: Mapping[str
     figure = Figure(figsize=(style.WIDTH, 2.1 * rows + 0.4), layout="constrained")
     panels = figure.subplots(rows, side_by_side, squeeze=False).ravel()
     for panel, name, column in zip(panels, names, outputs.T, strict=False):
-        edges = np.linspace(*np.quantile(column, [0.005, 0.995]) + [-1e-9, 1e-9], 41)
+        low, high = np.quantile(column, [0.005, 0.995])
+        edges = np.linspace(low - 1e-9, high + 1e-9, 41)
         for k, (label, own) in enumerate(groups.items()):
             panel.hist(column[own], edges, histtype="step", linewidth=1.6, density=True, label=label,
                        color=style.SERIES[k % len(style.SERIES)])

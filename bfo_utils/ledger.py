@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .errors import InputError
-from .files import atomic
+from .files import atomic, writing
 
 
 class Ledger:
@@ -37,8 +37,8 @@ class Ledger:
         self._begun = False
         lines = _whole_lines(path) if path else []
         if lines[:1] == self._lines:
-            self._lines = lines
-            for entry in map(json.loads, lines[1:]):
+            self._lines = lines[:1] + [line for line in lines[1:] if _is_entry(json.loads(line))]
+            for entry in map(json.loads, self._lines[1:]):
                 self._known[entry["key"]] = (entry["rewards"], entry["seconds"])
 
     def get(self, key: Mapping) -> tuple[dict[str, float], float] | None:
@@ -54,7 +54,7 @@ class Ledger:
             _rewrite(self._path, self._lines)
             self._begun = True
         line = json.dumps({"key": _name(key), "rewards": dict(rewards), "seconds": seconds})
-        with self._path.open("a") as file:
+        with writing(self._path), self._path.open("a") as file:
             file.write(line + "\n")
             file.flush()
             os.fsync(file.fileno())
@@ -79,9 +79,16 @@ def _whole_lines(path: Path) -> list[str]:
 def _is_json(line: str) -> bool:
     try:
         json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
+
+
+def _is_entry(entry) -> bool:
+    """Whether a line says what :meth:`Ledger.put` wrote; other lines count as torn."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("key"), str) or not isinstance(entry.get("rewards"), dict):
+        return False
+    return all(isinstance(number, int | float) for number in (entry.get("seconds"), *entry["rewards"].values()))
 
 
 def _rewrite(path: Path, lines: list[str]) -> None:

@@ -44,7 +44,8 @@ def walk(network: VAE, encoded: np.ndarray, latents: np.ndarray, first: int, sec
     ndarray, shape (steps, steps, H, W)
     """
     back = np.linalg.lstsq(np.column_stack([latents, np.ones(len(latents))]), encoded, rcond=None)[0]
-    down, right = (np.linspace(*np.quantile(latents[:, k], [0.02, 0.98]), steps) for k in (second, first))
+    ends = np.quantile(latents, [0.02, 0.98], axis=0)
+    down, right = (np.linspace(ends[0, k], ends[1, k], steps) for k in (second, first))
     points = np.tile(np.median(latents, axis=0), (steps, steps, 1))
     points[..., second], points[..., first] = np.meshgrid(down, right, indexing="ij")
     flat = points.reshape(steps**2, -1)

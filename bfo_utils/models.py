@@ -11,6 +11,7 @@ from scipy.stats import kurtosis
 from sklearn.decomposition import FastICA
 
 from .clustering import quiet
+from .locks import held
 from .vae import VAE, Settings, load
 
 
@@ -30,7 +31,8 @@ def trained(windows: np.ndarray, model: Settings, epochs: int, folder: str | Pat
     epochs : int
     folder : str or Path
         Where trained models are kept. One that is there is read; one of fewer epochs is trained on; one whose training
-        was interrupted goes on. Empty: nothing is kept.
+        was interrupted goes on. Several processes may share the folder: one that wants a model which another is training
+        waits for it. Empty: nothing is kept.
 
     Returns
     -------
@@ -45,18 +47,18 @@ def trained(windows: np.ndarray, model: Settings, epochs: int, folder: str | Pat
         return VAE(model).fit(windows, epochs)
     stem = _name(windows, model)
     done, part = Path(folder, f"{stem}-{epochs}.vae"), Path(folder, f"{stem}-{epochs}.part")
-    if done.exists():
-        return load(done)
-    network = _furthest(Path(folder), stem, epochs) or VAE(model)
-    network.fit(windows, epochs, part).save(done)
-    part.unlink(missing_ok=True)
-    return network
+    if not done.exists():
+        with held(Path(folder, f".{stem}.lock"), wait=True):
+            if not done.exists():  # another process may have trained it meanwhile
+                (_furthest(Path(folder), stem, epochs) or VAE(model)).fit(windows, epochs, part).save(done)
+            part.unlink(missing_ok=True)
+    return load(done)
 
 
 def _name(windows: np.ndarray, model: Settings) -> str:
     """Name of the files of a model: the same for the same windows and settings."""
     digest = hashlib.sha256(json.dumps(asdict(model), sort_keys=True).encode())
-    digest.update(np.ascontiguousarray(windows, np.float32))
+    digest.update(np.ascontiguousarray(windows, np.float32).data)
     return digest.hexdigest()[:16]
 
 

@@ -5,6 +5,8 @@ orthogonalised momentum (Muon) for the weight matrices, running averages of the 
 rate, a decoder that begins at the mean window, and decoding a random part of the pixels in every step.
 """
 
+from __future__ import annotations
+
 import copy
 import time
 import warnings
@@ -101,7 +103,7 @@ class Training:
     """
 
     def __init__(self, shape: tuple[int, int], settings):
-        self.settings, self.shape, self.device = settings, tuple(shape), device()
+        self.settings, self.shape, self.device = settings, (shape[0], shape[1]), device()
         self.generator = torch.Generator().manual_seed(settings.seed)
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)

@@ -152,7 +152,8 @@ def search_jointly(crystals: Sequence[Crystal], plan: Plan = Plan(), report: Cal
     spread = partial(on_threads, workers) if isinstance(workers, int) else workers
     with quiet(), threadpool_limits(1), ExitStack() as stack:
         evaluators = [stack.enter_context(spread(crystal, plan)) for crystal in crystals]
-        asked, source = [{}], "default"
+        asked: list[dict[str, Value]] = [{}]
+        source = "default"
         while asked:
             for trial in _evaluated(crystals, plan, asked, source, len(trials), ledgers, evaluators):
                 trials.append(trial)
@@ -186,7 +187,7 @@ def ledger_for(path: Path, crystal: Crystal, plan: Plan) -> Ledger:
 def _evaluated(crystals: Sequence[Crystal], plan: Plan, asked: list[dict], source: str, first: int,
                ledgers: Sequence[Ledger], evaluators: Sequence[Evaluator]) -> Iterator[Trial]:
     """Trials of one batch as they end; a configuration that comes to the same as an earlier one takes its rewards."""
-    parameters = [effective(crystals[0], plan.fixed | given) for given in asked]
+    parameters = [effective(crystals[0], {**plan.fixed, **given}) for given in asked]
     once = [p for k, p in enumerate(parameters) if p not in parameters[:k]]
     outcomes = [evaluator([p for p in once if ledger.get(p) is None]) for evaluator, ledger in zip(evaluators, ledgers, strict=True)]
     for k, p in enumerate(parameters):
@@ -194,7 +195,7 @@ def _evaluated(crystals: Sequence[Crystal], plan: Plan, asked: list[dict], sourc
             if ledger.get(p) is None:
                 outcome = next(results)
                 ledger.put(p, outcome.rewards, outcome.seconds)
-        yield Trial(first + k, source, p, *_together([ledger.get(p) for ledger in ledgers]))
+        yield Trial(first + k, source, p, *_together([known for ledger in ledgers if (known := ledger.get(p))]))
     for results in outcomes:
         next(results, None)  # all are consumed; only then does the pool know that nothing is left to cancel
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from . import claims
 from .errors import InputError, blame
 
 #: The arrays that every parameter file of the record holds.
@@ -89,6 +90,7 @@ def read(path: str | Path) -> Parameters:
         raise InputError(f"{path}: no such file; give a parameter file of the Sm-BFO series")
     try:
         with h5py.File(path, "r") as file:
+            claims.hdf5(file)
             arrays = {k: v[()] for k, v in file.items() if isinstance(v, h5py.Dataset) and v.dtype.kind in "iufb"}
         return _on_grid(arrays)
     except Exception as error:

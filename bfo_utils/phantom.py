@@ -13,6 +13,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from . import claims
 from .cells import Cells, corner_mean
 from .elasticity import cell_gradient, compatible_displacement
 from .errors import InputError
@@ -139,7 +140,7 @@ def simulate(crystal: Crystal = Crystal(), seed: int = 0) -> Phantom:
     """
     rng = np.random.default_rng(seed)
     sites = _build(crystal, rng)
-    side = int(round(crystal.cells * crystal.cell_px))
+    side = round(crystal.cells * crystal.cell_px)
     scan = _scan(side, crystal, rng)
     xy = np.concatenate([sites.a_xy.reshape(-1, 2), sites.b_xy.reshape(-1, 2)])
     amplitude = np.concatenate([(sites.a_intensity * sites.present).ravel(), sites.b_intensity.ravel()])
@@ -365,8 +366,9 @@ def load_truth(path: str | Path) -> Truth | None:
     if not h5py.is_hdf5(path):
         return None
     with h5py.File(path, "r") as file:
-        if "truth" not in file:
+        if any(f"truth/{name}" not in file for name in Truth.__dataclass_fields__):
             return None
+        claims.hdf5(file)
         values = {name: file[f"truth/{name}"][()] for name in Truth.__dataclass_fields__}
     values["column_sublattice"] = values["column_sublattice"].astype("U1")
     return Truth(**values)

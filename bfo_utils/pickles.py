@@ -7,6 +7,7 @@ record's; even then, names of anything but NumPy's arrays are refused.
 import pickle
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -75,7 +76,7 @@ def _unpickled(path: Path):
     with open(path, "rb") as file:
         header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         shape, _, kind = header[np.lib.format.read_magic(file)](file)
-        if kind != object or shape != ():
+        if kind != np.dtype(object) or shape != ():
             raise InputError("holds no pickled object")
         return _ArraysOnly(file, encoding="latin1").load()[()]
 
@@ -100,6 +101,7 @@ def unpack(content: dict[str, dict[str, np.ndarray]], folder: str | Path) -> lis
         raise InputError(f"key {odd[0]!r}: makes no file name; nothing is written")
     paths = [Path(folder, f"{key}.npz") for key in content]
     for path, arrays in zip(paths, content.values()):
+        plain: dict[str, Any] = {name: a for name, a in arrays.items() if a.dtype.kind in "iufbcUS"}
         with atomic(path) as part, open(part, "wb") as file:
-            np.savez(file, **{name: a for name, a in arrays.items() if a.dtype.kind in "iufbcUS"})
+            np.savez(file, **plain)
     return paths

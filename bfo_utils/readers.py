@@ -3,16 +3,18 @@
 Nothing is ever unpickled or run from a file: formats whose readers do so (zspy's pickle filters, nc) are not offered.
 """
 
+import glob
 import importlib
 import logging
-import math
 import re
 import unicodedata
 import warnings
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 
+from . import claims
 from .errors import InputError
 
 MIN_SIDE = 32  # px: below, there is no lattice to see
@@ -67,6 +69,12 @@ def check_axes(shape):
         raise InputError(f"{len(shape)}-D stack of shape {shape}; choose or average a frame to get a 2-D image")
 
 
+def check_kind(dtype):
+    """Refuse values that are no numbers."""
+    if dtype.kind not in "iuf":
+        raise InputError(f"values of type {dtype}; give integers or floats (of complex values the modulus)")
+
+
 def _choose(arrays, dataset):
     """Return the name of the image among named arrays: the one asked for, else a preferred one or the only plane."""
     if dataset is not None:
@@ -114,8 +122,11 @@ def reader(file):
 def _read_numpy(file, dataset):
     """Read an npy file or one array of an npz file; pickled objects are never loaded."""
     with file.open("rb") as stream:
-        if stream.read(4) not in (b"\x93NUM", b"PK\x03\x04"):
+        magic = stream.read(4)
+        if magic not in (b"\x93NUM", b"PK\x03\x04"):
             raise InputError("is no NumPy file; give one that numpy.save or numpy.savez wrote")
+        stream.seek(0)
+        claims.archive(file) if magic[:2] == b"PK" else claims.npy(stream, file.stat().st_size)
     arrays = np.load(file, allow_pickle=False)
     if isinstance(arrays, np.ndarray):
         arrays = {file.stem: arrays}
@@ -130,6 +141,7 @@ def _read_picture(file, dataset):
     """Read a picture, which has no calibration."""
     from skimage.io import imread
 
+    claims.picture(file)
     arrays = {file.stem: imread(file)}
     return arrays[_choose(arrays, dataset)], ()
 
@@ -144,6 +156,8 @@ def _read_hdf5(file, dataset):
         signals = {name: item for name, item in arrays.items() if re.fullmatch("Experiments/[^/]+/data", name)}
         chosen = _choose(signals or arrays, dataset)
         check_axes(squeezed(arrays[chosen].shape))
+        check_kind(arrays[chosen].dtype)
+        claims.hdf5(root, arrays[chosen])
         return arrays[chosen][()], _hdf5_scales(arrays[chosen])
 
 
@@ -157,23 +171,36 @@ def _hdf5_scales(dataset):
 
 
 def _read_rsciio(file, dataset):
-    """Read one image of a microscope's file and its calibration."""
+    """Read one image of a microscope's file and its calibration, once the file can be what it claims."""
     plugin = PLUGINS[file.suffix.lower()]
+    if plugin in CLAIMS:
+        CLAIMS[plugin](file)
     reader = importlib.import_module(f"rsciio.{plugin}").file_reader
-    options = {"select_type": "image"} if plugin == "emd" else {}  # leaves spectrum images on the disk
+    options = {"select_type": "images"} if plugin == "emd" else {}  # leaves spectrum images on the disk
     signals = _titled(reader(str(file), **options))
     arrays = {title: _unpacked(signal["data"]) for title, signal in signals.items()}
     chosen = _choose(arrays, dataset)
     return arrays[chosen], _signal_scales(signals[chosen])
 
 
-def _read_mrc(file, dataset):
-    """Read an MRC file; refuse a header that promises more than the file holds, at which rosettasciio would hang."""
-    shape = tuple(np.fromfile(file, "<u4", count=3)[::-1].tolist())
-    if math.prod(shape) > file.stat().st_size:
-        raise InputError(f"is damaged: the header's shape {shape} exceeds the file; give an intact .mrc file")
-    check_axes(squeezed(shape))
-    return _read_rsciio(file, dataset)
+def _claims_of_emd(file):
+    """Look at all datasets of an EMD file: its reader reads them all."""
+    import h5py
+
+    with h5py.File(file, "r") as root:
+        claims.hdf5(root)
+
+
+def _claims_of_tia(file):
+    """Look at a ser file, or at those that an emi file describes."""
+    files = [file] if file.suffix.lower() == ".ser" else map(Path, glob.glob(f"{glob.escape(str(file.with_suffix('')))}_[0-9].ser"))
+    for one in files:
+        claims.tia(one)
+
+
+def _claims_of_mrc(file):
+    """Look at the shape of an MRC file: at a wrong one rosettasciio would hang."""
+    check_axes(squeezed(claims.mrc(file)))
 
 
 def _titled(signals):
@@ -201,9 +228,12 @@ def _signal_scales(signal):
     return [_length_nm(axis.get("scale"), axis.get("units") or (unit and unit[1])) for axis in axes]
 
 
+CLAIMS = {  # what looks at the claims of a file before rosettasciio reads it
+    "digitalmicrograph": claims.tags, "emd": _claims_of_emd, "tia": _claims_of_tia, "mrc": _claims_of_mrc, "tiff": claims.tiff,
+    "pantarhei": claims.archive, "ripple": claims.ripple, "semper": claims.semper,
+}
 READERS = {  # suffix: (file, dataset) -> (array, scales of its axes in nm)
     **dict.fromkeys(PLUGINS, _read_rsciio),
-    ".mrc": _read_mrc,
     **dict.fromkeys((".h5", ".hdf5", ".hspy"), _read_hdf5),
     **dict.fromkeys((".npy", ".npz"), _read_numpy),
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp"), _read_picture),

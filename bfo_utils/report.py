@@ -2,48 +2,58 @@
 
 import importlib.metadata
 import platform
+from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from . import figures
-from .analysis import Analysis
-from .files import write_csv, write_json
+from .analysis import MIN_CONTRAST, NO_DOMAINS, Analysis
+from .caveats import SURE, caveats
+from .evidence import GATE, autocorrelation
+from .files import together, write_csv, write_json
 from .lattice import Lattice
 from .optimize import by_descriptor, plain, table
 from .pareto import front
+from .recipe import Recipe
+from .sensitivity import importance
+from .space import SPACE, Value
 from .walls import Walls, domains, trace
 from .workflow import stability
 
 PACKAGES = ("bfo_utils", "numpy", "scipy", "scikit-learn", "scikit-image", "scikit-optimize", "rosettasciio")
 
 
-def write(analysis: Analysis, out: str | Path) -> dict:
+def write(analysis: Analysis, out: str | Path, recipe: Recipe | None = None) -> dict:
     """Write all files of an analysis; ``result.json`` comes last, so that its presence means that all is there.
+
+    Those of an earlier analysis are replaced once all new ones are written.
 
     Parameters
     ----------
     analysis : Analysis
     out : str or Path
         Folder; made where missing.
+    recipe : Recipe, optional
+        What the analysis was made from; kept in ``result.json``, so that it can be made again.
 
     Returns
     -------
     dict
         The content of ``result.json``.
     """
-    out = Path(out)
     walls = trace(analysis.labels)
-    result = summary(analysis, walls)
-    (out / "result.json").unlink(missing_ok=True)  # that of an earlier analysis does not stand beside new tables
-    write_csv(out / "columns.csv", columns_table(analysis.crystal.lattice))
-    write_csv(out / "cells.csv", cells_table(analysis))
+    result = summary(analysis, walls, recipe)
     trials = table(analysis.trials)
-    write_csv(out / "trials.csv", trials)
-    write_csv(out / "pareto.csv", front(trials))
-    _pictures(analysis, walls, out)
-    write_json(out / "result.json", result)
+    with together(out, "result.json") as stage:
+        write_csv(stage / "columns.csv", columns_table(analysis.crystal.lattice))
+        write_csv(stage / "cells.csv", cells_table(analysis))
+        write_csv(stage / "trials.csv", trials)
+        write_csv(stage / "pareto.csv", front(trials))
+        _pictures(analysis, walls, stage)
+        write_json(stage / "result.json", result)
     return result
 
 
@@ -76,7 +86,8 @@ def cells_table(analysis: Analysis) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per valid cell; label -1 outside the analysed mask.
+        One row per valid cell; label -1 outside the analysed mask, where posterior and stability are empty (see
+        :class:`bfo_utils.confidence.Confidence`). Where there are no domains they are empty everywhere.
     """
     cells = analysis.crystal.lattice.cells
     size = analysis.crystal.image.pixel_size_nm
@@ -89,10 +100,11 @@ def cells_table(analysis: Analysis) -> pd.DataFrame:
         "i": i, "j": j, "x_px": cells.xy[at][:, 0], "y_px": cells.xy[at][:, 1],
         f"px_{pm}": cells.polar[at][:, 0] * displacement, f"py_{pm}": cells.polar[at][:, 1] * displacement,
         f"a_{nm}": cells.a[at] * length, f"b_{nm}": cells.b[at] * length, "angle_deg": cells.angle[at],
-        f"area_{nm2}": cells.area[at] * length**2, "label": analysis.labels[at]})
+        f"area_{nm2}": cells.area[at] * length**2, "label": analysis.labels[at],
+        "posterior": analysis.confidence.posterior[at].round(4), "stability": analysis.confidence.stability[at].round(4)})
 
 
-def summary(analysis: Analysis, walls: Walls) -> dict:
+def summary(analysis: Analysis, walls: Walls, recipe: Recipe | None = None) -> dict:
     """The content of ``result.json``: plain values only."""
     image, lattice = analysis.crystal.image, analysis.crystal.lattice
     return {
@@ -101,7 +113,7 @@ def summary(analysis: Analysis, walls: Walls) -> dict:
         "evidence": analysis.crystal.evidence.kind, "best_total_by_descriptor": by_descriptor(analysis.trials),
         "stability": round(stability(analysis.crystal, analysis.tuned.parameters, analysis.seed), 4),
         "sublattices": ["A", "B"] if lattice.cells.has_b else ["A"],
-        "warnings": warnings(analysis),
+        "warnings": caveats(analysis), "confidence": _confidence(analysis), "surrogates": _surrogates(analysis),
         "n_columns": len(lattice.columns), "n_cells": lattice.cells.n, "n_analysed": int(analysis.crystal.mask.sum()),
         "n_domains": len(domains(analysis.labels)),
         "variants": _variants(analysis),
@@ -109,22 +121,158 @@ def summary(analysis: Analysis, walls: Walls) -> dict:
         "autoencoders": sum(t.source == "rung 1" for t in analysis.trials),
         "timings_s": {k: round(v, 3) for k, v in analysis.timings_s.items()}, "versions": versions(),
         "input": {"path": image.source, "name": image.name, "sha256": image.sha256, "shape": list(image.shape),
-                  "pixel_size_nm": image.pixel_size_nm}}
+                  "pixel_size_nm": image.pixel_size_nm},
+        "recipe": recipe.plain if recipe else None}
 
 
-def warnings(analysis: Analysis) -> list[str]:
-    """What a user should know about the result and can act on, in sentences."""
-    crystal = analysis.crystal
-    notes = []
-    if not crystal.lattice.cells.has_b:
-        notes.append("The second sublattice is not seen: no polar displacement; the map rests on lattice parameters.")
-    if crystal.image.pixel_size_nm is None:
-        notes.append("No pixel size is known: lengths are in px; give --pixel-size for nm and pm.")
-    if crystal.mask.sum() < 400:
-        notes.append(f"Only {int(crystal.mask.sum())} cells are analysed: rewards are coarse; use a larger field of view.")
-    if not crystal.image.valid.all():
-        notes.append(f"{1 - crystal.image.valid.mean():.1%} of the pixels are NaN or infinite and were filled.")
-    return notes
+def facts(analysis: Analysis, result: Mapping) -> pd.Series:
+    """What was found, in a few lines to begin a page with.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    result : mapping
+        Content of ``result.json``, from :func:`write`.
+
+    Returns
+    -------
+    Series of str
+    """
+    image, walls = analysis.crystal.image, result["walls"]
+    height, width = image.shape
+    size = image.pixel_size_nm
+    field = f"{width} × {height} px" + (f", {width * size:.1f} × {height * size:.1f} nm" if size else "")
+    return pd.Series({
+        "image": f"{image.name} ({field})",
+        "unit cells": f"{result['n_analysed']:,} analysed of {result['n_cells']:,} found",
+        "domains": "none" if result["verdict"] == NO_DOMAINS else f"{result['n_domains']}, of {len(result['variants'])} clusters",
+        "walls": f"{walls['n_segments']} segments, {walls['length_cells']:.0f} cells long together",
+        "chosen from": f"{result['budget']} configurations and {result['autoencoders']} autoencoders"})
+
+
+def origin(result: Mapping) -> pd.Series:
+    """What a result depends on: the image and its hash, seed, budget and versions.
+
+    Parameters
+    ----------
+    result : mapping
+        Content of ``result.json``, from :func:`write`.
+
+    Returns
+    -------
+    Series of str
+    """
+    given = result["input"]
+    size = given["pixel_size_nm"]
+    return pd.Series({
+        "image": given["path"] or "simulated", "sha256": given["sha256"] or "none: the image is no file",
+        "pixel size": f"{size:.5g} nm" if size else "not known", "seed": str(result["seed"]),
+        "configurations": str(result["budget"]),
+        "autoencoders": str(result["autoencoders"])} | result["versions"])
+
+
+def grounds(analysis: Analysis, result: Mapping) -> pd.DataFrame:
+    """How sure the verdict is and why: every measured ground beside what it has to reach.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    result : mapping
+        Content of ``result.json``, from :func:`write`.
+
+    Returns
+    -------
+    DataFrame
+        Index the ground; columns ``measured``, ``needed``, ``means``.
+    """
+    alike = autocorrelation(analysis.crystal.evidence.field)
+    rewards = result["rewards"]
+    rows = {
+        "signal of the evidence": (alike, f"≥ {GATE}", "correlation of the evidence of cells three apart; noise has 0"),
+        "contrast": (rewards["contrast"], f"≥ {MIN_CONTRAST}", "how much of the walls the evidence jumps across"),
+        "evidence": (rewards["evidence"], "", "share of the variance of the evidence that the map explains"),
+        "stability": (result["stability"], "", "agreement of the maps from two random halves of the cells; 1 is perfect"),
+        "total": (rewards["total"], "", f"product of the rewards; {result['default_rewards']['total']:.3f} before the search"),
+        **_further_grounds(result)}
+    return pd.DataFrame([(f"{value:.2f}", needed, means) for value, needed, means in rows.values()],
+                        index=list(rows), columns=["measured", "needed", "means"])
+
+
+def _further_grounds(result: Mapping) -> dict[str, tuple[float, str, str]]:
+    """Confidence per cell, and the totals of surrogates, where a result has them."""
+    rows = {}
+    for name, found in (result.get("confidence") or {}).items():
+        rows[f"{name} of the cells"] = (found["mean"], "", f"mean; {found['unsure']:.0%} of the cells are unsure")
+    for name, found in (result.get("surrogates") or {}).items():
+        if isinstance(found, Mapping) and "largest" in found:
+            rows[f"surrogates, {name}"] = (
+                found["largest"], "", f"largest total of {found['n']} maps with shuffled labels; p = {found['p']:.2g}")
+    return rows
+
+
+def choices(analysis: Analysis) -> pd.DataFrame:
+    """The parameters before and after the search, and how much each mattered.
+
+    Parameters
+    ----------
+    analysis : Analysis
+
+    Returns
+    -------
+    DataFrame
+        Index the parameter; columns ``default``, ``tuned``, ``mattered`` (see
+        :func:`bfo_utils.sensitivity.importance`; empty for what was not varied) and ``means``. Parameters of the
+        autoencoder stand there only where one made the map.
+    """
+    used = [p for p in SPACE if p.stage != "autoencoder" or analysis.tuned.parameters["descriptor"] == "vae"]
+    mattered = importance(table(plain(analysis.trials)))
+    rows = [(_short(analysis.default.parameters[p.name]), _short(analysis.tuned.parameters[p.name]),
+             f"{mattered[p.name]:.2f}" if p.name in mattered else "", p.help + (f" ({p.unit})" if p.unit else ""))
+            for p in used]
+    return pd.DataFrame(rows, index=[p.name for p in used], columns=["default", "tuned", "mattered", "means"])
+
+
+def _short(value: Value) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _confidence(analysis: Analysis) -> dict | None:
+    """Means over the analysed cells, and the share of the cells below 0.8; None where there is one label only."""
+    if analysis.verdict == NO_DOMAINS:
+        return None
+    values = {name: getattr(analysis.confidence, name)[analysis.crystal.mask] for name in ("posterior", "stability")}
+    return {name: {"mean": round(float(v.mean()), 4), "unsure": round(float((v < SURE).mean()), 4)} for name, v in values.items()}
+
+
+def _surrogates(analysis: Analysis) -> dict:
+    """Total of the map, and of its surrogates: how many, the median, the largest, and the share that reach the map's."""
+    standing = analysis.standing
+    rows: dict[str, float | dict[str, float]] = {"total": round(standing.total, 6)}
+    for name, totals, p in (("moved", standing.moved, standing.p_moved), ("dealt", standing.dealt, standing.p_dealt)):
+        spread = {"median": round(float(np.median(totals)), 6), "largest": round(float(totals.max()), 6)} if len(totals) else {}
+        rows[name] = {"n": len(totals), "p": round(p, 4), **spread}
+    return rows
+
+
+def notes(result: Mapping) -> str:
+    """The warnings of a result (sentences, or mappings with a ``message``) as a list in HTML, their text escaped.
+
+    Parameters
+    ----------
+    result : mapping
+        Content of ``result.json``, from :func:`write`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> notes({"warnings": ["Few cells in <b>.dm4"]})
+    '<ul><li>Few cells in &lt;b&gt;.dm4</li></ul>'
+    """
+    told = [note["message"] if isinstance(note, Mapping) else note for note in result["warnings"]]
+    return "<ul>" + "".join(f"<li>{escape(note)}</li>" for note in told or ["There are no warnings."]) + "</ul>"
 
 
 def _variants(analysis: Analysis) -> list[dict]:
@@ -156,3 +304,5 @@ def _pictures(analysis: Analysis, walls: Walls, out: Path) -> None:
     figures.save(figures.label_map(image, cells, analysis.labels, walls), out / "label_map.png")
     figures.save(figures.walls(image, cells, analysis.labels, walls), out / "walls.png")
     figures.save(figures.polarization(image, cells, analysis.labels), out / "polarization.png")
+    figures.save(figures.confidence(image, cells, analysis.labels, analysis.confidence.posterior, analysis.confidence.stability),
+                 out / "confidence.png")

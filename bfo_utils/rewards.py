@@ -7,7 +7,7 @@ of named rewards, so that one failing guard cannot be bought back by another, an
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -70,6 +70,12 @@ class Partition:
     def walls(self) -> Walls:
         """Walls of the map without speckle."""
         return trace(self.clean)
+
+    def against(self, evidence: Evidence) -> "Partition":
+        """The same map judged by another field; what the labels alone say is not worked out again."""
+        other = replace(self, evidence=evidence)
+        vars(other).update(_despeckled=self._despeckled, walls=self.walls)
+        return other
 
 
 def register(name: str) -> Callable[[Reward], Reward]:
@@ -228,15 +234,15 @@ def contrast(partition: Partition) -> float:
     chance, h = max(0, (share - 0.05) / 0.95). The contrast is the geometric mean of h + 0.02 over the pairs with at
     least s/6 edges, so that one border that is not there costs most of it, however much true wall there is beside it.
     """
-    walls, within = [], []
+    crossing, staying = [], []
     for labels, values in ((partition.clean, partition.evidence.field),
                            (partition.clean.T, partition.evidence.field.transpose(1, 0, 2))):
         is_wall, is_inside, step = _steps(labels, values)
         is_wall &= np.isfinite(step)
         pair = np.sort(np.stack([labels[:, :-1][is_wall], labels[:, 1:][is_wall]], axis=1), axis=1)
-        walls.append(np.column_stack([pair, step[is_wall]]))
-        within.append(step[is_inside & np.isfinite(step)])
-    walls, within = np.concatenate(walls), np.concatenate(within)
+        crossing.append(np.column_stack([pair, step[is_wall]]))
+        staying.append(step[is_inside & np.isfinite(step)])
+    walls, within = np.concatenate(crossing), np.concatenate(staying)
     if not len(walls) or not len(within):
         return 0.0
     return _pairwise(walls[:, :2], walls[:, 2] > np.quantile(within, 0.95), partition.side / 6)
@@ -267,7 +273,6 @@ def _run_mean(labels: np.ndarray, field: np.ndarray) -> np.ndarray:
     total, count = field.copy(), np.ones(labels.shape)
     same = np.ones(labels.shape, bool)
     for back in (1, 2):
-        same[:, :back] = False
         same[:, back:] &= labels[:, back:] == labels[:, :-back]
         shifted = np.where(same[:, back:, None], field[:, :-back], 0)
         total[:, back:] += np.nan_to_num(shifted)
@@ -306,6 +311,6 @@ def agreement(partition: Partition) -> float:
     labels = partition.labels
     pairs = [(labels[:, :-1], labels[:, 1:]), (labels[:-1], labels[1:])]
     same = np.concatenate([(p == q)[(p >= 0) & (q >= 0)] for p, q in pairs])
-    share = np.bincount(labels[labels >= 0]) / max(1, partition.n)
+    share = np.bincount(labels[labels >= 0]) / partition.n
     chance = (share**2).sum()
     return float((same.mean() - chance) / (1 - chance)) if len(same) and chance < 1 else 0.0

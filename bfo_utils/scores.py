@@ -51,7 +51,7 @@ def _draw(p: space.Parameter, rng) -> space.Value:
     if p.choices:
         return str(rng.choice(p.choices))
     if isinstance(p.default, int):
-        return int(rng.integers(p.low, p.high + 1))
+        return int(rng.integers(p.low, p.high, endpoint=True))
     return float(rng.uniform(p.low, p.high))
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.colors import to_rgba_array
+from matplotlib.patches import Patch
 
 from . import style
 from .maps import draw_rose
@@ -124,4 +126,42 @@ def roses(walls: Sequence[Walls], vectors: Sequence[np.ndarray], captions: Seque
         panel.set_xticklabels(["0°", "", "90°", ""] * 2)
     for spare in grid[len(walls):]:
         spare.remove()
+    return figure
+
+
+@styled
+def differences(one: np.ndarray, two: np.ndarray, captions: tuple[str, str]) -> Figure:
+    """Two label maps of the same cells in the same colours, and the cells in which they differ.
+
+    Parameters
+    ----------
+    one, two : ndarray of int, shape (R, C)
+        Labels that mean the same in both; -1, not analysed, stays clear and is not compared.
+    captions : pair of str
+        Titles of the two maps.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> figure = differences(np.eye(4, dtype=int), np.zeros((4, 4), int), ("diagonal", "one label"))
+    >>> figure.axes[2].get_title()
+    'differ: 4 cells (25 %)'
+    """
+    both = (one >= 0) & (two >= 0)
+    differ = both & (one != two)
+    share = differ.sum() / max(1, both.sum())
+    figure, axes = style.panels(3, one.shape[1] / one.shape[0], least=1.5, beside=0.25, footer=0.7, sharex=True, sharey=True)
+    shown = to_rgba_array([style.ACCENT, style.MUTED, "none"])[np.select([differ, both], [0, 1], 2)]
+    axes[0].imshow(style.label_colours(one))
+    axes[1].imshow(style.label_colours(two))
+    axes[2].imshow(shown)
+    titles = (*captions, f"differ: {differ.sum():,} cells ({100 * share:.0f} %)")
+    for panel, title in zip(axes, titles, strict=True):
+        panel.locator_params(integer=True, nbins=4)
+        panel.set(xlabel="column j (cells)", ylabel="row i (cells)", title=title)
+        panel.label_outer()
+    style.legend(figure, [Patch(facecolor=style.ACCENT, label="differ"), Patch(facecolor=style.MUTED, label="agree")])
     return figure

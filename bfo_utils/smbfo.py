@@ -77,9 +77,10 @@ def read(name: str, where: str | Path | None = None, order: str = "auto", pixel_
     if order != "auto":
         parameterisation.checked_order(order)
     pair, folder = registry.pair(name), registry.folder(where)
-    paths = [registry.locate(folder, file) for file in (pair.image, pair.parameters)]
-    if None in paths:
-        lacking = (pair.image, pair.parameters)[paths.index(None)]
+    found = {file: registry.locate(folder, file) for file in (pair.image, pair.parameters)}
+    paths = [path for path in found.values() if path]
+    if len(paths) < len(found):
+        lacking = next(file for file, path in found.items() if path is None)
         raise InputError(f"{folder / lacking}: no such file; download it with: bfo fetch smbfo {pair.id}")
     image = images.read(paths[0], pixel_size_nm=pixel_size_nm)
     parameters = parameterisation.read(paths[1])

@@ -2,13 +2,12 @@
 
 import dataclasses
 import json
-import types
-import zipfile
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import numpy as np
 
+from . import claims
 from .errors import InputError
 from .files import atomic
 
@@ -22,7 +21,8 @@ def save(path: str | Path, item: Any) -> None:
     item : dataclass instance
         Its fields become entries ``name`` or ``name.name``.
     """
-    arrays, plain = {}, {}
+    arrays: dict[str, Any] = {}
+    plain: dict[str, Any] = {}
     _flatten("", item, arrays, plain)
     with atomic(path) as part, open(part, "wb") as file:
         np.savez(file, __plain__=json.dumps(plain), **arrays)
@@ -47,12 +47,13 @@ def load(path: str | Path, kind: type) -> Any:
         If the file is missing or of another kind.
     """
     try:
+        claims.archive(Path(path))
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             plain = json.loads(str(file["__plain__"]))
             return _build("", kind, {k: file[k] for k in file.files}, plain)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; run the notebook that writes it first") from None
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # of what a damaged archive, or another one, makes NumPy do
         raise InputError(f"{path}: not a stored {kind.__name__} ({error}); run the notebook that writes it again") from error
 
 
@@ -72,7 +73,7 @@ def _build(prefix: str, kind: type, arrays: dict, plain: dict) -> Any:
     values = {}
     for field in dataclasses.fields(kind):
         name, hint = prefix + field.name, hints[field.name]
-        if isinstance(hint, type) and not isinstance(hint, types.GenericAlias) and dataclasses.is_dataclass(hint):
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint):
             values[field.name] = _build(name + ".", hint, arrays, plain)
         else:
             values[field.name] = arrays[name] if name in arrays else plain[name]

@@ -6,7 +6,6 @@ colours that also the colour-blind tell apart: label k has colour k in every fig
 
 import functools
 import io
-import os
 from pathlib import Path
 
 import matplotlib.artist
@@ -15,6 +14,8 @@ import matplotlib.style
 import numpy as np
 from matplotlib.colors import ListedColormap, Normalize, to_rgba_array
 from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
+
+from .files import atomic
 
 DPI = 130
 WIDTH = 8.0  # in, the width of the book's text
@@ -52,9 +53,20 @@ class Figure(matplotlib.figure.Figure):
             return super().get_tightbbox(*args, **kwargs)
 
     def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
-        _write(self, buffer)
-        return buffer.getvalue()
+        return png(self)
+
+
+def png(figure: matplotlib.figure.Figure) -> bytes:
+    """A figure as PNG: the same bytes for the same figure.
+
+    Examples
+    --------
+    >>> png(Figure())[1:4]
+    b'PNG'
+    """
+    buffer = io.BytesIO()
+    _write(figure, buffer)
+    return buffer.getvalue()
 
 
 def _write(figure: matplotlib.figure.Figure, file) -> None:
@@ -93,19 +105,14 @@ def save(figure: matplotlib.figure.Figure, path: str | Path) -> None:
 
     Examples
     --------
-    >>> import tempfile
+    >>> import os, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save(Figure(), f"{folder}/empty.png")
     ...     os.listdir(folder)
     ['empty.png']
     """
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with atomic(path) as part:
         _write(figure, part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 # ---- sizes -------------------------------------------------------------------------------------------------------
@@ -193,12 +200,12 @@ ANGLES = ListedColormap(_hue_circle(), name="hue_circle")
 ROUGHNESS = ListedColormap(matplotlib.colormaps["plasma_r"](np.linspace(0, 0.72, 256)), name="roughness")
 
 
-def label_colours(labels: np.ndarray, alpha: float = 1.0) -> np.ndarray:
+def label_colours(labels: np.ndarray | int, alpha: float = 1.0) -> np.ndarray:
     """RGBA colour of every label; negative labels are transparent.
 
     Parameters
     ----------
-    labels : ndarray of int, any shape
+    labels : ndarray of int, any shape, or int
     alpha : float
         Opacity of the others.
 
@@ -250,7 +257,7 @@ def scale_bar(axes, length_per_unit: float, unit: str) -> None:
         "nm", "px" or "cells".
     """
     width, height = (abs(np.subtract(*span)) for span in (axes.get_xlim(), axes.get_ylim()))
-    length = _round_down(min(0.2 * width, 0.8 * height) * length_per_unit)
+    length = round_down(min(0.2 * width, 0.8 * height) * length_per_unit)
     bar = AnchoredSizeBar(
         axes.transData, length / length_per_unit, f"{length:g} {unit}", "lower left", pad=0.25, borderpad=0.4, sep=2,
         color="white", size_vertical=0.008 * min(height, 2 * width))
@@ -259,8 +266,14 @@ def scale_bar(axes, length_per_unit: float, unit: str) -> None:
     axes.add_artist(bar)
 
 
-def _round_down(value: float) -> float:
-    """Largest of 1, 2, 5 times a power of ten that does not exceed ``value``."""
+def round_down(value: float) -> float:
+    """Largest of 1, 2, 5 times a power of ten that does not exceed ``value``: a round length for a scale bar.
+
+    Examples
+    --------
+    >>> round_down(3.7), round_down(0.051)
+    (2.0, 0.05)
+    """
     power = 10.0 ** np.floor(np.log10(value))
     return float(max(k * power for k in (1, 2, 5) if k * power <= value * (1 + 1e-9)))
 

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from skopt.acquisition import gaussian_ei
@@ -44,9 +45,9 @@ class Searcher:
 
     def __init__(self, parameters: Sequence[Parameter], screen: int, seed: int):
         self._names = [p.name for p in parameters]
-        self._space = normalize_dimensions([_dimension(p) for p in parameters]) if parameters else None
+        self._space: Any = normalize_dimensions([_dimension(p) for p in parameters]) if parameters else None
         self._rng = np.random.default_rng(seed)
-        self._queue = Lhs(criterion=None).generate(self._space.dimensions, screen, random_state=seed) if parameters else []
+        self._queue = Lhs(criterion=None).generate(self._space.dimensions, screen, random_state=seed) if self._space is not None else []
         self._points: list[list] = []
         self._losses: list[float] = []
 

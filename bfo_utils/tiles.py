@@ -6,6 +6,7 @@ nothing that is computed in tiles depends on their size.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -22,7 +23,8 @@ class Tile:
     @property
     def inner(self) -> tuple[slice, slice]:
         """The core as seen from the box."""
-        return tuple(slice(c.start - b.start, c.stop - b.start) for c, b in zip(self.core, self.box))
+        rows, cols = (slice(c.start - b.start, c.stop - b.start) for c, b in zip(self.core, self.box))
+        return rows, cols
 
     @property
     def origin(self) -> np.ndarray:
@@ -53,7 +55,7 @@ def divide(shape: tuple[int, int], reach: int = 0, side: int = SIDE) -> list[Til
     >>> first.core, last.box
     ((slice(0, 100, None), slice(0, 83, None)), (slice(0, 100, None), slice(161, 250, None)))
     """
-    spans = [[(slice(a, b), slice(max(0, a - reach), min(size, b + reach))) for a, b in zip(cuts, cuts[1:])]
+    spans = [[(slice(a, b), slice(max(0, a - reach), min(size, b + reach))) for a, b in pairwise(cuts)]
              for size, cuts in zip(shape, (_cuts(size, side) for size in shape))]
     return [Tile((rows[0], cols[0]), (rows[1], cols[1])) for rows in spans[0] for cols in spans[1]]
 

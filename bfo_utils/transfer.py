@@ -169,8 +169,9 @@ def _explained(what: str) -> Iterator[None]:
         yield
     except requests.HTTPError as error:
         right = _AGAIN if _passing(error) else "look at the record in a browser, it may have moved"
-        raise InputError(f"{what}: the server answers {error.response.status_code} {error.response.reason} "
-                         f"for {error.response.url}; {right}") from error
+        answer = error.response
+        said = f"{answer.status_code} {answer.reason} for {answer.url}" if answer is not None else str(error)
+        raise InputError(f"{what}: the server answers {said}; {right}") from error
     except requests.RequestException as error:
         raise InputError(f"{what}: {_reason(error)}; check the network and {_AGAIN}") from error
 

@@ -172,7 +172,7 @@ def coherent(field: np.ndarray, lag: int = LAG) -> float:
 
 def _authors(member: Member) -> dict[str, float]:
     """Medians of the authors' arrays, the length of ``Pxy``, over the cells that we analyse; NaN for what is not there."""
-    if member.comparison is None:
+    if member.comparison is None or member.parameters is None:
         return dict.fromkeys(AUTHORS, np.nan)
     cells, grid = member.crystal.lattice.cells, member.parameters.grid
     theirs, ours, _ = agreement.matches(member.parameters, cells, member.comparison.positions)

@@ -27,14 +27,14 @@ from .descriptors import (
 )
 from .errors import InputError
 from .evidence import Evidence, analysed_mask, measure
-from .images import Image
+from .images import Image, repaired
 from .lattice import Lattice
 from .memo import Memo
 from .rewards import TOTAL, Partition, score
 from .space import SPACE, Value, by_name, complete, defaults
 from .vae import VAE
 
-_MOST = int(by_name("n_components").high)
+_MOST = int(by_name("n_components").high or 1)
 _WINDOWS, _SCORES = 3 * 2**30, 2**29  # bytes of windows and of scores that a crystal keeps
 _AUTOENCODER = [p.name for p in SPACE if p.stage == "autoencoder"]
 _DESCRIBES = [p.name for p in SPACE if p.stage == "descriptors" and p.name != "n_components"] + _AUTOENCODER
@@ -80,8 +80,8 @@ class Crystal:
     @property
     def fingerprint(self) -> str:
         """Hash of what rewards depend on besides the configuration: pixels, column settings, kind of evidence."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.image.data))
-        digest.update(np.ascontiguousarray(self.image.valid))
+        digest = hashlib.sha256(np.ascontiguousarray(self.image.data).data)
+        digest.update(np.ascontiguousarray(self.image.valid).data)
         digest.update(f"{self.detection_scale} {self.refinement_radius} {self.evidence.kind}".encode())
         return digest.hexdigest()
 
@@ -132,7 +132,7 @@ class Outcome:
 
 def prepare(image: Image, detection_scale: float = 1.0, refinement_radius: float = 0.45,
             evidence: str = "auto") -> Crystal:
-    """Columns, lattice, analysed cells and evidence of an image.
+    """Columns, lattice, analysed cells and evidence of an image, hot pixels repaired.
 
     Parameters
     ----------
@@ -146,6 +146,7 @@ def prepare(image: Image, detection_scale: float = 1.0, refinement_radius: float
     -------
     Crystal
     """
+    image = repaired(image)
     found = columns.find(image, detection_scale, refinement_radius)
     indexed = lattice.build(image, found, refinement_radius)
     mask = analysed_mask(indexed.cells)
@@ -265,7 +266,9 @@ def _labels(crystal: Crystal, parameters: Mapping[str, Value], seed: int) -> np.
     """Label map of a configuration; one label for all where its column settings find no lattice to analyse."""
     try:
         own = crystal.found_with(parameters["detection_scale"], parameters["refinement_radius"])
-        return _transferred(label_map(own, features(own, parameters), parameters, seed), own, crystal)
+        labels = np.full(crystal.mask.shape, -1)
+        labels[crystal.mask] = transferred(label_map(own, features(own, parameters), parameters, seed)[own.mask], own, crystal)
+        return labels
     except InputError:
         if parameters["detection_scale"] == crystal.detection_scale \
                 and parameters["refinement_radius"] == crystal.refinement_radius:
@@ -273,14 +276,23 @@ def _labels(crystal: Crystal, parameters: Mapping[str, Value], seed: int) -> np.
         return np.where(crystal.mask, 0, -1)
 
 
-def _transferred(labels: np.ndarray, own: Crystal, reference: Crystal) -> np.ndarray:
-    """Labels of one indexing on the analysed cells of another, by the nearest cell."""
+def transferred(values: np.ndarray, own: Crystal, reference: Crystal) -> np.ndarray:
+    """What is known of the analysed cells of one indexing at those of another of the same image, by the nearest cell.
+
+    Parameters
+    ----------
+    values : ndarray, shape (N, ...)
+        One per analysed cell of ``own``.
+    own, reference : Crystal
+
+    Returns
+    -------
+    ndarray, shape (M, ...)
+        One per analysed cell of ``reference``.
+    """
     if own is reference:
-        return labels
-    nearest = cKDTree(own.lattice.cells.xy[own.mask]).query(reference.lattice.cells.xy[reference.mask])[1]
-    out = np.full(reference.mask.shape, -1)
-    out[reference.mask] = labels[own.mask][nearest]
-    return out
+        return values
+    return values[cKDTree(own.lattice.cells.xy[own.mask]).query(reference.lattice.cells.xy[reference.mask])[1]]
 
 
 def effective(crystal: Crystal, parameters: Mapping[str, Value]) -> dict[str, Value]:

@@ -1,11 +1,17 @@
-"""Phantoms and crystals that several tests share; made once per session."""
+"""Phantoms, crystals, a rendered book and a browser that several tests share; made once per session."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-from bfo_utils import phantom, workflow
+from bfo_utils import analysis, book, optimize, phantom, workflow
 
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")  # a busy machine is no failure
+
+SMALL = {"cells": 24, "budget": 16, "dose": 60.0, "vae_budget": 2, "series_budget": 8}  # a run of the book in minutes
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -33,3 +39,37 @@ def crystal(junction):
 def truth_map(junction, crystal):
     """Its true variants on the grid that was found."""
     return phantom.true_map(junction.truth, crystal.lattice.cells, crystal.mask)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """Folder of a small run on the phantom, from notebooks to ``html/index.html``."""
+    out = tmp_path_factory.mktemp("run")
+    assert book.run(None, out, given=SMALL, seed=1) == out / "html" / "index.html"
+    return out
+
+
+@pytest.fixture(scope="session")
+def answer(crystal):
+    """The analysis of that crystal by a short search."""
+    plan = optimize.Plan(budget=12, seed=1)
+    return analysis.conclude(crystal, optimize.search(crystal, plan), plan.seed)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium (a selenium driver), 1280 px wide, that reaches nothing but files of this machine."""
+    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not program or not driver:
+        pytest.skip("chromium and chromedriver are not installed (Debian: apt-get install chromium chromium-driver)")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars",
+                     "--window-size=1280,900", "--host-resolver-rules=MAP * ~NOTFOUND"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield chrome
+    chrome.quit()

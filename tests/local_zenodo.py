@@ -19,7 +19,7 @@ class Faults:
     ``drops``: after how many bytes each of the next answers breaks off; ``damaged``, ``missing``, ``moved`` (a redirect),
     ``wordy`` (more bytes than the record says); ``busy``: how many requests are answered by ``busy_status``; ``no_ranges``:
     the server always sends the whole file; ``answer``: text instead of the record's description; ``stalled``: files of
-    which half is sent, and then nothing until this is lifted.
+    which half is sent, and then nothing until this is lifted; ``slow``: seconds between two pieces of 32 KiB.
     """
 
     drops: dict[str, list[int]] = field(default_factory=dict)
@@ -32,6 +32,7 @@ class Faults:
     no_ranges: bool = False
     answer: str | None = None
     stalled: set[str] = field(default_factory=set)
+    slow: float = 0.0
 
 
 class LocalZenodo:
@@ -114,4 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(key, value)
         self.end_headers()
         with suppress(ConnectionError):  # the other side was killed
-            self.wfile.write(data[:drop])
+            data = data[:drop]
+            for first in range(0, len(data), 1 << 15):
+                self.wfile.write(data[first:first + (1 << 15)])
+                time.sleep(self.archive.faults.slow)

@@ -9,9 +9,9 @@ from bfo_utils import analysis, images, optimize, phantom, report, workflow
 from bfo_utils.optimize import Plan
 
 COLUMNS = "id,x_px,y_px,sublattice,intensity,sigma_px,ok"
-CELLS = "i,j,x_px,y_px,px_pm,py_pm,a_nm,b_nm,angle_deg,area_nm2,label"
+CELLS = "i,j,x_px,y_px,px_pm,py_pm,a_nm,b_nm,angle_deg,area_nm2,label,posterior,stability"
 FILES = {"columns.csv", "cells.csv", "trials.csv", "pareto.csv", "result.json", "label_map.png", "walls.png",
-         "polarization.png"}
+         "polarization.png", "confidence.png"}
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_pixels_are_the_unit_where_no_size_is_known(junction, tmp_path):
     result = report.write(analysis.analyze(image, Plan(9)), tmp_path)
     header = (tmp_path / "cells.csv").read_text().split("\n")[0]
     assert header == CELLS.replace("_pm", "_px").replace("_nm2", "_px2").replace("_nm", "_px")
-    assert any("pixel size" in note for note in result["warnings"])
+    assert "no_pixel_size" in {note["code"] for note in result["warnings"]}
 
 
 @pytest.mark.parametrize("dose", [20, 100])
@@ -101,7 +101,7 @@ def test_one_sublattice_is_analysed_by_its_strain(tmp_path):
     p = phantom.simulate(crystal, 0)
     result = report.write(analysis.analyze(p.image, Plan(48)), tmp_path)
     assert result["evidence"] == "lattice" and result["sublattices"] == ["A"]
-    assert any("second sublattice is not seen" in note for note in result["warnings"])
+    assert "second_sublattice_not_seen" in {note["code"] for note in result["warnings"]}
     prepared = workflow.prepare(p.image)
     truth = phantom.true_map(p.truth, prepared.lattice.cells, prepared.mask)
     cells = pd.read_csv(tmp_path / "cells.csv")

@@ -277,7 +277,7 @@ class Cluster:
         self._file, self._folder = folder / "scheduler.json", folder
         self.scheduler = self._start("scheduler", "--port", "0", "--host", "127.0.0.1")
         self.workers = []
-        while not self._file.exists():
+        while not (self._file.exists() and self._file.read_text()):  # there, and written
             assert self.scheduler.poll() is None
             time.sleep(0.05)
         self.address = json.loads(self._file.read_text())["address"]

@@ -10,19 +10,12 @@ import pytest
 from bfo_utils import book, resources, space
 from bfo_utils.errors import InputError
 
+from .conftest import SMALL
 from .test_analysis import FILES
 
 CHAPTERS = ["default/01_data", "default/02_descriptors", "default/03_clustering", "default/04_rewards",
             "search/06_optimization", "search/05_vae", "search/08_judgement", "tuned/02_descriptors", "tuned/03_clustering",
             "tuned/04_rewards", "report/07_report", "series/09_composition"]
-SMALL = {"cells": 24, "budget": 16, "dose": 60.0, "vae_budget": 2, "series_budget": 8}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    out = tmp_path_factory.mktemp("run")
-    assert book.run(None, out, given=SMALL, seed=1) == out / "html" / "index.html"
-    return out
 
 
 @pytest.mark.slow
@@ -35,6 +28,15 @@ def test_the_book_has_every_chapter_and_picture(folder):
         for picture in pictures:
             assert (folder / "html" / chapter).parent.joinpath(picture).stat().st_size > 1000
     assert not (folder / ".book").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_solutions_are_right_and_folded_and_buttons_open_the_source(folder, chapter):
+    page = (folder / "html" / f"{chapter}.html").read_text()
+    assert "not answered yet" in page and "✓" in page and "✗" not in page
+    assert "Show the solution as code" in page and "google.colab" not in page
+    assert f"/blob/main/notebooks/{chapter.split('/')[1]}.ipynb" in page
 
 
 @pytest.mark.slow
@@ -135,4 +137,4 @@ def test_a_run_without_the_libraries_leaves_the_autoencoders_out(monkeypatch, tm
     with pytest.raises(InputError, match="are not installed; run: pip install"):
         book._settings(None, "quick", {"vae_budget": 3}, None, None, 0)
     book._stand_in(tmp_path / "05_vae")
-    assert "vae_budget=9" in (tmp_path / "05_vae.md").read_text()
+    assert "vae_budget=4" in (tmp_path / "05_vae.md").read_text()

@@ -132,3 +132,33 @@ def test_every_parameter_is_listed():
     listed = bfo("parameters").stdout
     for p in space.SPACE + space.RUN:
         assert p.name in listed and p.range in listed
+
+
+def test_an_interruption_is_one_line_and_its_own_exit_status(capsys, monkeypatch):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.bfo, "main", interrupted)
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["parameters"])
+    assert stop.value.code == 130 and capsys.readouterr().err == "bfo: interrupted\n"
+
+
+def test_without_a_command_the_commands_are_listed(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main([])
+    shown = capsys.readouterr().out
+    assert stop.value.code == 0 and all(f"\n  {name} " in shown for name in ("run", "analyze", "batch", "phantom", "fetch"))
+
+
+def test_a_file_is_no_output_folder(capsys, tmp_path):
+    (tmp_path / "out").write_text("mine")
+    assert "is a file; give a folder" in refused(capsys, "analyze", tmp_path / "a.tif", "--out", tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_a_plugin_that_fails_is_named(capsys, tmp_path):
+    plugin = tmp_path / "mine.py"
+    plugin.write_text("import bfo_utils.no_such_thing\n")
+    line = refused(capsys, "analyze", tmp_path / "a.tif", "--out", tmp_path / "out", "--plugin", plugin)
+    assert "mine.py" in line and "no_such_thing" in line

@@ -49,7 +49,7 @@ def test_share_does_not_depend_on_scale_and_sign(rng):
     assert disentangle.share(-7 * x, 3 * values + 2) == pytest.approx(disentangle.share(x, values), abs=0.02)
 
 
-@pytest.mark.parametrize("k, quantities", [(2, 2), (2, 4), (3, 2), (1, 3)])
+@pytest.mark.parametrize(("k", "quantities"), [(2, 2), (2, 4), (3, 2), (1, 3)])
 def test_turned_latents_line_up_with_quantities(rng, k, quantities):
     truth = rng.normal(size=(400, max(k, quantities)))
     axes = np.linalg.qr(rng.normal(size=(k, k)))[0]

@@ -16,6 +16,7 @@ from matplotlib.quiver import Quiver
 from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
 from bfo_utils import columns, figures, lattice, phantom, placement, style
+from bfo_utils.anomalies import Anomalies
 from bfo_utils.evidence import analysed_mask
 from bfo_utils.walls import trace
 
@@ -143,7 +144,7 @@ def test_angles_are_cyclic_without_a_jump():
 
 @given(st.floats(1e-3, 1e5))
 def test_scale_bars_are_round_and_fit(value):
-    length = style._round_down(value)
+    length = style.round_down(value)
     assert value / 2.5 <= length * (1 + 1e-9) and length <= value * (1 + 1e-9)
     assert f"{length:e}"[0] in "125"
 
@@ -473,3 +474,14 @@ def test_roses_stand_five_in_a_row(labels, cells):
     assert [axes.get_title() for axes in figure.axes] == list("abcdefg")
     tops = [round(axes.get_position().y0, 2) for axes in figure.axes]
     assert len(set(tops)) == 2 and drawn(figure.axes[6], matplotlib.patches.Rectangle)
+
+
+def test_anomalous_cells_are_ringed_at_their_place():
+    error = np.zeros((6, 8))
+    error[4, 2] = 9.0
+    distance = np.full((6, 8), np.nan)
+    distance[1, 5] = 7.0
+    figure = figures.anomalies(Anomalies(error, distance))
+    for panel in figure.axes[:2]:
+        (rings,) = panel.lines
+        assert sorted(zip(*rings.get_data(), strict=True)) == [(2, 4), (5, 1)]

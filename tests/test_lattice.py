@@ -36,7 +36,7 @@ def test_every_cell_is_indexed(change):
 
 
 def test_geometry_of_the_cells():
-    p, found = indexed(phantom.Crystal(layout="single", cells=36, cell_px=18, dose=150, shear=0.02, bend_deg=0,
+    _, found = indexed(phantom.Crystal(layout="single", cells=36, cell_px=18, dose=150, shear=0.02, bend_deg=0,
                                            drift_px=0))
     cells, v = found.cells, found.cells.valid
     assert cells.a[v].mean() == pytest.approx(18, rel=2e-3) and cells.b[v].mean() == pytest.approx(18, rel=2e-3)
@@ -52,7 +52,7 @@ def test_local_rotation_is_recovered():
 
 
 def test_one_sublattice_is_said_and_analysed():
-    p, found = indexed(phantom.Crystal(cells=30, cell_px=18, b_intensity=0.0))
+    _, found = indexed(phantom.Crystal(cells=30, cell_px=18, b_intensity=0.0))
     assert not found.cells.has_b and set(found.sublattice) == {"A"}
     assert found.cells.n > 0.95 * 28 * 28
     assert np.isnan(found.cells.polar).all() and np.isfinite(found.cells.a[found.cells.valid]).all()

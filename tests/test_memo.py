@@ -30,7 +30,7 @@ def test_what_failed_is_tried_again():
     memo = Memo(2)
     for attempt in range(2):
         try:
-            memo.once("k", lambda: 1 / 0 if attempt == 0 else 7)
+            memo.once("k", lambda attempt=attempt: 1 / 0 if attempt == 0 else 7)
         except ZeroDivisionError:
             continue
     assert memo.once("k", lambda: 8) == 7

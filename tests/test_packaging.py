@@ -16,10 +16,12 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "rosettasciio": "rosettasciio-base"}
 BROUGHT = {"python", "pip", "imageio", "tifffile"}  # named in environment.yml alone, with a reason there
-LAYERS = ["errors", "files", "cluster", "layouts", "elasticity", "readers", "tiles", "images", "columns", "cells", "lattice", "phantom",
-          "descriptors", "evidence", "clustering", "walls", "rewards", "memo", "vae", "space", "models", "workflow", "ledger", "pareto",
-          "surrogate", "optimize", "sensitivity", "disentangle", "manifold", "halving", "anomalies", "analysis", "report", "batch",
-          "registry", "transfer", "fetch", "pickles", "parameterisation", "agreement", "smbfo", "series", "composition", "trends"]
+LAYERS = ["errors", "files", "locks", "printing", "provenance", "cluster", "layouts", "elasticity", "claims", "readers", "tiles", "images",
+          "columns", "cells", "indexing", "lattice", "phantom", "descriptors", "evidence", "clustering", "walls", "rewards", "shuffles",
+          "memo", "vae", "space", "models", "workflow", "confidence", "ledger", "pareto", "surrogate", "optimize", "sensitivity",
+          "disentangle", "manifold", "halving", "anomalies", "analysis", "caveats", "recipe", "report", "interactive", "compare", "batch",
+          "registry", "transfer", "fetch", "pickles", "parameterisation", "agreement", "smbfo", "series", "composition", "trends",
+          "questions", "checks", "workshop"]
 
 
 def requirement(text):

@@ -3,11 +3,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bfo_utils import rewards
+from bfo_utils import resources, rewards
 from bfo_utils.decoys import decoys
 from bfo_utils.errors import InputError
 from bfo_utils.evidence import Evidence
 from bfo_utils.rewards import Partition, score
+from bfo_utils.walls import Walls
 
 
 @st.composite
@@ -39,7 +40,7 @@ def test_every_reward_lies_between_0_and_1(partition):
 @settings(max_examples=40, deadline=None)
 @given(partitions(), st.permutations(range(6)))
 def test_names_of_labels_do_not_matter(partition, order):
-    order = np.array(list(order) + [-1])
+    order = np.array([*order, -1])
     assert score(changed(partition, lambda v: order[v])) == pytest.approx(score(partition), abs=1e-9)
 
 
@@ -137,3 +138,212 @@ def test_a_user_adds_a_reward_and_selects_it():
 def test_an_unknown_reward_is_refused():
     with pytest.raises(InputError, match="reward 'beauty': no such reward; choose from agreement"):
         score(Partition(TRUE, field_of(TRUE)), total={"beauty": 1})
+
+
+def given_walls(n_cells, speckle=0.0, **edges):
+    """A partition whose walls are set by hand."""
+    labels = np.zeros((1, n_cells), int)
+    partition = Partition(labels, Evidence(np.zeros((1, n_cells, 1)), "polar"))
+    count = len(edges["length"])
+    nothing = {name: np.zeros(count) for name in ("midpoint", "cells", "segment", "roughness", "extent", "direction")}
+    vars(partition).update(_despeckled=(labels, speckle), walls=Walls(**{**nothing, **{k: np.array(v) for k, v in edges.items()}}))
+    return partition
+
+
+def as_is(labels, field=None):
+    """A partition that is judged as it is: its small patches are no speckle."""
+    labels = np.asarray(labels)
+    partition = Partition(labels, Evidence(np.zeros((*labels.shape, 1)) if field is None else field, "polar"))
+    vars(partition)["_despeckled"] = (labels, 0.0)
+    return partition
+
+
+def test_continuity_is_the_mean_run_of_a_wall_less_the_speckle():
+    edges = {"segment": [0, 0, 1], "length": [1.0, 2.0, 9.0]}  # runs of 3 and 9 where 6 are asked for
+    assert rewards.continuity(given_walls(144, **edges)) == pytest.approx((3 * 0.5 + 9 * 1) / 12)
+    assert rewards.continuity(given_walls(144, speckle=0.15, **edges)) == pytest.approx(10.5 / 12 / np.e)
+    assert rewards.continuity(given_walls(144, speckle=0.30, **edges)) == pytest.approx(10.5 / 12 / np.e**2)
+
+
+def test_straightness_is_the_mean_of_bend_and_extent():
+    partition = given_walls(100, segment=[0, 0, 0], length=[1.0, 3.0, 2.0], roughness=[0.45, 1.05, 1.65], extent=[9.0, 4.0, 8.0])
+    assert rewards.straightness(partition) == pytest.approx((1 + 3 * np.exp(-1) / 2 + 2 * np.exp(-4)) / 6)
+
+
+def test_amount_asks_for_a_quarter_of_the_edge():
+    assert rewards.amount(given_walls(256, length=[0.5, 1.5])) == pytest.approx(0.5)
+    assert rewards.amount(given_walls(256, length=[4.0, 1.5])) == 1
+    assert rewards.amount(as_is(np.full((8, 8), -1))) == 0
+
+
+def test_without_walls_there_is_nothing_continuous_or_straight():
+    empty = given_walls(100, segment=np.zeros(0, int), length=[])
+    assert rewards.continuity(empty) == rewards.straightness(empty) == 0
+
+
+def test_evidence_is_the_explained_variance_corrected_for_the_number_of_labels():
+    field = np.array([[0, 2, 4, 6, np.nan, 99]])[..., None]
+    partition = as_is([[0, 0, 1, 1, 0, -1]], field)
+    assert rewards.evidence(partition) == pytest.approx(1 - 4 / 2 * 3 / 20)
+    two = np.concatenate([field, 10 * field], axis=-1)
+    assert rewards.evidence(as_is([[0, 0, 1, 1, 0, -1]], two)) == pytest.approx(0.7)
+    assert rewards.evidence(as_is([[0, 1, 2, 3, 0, -1]], field)) == pytest.approx(1)  # as many labels as cells
+    assert rewards.evidence(as_is([[0, 0, 1]], field[:, :3])) == pytest.approx(1 - 2 / 1 * 2 / 8)
+
+
+def test_there_is_no_evidence_in_a_field_that_is_flat_or_unknown():
+    assert rewards.evidence(as_is([[0, 1, 1]], np.ones((1, 3, 2)))) == 0
+    assert rewards.evidence(as_is([[0, 1, 1]], np.full((1, 3, 2), np.nan))) == 0
+
+
+def test_run_means_stop_at_a_wall_and_leave_out_the_unknown():
+    labels = np.array([[0, 0, 0, 0, 1, 1, 0, 0]])
+    field = np.array([[1.0, 2, 6, 10, 10, 20, 5, np.nan]])[..., None]
+    assert rewards._run_mean(labels, field)[0, :7, 0] == pytest.approx([1, 1.5, 3, 6, 10, 15, 5])
+    field[0, 1] = np.nan
+    assert rewards._run_mean(labels, field)[0, 2:4, 0] == pytest.approx([3.5, 8])
+    assert rewards._run_mean(np.array([[0, 1, 0]]), np.array([[1.0, 2, 3]])[..., None]).ravel().tolist() == [1, 2, 3]
+
+
+def test_steps_across_and_away_from_walls():
+    labels = np.array([[0] * 6 + [1] * 6, [0] * 6 + [-1] + [1] * 5])
+    field = np.where(labels[..., None] == 1, [3.0, 4.0], [0.0, 0.0])
+    wall, inside, step = rewards._steps(labels, field)
+    assert np.argwhere(wall).tolist() == [[0, 5]] and step[0].tolist() == [0] * 5 + [5] + [0] * 5
+    assert np.argwhere(inside).tolist() == [[0, 2], [0, 8], [1, 2]]
+
+
+@pytest.mark.parametrize(("least", "shares"), [(1, [0.5, 1]), (4, [0.5]), (5, [0.6])])
+def test_contrast_is_the_geometric_mean_over_pairs_with_enough_wall(least, shares):
+    pairs = np.array([[0, 1]] * 4 + [[0, 2]])
+    found = rewards._pairwise(pairs, np.array([True, True, False, False, True]), least)
+    assert found == pytest.approx(np.prod([(s - 0.05) / 0.95 + 0.02 for s in shares]) ** (1 / len(shares)))
+
+
+def test_a_pair_whose_wall_steps_no_more_than_chance_leaves_two_per_cent():
+    assert rewards._pairwise(np.array([[0, 1]] * 50), np.arange(50) < 2, 1) == pytest.approx(0.02)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_border_that_is_not_there_counts_from_a_sixth_of_the_edge(turned):
+    labels = np.zeros((42, 42), int)
+    labels[21:] = 1  # one direction has this wall, the other none
+    field = labels[..., None] + 0.01 * np.random.default_rng(0).standard_normal((42, 42, 2))
+    field[:4, :12] = 0  # nothing steps where a third label is drawn
+    for width, expected in ((0, 1.02), (5, 1.02), (6, np.sqrt(1.02 * 0.02))):
+        labels[0, :width] = 2  # width edges down, one across
+        partition = as_is(labels.T, field.transpose(1, 0, 2)) if turned else as_is(labels, field)
+        assert rewards.contrast(partition) == pytest.approx(expected)
+
+
+def test_a_wall_that_steps_just_like_the_inside_is_none():
+    labels = np.repeat([0, 1], 12) * np.ones((24, 1), int)
+    assert rewards.contrast(as_is(labels, np.zeros((24, 24, 2)))) == pytest.approx(0.02)
+
+
+def test_where_the_field_is_unknown_a_wall_is_not_held_against_the_map():
+    labels = np.repeat([0, 1], 12) * np.ones((24, 1), int)
+    field = labels[..., None] + 0.01 * np.random.default_rng(0).standard_normal((24, 24, 2))
+    field[:12, 10:14] = np.nan
+    assert rewards.contrast(as_is(labels, field)) == pytest.approx(1.02)
+
+
+def test_a_map_of_one_label_has_no_contrast():
+    assert rewards.contrast(as_is(np.zeros((24, 24), int), np.random.default_rng(0).random((24, 24, 1)))) == 0
+
+
+def test_contrast_of_a_map_without_inside_is_none():
+    assert rewards.contrast(as_is(np.indices((6, 6)).sum(axis=0) % 2, np.random.default_rng(0).random((6, 6, 1)))) == 0
+
+
+def test_balance_asks_for_three_per_cent_in_the_second_cluster():
+    labels = np.zeros((10, 20), int)
+    labels[0, :3], labels[1, :2], labels[9, 19] = 1, 2, -1
+    assert rewards.balance(as_is(labels)) == pytest.approx(3 / (0.03 * 199))
+    labels[5] = 3
+    assert rewards.balance(as_is(labels)) == 1
+    assert rewards.balance(as_is(np.zeros((3, 3), int))) == rewards.balance(as_is(np.full((3, 3), -1))) == 0
+
+
+def test_thickness_is_the_share_of_cells_in_squares_of_three():
+    labels = np.zeros((10, 10), int)
+    labels[:, 4] = 1
+    assert rewards.thickness(as_is(labels)) == pytest.approx(2 * 0.9 - 1)
+    labels[:, 4:6] = 1
+    assert rewards.thickness(as_is(labels)) == pytest.approx(2 * 0.8 - 1)
+    labels[:, 4:7] = 1
+    assert rewards.thickness(as_is(labels)) == 1
+    assert rewards.thickness(as_is(np.indices((6, 6)).sum(axis=0) % 2)) == 0
+    assert rewards.thickness(as_is([[0]])) == 1
+
+
+def test_what_lies_at_the_rim_may_go_on_beyond_it():
+    labels = np.zeros((10, 10), int)
+    labels[:, :2] = 1
+    assert rewards.thickness(as_is(labels)) == 1
+    labels[:, 0] = -1
+    assert rewards.thickness(as_is(labels)) == 1
+
+
+def test_agreement_is_what_neighbours_share_beyond_chance():
+    labels = np.array([[0, 0, 1, 1], [0, 0, 1, 1], [-1] * 4])
+    assert rewards.agreement(as_is(labels)) == pytest.approx((0.8 - 0.5) / (1 - 0.5))
+    assert rewards.agreement(as_is(labels.T)) == pytest.approx(0.6)
+    assert rewards.agreement(as_is(np.zeros((3, 3), int))) == 0
+    assert rewards.agreement(as_is(np.array([[0, -1, 1]]))) == 0
+
+
+@pytest.mark.parametrize(("side", "size", "kept"), [(20, 5, False), (20, 6, True), (60, 10, False), (60, 11, True)])
+def test_speckle_is_what_holds_fewer_than_six_cells_or_three_in_a_thousand(side, size, kept):
+    labels = np.zeros((side, side), int)
+    labels[5, 2 : 2 + size] = 1
+    partition = Partition(labels, Evidence(np.zeros((side, side, 1)), "polar"))
+    assert (1 in partition.clean) == kept
+    assert partition.speckle == pytest.approx(0 if kept else size / side**2)
+    assert partition.n == side**2 and partition.side == pytest.approx(side)
+
+
+@pytest.mark.parametrize("pair", ["evidence=0", "evidence=-1", "evidence=inf", "evidence=nan", "evidence", "evidence=much"])
+def test_a_power_is_a_positive_number(pair):
+    with pytest.raises(InputError, match=f"total '{pair}': not a reward with its power"):
+        rewards.weights([pair])
+
+
+def test_without_pairs_the_total_is_the_default_one_and_not_shared():
+    total = rewards.weights([])
+    total["evidence"] = 9.0
+    assert rewards.weights([]) == rewards.TOTAL != total
+
+
+def test_a_reward_that_is_no_number_is_refused():
+    rewards.register("broken")(lambda partition: np.nan)
+    try:
+        with pytest.raises(InputError, match="reward 'broken': returned nan; it must return a number from 0 to 1"):
+            score(Partition(TRUE, field_of(TRUE)))
+    finally:
+        rewards._REWARDS.pop("broken")
+
+
+def test_rewards_beyond_their_range_are_cut_and_the_total_is_a_product():
+    assert rewards._value("x", 1.02) == 1 and rewards._value("x", -0.1) == 0 and rewards._value("x", 0.25) == 0.25
+    values = score(Partition(TRUE, field_of(TRUE)))
+    assert values["total"] == pytest.approx(np.prod([values[name] ** power for name, power in rewards.TOTAL.items()]))
+
+
+def test_the_fingerprint_follows_the_code_and_not_where_it_lies():
+    before = rewards.fingerprint()
+    rewards.register("extra")(lambda partition: (lambda: 0.5)())
+    try:
+        one = rewards.fingerprint()
+        rewards.register("extra")(lambda partition: (lambda: 0.6)())
+        assert len({before, one, rewards.fingerprint()}) == 3
+    finally:
+        rewards._REWARDS.pop("extra")
+    assert rewards.fingerprint() == before
+
+
+def test_the_powers_of_the_total_are_those_of_the_book():
+    page = (resources.path("book") / "rewards.md").read_text()
+    assert r"R = C^{1/2} \cdot S^{1/4} \cdot E \cdot K \cdot B \cdot A \cdot T" in page
+    assert rewards.TOTAL == {"continuity": 0.5, "straightness": 0.25, **dict.fromkeys(
+        ("evidence", "contrast", "balance", "amount", "thickness"), 1.0)}

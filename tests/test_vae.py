@@ -180,7 +180,7 @@ def test_a_damaged_file_is_refused(stored, few, damage):
             use(stored)
 
 
-@pytest.mark.parametrize("content", [b"", pickle.dumps({"model": 1}), "latents\n1 2 3\n".encode()], ids=["empty", "pickle", "text"])
+@pytest.mark.parametrize("content", [b"", pickle.dumps({"model": 1}), b"latents\n1 2 3\n"], ids=["empty", "pickle", "text"])
 def test_a_file_that_is_not_ours_is_refused(networks, tmp_path, content):
     (tmp_path / "m.vae").write_bytes(content)
     with pytest.raises(InputError, match="^[^\n]*m.vae: not a model of bfo_utils[^\n]*$"):

@@ -72,3 +72,96 @@ def test_despeckle_leaves_no_small_patch_and_touches_nothing_else(labels, smalle
         assert sizes.sum() == (labels >= 0).sum()
     if share == 0:
         assert np.array_equal(clean, labels)
+
+
+def test_edges_lie_between_the_cells_that_they_divide():
+    w = walls.trace(np.array([[0, 1, 1], [0, 0, -1]]))
+    assert w.midpoint.tolist() == [[0.5, 0], [1, 0.5]]
+    assert w.cells.tolist() == [[[0, 0], [0, 1]], [[0, 1], [1, 1]]]
+    assert w.segment.tolist() == [0, 0]
+
+
+def test_a_map_of_one_label_has_no_walls():
+    w = walls.trace(np.zeros((5, 6), int))
+    assert w.n_segments == 0 and w.segment_length.shape == (0,) and w.midpoint.shape == (0, 2)
+
+
+def test_a_junction_of_four_ends_all_walls():
+    labels = np.array([[0] * 6 + [1] * 6] * 6 + [[2] * 6 + [3] * 6] * 6)
+    w = walls.trace(labels)
+    assert w.n_segments == 4 and w.segment_length == pytest.approx([6, 6, 6, 6])
+
+
+def test_walls_on_a_map_that_is_not_square_meet_where_they_should():
+    labels = np.zeros((5, 11), int)
+    labels[2:, 3:7] = 1  # a U: down, along, up
+    w = walls.trace(labels)
+    assert w.n_segments == 1 and len(w.midpoint) == 3 + 4 + 3
+
+
+@pytest.mark.parametrize(("labels", "direction", "length"), [
+    (np.tri(30, dtype=int), np.pi / 4, 1 / np.sqrt(2)), (np.tri(30, dtype=int)[::-1], 3 * np.pi / 4, 1 / np.sqrt(2)),
+    (np.repeat([0, 1], 15)[:, None] * np.ones((1, 30), int), 0, 1), (np.repeat([0, 1], 15) * np.ones((30, 1), int), np.pi / 2, 1)])
+def test_direction_and_length_of_straight_walls(labels, direction, length):
+    w = walls.trace(labels)
+    middle = np.abs(w.midpoint - 14.5).max(axis=1) < 4
+    assert np.abs(np.sin(w.direction[middle] - direction)).max() == pytest.approx(0, abs=0.02)
+    assert w.length[middle] == pytest.approx(length, rel=1e-3)
+
+
+def line_through(points):
+    """Rms distance, extent and direction of a line through points, by singular values."""
+    _, size, axes = np.linalg.svd(points - points.mean(axis=0), full_matrices=True)
+    size = np.append(size, [0, 0])[:2] / np.sqrt(len(points))
+    return size[1], np.sqrt(12) * size[0], np.arctan2(axes[0, 1], axes[0, 0]) % np.pi
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_local_lines_are_least_squares_lines(seed):
+    rng = np.random.default_rng(seed)
+    midpoint, segment = rng.uniform(0, 12, (25, 2)), rng.integers(0, 3, 25)
+    found = np.stack(walls._local_lines(midpoint, segment), axis=1)
+    for k in range(25):
+        near = (segment == segment[k]) & (np.hypot(*(midpoint - midpoint[k]).T) <= 5)
+        if near.sum() > 2:
+            assert found[k, :2] == pytest.approx(line_through(midpoint[near])[:2], abs=1e-6)
+            assert np.sin(found[k, 2] - line_through(midpoint[near])[2]) == pytest.approx(0, abs=1e-4)
+
+
+def test_the_window_of_a_line_reaches_five_cells():
+    w = walls.trace(np.repeat([0, 1], 15) * np.ones((30, 1), int))
+    order = np.argsort(w.midpoint[:, 1])
+    assert w.extent[order][[0, 15]] == pytest.approx([np.sqrt(6**2 - 1), np.sqrt(11**2 - 1)])
+
+
+def test_neighbouring_walls_do_not_bend_each_other():
+    labels = np.zeros((20, 20), int)
+    labels[:, 9:11] = 1
+    w = walls.trace(labels)
+    assert w.n_segments == 2 and w.roughness.max() == pytest.approx(0, abs=1e-6)
+    assert w.direction == pytest.approx(np.pi / 2)
+
+
+def test_patches_of_the_smallest_size_stay_and_smaller_ones_take_the_nearest_label():
+    labels = np.zeros((12, 12), int)
+    labels[:, 6:] = 1
+    labels[1, 1:4] = 2  # three cells
+    labels[8, 8:10] = 3  # two
+    labels[11, 0] = -1
+    clean, share = walls.despeckle(labels, 3)
+    assert (clean[1, 1:4] == 2).all() and (clean[8, 8:10] == 1).all() and clean[11, 0] == -1
+    assert share == pytest.approx(2 / 143)
+    assert walls.despeckle(labels, 4)[1] == pytest.approx(5 / 143)
+
+
+def test_where_all_patches_are_small_nothing_is_changed():
+    labels = np.array([[0, 1], [2, -1]])
+    clean, share = walls.despeckle(labels, 2)
+    assert np.array_equal(clean, labels) and clean is not labels and share == 1
+    assert walls.despeckle(np.array([[0]]), 2)[1] == 1
+    assert walls.despeckle(np.full((3, 3), -1), 2)[1] == 0
+
+
+def test_diagonal_neighbours_are_not_connected():
+    assert walls.domains(np.array([[0, 1], [1, 0]])).tolist() == [1, 1, 1, 1]
+    assert walls.domains(np.array([[0, 0, 0], [1, 1, 0]])).tolist() == [4, 2]

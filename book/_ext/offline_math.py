@@ -31,7 +31,7 @@ def _inline(self, node) -> None:
 
 
 def _block(self, node) -> None:
-    self.body.append(self.starttag(node, "div", CLASS="math notranslate nohighlight"))
+    self.body.append(self.starttag(node, "div", CLASS="math notranslate nohighlight", tabindex="0"))  # wide ones are scrolled by keys
     if node["number"]:
         self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')
         self.add_permalink_ref(node, "Link to this equation")

@@ -1,0 +1,64 @@
+"""Sphinx extension: the directive ``modules`` documents modules of a package from their docstrings."""
+
+import sys
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.addnodes import pending_xref
+from sphinx.errors import PycodeError
+from sphinx.pycode import ModuleAnalyzer
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.docutils import SphinxDirective
+
+_SECTION = """
+## {module}
+
+```{{eval-rst}}
+.. automodule:: {package}.{module}
+```
+"""
+
+
+def setup(app) -> dict:
+    """Register the directive and the transform."""
+    app.setup_extension("sphinx.ext.autodoc")
+    app.setup_extension("sphinx.ext.napoleon")
+    app.add_directive("modules", Modules)
+    app.add_post_transform(NamesOfModule)
+    ModuleAnalyzer.get_module_source = staticmethod(_own_source)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _own_source(module: str, source=ModuleAnalyzer.get_module_source) -> tuple:
+    """Source of a module of ours; autodoc would import and parse those of all base classes, torch among them, for nothing."""
+    if not module.startswith("bfo_utils"):
+        raise PycodeError(f"{module}: not parsed")
+    return source(module)
+
+
+class Modules(SphinxDirective):
+    """A section for every module named in the content; the argument is the package."""
+
+    required_arguments = 1
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        """The sections, in the order of the names."""
+        names = " ".join(self.content).split()
+        text = "".join(_SECTION.format(package=self.arguments[0], module=name) for name in names)
+        parent = nodes.section()
+        self.state.nested_parse(StringList(text.splitlines(), self.env.docname), self.content_offset, parent, match_titles=True)
+        return parent.children
+
+
+class NamesOfModule(SphinxPostTransform):
+    """A name in a docstring means what it means in the code of that module, where two modules have things of one name."""
+
+    default_priority = 9  # before names are resolved (10)
+
+    def run(self, **kwargs) -> None:
+        """Write out the full names of what a module took from others."""
+        for node in self.document.findall(pending_xref):
+            meant = getattr(sys.modules.get(node.get("py:module")), node["reftarget"], None)
+            if getattr(meant, "__module__", None) and hasattr(meant, "__qualname__"):
+                node["reftarget"] = f"{meant.__module__}.{meant.__qualname__}"

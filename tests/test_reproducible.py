@@ -1,0 +1,165 @@
+"""The same input, options and seed: the same bytes, whoever runs it, and once more from result.json alone."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bfo_utils import analysis, cli, phantom, recipe, report
+from bfo_utils.artifacts import Artifacts
+from bfo_utils.errors import InputError
+from bfo_utils.optimize import Plan, Trial
+from bfo_utils.phantom import Crystal
+from bfo_utils.recipe import Recipe, Simulation
+
+from .record import record
+
+PACKAGE = str(Path(recipe.__file__).resolve().parents[1])
+CRYSTAL = Crystal(layout="junction", cells=22, cell_px=14, dose=60)
+OPTIONS = ["--budget", "10", "--seed", "3", "--set", "site=cell", "--pixel-size", "0.03"]
+#: Surroundings that must not matter: hash seed, time zone, locale, threads of linear algebra.
+PLACES = {"plain": {"PYTHONHASHSEED": "0", "TZ": "UTC", "LC_ALL": "C", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+          "other": {"PYTHONHASHSEED": "4242", "TZ": "Asia/Kolkata", "LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "2",
+                    "OPENBLAS_NUM_THREADS": "2"}}
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory):
+    path = tmp_path_factory.mktemp("image") / "scan.h5"
+    phantom.save(phantom.simulate(CRYSTAL, 5), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def runs(image, tmp_path_factory):
+    """Folders of results of the same call in two processes that differ in all of `PLACES` and in the folder they start in."""
+    folders = {}
+    for name, place in PLACES.items():
+        folders[name] = tmp_path_factory.mktemp(name) / "out"
+        done = subprocess.run([sys.executable, "-m", "bfo_utils", "analyze", str(image), "--out", "out", *OPTIONS],
+                              cwd=folders[name].parent, env=os.environ | place | {"PYTHONPATH": PACKAGE}, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    return folders
+
+
+def without_times(folder):
+    result = json.loads((folder / "result.json").read_text())
+    result.pop("timings_s")
+    return result
+
+
+def bfo(*arguments):
+    with pytest.raises(SystemExit) as stop:
+        cli.main([str(a) for a in arguments])
+    return stop.value.code
+
+
+def test_surroundings_and_threads_change_no_byte(runs):
+    one, two = runs.values()
+    for name in ("columns.csv", "cells.csv", "label_map.png", "confidence.png"):
+        assert (one / name).read_bytes() == (two / name).read_bytes(), name
+    for name in ("trials.csv", "pareto.csv"):
+        assert pd.read_csv(one / name).drop(columns="seconds").equals(pd.read_csv(two / name).drop(columns="seconds"))
+    assert without_times(one) == without_times(two)
+    record("reproducible", what="two processes: hash seed, time zone, locale, folder, 1 and 2 threads", same=True)
+
+
+def test_result_json_is_enough(runs, capsys):
+    folder = runs["plain"]
+    assert bfo("rerun", folder / "result.json") == 0
+    out = folder.with_name("out-rerun")
+    assert capsys.readouterr().out.count("identical") == 4
+    for name in ("columns.csv", "cells.csv"):
+        assert (out / name).read_bytes() == (folder / name).read_bytes()
+    assert without_times(out)["recipe"] == without_times(folder)["recipe"]
+    record("reproducible", what="bfo rerun result.json", same=True)
+
+
+def test_a_table_that_differs_is_told(runs, tmp_path, capsys):
+    for path in runs["plain"].iterdir():
+        if path.suffix in (".csv", ".json"):
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    table = pd.read_csv(tmp_path / "cells.csv")
+    table.assign(label=0).to_csv(tmp_path / "cells.csv", index=False)
+    assert bfo("rerun", tmp_path, "--out", tmp_path / "again") == 1
+    assert "cells.csv: DIFFERS" in capsys.readouterr().out
+
+
+def test_a_simulated_image_is_made_again(tmp_path):
+    plan = Plan(9, 2)
+    done = analysis.analyze(phantom.simulate(CRYSTAL, 1).image, plan)
+    report.write(done, tmp_path / "one", Recipe(plan, phantom=Simulation(CRYSTAL, 1)))
+    assert bfo("rerun", tmp_path / "one", "--out", tmp_path / "two") == 0
+    assert (tmp_path / "one" / "cells.csv").read_bytes() == (tmp_path / "two" / "cells.csv").read_bytes()
+
+
+def test_a_recipe_comes_back_as_it_was():
+    plan = Plan(9, 4, {"evidence": 1.0, "continuity": 0.3, "agreement": 2.0}, {"site": "cell"}, "pareto", True, "lattice", 2)
+    made = Recipe(plan, 0.02, "HAADF", Simulation(CRYSTAL, 7), recipe.Plugin("mine.py", "0"))
+    back = recipe.from_plain(json.loads(json.dumps(made.plain, sort_keys=True)))
+    assert back == made and list(back.plan.total) == list(plan.total)
+
+
+def test_trials_keep_the_order_of_their_columns(tmp_path):
+    trials = [Trial(0, "default", {"site": "A", "binning": 2}, {"continuity": 1.0, "agreement": 0.5, "total": 0.5}, 0.1)]
+    Artifacts(tmp_path).save_trials(trials)
+    assert list(Artifacts(tmp_path).trials()[0].row) == list(trials[0].row)
+
+
+def stored(folder, **changes):
+    """A result.json in a folder, with changes to what an analysis of an image would have written."""
+    content = {"input": {"path": str(folder / "scan.npy"), "sha256": "0" * 64}, "versions": report.versions(),
+               "recipe": Recipe(Plan(9)).plain}
+    (folder / "result.json").write_text(json.dumps(content | changes))
+    return folder / "result.json"
+
+
+@pytest.mark.parametrize(("changes", "expected"), [
+    ({}, "scan.npy: the image of"), ({"recipe": None}, "written without its recipe"),
+    ({"input": {"path": None, "sha256": None}}, "an array in Python"), ({"input": None}, "result.json"),
+    ({"recipe": {**Recipe().plain, "plan": {**Recipe().plain["plan"], "budget": "many"}}}, "budget"),
+    ({"recipe": {"plan": {}}}, "not one that this version wrote"),
+    ({"recipe": Recipe(Plan(9, fixed={"site": "D"})).plain}, "parameter site: 'D' is out of range"),
+    ({"recipe": Recipe(plugin=recipe.Plugin("mine.py", "0")).plain}, "rewards of 'mine.py'")])
+def test_what_cannot_be_made_again_is_one_line(tmp_path, capsys, changes, expected):
+    assert bfo("rerun", stored(tmp_path, **changes)) == 2
+    lines = capsys.readouterr().err.strip().split("\n")
+    assert len(lines) == 1 and expected in lines[0]
+    assert {p.name for p in tmp_path.iterdir()} == {"result.json"}
+
+
+def test_a_changed_image_is_refused_and_a_moved_one_found(tmp_path, image):
+    result = stored(tmp_path, input={"path": "gone.h5", "sha256": recipe.images.sha256(image)})
+    assert recipe.image(recipe.read(result), str(image)).shape == (308, 308)
+    np.save(tmp_path / "scan.npy", np.eye(40))
+    with pytest.raises(InputError, match="has changed since"):
+        recipe.image(recipe.read(stored(tmp_path)))
+
+
+def test_a_plugin_is_run_only_if_given_and_the_same(tmp_path):
+    (tmp_path / "mine.py").write_text("")
+    made = recipe.read(stored(tmp_path, recipe=Recipe(plugin=recipe.plugin(str(tmp_path / "mine.py"))).plain))
+    recipe.check_plugin(made, str(tmp_path / "mine.py"))
+    (tmp_path / "mine.py").write_text("print()")
+    with pytest.raises(InputError, match="has changed"):
+        recipe.check_plugin(made, str(tmp_path / "mine.py"))
+    with pytest.raises(InputError, match="made without one"):
+        recipe.check_plugin(recipe.read(stored(tmp_path)), str(tmp_path / "mine.py"))
+
+
+def test_the_folder_of_the_result_is_not_written_into(tmp_path, capsys):
+    assert bfo("rerun", stored(tmp_path), "--out", tmp_path) == 2
+    assert "folder of the result itself" in capsys.readouterr().err
+
+
+def test_missing_and_foreign_files(tmp_path, capsys):
+    assert bfo("rerun", tmp_path / "result.json") == 2
+    assert "no such file" in capsys.readouterr().err
+    (tmp_path / "result.json").write_text("[1]")
+    assert bfo("rerun", tmp_path) == 2
+    assert "is no result" in capsys.readouterr().err
