@@ -284,7 +284,7 @@ def importance(series: Mapping[str, float] | pd.Series) -> Figure:
     axes = figure.subplots()
     bars = axes.barh(np.arange(len(ranked)), ranked.to_numpy(), 0.7, color=style.SERIES[0])
     axes.bar_label(bars, fmt=_two_digits, padding=3, fontsize=9)
-    axes.set(yticks=np.arange(len(ranked)), yticklabels=ranked.index, xlabel="importance (share)")
+    axes.set(yticks=np.arange(len(ranked)), yticklabels=ranked.index, xlabel="R² lost when the values are shuffled")
     axes.set_ylim(len(ranked) - 0.4, -0.6)
     axes.margins(x=0.12)
     axes.grid(axis="x")

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import kurtosis
+from scipy.stats import kurtosis, skew
 from sklearn.decomposition import FastICA
 
 from .clustering import quiet
@@ -69,16 +69,19 @@ def _furthest(folder: Path, stem: str, epochs: int) -> VAE | None:
     return load(folder / f"{stem}-{max(below)}.vae") if below else None
 
 
-def independent(latents: np.ndarray) -> np.ndarray:
-    """Latents turned to independent axes, the most two-humped first, each of deviation 1.
+def independent(latents: np.ndarray, poses: int = 0) -> np.ndarray:
+    """Content turned to independent axes, then angle and shift as they are; of both the most two-humped first, each of deviation 1.
 
-    The prior of an autoencoder looks the same from all sides, so the axes of its latents mean nothing. Independent
+    The prior of an autoencoder looks the same from all sides, so the axes of its content mean nothing. Independent
     component analysis (Hyvarinen and Oja 2000, doi 10.1016/S0893-6080(00)00026-5) turns them until each is as far from
-    a bell curve as possible; domains make two humps, a negative excess kurtosis.
+    a bell curve as possible. Angle and shift have a meaning of their own: they are not mixed in, and come last. Domains make
+    two humps, of any two sizes: a large (skewness² + 1) / kurtosis, which is 1 for two values and 1/3 for a bell curve.
 
     Parameters
     ----------
     latents : ndarray, shape (N, K)
+    poses : int
+        How many of them, the first, are angle and shift.
 
     Returns
     -------
@@ -92,8 +95,22 @@ def independent(latents: np.ndarray) -> np.ndarray:
     >>> bool(abs(np.corrcoef(axes[:, 0], humps)[0, 1]) > 0.99)
     True
     """
-    if latents.shape[1] == 1:
-        return (latents - latents.mean()) / max(latents.std(), 1e-12)
+    return np.hstack([_two_humped_first(_components(latents[:, poses:])), _two_humped_first(_scaled(latents[:, :poses]))])
+
+
+def _two_humped_first(axes: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore"):  # of an axis without spread
+        humps = np.nan_to_num((skew(axes, axis=0) ** 2 + 1) / kurtosis(axes, axis=0, fisher=False))
+    return axes[:, np.argsort(-humps, kind="stable")]
+
+
+def _scaled(latents: np.ndarray) -> np.ndarray:
+    return (latents - latents.mean(axis=0)) / np.maximum(latents.std(axis=0), 1e-12)
+
+
+def _components(content: np.ndarray) -> np.ndarray:
+    """Independent components, each of deviation 1."""
+    if content.shape[1] < 2:
+        return _scaled(content)
     with quiet():
-        axes = FastICA(whiten="unit-variance", fun="cube", random_state=0, max_iter=500).fit_transform(latents)
-    return axes[:, np.argsort(kurtosis(axes, axis=0), kind="stable")]
+        return FastICA(whiten="unit-variance", fun="cube", random_state=0, max_iter=500).fit_transform(content)

@@ -3,7 +3,7 @@
 The command line, the notebooks' parameters, the optimiser and the book's tables all read this declaration.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -103,7 +103,7 @@ SPACE: tuple[Parameter, ...] = (
     Parameter("window_width", "descriptors", 1.54, "window along the lattice vector a", 0.5, 2.5, unit="cells"),
     Parameter("normalisation", "descriptors", "none", "normalisation of every window", choices=NORMALISATIONS),
     Parameter("binning", "descriptors", 1, "samples averaged along both axes of the window", 1, 3),
-    Parameter("n_components", "descriptors", 2, "principal components kept", 2, 10),
+    Parameter("n_components", "descriptors", 2, "principal components kept", 1, 10),
     Parameter("method", "clustering", "gmm", "clustering method", choices=METHODS, searched=False),
     Parameter("n_clusters", "clustering", 5, "number of clusters", 2, 8),
     Parameter("covariance", "clustering", "full", "shape of the mixture's components", choices=COVARIANCES),
@@ -184,7 +184,7 @@ def complete(given: Mapping[str, Value]) -> dict[str, Value]:
 def searched(sites: tuple[str, ...] = SITES, whole: bool = False) -> tuple[Parameter, ...]:
     """The parameters that a search varies, with the sites that the image offers; ``whole``: column finding as well."""
     varied = [p for p in SPACE if p.searched or (whole and p.stage == "columns")]
-    return tuple(replace(p, choices=sites) if p.name == "site" else p for p in varied)
+    return _ranged(varied, {"n_components": (2, 10)}, sites)  # a single one tells apart too little
 
 
 #: Where the search for an autoencoder begins.
@@ -198,8 +198,13 @@ def searched_autoencoder(sites: tuple[str, ...] = SITES) -> tuple[Parameter, ...
               "vae_seed": (0, 3)}
     names = ("site", "window_height", "window_width", "normalisation", "invariance", "latent_dim", "kl_weight", "kl_schedule",
              "learning_rate", "vae_seed")
+    return _ranged(map(by_name, names), ranges, sites)
+
+
+def _ranged(parameters: Iterable[Parameter], ranges: Mapping[str, tuple[float, float]], sites: tuple[str, ...]) -> tuple[Parameter, ...]:
+    """Parameters with narrower ranges, where some are given, and the sites that the image offers."""
     varied = []
-    for p in map(by_name, names):
+    for p in parameters:
         low, high = ranges.get(p.name, (p.low, p.high))
         varied.append(replace(p, low=low, high=high, choices=sites if p.name == "site" else p.choices))
     return tuple(varied)

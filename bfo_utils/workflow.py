@@ -108,8 +108,9 @@ class Crystal:
     def _latents(self, parameters: Mapping[str, Value]) -> np.ndarray:
         """Independent axes of the latents that carry something; all latents where none does."""
         network, cut_out = self.network(parameters), windows(self, parameters)
-        latents, kept = network.encode(cut_out), network.informative(cut_out)
-        return models.independent(latents[:, kept] if kept.any() else latents)
+        kept = network.informative(cut_out)
+        kept = kept if kept.any() else ~kept
+        return models.independent(network.encode(cut_out)[:, kept], int(kept[:network.settings.poses].sum()))
 
     def found_with(self, detection_scale: float, refinement_radius: float) -> "Crystal":
         """The same image with its columns found under other settings; prepared once for each pair."""

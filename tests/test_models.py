@@ -110,6 +110,15 @@ def test_independent_axes_undo_a_turn():
     assert match.max(axis=0).min() > 0.95
 
 
+def test_angle_and_shift_are_not_mixed_into_the_content():
+    rng = np.random.default_rng(2)
+    angle, bell, few = rng.normal(size=800), rng.normal(size=800), (rng.random(800) < 0.15) + 0.1 * rng.normal(size=800)
+    axes = models.independent(np.column_stack([angle, few + bell + angle, few - bell]), poses=1)
+    assert np.isclose(np.corrcoef(axes[:, 2], angle)[0, 1], 1)  # the angle is there as it was, and last
+    humps = models.independent(np.column_stack([angle, few + bell, few - bell]), poses=1)[:, 0]
+    assert np.abs(np.corrcoef(humps, few)[0, 1]) > 0.95  # humps of very different size come first, too
+
+
 def test_a_single_axis_is_only_scaled():
     values = np.array([[1.0], [2.0], [4.0]])
     assert np.allclose(models.independent(values), (values - values.mean()) / values.std())
