@@ -61,7 +61,7 @@ class Analysis:
 
     @property
     def labels(self) -> np.ndarray:
-        """The map that the analysis stands by: the tuned one without speckle, or one label where there are no domains."""
+        """The map that the analysis stands by, the tuned one without speckle, or one label where there are no domains."""
         if self.verdict == NO_DOMAINS:
             return np.where(self.crystal.mask, 0, -1)
         return self.partition.clean
@@ -199,4 +199,4 @@ def over_windows(analysis: Analysis, sizes: Sequence[float] = WINDOWS) -> list[O
 
 
 def _again(analysis: Analysis, parameters: Mapping[str, Value]) -> Outcome:
-    return _named(analysis.crystal, evaluate(analysis.crystal, parameters, analysis.seed))
+    return _named(analysis.crystal, evaluate(analysis.crystal, parameters, analysis.seed, analysis.total))

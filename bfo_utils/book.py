@@ -16,7 +16,7 @@ from tqdm import tqdm
 from . import images, locks, registry, resources, space, vae
 from .artifacts import Artifacts
 from .errors import InputError
-from .files import atomic, read_json, sweep, write_json, writing
+from .files import atomic, put_back, read_json, sweep, take_place, write_json, writing
 from .optimize import best, plain
 from .space import Value
 
@@ -26,7 +26,6 @@ _SECONDS = {"01_data": 9, "02_descriptors": 7, "03_clustering": 7, "04_rewards":
             "07_report": 10, "08_judgement": 18, "09_composition": 40}
 _OF_THE_SERIES = {p.name for p in space.RUN if p.stage == "series"}
 _RENDER = 25  # seconds, roughly, for the progress bar
-_OLD = ".html.old"  # the earlier book, for the moment in which the new one takes its place
 
 
 @dataclass(frozen=True)
@@ -123,8 +122,7 @@ def _tidy(out: Path) -> None:
         sweep(out / folder, deep=True)
     for socket in (out / "notebooks").rglob("kernel-ipc-*"):
         socket.unlink()
-    if (out / _OLD).exists() and not (out / "html").exists():
-        os.rename(out / _OLD, out / "html")
+    put_back(out / "html")
 
 
 def _settings(image, profile, given, pixel_size_nm, dataset, seed) -> dict:
@@ -211,7 +209,7 @@ def _steps(out: Path, settings: dict) -> Iterator[Step]:
     yield Step("09_composition", "series", base | series | {"seed": seed})
     tuned = best(plain(Artifacts(out / "artifacts").trials())).parameters
     yield from _analysis("tuned", base, tuned, seed)
-    yield Step("07_report", "report", base | {"seed": seed})
+    yield Step("07_report", "report", base)
 
 
 def _analysis(stage: str, base: dict, parameters: Mapping[str, Value], seed: int) -> Iterator[Step]:
@@ -292,7 +290,7 @@ def render(out: Path) -> Path:
     with writing(out / "html"):
         try:
             _build(out, stage)
-            _take_place(stage / "_build" / "html", out)
+            take_place(stage / "_build" / "html", out / "html")
         finally:
             shutil.rmtree(stage, ignore_errors=True)
     return out / "html" / "index.html"
@@ -312,15 +310,6 @@ def _build(out: Path, stage: Path) -> None:
             raise OSError(number, os.strerror(number))
     if done.returncode:
         raise RuntimeError(f"Jupyter Book failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
-
-
-def _take_place(html: Path, out: Path) -> None:
-    """Put a new book where the earlier one is, so that there is one or the other."""
-    shutil.rmtree(out / _OLD, ignore_errors=True)
-    if (out / "html").exists():
-        os.rename(out / "html", out / _OLD)
-    os.rename(html, out / "html")
-    shutil.rmtree(out / _OLD, ignore_errors=True)
 
 
 def _stand_in(chapter: Path) -> None:

@@ -157,11 +157,12 @@ def _margin(analysis: Analysis) -> str:
 
 def _chance(analysis: Analysis) -> str:
     standing = analysis.standing
-    if analysis.verdict != DOMAINS or standing.beaten or not len(standing.moved):
+    if analysis.verdict != DOMAINS or standing.beaten:
         return ""
-    return (f"The total of the map ({standing.total:.2f}) is not above what shuffled evidence reaches: {standing.p_moved:.0%} of the "
-            f"moved and {standing.p_dealt:.0%} of the dealt surrogates equal it ({LEVEL:.0%} would do). Walls and "
-            f"{WORDS[analysis.crystal.evidence.kind]} may have nothing to do with each other; look at both before you believe the map.")
+    return (f"The total of the map ({standing.total:.2f}) is not above what shuffled evidence reaches: p = {standing.p_moved:.2f} among "
+            f"{len(standing.moved)} moved and {standing.p_dealt:.2f} among {len(standing.dealt)} dealt surrogates ({LEVEL} would do). "
+            f"Walls and {WORDS[analysis.crystal.evidence.kind]} may have nothing to do with each other; look at both before you "
+            "believe the map.")
 
 
 def _unsure(analysis: Analysis) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 
 from . import style
 from .descriptors import SAMPLES
@@ -321,7 +322,9 @@ def landscape(values: np.ndarray, windows: Sequence[float], clusters: Sequence[i
     axes = figure.subplots()
     shown = axes.imshow(values, cmap=style.VALUES, origin="lower", vmin=0, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
-        axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=style.INK if value > 0.6 else "white")
+        halo = withStroke(linewidth=3, foreground=shown.to_rgba(value))  # keeps the star off the number
+        axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=style.INK if value > 0.6 else "white",
+                  path_effects=[halo])
     if chosen is not None:
         place = np.interp(chosen[1], clusters, range(len(clusters))), np.interp(chosen[0], windows, range(len(windows)))
         axes.plot(*place, "*", ms=30, mfc="none", mec=style.ACCENT, mew=2)

@@ -33,7 +33,7 @@ class Mark:
 
 
 def check(chapter: str, source: Any, **answers: Answer | None) -> None:
-    """Print one line per question of a chapter: not answered yet, right and why, or wrong with a hint.
+    """Print one line per answer of a chapter, right and why or wrong with a hint, and one with what is not answered yet.
 
     A wrong answer never stops the notebook, and the right one is not shown.
 
@@ -56,11 +56,14 @@ def check(chapter: str, source: Any, **answers: Answer | None) -> None:
     --------
     >>> check("08_judgement", [], regret=0.9, rank=None, fooling=None)
     ✗ regret: Too large. Regret looks at the ARI of two maps: the best one, and the one that the score likes best.
-    … rank: not answered yet
-    … fooling: not answered yet
+    … not answered yet: rank, fooling
     """
-    for name, mark in judge(chapter, source, answers).items():
-        print(f"{MARKS[mark.state]} {name}: {mark.text}")
+    marks = judge(chapter, source, answers)
+    for name, mark in marks.items():
+        if mark.state != "open":
+            print(f"{MARKS[mark.state]} {name}: {mark.text}")
+    if waiting := [name for name, mark in marks.items() if mark.state == "open"]:
+        print(f"{MARKS['open']} {marks[waiting[0]].text}: {', '.join(waiting)}")
 
 
 def judge(chapter: str, source: Any, answers: dict[str, Answer | None]) -> dict[str, Mark]:

@@ -182,7 +182,7 @@ def _analysed(picture, recipe, out, workers) -> None:
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Threads that share the trials.")
 @_DEBUG
 def rerun(result, out, image, plugin, workers, debug) -> int:
-    """Make a result again from what RESULT.json says: same image (checked by its hash), options and seed.
+    """Make a result again from what RESULT.json, or that of a folder, says: same image (checked by its hash), options and seed.
 
     Works for analyze, batch, and the artifacts of run, whose phantom is simulated again. Exit status 1 where a table
     differs from the one beside RESULT.json, wall times aside.
@@ -207,6 +207,8 @@ def rerun(result, out, image, plugin, workers, debug) -> int:
         click.echo(f"note: other versions than before, so that numbers may differ: {differ}", err=True)
     _analysed(picture, before.recipe, out, workers)
     tables = dict(module.compare(home, out))
+    if not tables:
+        click.echo(f"note: no tables lie beside {before.path} to compare with", err=True)
     for name, same in tables.items():
         click.echo(f"{name}: {'identical' if same else 'DIFFERS'}")
     return int(not all(tables.values()))

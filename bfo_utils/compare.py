@@ -15,11 +15,13 @@ from sklearn.metrics import adjusted_rand_score
 from . import figures
 from .errors import InputError
 from .files import atomic, read_json
+from .recipe import where
 from .style import png
 
 _SAME_PLACE = 1 / 3  # of a cell: closer than this, a cell of one result is a cell of the other
 _COINCIDE = 0.9  # share of the cells that must lie at one place for two grids to count as one
 _COUNTS = ("evidence", "n_columns", "n_cells", "n_analysed", "n_domains", "stability", "seed", "budget", "autoencoders")
+_CELLS = {"i": int, "j": int, "x_px": float, "y_px": float, "label": int}  # columns of cells.csv that a page needs
 _STYLE = """
 :root { color-scheme: light dark; --ink: #222; --paper: #fff; --line: #ccc; --mark: #fff0c2; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e6e6; --paper: #16181b; --line: #555; --mark: #4d3f10; } }
@@ -45,7 +47,7 @@ class Result:
     summary : mapping
         Content of ``result.json``.
     settings : mapping
-        Content of the ``run.json`` of ``bfo run``, else empty.
+        Parameters that ``bfo run`` was given, from its ``run.json``; else empty.
     cells : DataFrame
         Content of ``cells.csv``.
     """
@@ -105,25 +107,34 @@ def load(folder: str | Path) -> Result:
     right = "give the folder of a finished `bfo analyze` or `bfo run`"
     if not Path(folder).is_dir():
         raise InputError(f"{folder}: no such folder; {right}")
-    found = [place for place in (Path(folder), Path(folder, "artifacts")) if (place / "result.json").is_file()]
-    if not found:
+    path = where(folder)
+    if not path.is_file():
         raise InputError(f"{folder}: holds no result; {right}")
-    summary, settings = read_json(found[0] / "result.json"), Path(folder, "run.json")
+    summary = read_json(path)
     if not _sound(summary):
-        raise InputError(f"{found[0] / 'result.json'}: is not a result; {right}")
-    return Result(found[0], str(folder), summary, read_json(settings) if settings.is_file() else {}, _cells(found[0], right))
+        raise InputError(f"{path}: is not a result; {right}")
+    return Result(path.parent, str(folder), summary, _settings(Path(folder, "run.json"), right), _cells(path.parent, right))
 
 
 def _sound(summary) -> bool:
     """Whether the content of a file can be that of ``result.json``."""
-    return (isinstance(summary, dict) and {"verdict", "reason"} <= set(summary)
-            and all(isinstance(summary.get(part), dict) for part in ("parameters", "rewards", "input"))
+    needed, more = ("parameters", "rewards", "input"), ("walls", "timings_s", "versions")
+    return (isinstance(summary, dict) and {"verdict", "reason", *needed} <= set(summary)
+            and all(isinstance(summary.get(part, {}), dict) for part in needed + more)
             and all(isinstance(value, (int, float)) for value in summary["rewards"].values()))
+
+
+def _settings(path: Path, right: str) -> dict:
+    content = read_json(path) if path.is_file() else {}
+    given = content.get("parameters", {}) if isinstance(content, dict) else None
+    if not isinstance(given, dict):
+        raise InputError(f"{path}: is not the record of a run; {right}")
+    return given
 
 
 def _cells(folder: Path, right: str) -> pd.DataFrame:
     try:
-        return pd.read_csv(folder / "cells.csv")[["i", "j", "x_px", "y_px", "label"]]
+        return pd.read_csv(folder / "cells.csv")[list(_CELLS)].astype(_CELLS)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder / 'cells.csv'}: no table of cells; {right}") from error
 
@@ -260,9 +271,8 @@ def _in_words(a: Result, b: Result, same: Match | None) -> str:
 
 def _counts(result: Result) -> dict:
     """Numbers of things, walls, and the settings that a run was given."""
-    given = result.settings.get("parameters", {})
     walls = {f"walls: {name}": value for name, value in result.summary.get("walls", {}).items()}
-    return {k: result.summary[k] for k in _COUNTS if k in result.summary} | walls | {f"run: {k}": v for k, v in given.items()}
+    return {k: result.summary[k] for k in _COUNTS if k in result.summary} | walls | {f"run: {k}": v for k, v in result.settings.items()}
 
 
 def _table(caption: str, a: Mapping, b: Mapping, difference: str = "", marked: bool = True) -> str:
@@ -314,6 +324,6 @@ def _pictures(a: Result, b: Result) -> Iterator[tuple[str, Path]]:
             yield name, path
 
 
-def _figure(png: bytes, alt: str, caption: str) -> str:
-    data = base64.b64encode(png).decode()
+def _figure(picture: bytes, alt: str, caption: str) -> str:
+    data = base64.b64encode(picture).decode()
     return f'<figure><img alt="{alt}" src="data:image/png;base64,{data}"><figcaption>{caption}</figcaption></figure>'

@@ -21,7 +21,7 @@ from .space import defaults
 from .workflow import Crystal, prepare
 
 MOST = 5  # images of one composition
-#: What a simulated series holds: two images of each composition.
+#: What a simulated series holds, two images of each composition.
 SIMULATED = tuple(i for i in registry.IDS if i.endswith(("_0", "_1")))
 
 

@@ -252,8 +252,12 @@ def maps(maps: Sequence[np.ndarray], captions: Sequence[str]) -> Figure:
 def grid_panels(n: int, shape: tuple[int, int]) -> tuple[Figure, list]:
     """Panels for a grid of cells of a shape, with whole numbers and labels on the outer axes."""
     figure, axes = style.panels(n, shape[1] / shape[0], least=1.5, beside=1.0, footer=0.4, sharex=True, sharey=True)
-    for panel in axes:
+    lowest = n - axes[0].get_subplotspec().get_gridspec().ncols  # panels from here on have none below
+    for k, panel in enumerate(axes):
         panel.locator_params(integer=True, nbins=4)
         panel.set(xlabel="column j (cells)", ylabel="row i (cells)")
         panel.label_outer()
+        if k >= lowest:
+            panel.tick_params(labelbottom=True)
+            panel.set_xlabel("column j (cells)")
     return figure, axes

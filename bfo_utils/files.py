@@ -119,12 +119,32 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with writing(path):
+            put_back(path)
             part.mkdir(parents=True)
             yield part
-            shutil.rmtree(path, ignore_errors=True)
-            os.replace(part, path)
+            take_place(part, path)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def take_place(new: Path, folder: Path) -> None:
+    """Put a new folder where an earlier one is; :func:`put_back` undoes what a process that was killed has half done."""
+    old = _earlier(folder)
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        os.rename(folder, old)
+    os.rename(new, folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def put_back(folder: Path) -> None:
+    """Put an earlier folder back in its place, where :func:`take_place` was killed before the new one was there."""
+    if _earlier(folder).exists() and not folder.exists():
+        os.rename(_earlier(folder), folder)
+
+
+def _earlier(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.old")
 
 
 @contextmanager

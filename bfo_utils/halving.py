@@ -23,7 +23,7 @@ from .workflow import Crystal, effective, evaluate, windows
 RUNGS = (5, 15, 30)  # epochs; in proportion where they are fixed
 KEPT = 3  # one in so many goes on to the next rung
 TIE = 0.02  # totals closer than this are equal: fewer clusters, and the model that is easier to read, are preferred
-#: Ways to cluster the latents of every model: axes kept, clusters, covariance. They cost little beside its training.
+#: Ways to cluster the latents of every model, by axes kept, clusters, covariance. They cost little beside its training.
 CLUSTERINGS: list[dict[str, Value]] = [
     {"n_components": axes, "n_clusters": k, "covariance": covariance}
     for axes, k, covariance in product((1, 2, 3, 6), (2, 3, 4, 5, 6), ("full", "tied", "diag"))]

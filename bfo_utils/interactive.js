@@ -25,7 +25,7 @@
 
     function text(quantity, k) {
       const value = quantity.values[k];
-      return value === null ? NONE : `${value.toFixed(quantity.digits)} ${quantity.unit}`.trim();
+      return value === null ? NONE : `${value.toFixed(quantity.digits)} ${quantity.unit}`.trim().replace(" °", "°");
     }
 
     function show(k) {

@@ -10,7 +10,7 @@ import numpy as np
 
 from .errors import InputError
 
-#: In-plane signs (x, y) of the polarization of each variant: the four <111> directions seen along [001].
+#: In-plane signs (x, y) of the polarization of each variant, the four <111> directions seen along [001].
 VARIANTS = np.array([(1, 1), (-1, 1), (-1, -1), (1, -1)], dtype=float)
 
 Layout = Callable[[np.ndarray, np.ndarray], np.ndarray]

@@ -11,6 +11,8 @@ from .fields import grid_panels
 from .style import Figure, styled
 from .vae import TRAINED
 
+_UNITS = {"angle": "degrees", "shift x": "half windows", "shift y": "half windows"}  # of latents that have one
+
 
 @styled
 def training(history: Sequence[Mapping[str, float]]) -> Figure:
@@ -66,13 +68,12 @@ def latents(outputs: np.ndarray, names: Sequence[str], mask: np.ndarray) -> Figu
     ['angle']
     """
     figure, axes = grid_panels(outputs.shape[1], mask.shape)
-    units = {"angle": "degrees", "shift x": "half windows", "shift y": "half windows"}
     for panel, name, column in zip(axes, names, outputs.T, strict=True):
         values = np.full(mask.shape, np.nan)
         values[mask] = column
         centre = float(np.median(column))
         shown = panel.imshow(values, cmap=style.SIGNED, norm=style.limits(values, centre))
-        style.colour_bar(shown, panel, units.get(name, "value"))
+        style.colour_bar(shown, panel, _UNITS.get(name, "value"))
         panel.set_title(name)
     return figure
 
@@ -136,7 +137,9 @@ def distributions(outputs: np.ndarray, names: Sequence[str], groups: Mapping[str
         for k, (label, own) in enumerate(groups.items()):
             panel.hist(column[own], edges, histtype="step", linewidth=1.6, density=True, label=label,
                        color=style.SERIES[k % len(style.SERIES)])
-        panel.set(xlabel=name, yticks=[])
+        panel.set(xlabel=f"{name} ({_UNITS[name]})" if name in _UNITS else name, yticks=[])
+    for panel in panels[:len(names):side_by_side]:
+        panel.set_ylabel("density of cells")
     for spare in panels[len(names):]:
         spare.remove()
     style.legend(figure, panels[0].get_legend_handles_labels()[0])
@@ -190,7 +193,7 @@ def anomalies(scores: Anomalies) -> Figure:
     """
     figure, axes = grid_panels(2, scores.error.shape)
     rows, cols = np.nonzero(scores.found)
-    for panel, title, values in zip(axes, ("badly drawn again", "far from others"), (scores.error, scores.distance)):
+    for panel, title, values in zip(axes, ("badly redrawn", "far from others"), (scores.error, scores.distance)):
         shown = panel.imshow(values, cmap=style.VALUES, vmin=0, vmax=2 * LIMIT)
         panel.plot(cols, rows, "o", ms=7, mfc="none", mec=style.ACCENT, mew=1.2)
         style.colour_bar(shown, panel, "robust deviations", extend="both")

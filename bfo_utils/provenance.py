@@ -1,7 +1,6 @@
 """Provenance: how long the steps of a run took, and the command that makes its result again."""
 
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
 
 from .files import read_json
@@ -26,15 +25,13 @@ def durations(out: str | Path) -> dict[str, float]:
             for path in sorted(timed, key=lambda path: (noted[path]["start_time"], path))}
 
 
-def command(out: str | Path, result: Mapping) -> str:
-    """The command that makes a result again: that of the run in a folder, else that of the analysis alone.
+def command(artifacts: str | Path) -> str:
+    """The command that makes a result again: that of its run, else one that reads its recipe.
 
     Parameters
     ----------
-    out : str or Path
-        Folder of the run, with ``run.json``.
-    result : mapping
-        Content of ``result.json``.
+    artifacts : str or Path
+        Folder of the result; ``run.json`` of the run lies in the folder above.
 
     Returns
     -------
@@ -43,19 +40,14 @@ def command(out: str | Path, result: Mapping) -> str:
 
     Examples
     --------
-    >>> command("/nowhere", {"input": {"path": "my scan.dm4", "pixel_size_nm": 0.02}, "seed": 1, "budget": 64})
-    "bfo analyze 'my scan.dm4' --out again --seed 1 --pixel-size 0.02 --budget 64"
+    >>> command("my scans/artifacts")
+    "bfo rerun 'my scans/artifacts' --out again"
     """
-    record = Path(out, "run.json")
+    record = Path(artifacts).parent / "run.json"
     if not record.exists():
-        given = result["input"]
-        words = ["bfo", "analyze", given["path"] or "IMAGE", *_options(result["seed"], given["pixel_size_nm"])]
-        return shlex.join([*words, "--budget", str(result["budget"])])
+        return shlex.join(["bfo", "rerun", str(artifacts), "--out", "again"])
     run = read_json(record)
-    words = ["bfo", "run", *([run["image"]] if run["image"] else []), *_options(run["seed"], run["pixel_size_nm"])]
+    words = ["bfo", "run", *([run["image"]] if run["image"] else []), "--out", "again", "--seed", str(run["seed"])]
+    words += ["--pixel-size", str(run["pixel_size_nm"])] if run["pixel_size_nm"] else []
     words += ["--dataset", run["dataset"]] if run["dataset"] else []
     return shlex.join(words + [word for name, value in run["parameters"].items() for word in ("-p", f"{name}={value}")])
-
-
-def _options(seed: int, pixel_size_nm: float | None) -> list[str]:
-    return ["--out", "again", "--seed", str(seed), *(["--pixel-size", f"{pixel_size_nm:g}"] if pixel_size_nm else [])]

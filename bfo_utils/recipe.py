@@ -114,15 +114,15 @@ class Result:
 
 
 def read(path: str | Path) -> Result:
-    """Read a ``result.json``, or that of a folder of results.
+    """Read a ``result.json``, or that of a folder of results, see :func:`where`.
 
     Raises
     ------
     InputError
         One line, where it is missing, no result, or was written without its recipe.
     """
-    path = Path(path) / "result.json" if Path(path).is_dir() else Path(path)
-    if not path.exists():
+    path = where(path) if Path(path).is_dir() else Path(path)
+    if not path.is_file():
         raise InputError(f"{path}: no such file; give the result.json of an analysis")
     stored = read_json(path)
     if not isinstance(stored, dict) or not {"input", "versions"} <= set(stored):
@@ -133,6 +133,12 @@ def read(path: str | Path) -> Result:
         return Result(path, from_plain(stored["recipe"]), stored["input"]["path"], stored["input"]["sha256"], stored["versions"])
     except (InputError, KeyError, TypeError) as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def where(folder: str | Path) -> Path:
+    """The ``result.json`` of a folder: that of an analysis, else that of a run in its folder ``artifacts``."""
+    places = [Path(folder, "result.json"), Path(folder, "artifacts", "result.json")]
+    return next((place for place in places if place.is_file()), places[0])
 
 
 def image(result: Result, moved_to: str | None = None) -> Image:
@@ -162,9 +168,10 @@ def image(result: Result, moved_to: str | None = None) -> Image:
     path = Path(moved_to) if moved_to else _place(result)
     if not path.is_file():
         raise InputError(f"{path}: the image of {result.path} is gone; say where it is with --image FILE")
-    if images.sha256(path) != result.sha256:
+    found = images.read(path, pixel_size_nm=recipe.pixel_size_nm, dataset=recipe.dataset)
+    if found.sha256 != result.sha256:
         raise InputError(f"{path}: has changed since {result.path} was made (another sha256); give the image as it was with --image FILE")
-    return images.read(path, pixel_size_nm=recipe.pixel_size_nm, dataset=recipe.dataset)
+    return found
 
 
 def _place(result: Result) -> Path:

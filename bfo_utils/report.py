@@ -23,6 +23,7 @@ from .space import SPACE, Value
 from .walls import Walls, domains, trace
 from .workflow import stability
 
+_SHUFFLED = {"moved": "moved elsewhere", "dealt": "dealt to the cells at random"}
 PACKAGES = ("bfo_utils", "numpy", "scipy", "scikit-learn", "scikit-image", "scikit-optimize", "rosettasciio")
 
 
@@ -146,7 +147,7 @@ def facts(analysis: Analysis, result: Mapping) -> pd.Series:
         "image": f"{image.name} ({field})",
         "unit cells": f"{result['n_analysed']:,} analysed of {result['n_cells']:,} found",
         "domains": "none" if result["verdict"] == NO_DOMAINS else f"{result['n_domains']}, of {len(result['variants'])} clusters",
-        "walls": f"{walls['n_segments']} segments, {walls['length_cells']:.0f} cells long together",
+        "walls": f"{walls['n_segments']} segments, {walls['length_cells']:.0f} cells long in all",
         "chosen from": f"{result['budget']} configurations and {result['autoencoders']} autoencoders"})
 
 
@@ -193,21 +194,23 @@ def grounds(analysis: Analysis, result: Mapping) -> pd.DataFrame:
         "evidence": (rewards["evidence"], "", "share of the variance of the evidence that the map explains"),
         "stability": (result["stability"], "", "agreement of the maps from two random halves of the cells; 1 is perfect"),
         "total": (rewards["total"], "", f"product of the rewards; {result['default_rewards']['total']:.3f} before the search"),
-        **_further_grounds(result)}
+        **_confident(result), **_by_chance(result)}
     return pd.DataFrame([(f"{value:.2f}", needed, means) for value, needed, means in rows.values()],
                         index=list(rows), columns=["measured", "needed", "means"])
 
 
-def _further_grounds(result: Mapping) -> dict[str, tuple[float, str, str]]:
-    """Confidence per cell, and the totals of surrogates, where a result has them."""
-    rows = {}
-    for name, found in (result.get("confidence") or {}).items():
-        rows[f"{name} of the cells"] = (found["mean"], "", f"mean; {found['unsure']:.0%} of the cells are unsure")
-    for name, found in (result.get("surrogates") or {}).items():
-        if isinstance(found, Mapping) and "largest" in found:
-            rows[f"surrogates, {name}"] = (
-                found["largest"], "", f"largest total of {found['n']} maps with shuffled labels; p = {found['p']:.2g}")
-    return rows
+def _confident(result: Mapping) -> dict[str, tuple[float, str, str]]:
+    """Confidence per cell; none where there is one label only."""
+    return {f"{name} of the cells": (found["mean"], "", f"mean; {found['unsure']:.0%} of the cells are unsure")
+            for name, found in (result["confidence"] or {}).items()}
+
+
+def _by_chance(result: Mapping) -> dict[str, tuple[float, str, str]]:
+    """The largest totals of surrogates, where the crystal's outline leaves any."""
+    kinds = {name: result["surrogates"][name] for name in ("moved", "dealt")}
+    return {f"surrogates, {name}": (
+        found["largest"], "", f"largest total of {found['n']} with the evidence {_SHUFFLED[name]}; p = {found['p']:.2g}")
+        for name, found in kinds.items() if found["n"]}
 
 
 def choices(analysis: Analysis) -> pd.DataFrame:
@@ -255,7 +258,7 @@ def _surrogates(analysis: Analysis) -> dict:
 
 
 def notes(result: Mapping) -> str:
-    """The warnings of a result (sentences, or mappings with a ``message``) as a list in HTML, their text escaped.
+    """The warnings of a result as a list in HTML, their text escaped.
 
     Parameters
     ----------
@@ -268,10 +271,10 @@ def notes(result: Mapping) -> str:
 
     Examples
     --------
-    >>> notes({"warnings": ["Few cells in <b>.dm4"]})
+    >>> notes({"warnings": [{"code": "few_cells", "message": "Few cells in <b>.dm4"}]})
     '<ul><li>Few cells in &lt;b&gt;.dm4</li></ul>'
     """
-    told = [note["message"] if isinstance(note, Mapping) else note for note in result["warnings"]]
+    told = [note["message"] for note in result["warnings"]]
     return "<ul>" + "".join(f"<li>{escape(note)}</li>" for note in told or ["There are no warnings."]) + "</ul>"
 
 

@@ -17,7 +17,7 @@ from .errors import InputError
 from .evidence import Evidence
 from .walls import Walls, despeckle, trace
 
-#: The default total: product of rewards, each to the power given here. The powers were chosen on 24 phantoms whose
+#: The default total, the product of rewards, each to the power given here. The powers were chosen on 24 phantoms whose
 #: seeds no reported figure uses: geometry must count (weak contrast), but not outvote the evidence (domains with corners).
 TOTAL: dict[str, float] = {
     "continuity": 0.5, "straightness": 0.25, "evidence": 1.0, "contrast": 1.0, "balance": 1.0, "amount": 1.0,
@@ -49,7 +49,7 @@ class Partition:
 
     @property
     def side(self) -> float:
-        """Edge s = sqrt(N) of a square with as many cells: the yardstick that frees rewards of the image's size."""
+        """Edge s = sqrt(N) of a square with as many cells, the yardstick that frees rewards of the image's size."""
         return float(np.sqrt(self.n))
 
     @cached_property
@@ -58,7 +58,7 @@ class Partition:
 
     @property
     def clean(self) -> np.ndarray:
-        """Labels without speckle: patches under max(6, 0.003 N) cells take the nearest large patch's label."""
+        """Labels without speckle; patches under max(6, 0.003 N) cells take the nearest large patch's label."""
         return self._despeckled[0]
 
     @property

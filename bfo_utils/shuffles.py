@@ -51,8 +51,8 @@ class Standing:
 
     @property
     def beaten(self) -> bool:
-        """Whether the total is above what surrogates reach: at most 1 in 20 of either kind equals it."""
-        return max(self.p_moved, self.p_dealt) <= LEVEL
+        """Whether the total is above what surrogates reach: at most 1 in 20 of either kind equals it, where there are 19 to tell."""
+        return all(p <= LEVEL for p, totals in ((self.p_moved, self.moved), (self.p_dealt, self.dealt)) if len(totals) >= _LEAST)
 
 
 def p_value(value: float, surrogates: np.ndarray) -> float:

@@ -24,8 +24,10 @@ VALUES = "viridis"
 INTENSITIES = "cividis"
 SIGNED = "RdBu_r"
 GREY = "gray"
-#: Colours of the labels 0, 1, ... (after Okabe and Ito); more labels than colours begin again.
-LABELS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#882255")
+#: Colours of the labels 0, 1, ... (after Okabe and Ito), as many as eight clusters can need, four of them in the directions of
+#: variants. More labels than colours begin again.
+LABELS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#882255",
+          "#BBEE99", "#661100", "#FFAABB", "#222255")
 #: Colours of the A and B columns, of what is singled out, and of what stays in the background.
 SUBLATTICES = {"A": "#E69F00", "B": "#56B4E9"}
 ACCENT, MUTED, INK = "#D55E00", "#9AA0A6", "#222222"
@@ -196,7 +198,7 @@ def _hue_circle(n: int = 256) -> np.ndarray:
 
 #: Cyclic map for angles, -180 to 180 degrees.
 ANGLES = ListedColormap(_hue_circle(), name="hue_circle")
-#: Roughness of walls: the bright part of plasma, legible on a darkened image.
+#: Roughness of walls, the bright part of plasma, legible on a darkened image.
 ROUGHNESS = ListedColormap(matplotlib.colormaps["plasma_r"](np.linspace(0, 0.72, 256)), name="roughness")
 
 

@@ -184,7 +184,7 @@ class VAE:
 
     @property
     def history(self) -> list[dict[str, float]]:
-        """One row per epoch: squared error per pixel and divergence of the training, explained variance of held-out windows."""
+        """One row per epoch with squared error per pixel and divergence of the training, explained variance of held-out windows."""
         return list(self._fitted.history)
 
     @property

@@ -58,7 +58,7 @@ class Crystal:
 
     @property
     def sites(self) -> tuple[str, ...]:
-        """Sites that windows can be centred on: "B" only where the second sublattice is seen."""
+        """Sites that windows can be centred on; "B" only where the second sublattice is seen."""
         return SITES if self.lattice.cells.has_b else tuple(s for s in SITES if s != "B")
 
     @cached_property
@@ -79,7 +79,7 @@ class Crystal:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of what rewards depend on besides the configuration: pixels, column settings, kind of evidence."""
+        """Hash of what rewards depend on besides the configuration, that is pixels, column settings, kind of evidence."""
         digest = hashlib.sha256(np.ascontiguousarray(self.image.data).data)
         digest.update(np.ascontiguousarray(self.image.valid).data)
         digest.update(f"{self.detection_scale} {self.refinement_radius} {self.evidence.kind}".encode())

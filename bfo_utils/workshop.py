@@ -26,7 +26,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
 #: What notebooks leave for those after them; the rest of a run's artifacts is not handed out.
 _WRITES = {"01_data": "crystal.npz", "02_descriptors": "default/features.npz", "03_clustering": "default/labels.npz",
            "06_optimization": "search.json"}
-_HANDED_OUT = ("crystal.npz", "truth.npz", "default", "tuned", "search.json", "trials.jsonl", "networks")
+_HANDED_OUT = ("crystal.npz", "truth.npz", "recipe.json", "default", "tuned", "search.json", "trials.jsonl", "networks")
 
 _README = """# Workshop: domains by reward
 
@@ -174,7 +174,8 @@ def _replaceable(folder: Path) -> None:
         return
     if not (folder / MANIFEST).exists():
         raise InputError(f"{folder}: is not empty and not from an earlier `bfo workshop`; give a new folder")
-    known = read_json(folder / MANIFEST)
+    manifest = read_json(folder / MANIFEST)
+    known = manifest if isinstance(manifest, dict) else {}
     touched = [path.name for path in sorted(folder.iterdir())
                if path.name not in (MANIFEST, "artifacts") and (not path.is_file() or known.get(path.name) != _hash(path))]
     if touched:

@@ -146,6 +146,17 @@ def test_results_of_other_images_say_so(results, tmp_path):
     assert len([tag for tag, _ in page.tags if tag == "img"]) == 3
 
 
+@pytest.mark.parametrize(("name", "content"), [
+    ("run.json", "[]"), ("run.json", '{"parameters": 3}'), ("result.json", {"walls": None}), ("result.json", {"versions": "x"})])
+def test_parts_that_are_something_else_are_one_clear_line(results, tmp_path, name, content):
+    shutil.copytree(results[0], tmp_path / "other")
+    if isinstance(content, dict):
+        content = json.dumps(json.loads((results[0] / name).read_text()) | content)
+    (tmp_path / "other" / name).write_text(content)
+    with pytest.raises(InputError, match=f"{name}: is not"):
+        compare.load(tmp_path / "other")
+
+
 @pytest.mark.parametrize(("content", "expected"), [
     (None, "holds no result; give the folder"), ("{", "not valid JSON"), ("[]", "is not a result"),
     ('{"verdict": "domains"}', "is not a result"),
@@ -157,6 +168,13 @@ def test_a_folder_that_is_no_result_is_one_clear_line(capsys, tmp_path, results,
         (folder / "result.json").write_text(content)
     line = refused(capsys, "compare", results[0], folder, "--out", tmp_path / "out")
     assert expected in line and str(folder) in line and not (tmp_path / "out").exists()
+
+
+def test_cells_that_are_no_numbers_are_one_clear_line(results, tmp_path):
+    shutil.copytree(results[0], tmp_path / "other")
+    pd.DataFrame({"i": ["x"], "j": 0, "x_px": 0.0, "y_px": 0.0, "label": 0}).to_csv(tmp_path / "other" / "cells.csv")
+    with pytest.raises(InputError, match="no table of cells"):
+        compare.load(tmp_path / "other")
 
 
 def test_a_folder_that_is_not_there(tmp_path):

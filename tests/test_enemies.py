@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bfo_utils import batch, book, cli, images, phantom, resources, space, store
+from bfo_utils import batch, book, cli, compare, images, phantom, recipe, resources, space, store, workshop
 from bfo_utils.artifacts import Artifacts, Labels
 from bfo_utils.errors import InputError
 from bfo_utils.ledger import Ledger
@@ -130,7 +130,8 @@ _TEXT = st.text(max_size=9)
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | _TEXT | st.sampled_from(["path", "key", "finished"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-        _TEXT | st.sampled_from(["path", "sha256", "settings", "key", "rewards", "seconds", "finished", "number"]), inner, max_size=4))
+        _TEXT | st.sampled_from(["path", "sha256", "settings", "key", "rewards", "seconds", "finished", "number", "plan", "recipe"]),
+        inner, max_size=4))
 _FILES = st.binary(max_size=60) | _JSON.map(lambda content: json.dumps(content).encode()) | st.just(b"[" * 100_000)
 fuzzed = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -147,12 +148,17 @@ def ends_well(call):
 @fuzzed
 @given(_FILES)
 def test_records_of_runs_are_used_or_refused(tmp_path, content):
-    for name in ("run.json", "search.json", "default/rewards.json", "ledger.jsonl", "one/batch.json", "one/result.json"):
+    for name in ("run.json", "search.json", "recipe.json", "default/rewards.json", "ledger.jsonl", "one/batch.json", "one/result.json",
+                 "one/run.json", "one/cells.csv", "one/workshop.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
     assert ends_well(lambda: book._finished(tmp_path, {"seed": 1}))
     assert ends_well(lambda: Artifacts(tmp_path).trials())
     assert ends_well(lambda: Artifacts(tmp_path).rewards())
+    assert ends_well(lambda: Artifacts(tmp_path).recipe())
+    assert ends_well(lambda: recipe.read(tmp_path / "one"))
+    assert ends_well(lambda: compare.load(tmp_path / "one"))
+    assert ends_well(lambda: workshop._replaceable(tmp_path / "one"))
     assert ends_well(lambda: Ledger(tmp_path / "ledger.jsonl", {}))
     assert ends_well(lambda: batch._assign(["a.tif"], tmp_path, {}))
     assert ends_well(lambda: batch._row_of_before(batch.Job("a", "a", tmp_path / "one")))

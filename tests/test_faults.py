@@ -313,7 +313,8 @@ WRITES = {"write_text", "write_bytes", "to_csv", "to_json", "savefig", "savez", 
 MODULES_OF = {"rename": "os", "replace": "os", "copy": "shutil", "save": "torch", "dump": "json"}  # text has a replace, too
 #: Functions that write without :func:`bfo_utils.files.atomic`, and why they may.
 DIRECT = {
-    "files.atomic": "itself", "files.atomic_folder": "itself", "files.together": "itself",
+    "files.atomic": "itself", "files.together": "itself",
+    "files.take_place": "renames a folder that is complete", "files.put_back": "and undoes it where only one of two renames was made",
     "ledger.put": "appends one line and waits for the disk; a torn last line is left out when it is read",
     "transfer._go_on": "the part of a download, which goes on where it ends; fetch checks and renames it",
     "fetch._download": "renames the part once it is checked and on the disk",
@@ -321,9 +322,7 @@ DIRECT = {
     "interactive._uri": "to memory", "workshop._copy": "to a folder that `lay_out` puts in its place once it is complete",
     "networks.write": "to memory; vae.VAE.save is atomic",
     "book._papermill": "writes where `execute` says, which is atomic",
-    "book._tidy": "puts back the earlier book of a run that was killed between two renames",
     "book._build": "a folder of its own, which becomes the book once it is complete", "book._stand_in": "in that folder",
-    "book._take_place": "renames it",
 }
 
 

@@ -69,3 +69,19 @@ def test_missing_artifacts_name_the_file(tmp_path):
     with pytest.raises(InputError, match="labels.npz: no such file"):
         artifacts.Artifacts(tmp_path, "tuned").labels()
     assert artifacts.Artifacts(tmp_path).truth() is None
+
+
+def test_a_folder_that_a_killed_process_had_moved_away_comes_back(tmp_path, monkeypatch):
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "page").write_text("earlier")
+    (tmp_path / "new").mkdir()
+    rename = os.rename
+    monkeypatch.setattr(os, "rename", lambda a, b: 1 / 0 if a == tmp_path / "new" else rename(a, b))
+    with pytest.raises(ZeroDivisionError):
+        files.take_place(tmp_path / "new", tmp_path / "book")
+    monkeypatch.undo()
+    assert not (tmp_path / "book").exists()
+    files.put_back(tmp_path / "book")
+    assert (tmp_path / "book" / "page").read_text() == "earlier"
+    files.take_place(tmp_path / "new", tmp_path / "book")
+    assert [p.name for p in tmp_path.iterdir()] == ["book"] and not list((tmp_path / "book").iterdir())

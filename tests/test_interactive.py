@@ -73,7 +73,7 @@ def told(row):
 
 
 def measured(shown, name, unit):
-    assert shown[name].endswith(f" {unit}")
+    assert shown[name].endswith(unit if unit == "°" else f" {unit}")
     return float(shown[name].removesuffix(unit))
 
 
@@ -89,7 +89,7 @@ def test_a_frame_has_the_colour_of_every_cell_at_its_place(answer):
     drawn = decoded(stage.frame(answer.tuned.labels))
     inside = answer.crystal.mask
     x, y = np.rint(stage.at(answer.crystal.lattice.cells.xy[inside])).astype(int).T
-    expected = np.array([[round(255 * c) for c in to_rgb(style.LABELS[k % 8])] for k in answer.tuned.labels[inside]])
+    expected = np.array([[round(255 * c) for c in to_rgb(style.LABELS[k % len(style.LABELS)])] for k in answer.tuned.labels[inside]])
     ink = (drawn[y, x, :3] == [round(255 * c) for c in to_rgb(style.INK)]).all(axis=1)
     assert ((drawn[y, x, :3] == expected).all(axis=1) | ink).all() and ink.mean() < 0.1
     assert (drawn[:3, :, 3] == 0).all()  # beyond the analysed cells the image is clear

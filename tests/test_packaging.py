@@ -16,12 +16,13 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "rosettasciio": "rosettasciio-base"}
 BROUGHT = {"python", "pip", "imageio", "tifffile"}  # named in environment.yml alone, with a reason there
-LAYERS = ["errors", "files", "locks", "printing", "provenance", "cluster", "layouts", "elasticity", "claims", "readers", "tiles", "images",
-          "columns", "cells", "indexing", "lattice", "phantom", "descriptors", "evidence", "clustering", "walls", "rewards", "shuffles",
-          "memo", "vae", "space", "models", "workflow", "confidence", "ledger", "pareto", "surrogate", "optimize", "sensitivity",
-          "disentangle", "manifold", "halving", "anomalies", "analysis", "caveats", "recipe", "report", "interactive", "compare", "batch",
-          "registry", "transfer", "fetch", "pickles", "parameterisation", "agreement", "smbfo", "series", "composition", "trends",
-          "questions", "checks", "workshop"]
+LAYERS = ["errors", "resources", "files", "locks", "printing", "provenance", "cluster", "layouts", "elasticity", "claims", "store",
+          "readers", "tiles", "images", "columns", "cells", "indexing", "lattice", "phantom", "descriptors", "evidence", "clustering",
+          "walls", "rewards", "decoys", "shuffles", "memo", "networks", "vae", "space", "models", "workflow", "scores", "confidence",
+          "ledger", "pareto", "surrogate", "optimize", "sensitivity", "disentangle", "manifold", "halving", "anomalies", "style",
+          "charts", "placement", "backdrop", "maps", "sidebyside", "fields", "learned", "figures", "analysis", "caveats", "recipe",
+          "artifacts", "report", "interactive", "compare", "batch", "registry", "transfer", "fetch", "pickles", "parameterisation",
+          "agreement", "smbfo", "series", "composition", "trends", "questions", "checks", "book", "workshop", "cli"]
 
 
 def requirement(text):
@@ -59,6 +60,7 @@ def imports(path):
 
 
 def test_imports_run_one_way():
+    assert sorted(LAYERS) == sorted(path.stem for path in (ROOT / "bfo_utils").glob("*.py") if not path.stem.startswith("__"))
     for name in LAYERS:
         for imported in imports(ROOT / "bfo_utils" / f"{name}.py"):
             if imported in LAYERS:

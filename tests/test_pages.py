@@ -140,7 +140,7 @@ def run(script, folder, program="bash"):
 def test_shell_blocks_call_what_exists():
     declared = {path.name: book.declared(path) for path in NOTEBOOKS.glob("*.ipynb")}
     for block in blocks("bash"):
-        for line in block.splitlines():
+        for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)
             notebook = next((Path(word).name for word in words if word.startswith("notebooks/")), None)
             given = {words[k + 1] for k, word in enumerate(words) if word == "-p"}

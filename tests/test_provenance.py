@@ -5,25 +5,24 @@ import shlex
 
 from bfo_utils import provenance
 
-RESULT = {"input": {"path": None, "pixel_size_nm": None}, "seed": 3, "budget": 16}
-RUN = {"image": "/data/a b; rm -rf $HOME.dm4", "pixel_size_nm": 0.015, "dataset": "MainImage", "seed": 7,
+RUN = {"image": "/data/a b; rm -rf $HOME.dm4", "pixel_size_nm": 0.0151234567, "dataset": "MainImage", "seed": 7,
        "parameters": {"budget": 64, "series": ""}, "finished": []}
 
 
 def test_the_command_of_a_run_holds_all_that_was_said(tmp_path):
     (tmp_path / "run.json").write_text(json.dumps(RUN))
-    assert shlex.split(provenance.command(tmp_path, RESULT)) == [
-        "bfo", "run", RUN["image"], "--out", "again", "--seed", "7", "--pixel-size", "0.015", "--dataset", "MainImage",
+    assert shlex.split(provenance.command(tmp_path / "artifacts")) == [
+        "bfo", "run", RUN["image"], "--out", "again", "--seed", "7", "--pixel-size", "0.0151234567", "--dataset", "MainImage",
         "-p", "budget=64", "-p", "series="]
 
 
 def test_a_phantom_has_no_image_and_no_size(tmp_path):
     (tmp_path / "run.json").write_text(json.dumps(RUN | {"image": "", "pixel_size_nm": 0.0, "dataset": "", "parameters": {}}))
-    assert provenance.command(tmp_path, RESULT) == "bfo run --out again --seed 7"
+    assert provenance.command(tmp_path / "artifacts") == "bfo run --out again --seed 7"
 
 
-def test_without_a_run_it_is_the_analysis(tmp_path):
-    assert provenance.command(tmp_path, RESULT) == "bfo analyze IMAGE --out again --seed 3 --budget 16"
+def test_without_a_run_it_reads_the_recipe(tmp_path):
+    assert shlex.split(provenance.command(tmp_path / "artifacts")) == ["bfo", "rerun", str(tmp_path / "artifacts"), "--out", "again"]
 
 
 def test_durations_are_read_in_the_order_of_execution(tmp_path):

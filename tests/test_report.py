@@ -1,5 +1,7 @@
 """The report's tables: what a colleague reads is what was computed."""
 
+from dataclasses import replace
+
 import pytest
 
 from bfo_utils import analysis, report
@@ -26,7 +28,9 @@ def test_further_grounds_are_shown_where_there_are_any(answer, result):
     table = report.grounds(answer, result | more)
     assert table.loc["posterior of the cells"].tolist() == ["0.95", "", "mean; 4% of the cells are unsure"]
     assert table.loc["surrogates, dealt", "measured"] == "0.21" and "p = 0.01" in table.loc["surrogates, dealt", "means"]
-    assert len(table) == len(report.grounds(answer, result | {"confidence": None, "surrogates": {}})) + 2
+    assert "surrogates, moved" not in table.index
+    none = {"moved": {"n": 0}, "dealt": {"n": 0}}
+    assert len(table) == len(report.grounds(answer, result | {"confidence": None, "surrogates": none})) + 2
 
 
 def test_the_choices_name_default_tuned_and_what_mattered(answer):
@@ -57,3 +61,5 @@ def test_windows_are_compared_with_all_else_as_it_was(answer):
     assert [o.parameters["window_height"] for o in outcomes] == [0.75, 1.5]
     assert {o.parameters["n_clusters"] for o in outcomes} == {answer.tuned.parameters["n_clusters"]}
     assert (outcomes[0].labels != outcomes[1].labels).any()
+    (alone,) = analysis.over_windows(replace(answer, total={"evidence": 1.0}), [1.5])
+    assert alone.rewards["total"] == alone.rewards["evidence"] != outcomes[1].rewards["total"]

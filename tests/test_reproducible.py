@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from numpy._core._multiarray_umath import __cpu_dispatch__
 
 from bfo_utils import analysis, cli, phantom, recipe, report
 from bfo_utils.artifacts import Artifacts
@@ -26,6 +27,8 @@ OPTIONS = ["--budget", "10", "--seed", "3", "--set", "site=cell", "--pixel-size"
 PLACES = {"plain": {"PYTHONHASHSEED": "0", "TZ": "UTC", "LC_ALL": "C", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
           "other": {"PYTHONHASHSEED": "4242", "TZ": "Asia/Kolkata", "LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "2",
                     "OPENBLAS_NUM_THREADS": "2"}}
+#: The instructions of an older processor, in linear algebra and in all that NumPy computes.
+PLACES["older"] = PLACES["plain"] | {"OPENBLAS_CORETYPE": "Nehalem", "NPY_DISABLE_CPU_FEATURES": " ".join(__cpu_dispatch__)}
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +63,23 @@ def bfo(*arguments):
 
 
 def test_surroundings_and_threads_change_no_byte(runs):
-    one, two = runs.values()
+    one, two = runs["plain"], runs["other"]
     for name in ("columns.csv", "cells.csv", "label_map.png", "confidence.png"):
         assert (one / name).read_bytes() == (two / name).read_bytes(), name
     for name in ("trials.csv", "pareto.csv"):
         assert pd.read_csv(one / name).drop(columns="seconds").equals(pd.read_csv(two / name).drop(columns="seconds"))
     assert without_times(one) == without_times(two)
     record("reproducible", what="two processes: hash seed, time zone, locale, folder, 1 and 2 threads", same=True)
+
+
+def test_another_processor_finds_the_same(runs):
+    one, two = runs["plain"], runs["older"]
+    a, b = (pd.read_csv(folder / "cells.csv") for folder in (one, two))
+    assert a["label"].equals(b["label"])
+    assert np.allclose(a[["x_px", "y_px"]], b[["x_px", "y_px"]], rtol=0, atol=1e-3)  # fits round to float32
+    results = [without_times(folder) for folder in (one, two)]
+    assert all(results[0][name] == results[1][name] for name in ("verdict", "parameters", "n_domains", "n_columns"))
+    record("reproducible", what="instructions of an older processor: labels, verdict and parameters (positions to 0.001 px)", same=True)
 
 
 def test_result_json_is_enough(runs, capsys):
@@ -163,3 +176,11 @@ def test_missing_and_foreign_files(tmp_path, capsys):
     (tmp_path / "result.json").write_text("[1]")
     assert bfo("rerun", tmp_path) == 2
     assert "is no result" in capsys.readouterr().err
+
+
+def test_a_run_is_found_by_its_folder_and_a_lonely_result_is_told(tmp_path, monkeypatch, capsys):
+    (tmp_path / "artifacts").mkdir()
+    stored(tmp_path / "artifacts", recipe=Recipe(Plan(9), phantom=Simulation(CRYSTAL, 1)).plain)
+    monkeypatch.setattr(cli, "_analysed", lambda *given: None)
+    assert bfo("rerun", tmp_path) == 0
+    assert "no tables lie beside" in capsys.readouterr().err

@@ -45,6 +45,12 @@ def test_moves_along_a_wall_do_not_count():
     assert shuffles.standing(Partition(labels, Evidence(field, "polar"))).beaten
 
 
+def test_too_few_moves_tell_nothing():
+    few, nothing = np.zeros(5), np.zeros(0)
+    for moved, dealt, beaten in ((few, np.zeros(19), True), (nothing, np.zeros(19), True), (few, np.ones(19), False)):
+        assert shuffles.Standing(0.5, moved, dealt).beaten == beaten
+
+
 def test_one_label_has_no_surrogates():
     field = np.random.default_rng(1).normal(size=(20, 20, 2))
     standing = shuffles.standing(Partition(np.zeros((20, 20), int), Evidence(field, "polar")))

@@ -28,7 +28,7 @@ def tags(cell):
 
 def a_run(folder):
     """A folder that looks like a finished run."""
-    for name in ("crystal.npz", "search.json", "tuned/labels.npz", "cells.csv"):
+    for name in ("crystal.npz", "recipe.json", "search.json", "tuned/labels.npz", "cells.csv"):
         (folder / "artifacts" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "artifacts" / name).write_text("")
     return folder
@@ -60,7 +60,7 @@ def test_the_handout_holds_no_solution_and_everything_else(tmp_path):
 def test_the_handout_carries_the_results_of_a_run(tmp_path):
     page = workshop.lay_out(tmp_path / "handout", a_run(tmp_path / "run"))
     handed = {str(p.relative_to(page.parent)) for p in (page.parent / "artifacts").rglob("*") if p.is_file()}
-    assert handed == {"artifacts/crystal.npz", "artifacts/search.json", "artifacts/tuned/labels.npz"}
+    assert handed == {"artifacts/crystal.npz", "artifacts/recipe.json", "artifacts/search.json", "artifacts/tuned/labels.npz"}
     assert "begin with any" in page.read_text()
 
 

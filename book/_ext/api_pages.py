@@ -2,6 +2,7 @@
 
 import sys
 
+import sphinx.ext.autodoc
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.addnodes import pending_xref
@@ -10,6 +11,7 @@ from sphinx.pycode import ModuleAnalyzer
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 
+_LONGEST = 200  # characters of a value that a page shows
 _SECTION = """
 ## {module}
 
@@ -26,6 +28,7 @@ def setup(app) -> dict:
     app.add_directive("modules", Modules)
     app.add_post_transform(NamesOfModule)
     ModuleAnalyzer.get_module_source = staticmethod(_own_source)
+    sphinx.ext.autodoc.object_description = _short_value
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -34,6 +37,12 @@ def _own_source(module: str, source=ModuleAnalyzer.get_module_source) -> tuple:
     if not module.startswith("bfo_utils"):
         raise PycodeError(f"{module}: not parsed")
     return source(module)
+
+
+def _short_value(value, describe=sphinx.ext.autodoc.object_description) -> str:
+    """The value of a constant, if it is short; tables that fill a page are left out."""
+    text = describe(value)
+    return text if len(text) <= _LONGEST else "..."
 
 
 class Modules(SphinxDirective):

@@ -26,10 +26,10 @@ def pattern(terms: list[str]) -> re.Pattern:
     """A pattern that finds whole terms, each in a group of its own, the longest first.
 
     Terms are found in singular and plural, over line breaks, and in any case unless they hold capitals beyond the first
-    letter: "STEM" is a microscope, "stem" is a word. One without any may begin a sentence.
+    letter: "STEM" is a microscope, "stem" is a word. One without any may begin a sentence. Names of files (evidence.py) are no terms.
     """
     longest_first = sorted(range(len(terms)), key=lambda k: (-len(terms[k]), k))
-    return re.compile(r"(?<![\w-])(?:" + "|".join(f"(?P<t{k}>{_forms(terms[k])})" for k in longest_first) + r")(?![\w-])")
+    return re.compile(r"(?<![\w-])(?:" + "|".join(f"(?P<t{k}>{_forms(terms[k])})" for k in longest_first) + r")(?![\w-]|\.\w)")
 
 
 def _forms(term: str) -> str:
