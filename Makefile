@@ -7,6 +7,7 @@ help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 .venv/.book: pyproject.toml constraints.txt
+	@echo "setting up .venv: some 6 GB, which takes a few minutes"
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[vae]'
 	touch $@
@@ -25,7 +26,7 @@ browser: # for the tests of the pages, which are skipped where it cannot be had
 	  echo "chromium and chromedriver are not here and cannot be installed: the tests of the pages will be skipped"
 
 test: .venv/.test browser ## run the whole test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 lint: .venv/.test ## check types and style
 	$(BIN)/ruff check
@@ -33,7 +34,7 @@ lint: .venv/.test ## check types and style
 
 coverage: .venv/.test ## run the whole test suite, and fail where it takes less than 90 % of the branches
 	rm -f .coverage .coverage.*
-	BFO_RECORD=$(RECORD) COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/coverage run -m pytest
+	BFO_RECORD=$(RECORD) COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/coverage run -m pytest --numprocesses 2 --dist loadgroup
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -132,16 +132,31 @@ def _filled(mask: np.ndarray) -> np.ndarray:
     return (np.maximum.accumulate(mask, axis=1) & np.maximum.accumulate(mask[:, ::-1], axis=1)[:, ::-1])
 
 
-def _substrate(analysis: Analysis) -> str:
+def flat_labels(analysis: Analysis) -> list[int]:
+    """Labels whose cells have hardly any polar displacement together, beside those of the others.
+
+    Parameters
+    ----------
+    analysis : Analysis
+
+    Returns
+    -------
+    list of int
+        Empty where there is one label only, or no second sublattice.
+    """
     cells, labels = analysis.crystal.lattice.cells, analysis.labels
     names = np.unique(labels[labels >= 0]).tolist()
     if not cells.has_b or len(names) < 2:
-        return ""
+        return []
     mean = np.array([np.hypot(*np.nanmean(cells.polar[labels == name], axis=0)) for name in names])
-    flat = [name for name, length in zip(names, mean, strict=True) if length < NON_POLAR * mean.max()]
-    share = sum((labels == name).sum() for name in flat) / (labels >= 0).sum()
+    return [name for name, length in zip(names, mean, strict=True) if length < NON_POLAR * mean.max()]
+
+
+def _substrate(analysis: Analysis) -> str:
+    flat, labels = flat_labels(analysis), analysis.labels
     if not flat:
         return ""
+    share = sum((labels == name).sum() for name in flat) / (labels >= 0).sum()
     return (f"Label {', '.join(map(str, flat))} ({share:.0%} of the cells) has hardly any polar displacement: a substrate, another "
             "phase, or domains mixed finer than can be told apart; leave it out of what you say about the variants.")
 

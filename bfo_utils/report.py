@@ -11,7 +11,7 @@ import pandas as pd
 
 from . import figures
 from .analysis import MIN_CONTRAST, NO_DOMAINS, Analysis
-from .caveats import SURE, caveats
+from .caveats import SURE, caveats, flat_labels
 from .evidence import GATE, autocorrelation
 from .files import together, write_csv, write_json
 from .lattice import Lattice
@@ -146,9 +146,15 @@ def facts(analysis: Analysis, result: Mapping) -> pd.Series:
     return pd.Series({
         "image": f"{image.name} ({field})",
         "unit cells": f"{result['n_analysed']:,} analysed of {result['n_cells']:,} found",
-        "domains": "none" if result["verdict"] == NO_DOMAINS else f"{result['n_domains']}, of {len(result['variants'])} clusters",
+        "domains": "none" if result["verdict"] == NO_DOMAINS else _counted(analysis, result),
         "walls": f"{walls['n_segments']} segments, {walls['length_cells']:.0f} cells long in all",
         "chosen from": f"{result['budget']} configurations and {result['autoencoders']} autoencoders"})
+
+
+def _counted(analysis: Analysis, result: Mapping) -> str:
+    """How many domains of how many clusters, and how many of these are hardly polar: substrate, say."""
+    flat, clusters = len(flat_labels(analysis)), len(result["variants"])
+    return f"{result['n_domains']}, of {clusters} clusters" + (f", {flat} of them hardly polar (see the notes)" if flat else "")
 
 
 def origin(result: Mapping) -> pd.Series:

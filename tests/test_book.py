@@ -71,7 +71,7 @@ def test_a_notebook_runs_alone_from_the_artifacts_of_the_ones_before(folder, tmp
 @pytest.mark.parametrize("name", ["pto_sro_supercrystal.hspy", "pto_junction_recovered.tif"])
 def test_real_images_end_with_a_book(real_data, tmp_path, name):
     size = 0.0192 if name.endswith(".tif") else None
-    page = book.run(str(real_data / name), tmp_path, given={"budget": 24, "vae_budget": 2, "series_budget": 8}, pixel_size_nm=size)
+    page = book.run(str(real_data / name), tmp_path, given={"budget": 24, "vae_budget": 1, "series_budget": 8}, pixel_size_nm=size)
     assert page.exists()
     result = json.loads((tmp_path / "artifacts" / "result.json").read_text())
     assert result["input"]["name"] == name.split(".")[0] and result["n_cells"] > 300
