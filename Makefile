@@ -1,6 +1,7 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+SHARED := --numprocesses 2 --dist loadfile --no-loadscope-reorder # two processes, each a file of tests at a time
 RECORD := $(CURDIR)/runs/dependability
 
 help: ## what can be made
@@ -26,7 +27,7 @@ browser: # for the tests of the pages, which are skipped where it cannot be had
 	  echo "chromium and chromedriver are not here and cannot be installed: the tests of the pages will be skipped"
 
 test: .venv/.test browser ## run the whole test suite
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest $(SHARED)
 
 lint: .venv/.test ## check types and style
 	$(BIN)/ruff check
@@ -34,7 +35,7 @@ lint: .venv/.test ## check types and style
 
 coverage: .venv/.test ## run the whole test suite, and fail where it takes less than 90 % of the branches
 	rm -f .coverage .coverage.*
-	BFO_RECORD=$(RECORD) COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/coverage run -m pytest --numprocesses 2 --dist loadgroup
+	BFO_RECORD=$(RECORD) COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/coverage run -m pytest $(SHARED)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -29,7 +29,7 @@ LIMIT = 12.0  # seconds after which a variation is given up
 LAYOUTS = ("stripes", "diagonal", "curved", "zigzag", "needles", "array71")
 FACTORS = ("variant", "strain", "rotation", "intensity")
 BUDGET = 9
-FIRST_SEED = 41  # the method was tuned on seeds 1 to 6
+FIRST_SEED = 51  # seeds 21 to 46 and 65 were looked at while the clustering of the latents was made
 
 
 def patches() -> np.ndarray:

@@ -15,13 +15,6 @@ SMALL = {"cells": 24, "budget": 16, "dose": 60.0, "vae_budget": 2, "series_budge
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Where two processes share the tests, those of one file stay together, and all that look at the same rendered book."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("book" if "folder" in item.fixturenames else item.path.name))
-
-
 @pytest.fixture(scope="session")
 def real_data():
     """Folder of the real images."""
