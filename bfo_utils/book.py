@@ -203,7 +203,7 @@ def _steps(out: Path, settings: dict) -> Iterator[Step]:
     text = " ".join(f"{k}={v}" for k, v in fixed.items())
     yield Step("06_optimization", "search", base | {"budget": given["budget"], "seed": seed, "fixed": text})
     if given["vae_budget"]:
-        yield Step("05_vae", "search", base | {"vae_budget": given["vae_budget"], "seed": seed, "fixed": text})
+        yield Step("05_vae", "search", base | {"vae_budget": given["vae_budget"]})
     yield Step("08_judgement", "search", base)
     series = {k: v for k, v in given.items() if k in _OF_THE_SERIES}
     yield Step("09_composition", "series", base | series | {"seed": seed})

@@ -25,7 +25,7 @@ from . import style
 from .analysis import Analysis, alternatives, over_windows
 from .backdrop import grey_levels
 from .rewards import Partition
-from .space import SPACE
+from .space import SPACE, shown
 from .workflow import Crystal, Outcome
 
 SIDE = 640  # px: longer edge of a picture
@@ -266,12 +266,8 @@ def _values(choice: Choice, parameters: Sequence[str]) -> dict[str, str]:
     outcome = choice.outcome
     rewards = {name: f"{outcome.rewards[name]:.3f}" for name in _REWARDS if name in outcome.rewards}
     units = {p.name: f" {p.unit}" if p.unit else "" for p in SPACE}
-    chosen = {name: f"{_short(outcome.parameters[name])}{units[name]}" for name in parameters}
+    chosen = {name: f"{shown(outcome.parameters[name])}{units[name]}" for name in parameters}
     return {"shown": choice.name} | rewards | chosen
-
-
-def _short(value) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _chart(choices: Sequence[Choice], others: Sequence[tuple[float, float]], chosen: int, names: tuple[str, str]) -> str:

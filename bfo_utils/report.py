@@ -19,7 +19,7 @@ from .optimize import by_descriptor, plain, table
 from .pareto import front
 from .recipe import Recipe
 from .sensitivity import importance
-from .space import SPACE, Value
+from .space import SPACE, shown
 from .walls import Walls, domains, trace
 from .workflow import stability
 
@@ -235,14 +235,10 @@ def choices(analysis: Analysis) -> pd.DataFrame:
     """
     used = [p for p in SPACE if p.stage != "autoencoder" or analysis.tuned.parameters["descriptor"] == "vae"]
     mattered = importance(table(plain(analysis.trials)))
-    rows = [(_short(analysis.default.parameters[p.name]), _short(analysis.tuned.parameters[p.name]),
+    rows = [(shown(analysis.default.parameters[p.name]), shown(analysis.tuned.parameters[p.name]),
              f"{mattered[p.name]:.2f}" if p.name in mattered else "", p.help + (f" ({p.unit})" if p.unit else ""))
             for p in used]
     return pd.DataFrame(rows, index=[p.name for p in used], columns=["default", "tuned", "mattered", "means"])
-
-
-def _short(value: Value) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _confidence(analysis: Analysis) -> dict | None:

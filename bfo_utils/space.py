@@ -187,6 +187,17 @@ def searched(sites: tuple[str, ...] = SITES, whole: bool = False) -> tuple[Param
     return _ranged(varied, {"n_components": (2, 10)}, sites)  # a single one tells apart too little
 
 
+def shown(value: Value) -> str:
+    """A value as tables show it: three digits of a number, words and whole numbers as they are.
+
+    Examples
+    --------
+    >>> shown(1.5432), shown(4), shown("gmm")
+    ('1.54', '4', 'gmm')
+    """
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
 #: Where the search for an autoencoder begins.
 AUTOENCODER: dict[str, Value] = {
     "descriptor": "vae", "site": "cell", "window_height": 1.5, "window_width": 1.5, "binning": 2}

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from . import book, resources
+from . import book, locks, resources
 from .errors import InputError
 from .files import atomic_folder, read_json, write_json
 
@@ -183,7 +183,10 @@ def _replaceable(folder: Path) -> None:
 
 
 def _artifacts(run: str | Path) -> Path:
-    """The artifacts of a finished run."""
+    """The artifacts of a finished run, at which nobody is at work."""
+    if (busy := Path(run) / locks.OWNER).exists():
+        with locks.held(busy):  # left behind by a killed run, or refused
+            pass
     artifacts = Path(run) / "artifacts"
     missing = [name for name in ("crystal.npz", "search.json", "tuned/labels.npz") if not (artifacts / name).exists()]
     if missing:

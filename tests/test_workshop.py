@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bfo_utils import book, cli, resources, workshop
+from bfo_utils import book, cli, locks, resources, workshop
 from bfo_utils.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,6 +69,14 @@ def test_a_run_that_is_not_finished_is_refused_and_nothing_is_left(tmp_path):
     with pytest.raises(InputError, match="holds no finished run .artifacts/crystal.npz is missing.; give the --out folder"):
         workshop.lay_out(tmp_path / "handout", tmp_path / "run")
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_run_that_is_still_at_work_is_refused(tmp_path):
+    run = a_run(tmp_path / "run")
+    with locks.alone(run), pytest.raises(InputError, match="in use by process"):
+        workshop.lay_out(tmp_path / "handout", run)
+    assert not (tmp_path / "handout").exists()
+    assert workshop.lay_out(tmp_path / "handout", run).exists()
 
 
 def test_a_foreign_folder_is_refused_and_left_alone(tmp_path):
