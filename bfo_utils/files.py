@@ -12,6 +12,12 @@ import pandas as pd
 
 from .errors import DiskError, InputError
 
+_PART = re.compile(r"\..+\.\d+\.part(\.\w+)?")  # name of what is being written, and by which process
+
+
+def _part(path: Path, suffix: str = "") -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.part{suffix}")
+
 
 @contextmanager
 def writing(what: str | Path) -> Iterator[None]:
@@ -74,7 +80,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
     ['a.txt']
     """
     path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part{path.suffix}")
+    part = _part(path, path.suffix)
     try:
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -116,7 +122,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     ['a.txt']
     """
     path = Path(path).absolute()
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = _part(path)
     try:
         with writing(path):
             put_back(path)
@@ -182,7 +188,7 @@ def together(folder: str | Path, last: str) -> Iterator[Path]:
     ['a.txt', 'b.txt']
     """
     folder = Path(folder)
-    stage = folder / f".{last}.{os.getpid()}.part"
+    stage = _part(folder / last)
     try:
         with writing(folder):
             stage.mkdir(parents=True)
@@ -224,7 +230,7 @@ def sweep(folder: str | Path, deep: bool = False) -> None:
     []
     """
     for part in list(Path(folder).glob("**/.*.part*" if deep else ".*.part*")):
-        if not re.fullmatch(r"\..+\.\d+\.part(\.\w+)?", part.name):
+        if not _PART.fullmatch(part.name):
             continue
         if part.is_dir():
             shutil.rmtree(part, ignore_errors=True)
