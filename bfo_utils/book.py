@@ -261,7 +261,8 @@ def _papermill(source: Path, target: Path, parameters: Mapping[str, Value], out:
         warnings.simplefilter("ignore")  # of the execution machinery; what a notebook warns of is in its output
         try:
             papermill.execute_notebook(_literal(source), _literal(target), parameters=dict(parameters), kernel_name="python3",
-                                       progress_bar=False, cwd=str(target.parent), config=kernel)
+                                       progress_bar=False, cwd=str(target.parent), config=kernel,
+                                       coalesce_streams=True)  # else what a cell prints falls into pieces by chance
         except papermill.PapermillExecutionError as error:
             if error.ename == "InputError":
                 raise InputError(error.evalue) from error

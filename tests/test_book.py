@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import nbformat
 import pytest
 
 from bfo_utils import book, resources, space
@@ -76,6 +77,13 @@ def test_real_images_end_with_a_book(real_data, tmp_path, name):
     result = json.loads((tmp_path / "artifacts" / "result.json").read_text())
     assert result["input"]["name"] == name.split(".")[0] and result["n_cells"] > 300
     assert result["sublattices"] == (["A"] if size else ["A", "B"])
+
+
+def test_what_a_cell_prints_is_one_piece_however_slowly_it_comes(tmp_path):
+    cell = nbformat.v4.new_code_cell("import time\nprint('a', flush=True)\ntime.sleep(0.5)\nprint('b')")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "slow.ipynb")
+    book._papermill(tmp_path / "slow.ipynb", tmp_path / "done.ipynb", {}, tmp_path)
+    assert [output["text"] for output in nbformat.read(tmp_path / "done.ipynb", 4).cells[0].outputs] == ["a\nb\n"]
 
 
 @pytest.mark.parametrize("name", ["01_data", "02_descriptors", "03_clustering", "04_rewards", "05_vae", "06_optimization",
