@@ -179,13 +179,15 @@ def _notebook(data):
     for cell in book["cells"]:
         if "injected-parameters" in cell["metadata"].get("tags", []):
             del cell["id"]  # random
-        if "figures.trials(table)" in "".join(cell["source"]):
+        if any(words in "".join(cell["source"]) for words in _DRAWN_TIMES):
             del cell["outputs"]
     return _text(json.dumps(book, sort_keys=True).encode())
 
 
 def _text(data):
-    return re.sub(_PICTURE, rb"\1", re.sub(_PRINTED, b"", data))
+    for pattern, kept in ((_PRINTED, b""), (_TABLE, b""), (_PICTURE, rb"\1")):
+        data = re.sub(pattern, kept, data, flags=re.DOTALL)
+    return data
 
 
 def _index(data):
@@ -211,10 +213,12 @@ def _plain(value):
     return hashlib.sha256(value.numpy().tobytes()).hexdigest() if hasattr(value, "numpy") else value
 
 
-_PRINTED = rb'\\*"evaluations\\*": [0-9.e-]+'
+_DRAWN_TIMES = ("figures.trials(table)", 'result["timings_s"]')  # in the cells that show wall times
+_PRINTED = rb'\\*"timings_s\\*": \{[^}]*\}'
+_TABLE = rb"<th>seconds</th>.*?</table>"
 _PICTURE = rb'(alt="Total reward of every trial[^>]*src=)"([^"]*)"'
 #: What is taken out, by the name of the file: wall times in tables, records and results; in notebooks the metadata of papermill and the
-#: random names that it gives cells, the time that the report prints and the picture with a time in its title; the same in the pages, and
+#: random names that it gives cells, the times that the report lists and the picture with a time in its title; the same in the pages, and
 #: numbers in their search index; the wall time of every epoch of a model.
 CLOCKS = {r"(trials|pareto)\.csv": _table, r".*\.jsonl": _lines, r"(result|search)\.json": _json, r".*\.ipynb": _notebook,
           r".*\.html": _text, r"searchindex\.js": _index, r".*\.vae": _model}
