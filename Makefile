@@ -31,7 +31,9 @@ test: .venv/.test browser ## run the whole test suite
 
 lint: .venv/.test ## check types and style
 	$(BIN)/ruff check
+	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 coverage: .venv/.test ## run the whole test suite, and fail where it takes less than 90 % of the branches
 	rm -f .coverage .coverage.*

@@ -4,8 +4,10 @@ import filecmp
 import tempfile
 from pathlib import Path
 
-from bfo_utils import batch, cluster, phantom
-from bfo_utils.optimize import Plan
+from bfo_utils.compute import connect_pool
+from bfo_utils.report import SUMMARY_FILE, BatchSettings, run_batch
+from bfo_utils.search import SearchPlan
+from bfo_utils.simulation import Specimen, save_phantom, simulate_phantom
 
 from .speed import clocked
 from .tables import keep
@@ -16,8 +18,8 @@ IMAGES, BUDGET = 40, 64
 
 def analysed(workers: int, images: Path, out: Path) -> None:
     """A batch from the start of its processes to its last row."""
-    with cluster.connect(workers) as pool:
-        batch.run([str(images)], out, pool, batch.Settings(Plan(BUDGET)))
+    with connect_pool(workers) as pool:
+        run_batch([str(images)], out, pool, BatchSettings(SearchPlan(BUDGET)))
 
 
 def main() -> None:
@@ -25,11 +27,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         images = Path(folder, "images")
         for k in range(IMAGES):
-            crystal = phantom.Crystal(layout=LAYOUTS[k % len(LAYOUTS)], cells=40, cell_px=16)
-            phantom.save(phantom.simulate(crystal, 970 + k), images / f"p{k:02}.h5")
+            crystal = Specimen(layout=LAYOUTS[k % len(LAYOUTS)], cells=40, cell_px=16)
+            save_phantom(simulate_phantom(crystal, 970 + k), images / f"p{k:02}.h5")
         outs = {workers: Path(folder, f"out{workers}") for workers in (1, 2)}
         seconds = {workers: clocked(analysed, workers, images, out)[1] for workers, out in outs.items()}
-        tables = [Path(t.parent.name, t.name) for t in outs[1].glob("*/c*.csv")] + [Path(batch.SUMMARY)]
+        tables = [Path(t.parent.name, t.name) for t in outs[1].glob("*/c*.csv")] + [Path(SUMMARY_FILE)]
         same, different, missing = filecmp.cmpfiles(outs[1], outs[2], tables, shallow=False)
     keep("batch", f"{IMAGES} phantoms of 40 x 40 cells, {BUDGET} configurations each",
          ["worker processes", "seconds", "images per minute", "ratio"],

@@ -3,14 +3,16 @@
 import numpy as np
 from scipy.spatial import cKDTree
 
-from bfo_utils import columns, lattice, phantom
+from bfo_utils.columns import find_columns
+from bfo_utils.lattice import build_lattice
+from bfo_utils.simulation import Specimen, simulate_phantom
 
 from .tables import keep
 
 SEEDS = (101, 102, 103)
 
 
-def bound(crystal: phantom.Crystal, kind: str) -> float:
+def bound(crystal: Specimen, kind: str) -> float:
     """Cramer-Rao bound (px) on one coordinate of a column: Poisson counts, known neighbours, no scan jitter."""
     cell, sigma = crystal.cell_px, crystal.sigma_cells * crystal.cell_px
     y, x = np.mgrid[-cell:cell + 1, -cell:cell + 1]
@@ -25,10 +27,10 @@ def bound(crystal: phantom.Crystal, kind: str) -> float:
     return float(1 / np.sqrt(crystal.dose * (slope**2 / mean).sum()))
 
 
-def measure(crystal: phantom.Crystal, seed: int) -> dict[str, np.ndarray]:
+def measure(crystal: Specimen, seed: int) -> dict[str, np.ndarray]:
     """Hits, counts and squared errors per sublattice, and the pairs (true, measured) of polar displacement."""
-    p = phantom.simulate(crystal, seed)
-    found = lattice.build(p.image, columns.find(p.image))
+    p = simulate_phantom(crystal, seed)
+    found = build_lattice(p.image, find_columns(p.image))
     reach = crystal.cell_px / 4
     out = {}
     for s in "AB":
@@ -50,7 +52,7 @@ def main() -> None:
     """Table over dose: precision, recall, rmse against the bound, error and bias of the polar displacement."""
     rows = []
     for dose in (15, 40, 150):
-        crystal = phantom.Crystal(cells=64, cell_px=16, dose=dose, jitter_px=0.12, mistilt_pm=0)
+        crystal = Specimen(cells=64, cell_px=16, dose=dose, jitter_px=0.12, mistilt_pm=0)
         runs = [measure(crystal, seed) for seed in SEEDS]
         true, got = np.concatenate([r["P"] for r in runs], axis=1)
         for s in "AB":

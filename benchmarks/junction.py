@@ -7,8 +7,9 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from sklearn.mixture import GaussianMixture
 
-from bfo_utils import analysis, images
-from bfo_utils.optimize import Plan
+from bfo_utils.io import read_image
+from bfo_utils.results import Analysis, analyze
+from bfo_utils.search import SearchPlan
 
 from .tables import keep
 
@@ -70,7 +71,7 @@ def noise_px(centres: np.ndarray) -> float:
     return float(np.nanmedian(np.abs(second)) / 0.6745 / np.sqrt(6))
 
 
-def compare(result: analysis.Analysis) -> dict[str, float]:
+def compare(result: Analysis) -> dict[str, float]:
     """All figures of the comparison."""
     cells = result.crystal.lattice.cells
     published = published_grid(cells)
@@ -94,7 +95,7 @@ def main() -> None:
     if not DATA.is_dir():
         print("junction: left out, the real images are not beside this checkout")
         return
-    image = images.read(DATA / "pto_junction_recovered.tif", pixel_size_nm=0.0192)
-    figures = compare(analysis.analyze(image, Plan(64, 0)))
+    image = read_image(DATA / "pto_junction_recovered.tif", pixel_size_nm=0.0192)
+    figures = compare(analyze(image, SearchPlan(64, 0)))
     keep("junction", "PbTiO3 junction against the published cell centres", ["figure", "value"],
          [[k, v] for k, v in figures.items()], "Budget 64, seed 0.")

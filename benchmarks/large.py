@@ -23,22 +23,23 @@ TRIALS = 16
 
 def simulate(path: str, side: int) -> None:
     """Write an image of a flux closure, about as finely sampled as the Sm-BFO series."""
-    from bfo_utils import phantom
+    from bfo_utils.simulation import Specimen, simulate_phantom
 
-    crystal = phantom.Crystal(layout="closure", cells=round(side / CELL_PX), cell_px=CELL_PX, dose=40)
-    np.save(path, phantom.simulate(crystal, 3).image.data)
+    crystal = Specimen(layout="closure", cells=round(side / CELL_PX), cell_px=CELL_PX, dose=40)
+    np.save(path, simulate_phantom(crystal, 3).image.data)
 
 
 def measure(path: str, repeats: int) -> dict:
     """Median wall and processor time of reading and preparing an image and of a short search, peaks of memory."""
-    from bfo_utils import images, optimize, workflow
+    from bfo_utils.io import read_image
+    from bfo_utils.search import SearchPlan, prepare_image, search_configurations
 
     times, peaks = [], []
     for _ in range(repeats):
         marks = [_clocks()]
-        crystal = workflow.prepare(images.read(path))
+        crystal = prepare_image(read_image(path))
         marks, peaks = [*marks, _clocks()], [*peaks, _peak()]
-        optimize.search(crystal, optimize.Plan(TRIALS))
+        search_configurations(crystal, SearchPlan(TRIALS))
         marks, peaks = [*marks, _clocks()], [*peaks, _peak()]
         times.append(np.diff(marks, axis=0))
     return {"columns": len(crystal.lattice.columns), "seconds": np.median(times, axis=0).ravel().tolist(),

@@ -2,8 +2,9 @@
 
 from joblib import Parallel, delayed
 
-from bfo_utils import analysis, phantom
-from bfo_utils.optimize import Plan
+from bfo_utils.results import DOMAINS, MIN_CONTRAST, analyze
+from bfo_utils.search import SearchPlan
+from bfo_utils.simulation import Specimen, simulate_phantom
 
 from .tables import keep
 
@@ -15,9 +16,9 @@ SEEDS = 20
 def verdict(layout: str, dose: float, seed: int) -> tuple[bool, float, float]:
     """Whether domains are found, the contrast of the best map, and the share of moved surrogates that reach its total."""
     substrate = 0.15 if layout == "misfit" else 0.0
-    crystal = phantom.Crystal(layout=layout, cells=44, cell_px=16, dose=dose, substrate=substrate)
-    result = analysis.analyze(phantom.simulate(crystal, seed).image, Plan(32, seed))
-    return result.verdict == analysis.DOMAINS, result.tuned.rewards["contrast"], result.standing.p_moved
+    crystal = Specimen(layout=layout, cells=44, cell_px=16, dose=dose, substrate=substrate)
+    result = analyze(simulate_phantom(crystal, seed).image, SearchPlan(32, seed))
+    return result.verdict == DOMAINS, result.tuned.rewards["contrast"], result.standing.p_moved
 
 
 def main() -> None:
@@ -35,4 +36,4 @@ def main() -> None:
          ["peak counts", "domains found in single domains", "largest contrast there", "domains missed", "smallest contrast there",
           "largest p of single domains", "largest p of domains"],
          rows, f"44 x 44 cells of 16 px, mistilt 4 pm, budget 32; layouts {', '.join(LAYOUTS)}; seeds from 1800 and 1850. "
-         f"The verdict asks for a contrast of {analysis.MIN_CONTRAST}.")
+         f"The verdict asks for a contrast of {MIN_CONTRAST}.")

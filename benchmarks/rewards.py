@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from bfo_utils import phantom, scores
-from bfo_utils.scores import SELECTORS, case, judge
+from bfo_utils.results import SELECTORS, judge_selectors, selector_case, selector_table
+from bfo_utils.simulation import Specimen
 
 from .tables import keep
 
@@ -18,8 +18,8 @@ WEAK = {"dose": 12.0, "polarization_pm": 14.0, "mistilt_pm": 14.0, "wall_cells":
 def table(layout: str, seed: int, change: dict) -> pd.DataFrame:
     """All scores of random configurations on one phantom."""
     substrate = {"substrate": 0.15} if layout == "misfit" else {}
-    item = case(phantom.Crystal(**({"layout": layout, "cells": 60, "cell_px": 20} | substrate | change)), seed)
-    return scores.table(item, CONFIGURATIONS, seed)
+    item = selector_case(Specimen(**({"layout": layout, "cells": 60, "cell_px": 20} | substrate | change)), seed)
+    return selector_table(item, CONFIGURATIONS, seed)
 
 
 def measure(layouts, first_seed: int, change: dict | None = None) -> list[pd.DataFrame]:
@@ -30,7 +30,7 @@ def measure(layouts, first_seed: int, change: dict | None = None) -> list[pd.Dat
 
 def summarise(name: str, title: str, tables: list[pd.DataFrame], notes: str) -> None:
     """Mean and worst regret, mean Spearman of every selector."""
-    judged = [judge(t) for t in tables]
+    judged = [judge_selectors(t) for t in tables]
     rows = []
     for selector in SELECTORS:
         regret, rho = np.array([j[selector] for j in judged]).T

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from bfo_utils import phantom, workflow
+from bfo_utils.search import evaluate_configuration, prepare_image
+from bfo_utils.simulation import Specimen, simulate_phantom
 
 from .speed import clocked
 from .tables import keep
@@ -16,10 +17,10 @@ def main() -> None:
     """Table and exponent of time over cells."""
     rows = []
     for side in SIDES:
-        p = phantom.simulate(phantom.Crystal(layout="quadrants", cells=side, cell_px=12, dose=60), 950)
-        crystal = workflow.prepare(p.image)
-        workflow.evaluate(crystal, PARAMETERS)
-        seconds = float(np.median([clocked(workflow.evaluate, crystal, PARAMETERS | {"window_width": w})[1] for w in WINDOWS]))
+        p = simulate_phantom(Specimen(layout="quadrants", cells=side, cell_px=12, dose=60), 950)
+        crystal = prepare_image(p.image)
+        evaluate_configuration(crystal, PARAMETERS)
+        seconds = float(np.median([clocked(evaluate_configuration, crystal, PARAMETERS | {"window_width": w})[1] for w in WINDOWS]))
         rows.append([int(crystal.mask.sum()), seconds, 1e6 * seconds / crystal.mask.sum()])
     cells, seconds = np.array(rows)[:, :2].T
     exponent = np.polyfit(np.log(cells), np.log(seconds), 1)[0]

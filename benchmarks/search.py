@@ -10,8 +10,9 @@ from skopt import gp_minimize
 from skopt.space import Categorical, Integer, Real
 from threadpoolctl import threadpool_limits
 
-from bfo_utils import optimize, phantom, space, workflow
-from bfo_utils.scores import ari, case, random_configurations
+from bfo_utils.results import ari_to_truth, random_configurations, selector_case
+from bfo_utils.search import Parameter, SearchPlan, evaluate_configuration, search_configurations, searched_parameters
+from bfo_utils.simulation import Specimen
 
 from .tables import RESULTS, keep
 
@@ -37,7 +38,7 @@ class Course:
         """ARI of the pick at given times, or after given numbers of trials (0 before the first)."""
         keys, at = ([s[0] for s in self.steps], times) if times is not None else ([s[1] for s in self.steps], counts)
         picks = [int(np.searchsorted(keys, t, "right")) for t in at]
-        known = {k: ari(item.truth, workflow.evaluate(item.crystal, self.steps[k - 1][3], seed).labels)
+        known = {k: ari_to_truth(item.truth, evaluate_configuration(item.crystal, self.steps[k - 1][3], seed).labels)
                  for k in set(picks) - {0}}
         return [known.get(k, 0.0) for k in picks]
 
@@ -45,7 +46,7 @@ class Course:
 def searched(item, seed: int) -> Course:
     """The course of our search."""
     course = Course()
-    optimize.search(item.crystal, optimize.Plan(BUDGET, seed),
+    search_configurations(item.crystal, SearchPlan(BUDGET, seed),
                     lambda t: course(t.number + 1, t.rewards["total"], t.parameters))
     course.end = time.perf_counter() - course.start
     return course
@@ -59,14 +60,14 @@ def random_choice(item, seed: int, seconds: float, at_least: int = 200) -> Cours
         for number, parameters in enumerate(configurations, 1):
             if number > at_least and time.perf_counter() - course.start > seconds:
                 break
-            outcome = workflow.evaluate(item.crystal, parameters, seed)
+            outcome = evaluate_configuration(item.crystal, parameters, seed)
             course(number, outcome.rewards["total"], parameters)
     return course
 
 
 def compare(layout: str, number: int) -> list[dict]:
     """Both courses on one phantom under all seeds."""
-    item = case(phantom.Crystal(layout=layout, **HARD), 700 + number)
+    item = selector_case(Specimen(layout=layout, **HARD), 700 + number)
     for site in item.crystal.sites:
         item.crystal.patches(site)  # shared by both: not part of either's time
     rows = []
@@ -108,17 +109,17 @@ def _draw(ours: np.ndarray, theirs: np.ndarray) -> None:
 
 def overhead() -> None:
     """50 trials on 3,600 cells: our loop and scikit-optimize's gp_minimize around the same evaluation."""
-    item = case(phantom.Crystal(layout="closure", cells=66, cell_px=16), 790)
+    item = selector_case(Specimen(layout="closure", cells=66, cell_px=16), 790)
     for site in item.crystal.sites:
         item.crystal.patches(site)
     start = time.perf_counter()
-    trials = optimize.search(item.crystal, optimize.Plan(50, 0))
+    trials = search_configurations(item.crystal, SearchPlan(50, 0))
     ours = time.perf_counter() - start
-    varied = space.searched(item.crystal.sites)
+    varied = searched_parameters(item.crystal.sites)
     spent = [0.0]
 
     def evaluate(point):
-        outcome = workflow.evaluate(item.crystal, dict(zip([p.name for p in varied], point)))
+        outcome = evaluate_configuration(item.crystal, dict(zip([p.name for p in varied], point)))
         spent[0] += outcome.seconds
         return -outcome.rewards["total"]
 
@@ -134,7 +135,7 @@ def overhead() -> None:
           ["gp_minimize", theirs, spent[0], theirs - spent[0], theirs / ours]], "Seeds 790 and 0, one thread.")
 
 
-def _dimension(p: space.Parameter):
+def _dimension(p: Parameter):
     if p.choices:
         return Categorical(p.choices)
     return (Integer if isinstance(p.default, int) else Real)(p.low, p.high)

@@ -19,17 +19,18 @@ SIZES = {60: 26.0, 168: 26.0}  # unit cells along a side, px per cell; the last 
 
 def measure(cells: int, cell_px: float, folder: Path) -> list:
     """Seconds for fetching a series, for the notebook on it, and the peak memory of all processes in GiB."""
-    from bfo_utils import fetch, resources, series
+    from bfo_utils.book import resource_path
+    from bfo_utils.smbfo import SeriesStyle, fetch_series, write_series
     from tests.local_zenodo import LocalZenodo
 
-    style = series.Style(cells=cells, cell_px=cell_px)
-    series.write(folder / "record", style=style)
+    style = SeriesStyle(cells=cells, cell_px=cell_px)
+    write_series(folder / "record", style=style)
     size = sum(p.stat().st_size for p in (folder / "record").iterdir()) / 2**30
     with LocalZenodo(folder / "record") as archive:
         start = time.perf_counter()
-        pairs = fetch.series((), folder / "series", archive.url, say=print)
+        pairs = fetch_series((), folder / "series", archive.url, say=print)
         fetched = time.perf_counter() - start
-    notebook = resources.path("notebooks") / "09_composition.ipynb"
+    notebook = resource_path("notebooks") / "09_composition.ipynb"
     command = [sys.executable, "-m", "papermill", str(notebook), str(folder / "out.ipynb"), "-k", "python3", "--no-progress-bar",
                "-p", "artifacts", str(folder / "artifacts"), "-p", "series", str(folder / "series")]
     subprocess.run(command, check=True, capture_output=True, cwd=folder)

@@ -8,7 +8,10 @@ from skimage.feature import blob_log
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 
-from bfo_utils import columns, lattice, phantom, workflow
+from bfo_utils.columns import find_columns
+from bfo_utils.lattice import build_lattice
+from bfo_utils.search import evaluate_configuration, prepare_image
+from bfo_utils.simulation import Specimen, simulate_phantom
 
 from .tables import keep
 
@@ -37,10 +40,10 @@ def authors_chain(image: np.ndarray) -> tuple[int, float, float]:
 
 def large_image() -> None:
     """Columns and lattice of an image as large as those of the Sm-BFO series."""
-    p = phantom.simulate(phantom.Crystal(cells=155, cell_px=28.55, dose=60), 201)
+    p = simulate_phantom(Specimen(cells=155, cell_px=28.55, dose=60), 201)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    found, finding = clocked(columns.find, p.image)
-    indexed, indexing = clocked(lattice.build, p.image, found)
+    found, finding = clocked(find_columns, p.image)
+    indexed, indexing = clocked(build_lattice, p.image, found)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     keep("large_image", "Columns and lattice of a large image",
          ["image", "columns", "find + fit (s)", "index (s)", "sum (s)", "peak memory (GiB)"],
@@ -50,10 +53,10 @@ def large_image() -> None:
 
 def configuration() -> None:
     """One configuration on about 5,600 cells, and the same question asked of the authors' chain."""
-    p = phantom.simulate(phantom.Crystal(cells=78, cell_px=26, dose=60), 202)
-    crystal, preparing = clocked(workflow.prepare, p.image)
-    workflow.evaluate(crystal, {"site": "cell"})
-    times = [clocked(workflow.evaluate, crystal, {  # another window each time: nothing is shared between them
+    p = simulate_phantom(Specimen(cells=78, cell_px=26, dose=60), 202)
+    crystal, preparing = clocked(prepare_image, p.image)
+    evaluate_configuration(crystal, {"site": "cell"})
+    times = [clocked(evaluate_configuration, crystal, {  # another window each time: nothing is shared between them
         "site": "cell", "window_width": size, "n_components": 4, "n_clusters": k})[1]
         for size, k in zip((0.5, 1.0, 1.33, 1.67, 2.0, 2.5), (2, 3, 4, 5, 6, 8))]
     blobs, finding, clustering = authors_chain(p.image.data)

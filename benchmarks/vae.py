@@ -12,12 +12,24 @@ import numpy as np
 from scipy.spatial import cKDTree
 from sklearn.decomposition import PCA
 
-from bfo_utils import disentangle, halving, phantom, space, vae, workflow
-from bfo_utils.descriptors import crop
-from bfo_utils.optimize import Plan
-from bfo_utils.rewards import Partition
-from bfo_utils.scores import ari
-from bfo_utils.vae import INVARIANCES, VAE, Settings
+from bfo_utils.descriptors import crop_windows
+from bfo_utils.results import ari_to_truth
+from bfo_utils.rewards import Segmentation
+from bfo_utils.search import (
+    AUTOENCODER_CHOICES,
+    PreparedImage,
+    SearchPlan,
+    cell_windows,
+    complete_parameters,
+    effective_parameters,
+    evaluate_configuration,
+    latent_outputs,
+    preferred_autoencoder,
+    prepare_image,
+    search_autoencoders,
+)
+from bfo_utils.simulation import Phantom, Specimen, simulate_phantom, true_label_map
+from bfo_utils.vae import INVARIANCES, VAE, VAESettings, explained_share, principal_components, vae_available
 
 from .tables import keep
 
@@ -34,8 +46,8 @@ FIRST_SEED = 51  # seeds 21 to 46 and 65 were looked at while the clustering of 
 
 def patches() -> np.ndarray:
     """2,000 windows of 24 x 24 samples (two cells), of mean 0 and deviation 1."""
-    crystal = workflow.prepare(phantom.simulate(phantom.Crystal(cells=52, cell_px=20, dose=60), 1).image)
-    cut = crop(crystal.patches("A"), 2.0, 2.0)[:, :SIDE, :SIDE]
+    crystal = prepare_image(simulate_phantom(Specimen(cells=52, cell_px=20, dose=60), 1).image)
+    cut = crop_windows(crystal.patches("A"), 2.0, 2.0)[:, :SIDE, :SIDE]
     cut = cut[np.random.default_rng(0).permutation(len(cut))[:2000]]
     return ((cut - cut.mean()) / cut.std()).astype(np.float32)
 
@@ -67,7 +79,7 @@ def stock(windows: np.ndarray) -> tuple[float, float]:
 def ours(windows: np.ndarray, targets: tuple[float, float], training: type) -> list[float]:
     """Time in s after which a training has come down to each of two errors; infinite where it does not."""
     tested, reached, start = windows[::TESTED], [np.inf, np.inf], time.perf_counter()
-    running = training(windows.shape[1:], Settings("both", latent_dim=2, seed=0))
+    running = training(windows.shape[1:], VAESettings("both", latent_dim=2, seed=0))
     spent, epoch = time.perf_counter() - start, 0
     while np.inf in reached and spent < LIMIT and not running.ended:
         start, epoch = time.perf_counter(), epoch + 1
@@ -83,7 +95,7 @@ def variations() -> dict[str, tuple[type, dict[str, float], int]]:
     import torch
     from torch.optim import Adam
 
-    from bfo_utils.networks import Training
+    from bfo_utils.vae import Training
 
     class AdamAlone(Training):
         def __init__(self, shape, settings):
@@ -110,7 +122,7 @@ def variations() -> dict[str, tuple[type, dict[str, float], int]]:
 @contextlib.contextmanager
 def constants(values: dict[str, float]):
     """Constants of the module of the networks, for a while."""
-    from bfo_utils import networks
+    from bfo_utils.vae import networks
 
     before = {name: getattr(networks, name) for name in values}
     try:
@@ -153,7 +165,7 @@ def explained_by_components(windows: np.ndarray, seed: int) -> float:
     return float(1 - ((held - drawn) ** 2).sum() / ((held - rest.mean(axis=0)) ** 2).sum())
 
 
-def true_factors(made: phantom.Phantom, crystal: workflow.Crystal) -> dict[str, np.ndarray]:
+def true_factors(made: Phantom, crystal: PreparedImage) -> dict[str, np.ndarray]:
     """Variant, strain a/b, rotation and intensity of the true cells that are nearest to the analysed ones."""
     truth = made.truth
     is_a = truth.column_sublattice == "A"
@@ -169,28 +181,28 @@ def true_factors(made: phantom.Phantom, crystal: workflow.Crystal) -> dict[str, 
 def carried(outputs: np.ndarray, values: np.ndarray) -> float:
     """Largest share of a factor that one output explains; of a variant, the mean over its indicators by their variance."""
     if values.dtype.kind != "i":
-        return max(disentangle.share(column, values) for column in outputs.T)
+        return max(explained_share(column, values) for column in outputs.T)
     which = (values[:, None] == np.unique(values)) * 1.0
     weights = which.var(axis=0)
     if not weights.sum():
         return 0.0
-    return max(np.average([disentangle.share(column, v) for v in which.T], weights=weights) for column in outputs.T)
+    return max(np.average([explained_share(column, v) for v in which.T], weights=weights) for column in outputs.T)
 
 
 def tuned(layout: str, seed: int, budget: int = BUDGET) -> list:
     """One row of the table of factors."""
-    made = phantom.simulate(phantom.Crystal(layout=layout, cells=60, dose=60, bend_deg=5, rotation_deg=2, composition=0.4,
+    made = simulate_phantom(Specimen(layout=layout, cells=60, dose=60, bend_deg=5, rotation_deg=2, composition=0.4,
                                             composition_cells=12, illumination=0.1), seed)
     with tempfile.TemporaryDirectory() as folder:
-        crystal = replace(workflow.prepare(made.image), networks=folder)
-        trial = halving.preferred(halving.search(crystal, budget, Plan(seed=seed)))
-        labels = workflow.evaluate(crystal, trial.parameters, seed).labels
-        outputs, _ = halving.outputs(crystal, trial.parameters, labels)
-    windows = workflow.windows(crystal, trial.parameters)
-    components, factors = disentangle.components(windows, outputs.shape[1]), true_factors(made, crystal)
-    truth = phantom.true_map(made.truth, crystal.lattice.cells, crystal.mask)
+        crystal = replace(prepare_image(made.image), networks=folder)
+        trial = preferred_autoencoder(search_autoencoders(crystal, budget, SearchPlan(seed=seed)))
+        labels = evaluate_configuration(crystal, trial.parameters, seed).labels
+        outputs, _ = latent_outputs(crystal, trial.parameters, labels)
+    windows = cell_windows(crystal, trial.parameters)
+    components, factors = principal_components(windows, outputs.shape[1]), true_factors(made, crystal)
+    truth = true_label_map(made.truth, crystal.lattice.cells, crystal.mask)
     model = f"{trial.parameters['invariance']}, {trial.parameters['latent_dim']}, {trial.parameters['epochs']} epochs"
-    return [layout, seed, model, ari(truth, Partition(labels, crystal.evidence).clean),
+    return [layout, seed, model, ari_to_truth(truth, Segmentation(labels, crystal.evidence).clean),
             *(f"{carried(outputs, factors[name]):.2f} / {carried(components, factors[name]):.2f}" for name in FACTORS),
             f"{trial.rewards['explained']:.2f} / {explained_by_components(windows, trial.parameters['vae_seed']):.2f}"]
 
@@ -207,15 +219,15 @@ def factors(layouts: tuple[str, ...] = LAYOUTS, budget: int = BUDGET) -> None:
 def explained() -> None:
     """Share explained under every invariance, and the angle against the true rotation of the lattice."""
     rows = []
-    made = [phantom.simulate(c, seed) for c, seed in (
-        (phantom.Crystal(cells=32, cell_px=20, dose=60), 1),
-        (phantom.Crystal(cells=40, cell_px=20, dose=60, bend_deg=8, rotation_deg=2), 2))]
-    crystals = [workflow.prepare(p.image) for p in made]
-    small, bent = (workflow.windows(c, space.complete(workflow.effective(c, space.AUTOENCODER))) for c in crystals)
+    made = [simulate_phantom(c, seed) for c, seed in (
+        (Specimen(cells=32, cell_px=20, dose=60), 1),
+        (Specimen(cells=40, cell_px=20, dose=60, bend_deg=8, rotation_deg=2), 2))]
+    crystals = [prepare_image(p.image) for p in made]
+    small, bent = (cell_windows(c, complete_parameters(effective_parameters(c, AUTOENCODER_CHOICES))) for c in crystals)
     rotation = true_factors(made[1], crystals[1])["rotation"]
     components = explained_by_components(small, 0)
     for invariance in INVARIANCES:
-        settings = Settings(invariance)
+        settings = VAESettings(invariance)
         share = VAE(settings).fit(small).explained
         angle = VAE(settings).fit(bent).encode(bent)[:, 0] if settings.rotation else None
         found = "" if angle is None else abs(float(np.corrcoef(angle, rotation)[0, 1]))
@@ -228,7 +240,7 @@ def explained() -> None:
 
 def main() -> None:
     """All three tables, where the extra is installed."""
-    if not vae.available():
+    if not vae_available():
         print("vae: torch and AtomAI are not installed; pip install 'bfo_utils[vae]'", flush=True)
         return
     speed()

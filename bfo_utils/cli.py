@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from .errors import InputError, blame
-from .evidence import KINDS
-from .space import RUN, SPACE, check
+from .errors import InputError, as_input_error
+from .rewards import REFERENCE_KINDS
+from .search import PARAMETERS, RUN_PARAMETERS, check_parameters
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(130)
 
 
-def parameters(pairs: tuple[str, ...], space=SPACE) -> dict:
+def parameters(pairs: tuple[str, ...], space=PARAMETERS) -> dict:
     """Checked values of ``name=value`` options.
 
     Raises
@@ -46,7 +46,7 @@ def parameters(pairs: tuple[str, ...], space=SPACE) -> dict:
     for pair in pairs:
         if "=" not in pair:
             raise InputError(f"parameter '{pair}': no value; write it as name=value")
-    return check(dict(pair.split("=", 1) for pair in pairs), space)
+    return check_parameters(dict(pair.split("=", 1) for pair in pairs), space)
 
 
 def progress(budget: int):
@@ -77,7 +77,7 @@ def run_plugin(path: str) -> None:
     try:
         runpy.run_path(path)
     except Exception as error:
-        raise blame(path, error, "a Python file that registers rewards") from error
+        raise as_input_error(path, error, "a Python file that registers rewards") from error
 
 
 def folder(context, parameter, value: str | None) -> str | None:
@@ -98,7 +98,7 @@ _SEARCH = (
     click.option("--goal", default="total", show_default=True, help="What to maximise: total, or pareto (cover the front)."),
     click.option("--total", "powers", multiple=True, metavar="REWARD=POWER",
                  help="Rewards that make the total, instead of the default ones."),
-    click.option("--evidence", type=click.Choice(["auto", *KINDS]), default="auto", show_default=True,
+    click.option("--evidence", type=click.Choice(["auto", *REFERENCE_KINDS]), default="auto", show_default=True,
                  help="What the map is judged by."),
     click.option("--vae", type=click.IntRange(0), default=0, show_default=True,
                  help="Autoencoders to train and let the same rewards judge (needs the extra vae)."),
@@ -114,12 +114,13 @@ def _search_options(command):
 
 def _plan(budget, seed, given, whole, goal, powers, evidence, vae):
     """The plan of a search; ``given`` holds checked parameters."""
-    from . import optimize, rewards
-    from .vae import require
+    from .rewards import parse_total
+    from .search import SearchPlan
+    from .vae import require_vae
 
     if vae:
-        require()
-    return optimize.Plan(budget, seed, rewards.weights(powers), given, goal, whole, evidence, vae)
+        require_vae()
+    return SearchPlan(budget, seed, parse_total(powers), given, goal, whole, evidence, vae)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
@@ -131,7 +132,7 @@ def bfo(context) -> None:
         click.echo(context.get_help())
 
 
-@bfo.command()
+@bfo.command("analyze")
 @click.argument("image")
 @click.option("--out", required=True, metavar="DIR", callback=folder, help="Folder for the results.")
 @_search_options
@@ -141,32 +142,34 @@ def bfo(context) -> None:
 @_PIXEL
 @_DATASET
 @_DEBUG
-def analyze(image, out, plugin, workers, pixel_size, dataset, debug, **search) -> None:
+def analyze_command(image, out, plugin, workers, pixel_size, dataset, debug, **search) -> None:
     """Analyse IMAGE without notebooks and write tables, result.json and pictures to DIR.
 
     Every trial is recorded in DIR/trials.jsonl as it ends; the same call goes on from there if it was stopped.
     """
     search["given"] = parameters(search["given"])
-    from . import images
-    from . import recipe as module
+    from .io import read_image
+    from .results import Provenance, plugin_of
 
     if plugin:
         run_plugin(plugin)
-    recipe = module.Recipe(_plan(**search), pixel_size, dataset, plugin=module.plugin(plugin))
-    _analysed(images.read(image, pixel_size_nm=pixel_size, dataset=dataset), recipe, out, workers)
+    recipe = Provenance(_plan(**search), pixel_size, dataset, plugin=plugin_of(plugin))
+    _analysed(read_image(image, pixel_size_nm=pixel_size, dataset=dataset), recipe, out, workers)
 
 
 def _analysed(picture, recipe, out, workers) -> None:
     """Analyse an image as a recipe says, write the files, and say what came out."""
-    from . import analysis, halving, locks, report
-    from .files import sweep
+    from .compute import locked_folder, sweep
+    from .report import write_results
+    from .results import analyze
+    from .search import n_halving_trials
 
     plan = recipe.plan
-    bar = progress(plan.budget + halving.length(plan.autoencoders))
-    with locks.alone(out):
+    bar = progress(plan.budget + n_halving_trials(plan.autoencoders))
+    with locked_folder(out):
         sweep(Path(out, "networks"))
-        done = analysis.analyze(picture, plan, bar, Path(out, "trials.jsonl"), workers)
-        result = report.write(done, out, recipe)
+        done = analyze(picture, plan, bar, Path(out, "trials.jsonl"), workers)
+        result = write_results(done, out, recipe)
     for note in result["warnings"]:
         click.echo(f"note: {note['message']}", err=True)
     click.echo(f"{result['verdict']}: {result['reason']}")
@@ -187,26 +190,26 @@ def rerun(result, out, image, plugin, workers, debug) -> int:
     Works for analyze, batch, and the artifacts of run, whose phantom is simulated again. Exit status 1 where a table
     differs from the one beside RESULT.json, wall times aside.
     """
-    from . import recipe as module
-    from .report import versions
-    from .vae import require
+    from .report import package_versions
+    from .results import changed_versions, check_plugin, compare_tables, read_result, result_image
+    from .vae import require_vae
 
-    before = module.read(result)
+    before = read_result(result)
     home = before.path.absolute().parent
     out = Path(out) if out else home.with_name(f"{home.name}-rerun")
     if out.resolve() == home.resolve():
         raise InputError(f"--out: {out} is the folder of the result itself; give another")
-    module.check_plugin(before, plugin)
+    check_plugin(before, plugin)
     if before.recipe.plan.autoencoders:
-        require()
-    picture = module.image(before, image)
+        require_vae()
+    picture = result_image(before, image)
     if plugin:
         run_plugin(plugin)
-    differ = module.changed(before.versions, versions())
+    differ = changed_versions(before.versions, package_versions())
     if differ:
         click.echo(f"note: other versions than before, so that numbers may differ: {differ}", err=True)
     _analysed(picture, before.recipe, out, workers)
-    tables = dict(module.compare(home, out))
+    tables = dict(compare_tables(home, out))
     if not tables:
         click.echo(f"note: no tables lie beside {before.path} to compare with", err=True)
     for name, same in tables.items():
@@ -232,19 +235,19 @@ def batch(image, out, workers, scheduler, pixel_size, dataset, debug, **search) 
     search["given"] = parameters(search["given"])
     if workers and scheduler:
         raise click.UsageError("--workers: a cluster has its own workers; leave it out, or --scheduler")
-    from . import batch as module
-    from . import cluster
+    from .compute import connect_pool, n_cores
+    from .report import SUMMARY_FILE, BatchSettings, find_images, run_batch
 
-    settings = module.Settings(_plan(**search), pixel_size, dataset)
-    names = module.find(image)
-    with cluster.connect(workers or cluster.cores(), scheduler) as pool, tqdm(
+    settings = BatchSettings(_plan(**search), pixel_size, dataset)
+    names = find_images(image)
+    with connect_pool(workers or n_cores(), scheduler) as pool, tqdm(
             total=len(names), desc="batch", unit="image", file=sys.stderr, disable=None) as bar:
-        table = module.run(names, out, pool, settings, lambda table: bar.update(len(table) - bar.n))
+        table = run_batch(names, out, pool, settings, lambda table: bar.update(len(table) - bar.n))
     failed = table["error"].notna()
     if failed.all():
-        raise InputError(f"{Path(out, module.SUMMARY)}: no image could be analysed; its column 'error' says why")
+        raise InputError(f"{Path(out, SUMMARY_FILE)}: no image could be analysed; its column 'error' says why")
     click.echo(f"{len(table)} images: {(~failed).sum()} analysed, {failed.sum()} with an error")
-    click.echo(Path(out, module.SUMMARY))
+    click.echo(Path(out, SUMMARY_FILE))
 
 
 @bfo.command()
@@ -261,10 +264,10 @@ def batch(image, out, workers, scheduler, pixel_size, dataset, debug, **search) 
 @_DEBUG
 def run(image, out, profile, given, resume, pixel_size, dataset, seed, debug) -> None:
     """Run the notebooks on IMAGE (without it: on a phantom) and render the book to DIR/html/index.html."""
-    values = parameters(given, SPACE + RUN)
-    from . import book
+    values = parameters(given, PARAMETERS + RUN_PARAMETERS)
+    from .book import run_book
 
-    click.echo(book.run(image, out, profile, values, pixel_size, dataset, seed, resume))
+    click.echo(run_book(image, out, profile, values, pixel_size, dataset, seed, resume))
 
 
 @bfo.command()
@@ -277,9 +280,9 @@ def compare(one, two, out, debug) -> None:
 
     Parameters, rewards, maps, timings and input stand side by side. The page needs no other file and no network.
     """
-    from . import compare as module
+    from .report import write_comparison
 
-    click.echo(module.write(one, two, out))
+    click.echo(write_comparison(one, two, out))
 
 
 @bfo.command()
@@ -288,9 +291,9 @@ def compare(one, two, out, debug) -> None:
 @_DEBUG
 def pdf(run, out, debug) -> None:
     """Print the report of the run in DIR (the folder that `bfo run` wrote) as a PDF; needs Chromium, Chrome or Edge."""
-    from . import printing
+    from .report import print_pdf
 
-    click.echo(printing.pdf(run, out))
+    click.echo(print_pdf(run, out))
 
 
 @bfo.command()
@@ -303,12 +306,12 @@ def pdf(run, out, debug) -> None:
 @_DEBUG
 def phantom(out, layout, cells, dose, cell_px, seed, debug) -> None:
     """Simulate an image with its ground truth and write it to FILE.h5."""
-    from . import phantom as module
+    from .simulation import Specimen, save_phantom, simulate_phantom
 
     if Path(out).suffix.lower() not in (".h5", ".hdf5"):
         raise InputError(f"{out}: a phantom is written as HDF5; give a name that ends with .h5")
-    crystal = module.Crystal(layout=layout, cells=cells, dose=dose, cell_px=cell_px)
-    module.save(module.simulate(crystal, seed), out)
+    crystal = Specimen(layout=layout, cells=cells, dose=dose, cell_px=cell_px)
+    save_phantom(simulate_phantom(crystal, seed), out)
     click.echo(out)
 
 
@@ -327,17 +330,16 @@ def fetch(series, ids, where, unpickle, debug) -> None:
 
     Prints size, licence and citation first. What is there already is not downloaded again; what came in part goes on.
     """
-    from . import fetch as module
-    from . import pickles
+    from .smbfo import fetch_dictionary, fetch_series, read_trusted_pickle, unpack_series
 
     if not unpickle:
-        for paths in module.series(ids, where).values():
+        for paths in fetch_series(ids, where).values():
             click.echo("\n".join(map(str, paths)))
         return
     if ids:
         raise InputError(f"--unpickle: the file holds the whole series; leave out {' '.join(ids)}")
-    path, checksum = module.dictionary(where)
-    for unpacked in pickles.unpack(pickles.read(path, checksum, trust=True), path.with_suffix("")):
+    path, checksum = fetch_dictionary(where)
+    for unpacked in unpack_series(read_trusted_pickle(path, checksum, trust=True), path.with_suffix("")):
         click.echo(unpacked)
 
 
@@ -351,13 +353,13 @@ def workshop(folder, run, debug) -> None:
 
     DIR must be new or empty, or laid out by this command and not touched since.
     """
-    from . import workshop as module
+    from .book import lay_out
 
-    click.echo(module.lay_out(folder, run))
+    click.echo(lay_out(folder, run))
 
 
 @bfo.command("parameters")
 def list_parameters() -> None:
     """List the parameters: --set accepts those of the workflow, -p also those of the run."""
-    for p in SPACE + RUN:
+    for p in PARAMETERS + RUN_PARAMETERS:
         click.echo(f"{p.name:18} {p.stage:12} {p.help} ({p.range}; default {p.default})")

@@ -32,7 +32,7 @@ class DiskError(InputError):
     """A folder without room or access: what befalls one result would befall all, so that a batch ends with it."""
 
 
-def blame(label, error, expected):
+def as_input_error(label, error, expected):
     """Make the `InputError` that tells which input an error is about.
 
     For code that hands the user's data to other libraries, which fail in any way they like. Some leave their file open,
@@ -57,7 +57,7 @@ def blame(label, error, expected):
     >>> try:
     ...     int("three")
     ... except ValueError as error:
-    ...     raise blame("cells", error, "a whole number") from error
+    ...     raise as_input_error("cells", error, "a whole number") from error
     Traceback (most recent call last):
     bfo_utils.errors.InputError: cells: not readable (ValueError: invalid literal ...); expected a whole number
     """

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from bfo_utils import analysis, book, optimize, phantom, workflow
+from bfo_utils.book import run_book
+from bfo_utils.results import conclude_analysis
+from bfo_utils.search import SearchPlan, prepare_image, search_configurations
+from bfo_utils.simulation import Specimen, simulate_phantom, true_label_map
 
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")  # a busy machine is no failure
@@ -26,34 +29,34 @@ def real_data():
 @pytest.fixture(scope="session")
 def junction():
     """A small phantom with three variants."""
-    return phantom.simulate(phantom.Crystal(layout="junction", cells=36, cell_px=18), 1)
+    return simulate_phantom(Specimen(layout="junction", cells=36, cell_px=18), 1)
 
 
 @pytest.fixture(scope="session")
 def crystal(junction):
     """Its prepared crystal."""
-    return workflow.prepare(junction.image)
+    return prepare_image(junction.image)
 
 
 @pytest.fixture(scope="session")
 def truth_map(junction, crystal):
     """Its true variants on the grid that was found."""
-    return phantom.true_map(junction.truth, crystal.lattice.cells, crystal.mask)
+    return true_label_map(junction.truth, crystal.lattice.cells, crystal.mask)
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
     """Folder of a small run on the phantom, from notebooks to ``html/index.html``."""
     out = tmp_path_factory.mktemp("run")
-    assert book.run(None, out, given=SMALL, seed=1) == out / "html" / "index.html"
+    assert run_book(None, out, given=SMALL, seed=1) == out / "html" / "index.html"
     return out
 
 
 @pytest.fixture(scope="session")
 def answer(crystal):
     """The analysis of that crystal by a short search."""
-    plan = optimize.Plan(budget=12, seed=1)
-    return analysis.conclude(crystal, optimize.search(crystal, plan), plan.seed)
+    plan = SearchPlan(budget=12, seed=1)
+    return conclude_analysis(crystal, search_configurations(crystal, plan), plan.seed)
 
 
 @pytest.fixture(scope="session")

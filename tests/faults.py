@@ -198,9 +198,9 @@ def _index(data):
 
 
 def _model(data):
-    from bfo_utils import networks
+    from bfo_utils.vae import read_network
 
-    state = _without(networks.read(io.BytesIO(data.split(b"\n", 2)[-1])), {"seconds"})
+    state = _without(read_network(io.BytesIO(data.split(b"\n", 2)[-1])), {"seconds"})
     return repr(_plain(state)).encode()
 
 

@@ -80,11 +80,11 @@ def _judged(answer: dict, path: Path) -> str:
 
 
 def _answer(path: str) -> dict:
-    from bfo_utils import images
     from bfo_utils.errors import InputError
+    from bfo_utils.io import read_image
 
     try:
-        images.read(path)
+        read_image(path)
     except InputError as error:
         cause = error.__cause__
         return {"outcome": REFUSED, "text": str(error), "cause": "MemoryError" if isinstance(cause, MemoryError) else ""}
@@ -94,7 +94,7 @@ def _answer(path: str) -> dict:
 
 
 def _serve() -> None:
-    from .test_images import RAMP  # and with it every library that a reader of ours needs
+    from .io.test_images import RAMP  # and with it every library that a reader of ours needs
 
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

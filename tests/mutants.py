@@ -31,8 +31,8 @@ import pytest
 from .record import record
 
 ROOT = Path(__file__).resolve().parents[1]
-MODULES = ("walls", "rewards")
-TESTS = ("bfo_utils/walls.py", "bfo_utils/rewards.py", "tests/test_walls.py", "tests/test_rewards.py")
+MODULES = ("segmentation/walls", "rewards/geometry", "rewards/physics", "rewards/guards", "rewards/scoring")
+TESTS = ("bfo_utils/segmentation/walls.py", "bfo_utils/rewards", "tests/segmentation/test_walls.py", "tests/rewards/test_scoring.py")
 EXPLAINED = json.loads(Path(__file__).with_name("mutants.json").read_text())
 LIMIT = 90  # seconds after which a mutant counts as noticed: it hangs
 WORKERS = 2
@@ -123,7 +123,8 @@ def _copy(folder: Path) -> Path:
     shutil.copy(ROOT / "pyproject.toml", folder)
     compileall.compile_dir(folder, quiet=1)
     for module in MODULES:
-        for compiled in (folder / "bfo_utils" / "__pycache__").glob(f"{module}.*"):
+        path = folder / "bfo_utils" / module
+        for compiled in (path.parent / "__pycache__").glob(f"{path.name}.*"):
             compiled.unlink()
     return folder
 
@@ -138,7 +139,7 @@ def survives(mutant: Mutant, folder: Path) -> bool:
     try:
         return os.waitpid(child, 0)[1] == 0
     finally:
-        shutil.copy(ROOT / "bfo_utils" / target.name, target)
+        shutil.copy(ROOT / "bfo_utils" / f"{mutant.module}.py", target)
 
 
 def _test(folder: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import tifffile
 from skimage.io import imsave
 
-from .test_images import RAMP, write, write_hdf5, write_mrc
+from .io.test_images import RAMP, write, write_hdf5, write_mrc
 
 WIDE = 1_000_000  # px: squared, 10^12 pixels that no small file holds
 BOMB = 3 * 2**30  # bytes of zeros that a few megabytes hold

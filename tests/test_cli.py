@@ -11,6 +11,7 @@ from scipy import ndimage
 from skimage import io
 
 from bfo_utils import cli
+from bfo_utils.cli import main
 
 RNG = np.random.default_rng(0)
 
@@ -22,7 +23,7 @@ def bfo(*arguments):
 def refused(capsys, *arguments):
     """Run in this process; return the one line of stderr of a refused call."""
     with pytest.raises(SystemExit) as stop:
-        cli.main([str(a) for a in arguments])
+        main([str(a) for a in arguments])
     captured = capsys.readouterr()
     lines = captured.err.strip().split("\n")
     assert stop.value.code == 2 and captured.out == ""
@@ -109,7 +110,7 @@ def test_phantom_then_analyze(tmp_path):
 
 def test_a_reward_of_ones_own_by_name(tmp_path):
     (tmp_path / "mine.py").write_text(
-        "from bfo_utils import rewards\n@rewards.register('mine')\ndef mine(partition):\n    return 0.5\n")
+        "from bfo_utils.rewards import register_reward\n@register_reward('mine')\ndef mine(partition):\n    return 0.5\n")
     bfo("phantom", "--out", tmp_path / "p.h5", "--cells", 20, "--cell-px", 14)
     done = bfo("analyze", tmp_path / "p.h5", "--out", tmp_path / "out", "--budget", 9, "--plugin", tmp_path / "mine.py",
                "--total", "mine=2", "--total", "evidence=1")
@@ -127,10 +128,10 @@ def test_an_existing_result_survives_a_bad_call(capsys, tmp_path):
 
 
 def test_every_parameter_is_listed():
-    from bfo_utils import space
+    from bfo_utils.search import PARAMETERS, RUN_PARAMETERS
 
     listed = bfo("parameters").stdout
-    for p in space.SPACE + space.RUN:
+    for p in PARAMETERS + RUN_PARAMETERS:
         assert p.name in listed and p.range in listed
 
 
@@ -140,13 +141,13 @@ def test_an_interruption_is_one_line_and_its_own_exit_status(capsys, monkeypatch
 
     monkeypatch.setattr(cli.bfo, "main", interrupted)
     with pytest.raises(SystemExit) as stop:
-        cli.main(["parameters"])
+        main(["parameters"])
     assert stop.value.code == 130 and capsys.readouterr().err == "bfo: interrupted\n"
 
 
 def test_without_a_command_the_commands_are_listed(capsys):
     with pytest.raises(SystemExit) as stop:
-        cli.main([])
+        main([])
     shown = capsys.readouterr().out
     assert stop.value.code == 0 and all(f"\n  {name} " in shown for name in ("run", "analyze", "batch", "phantom", "fetch"))
 

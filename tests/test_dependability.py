@@ -11,7 +11,7 @@ from tests import dependability, mutants
 ROOT = Path(__file__).resolve().parents[1]
 CONTENT = json.loads((dependability.GENERATED / "dependability.json").read_text())
 TABLES = CONTENT["tables"]
-SOURCES = "".join(path.read_text() for path in (ROOT / "tests").glob("*.py") if path.name not in ("record.py", "test_record.py"))
+SOURCES = "".join(path.read_text() for path in (ROOT / "tests").rglob("*.py") if path.name not in ("record.py", "test_record.py"))
 RECORDED = sorted(set(re.findall(r'\brecord\("(\w+)"', SOURCES)) & set(dependability.TABLES))
 
 

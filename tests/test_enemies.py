@@ -19,17 +19,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bfo_utils import batch, book, cli, compare, images, phantom, recipe, resources, space, store, workshop
-from bfo_utils.artifacts import Artifacts, Labels
+from bfo_utils.book import Artifacts, BookStep, Labels, execute_notebook, resource_path
+from bfo_utils.book.build import _finished, _literal
+from bfo_utils.book.workshop import _replaceable
+from bfo_utils.cli import main
 from bfo_utils.errors import InputError
-from bfo_utils.ledger import Ledger
+from bfo_utils.io import READERS, images, load_arrays, read_image, save_arrays
+from bfo_utils.report import BatchJob, load_compared
+from bfo_utils.report.batch import _assign, _row_of_before
+from bfo_utils.results import read_result
+from bfo_utils.search import PARAMETERS, RUN_PARAMETERS, TrialLog
+from bfo_utils.simulation import load_truth
 
 from .fuzzing import READ, REFUSED, Worker
+from .io.test_images import RAMP
 from .record import record
 from .seeds import HARMLESS, LIES, SEEDS, damaged, header
-from .test_images import RAMP
 
-PACKAGE = sorted(Path(images.__file__).parent.glob("*.py"))
+PACKAGE = sorted(Path(images.__file__).parents[1].rglob("*.py"))
 VARIANTS = int(os.environ.get("BFO_FUZZ", 40))  # of every format
 posix = pytest.mark.skipif(os.name != "posix", reason="limits of memory are POSIX's")
 
@@ -95,24 +102,24 @@ def test_the_worker_tells_what_is_wrong(worker, tmp_path, monkeypatch):
 
 def test_memory_that_is_not_there_is_one_line(tmp_path, monkeypatch):
     np.save(tmp_path / "a.npy", RAMP)
-    monkeypatch.setattr(images, "sha256", lambda path: (_ for _ in ()).throw(MemoryError))
+    monkeypatch.setattr(images, "file_sha256", lambda path: (_ for _ in ()).throw(MemoryError))
     with pytest.raises(InputError, match="a.npy: needs more memory than there is; give a smaller one"):
-        images.read(tmp_path / "a.npy")
+        read_image(tmp_path / "a.npy")
 
 
 def test_an_honest_file_that_shrinks_well_is_read(tmp_path):
     array = np.zeros((3000, 3000), np.float32)
     array[::7] = 1
     np.savez_compressed(tmp_path / "a.npz", array)
-    assert images.read(tmp_path / "a.npz").shape == (3000, 3000)
+    assert read_image(tmp_path / "a.npz").shape == (3000, 3000)
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("image", data=array, chunks=(3000, 3000), compression="gzip")
-    assert images.read(tmp_path / "a.h5").shape == (3000, 3000)
+    assert read_image(tmp_path / "a.h5").shape == (3000, 3000)
 
 
 def test_a_velox_file_is_read(tmp_path):
     SEEDS["velox.emd"](tmp_path / "a.emd")
-    image = images.read(tmp_path / "a.emd")
+    image = read_image(tmp_path / "a.emd")
     np.testing.assert_array_equal(image.data, RAMP)
     assert image.pixel_size_nm == pytest.approx(0.02)
 
@@ -121,7 +128,7 @@ def test_a_picture_is_one_by_its_content(tmp_path):
     np.savez(tmp_path / "a.npz", RAMP)
     (tmp_path / "a.npz").rename(tmp_path / "a.png")
     with pytest.raises(InputError, match="a.png: not readable"):
-        images.read(tmp_path / "a.png")
+        read_image(tmp_path / "a.png")
 
 
 # What commands read back
@@ -152,23 +159,23 @@ def test_records_of_runs_are_used_or_refused(tmp_path, content):
                  "one/run.json", "one/cells.csv", "one/workshop.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
-    assert ends_well(lambda: book._finished(tmp_path, {"seed": 1}))
+    assert ends_well(lambda: _finished(tmp_path, {"seed": 1}))
     assert ends_well(lambda: Artifacts(tmp_path).trials())
     assert ends_well(lambda: Artifacts(tmp_path).rewards())
     assert ends_well(lambda: Artifacts(tmp_path).recipe())
-    assert ends_well(lambda: recipe.read(tmp_path / "one"))
-    assert ends_well(lambda: compare.load(tmp_path / "one"))
-    assert ends_well(lambda: workshop._replaceable(tmp_path / "one"))
-    assert ends_well(lambda: Ledger(tmp_path / "ledger.jsonl", {}))
-    assert ends_well(lambda: batch._assign(["a.tif"], tmp_path, {}))
-    assert ends_well(lambda: batch._row_of_before(batch.Job("a", "a", tmp_path / "one")))
+    assert ends_well(lambda: read_result(tmp_path / "one"))
+    assert ends_well(lambda: load_compared(tmp_path / "one"))
+    assert ends_well(lambda: _replaceable(tmp_path / "one"))
+    assert ends_well(lambda: TrialLog(tmp_path / "ledger.jsonl", {}))
+    assert ends_well(lambda: _assign(["a.tif"], tmp_path, {}))
+    assert ends_well(lambda: _row_of_before(BatchJob("a", "a", tmp_path / "one")))
 
 
 @fuzzed
 @given(_JSON)
 def test_a_finished_run_is_one_with_the_same_settings(tmp_path, finished):
     (tmp_path / "run.json").write_text(json.dumps({"seed": 1, "finished": finished}))
-    assert book._finished(tmp_path, {"seed": 1}) <= set(map(str, finished if isinstance(finished, list) else []))
+    assert _finished(tmp_path, {"seed": 1}) <= set(map(str, finished if isinstance(finished, list) else []))
 
 
 @fuzzed
@@ -176,23 +183,23 @@ def test_a_finished_run_is_one_with_the_same_settings(tmp_path, finished):
 def test_lines_that_are_no_trials_count_as_torn(tmp_path, lines):
     path = tmp_path / "l.jsonl"
     path.unlink(missing_ok=True)
-    Ledger(path, {}).put({"a": 1}, {"total": 0.5}, 1.0)
+    TrialLog(path, {}).put({"a": 1}, {"total": 0.5}, 1.0)
     with path.open("a") as file:
         file.writelines(json.dumps(line) + "\n" for line in lines)
-    ledger = Ledger(path, {})
+    ledger = TrialLog(path, {})
     ledger.put({"a": 2}, {"total": 0.25}, 1.0)
-    again = Ledger(path, {})
+    again = TrialLog(path, {})
     assert again.get({"a": 1}) == ({"total": 0.5}, 1.0) and again.get({"a": 2}) == ({"total": 0.25}, 1.0)
 
 
 def test_damaged_artifacts_are_one_line(tmp_path):
     path, rng = tmp_path / "labels.npz", np.random.default_rng(5)
-    store.save(path, Labels(np.arange(400).reshape(20, 20)))
+    save_arrays(path, Labels(np.arange(400).reshape(20, 20)))
     whole, ends = path.read_bytes(), collections.Counter()
     for _ in range(10 * VARIANTS):
         path.write_bytes(damaged(whole, rng))
         try:
-            store.load(path, Labels)
+            load_arrays(path, Labels)
             ends[READ] += 1
         except InputError as error:
             assert "\n" not in str(error)
@@ -205,13 +212,13 @@ def test_artifacts_that_lie_are_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "labels.npz", "w") as file:
         file.writestr("__plain__.npy", header((10**6, 10**6)))
     with pytest.raises(InputError, match="not a stored Labels"):
-        store.load(tmp_path / "labels.npz", Labels)
+        load_arrays(tmp_path / "labels.npz", Labels)
 
 
 def test_a_group_called_truth_is_not_always_ours(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["image"], file["truth/mine"] = RAMP, 1
-    assert phantom.load_truth(tmp_path / "a.h5") is None
+    assert load_truth(tmp_path / "a.h5") is None
 
 
 # Code in data
@@ -254,12 +261,12 @@ def test_no_shell_and_no_code_from_text():
         assert not name.startswith(("subprocess.getoutput", "os.spawn", "os.exec", "commands.")), module
         if name.startswith(("subprocess.", "runpy.")):
             programs.setdefault(module, set()).add(name)
-    assert programs == {"book": {"subprocess.run"}, "printing": {"subprocess.run"},  # the book tool; the browser that prints
+    assert programs == {"build": {"subprocess.run"}, "printing": {"subprocess.run"},  # the book tool; the browser that prints
                         "cli": {"runpy.run_path"}}  # the user's own plugin
 
 
 def test_yaml_is_loaded_safely():
-    modules = [*PACKAGE, *sorted(Path(__file__).parent.glob("*.py")), *sorted(Path(__file__).parents[1].glob("benchmarks/*.py"))]
+    modules = [*PACKAGE, *sorted(Path(__file__).parent.rglob("*.py")), *sorted(Path(__file__).parents[1].glob("benchmarks/*.py"))]
     for path in modules:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("yaml."):
@@ -280,17 +287,17 @@ def test_no_file_of_any_name_is_unpickled(tmp_path):
     trap = tmp_path / "sprung"
     array = io.BytesIO()
     np.save(array, np.full((40, 40), Trap(trap)), allow_pickle=True)
-    for suffix in batch.READERS:
+    for suffix in READERS:
         for content in (pickle.dumps(Trap(trap)), array.getvalue()):
             (tmp_path / f"a{suffix}").write_bytes(content)
             with pytest.raises(InputError):
-                images.read(tmp_path / f"a{suffix}")
+                read_image(tmp_path / f"a{suffix}")
     for name in ("a.npz", "a.prz", "labels.npz"):
         with zipfile.ZipFile(tmp_path / name, "w") as file:
             for member in ("image", "data", "meta_data", "meta_data_json", "__plain__", "values"):
                 file.writestr(f"{member}.npy", array.getvalue())
         with pytest.raises(InputError):
-            store.load(tmp_path / name, Labels) if name == "labels.npz" else images.read(tmp_path / name)
+            load_arrays(tmp_path / name, Labels) if name == "labels.npz" else read_image(tmp_path / name)
     assert not trap.exists()
 
 
@@ -303,7 +310,7 @@ NAMES = ["...tif", "..tif", ".hidden.tif", "-rf.tif", "a\nb.tif", "\x1b[31mred.t
 
 def test_folders_of_a_batch_stay_in_it(tmp_path):
     out = tmp_path / "out"
-    jobs, ready = batch._assign([*NAMES, "sub/a.tif", "../../a.tif", "/a.tif"], out, {})
+    jobs, ready = _assign([*NAMES, "sub/a.tif", "../../a.tif", "/a.tif"], out, {})
     folders = [job.folder for job in jobs]
     assert ready == [] and len({f.name.casefold() for f in folders}) == len(folders)
     for one in folders:
@@ -318,7 +325,7 @@ def test_a_batch_of_odd_names_writes_below_its_folder(tmp_path, capsys):
     for name in ("...tif", "<img src=x> $x_{.tif", "a\nb.tif"):
         (tmp_path / "in" / name).write_bytes(b"no image")
     with pytest.raises(SystemExit) as stop:
-        cli.main(["batch", *(str(tmp_path / "in" / n) for n in ("...tif", "<img src=x> $x_{.tif", "a\nb.tif")),
+        main(["batch", *(str(tmp_path / "in" / n) for n in ("...tif", "<img src=x> $x_{.tif", "a\nb.tif")),
                   "--out", str(tmp_path / "out"), "--workers", "1"])
     assert stop.value.code == 2 and len(capsys.readouterr().err.strip().split("\n")) >= 1
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "out"]
@@ -328,7 +335,7 @@ def test_a_batch_of_odd_names_writes_below_its_folder(tmp_path, capsys):
 @pytest.mark.parametrize("name", ["a\x1b[31mb.tif", "a\r\nb.tif", "a\udcffb.tif", "a\x00b.tif", "\u202eb.tif"])
 def test_no_name_reaches_the_terminal_raw(capsys, tmp_path, name):
     with pytest.raises(SystemExit) as stop:
-        cli.main(["analyze", name, "--out", str(tmp_path / "out")])
+        main(["analyze", name, "--out", str(tmp_path / "out")])
     line = capsys.readouterr().err.rstrip("\n")
     assert stop.value.code == 2 and line.isprintable() and line.startswith("bfo: ") and "no such file" in line
     assert not (tmp_path / "out").exists()
@@ -338,11 +345,11 @@ def test_names_that_are_no_text_are_rows_of_a_batch_and_refused_by_a_run(capsys,
     name = str(tmp_path / "a\udcff.npy")
     Path(name).write_bytes(b"no image")
     with pytest.raises(SystemExit):
-        cli.main(["batch", name, "--out", str(tmp_path / "batch"), "--workers", "1"])
+        main(["batch", name, "--out", str(tmp_path / "batch"), "--workers", "1"])
     assert "a\\udcff.npy" in (tmp_path / "batch" / "summary.csv").read_text()
     capsys.readouterr()
     with pytest.raises(SystemExit) as stop:
-        cli.main(["run", name, "--out", str(tmp_path / "out")])
+        main(["run", name, "--out", str(tmp_path / "out")])
     assert stop.value.code == 2 and "a\\udcff.npy: is not valid text (UTF-8)" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
@@ -373,8 +380,8 @@ def test_names_and_titles_are_text_in_a_page(tmp_path, junction):
     with h5py.File(tmp_path / name, "w") as file:
         file[title], file["other"] = junction.image.data, junction.image.data
     given = {"artifacts": str(out / "artifacts"), "image": str(tmp_path / name), "dataset": title, "seed": 1}
-    step = book.Step("01_data", "default", given)
-    book.execute(step, out)
+    step = BookStep("01_data", "default", given)
+    execute_notebook(step, out)
     assert Artifacts(out / "artifacts").crystal().image.name == Path(name).stem
     pages = tmp_path / "pages"
     pages.mkdir()
@@ -402,7 +409,7 @@ def test_text_reaches_a_notebook_as_it_is(notebook, name, value):
     from papermill.iorw import load_notebook_node
     from papermill.parameterize import parameterize_notebook
 
-    source = load_notebook_node(str(resources.path("notebooks") / f"{notebook}.ipynb"))
+    source = load_notebook_node(str(resource_path("notebooks") / f"{notebook}.ipynb"))
     injected = parameterize_notebook(source, {name: value}, kernel_name="python3", language="python").cells
     (code,) = [cell.source for cell in injected if "injected-parameters" in cell.metadata.get("tags", [])]
     (assignment,) = ast.parse(code).body
@@ -411,7 +418,7 @@ def test_text_reaches_a_notebook_as_it_is(notebook, name, value):
 
 @pytest.mark.parametrize("value", VALUES)
 def test_other_parameters_refuse_text_that_is_none_of_their_values(value):
-    for parameter in space.SPACE + space.RUN:
+    for parameter in PARAMETERS + RUN_PARAMETERS:
         if parameter.name == "series":
             assert parameter.check(value) == value
         else:
@@ -420,4 +427,4 @@ def test_other_parameters_refuse_text_that_is_none_of_their_values(value):
 
 
 def test_braces_in_paths_are_no_places_to_fill(tmp_path):
-    assert book._literal(Path("a {b} {c")).format() == "a {b} {c"
+    assert _literal(Path("a {b} {c")).format() == "a {b} {c"

@@ -14,8 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from bfo_utils import book, fetch, locks, phantom, registry, series, transfer, vae
+from bfo_utils.book import BookStep, build, execute_notebook, render_book
+from bfo_utils.compute import HELPERS, OWNER, join_run, locked_folder, locks, partial
 from bfo_utils.errors import DiskError, InputError
+from bfo_utils.simulation import Specimen, save_phantom, simulate_phantom
+from bfo_utils.smbfo import FOLDER_VARIABLE, HASHES, SERVER_VARIABLE, SeriesStyle, fetch_series, write_series
+from bfo_utils.vae import vae_available
 
 from .faults import KILLS, Command, leftovers, strike, strike_in_chains
 from .local_zenodo import LocalZenodo
@@ -29,14 +33,14 @@ IMAGE = "SM_10_0_HAADF.h5"
 @pytest.fixture(scope="module")
 def image(tmp_path_factory):
     path = tmp_path_factory.mktemp("image") / "p.h5"
-    phantom.save(phantom.simulate(phantom.Crystal(layout="halves", cells=24, cell_px=12), 0), path)
+    save_phantom(simulate_phantom(Specimen(layout="halves", cells=24, cell_px=12), 0), path)
     return path
 
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
     folder = tmp_path_factory.mktemp("record")
-    series.write(folder, ("Sm_10_0", "Sm_20_1"), series.Style(cells=20, cell_px=16))
+    write_series(folder, ("Sm_10_0", "Sm_20_1"), SeriesStyle(cells=20, cell_px=16))
     with LocalZenodo(folder) as running:
         yield running
 
@@ -61,14 +65,14 @@ def test_an_analysis_that_is_killed_ends_the_same(image, tmp_path):
 @pytest.mark.slow
 def test_a_batch_that_is_killed_ends_the_same(image, tmp_path):
     other = tmp_path / "images" / "q.h5"
-    phantom.save(phantom.simulate(phantom.Crystal(layout="single", cells=20, cell_px=12), 1), other)
+    save_phantom(simulate_phantom(Specimen(layout="single", cells=20, cell_px=12), 1), other)
     command = Command(("batch", str(image), str(other), "--budget", "8", "--workers", "2"))
     survived("batch", strike(command, tmp_path, KILLS, seed=2))
 
 
 @pytest.mark.slow
 def test_a_download_that_is_killed_ends_the_same_and_repeats_nothing(archive, tmp_path):
-    environment = ((registry.SERVER_VARIABLE, archive.url), ("NO_PROXY", "127.0.0.1"))
+    environment = ((SERVER_VARIABLE, archive.url), ("NO_PROXY", "127.0.0.1"))
     command = Command(("fetch", "smbfo", "Sm_10_0", "Sm_20_1"), "--dir", environment)
     archive.faults.slow = 0.03
     repeated = []
@@ -197,28 +201,28 @@ def test_a_book_that_finds_no_room_leaves_the_earlier_one(out):
     fill(out, 50_000)
     before = results(out)
     with pytest.raises(DiskError, match="No space left on device"):
-        book.render(out)
+        render_book(out)
     assert results(out) == before and not (out / ".book").exists()
 
 
 def test_a_download_without_room_or_access(archive, out, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    fetch.series(["Sm_20_1"], out, archive.url)
+    fetch_series(["Sm_20_1"], out, archive.url)
     fill(out, 200_000)
     before = results(out)
     with pytest.raises(InputError, match="needed; choose another folder"):
-        fetch.series(["Sm_10_0"], out, archive.url)
+        fetch_series(["Sm_10_0"], out, archive.url)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, 1 << 40))  # another process fills it meanwhile
     with pytest.raises(DiskError, match="No space left on device"):
-        fetch.series(["Sm_10_0"], out, archive.url)
-    part = transfer.partial(out / IMAGE)
+        fetch_series(["Sm_10_0"], out, archive.url)
+    part = partial(out / IMAGE)
     assert archive.files[IMAGE].startswith(part.read_bytes())  # to go on with
     part.unlink()
     assert results(out) == before
     read_only(out)
     with pytest.raises(DiskError, match="Read-only file system"):
-        fetch.series(["Sm_10_0"], out, archive.url)
-    assert list(fetch.series(["Sm_20_1"], out, archive.url)) == ["Sm_20_1"]  # what is there can be used
+        fetch_series(["Sm_10_0"], out, archive.url)
+    assert list(fetch_series(["Sm_20_1"], out, archive.url)) == ["Sm_20_1"]  # what is there can be used
     assert results(out) == before
     record("faults", command="fetch", fault="full or read-only disk", tried=3, survived=3, bytes_lost=0)
 
@@ -229,7 +233,7 @@ def test_a_download_without_room_or_access(archive, out, monkeypatch):
 @pytest.mark.parametrize("name", ["analyze", "batch", "run"])
 def test_a_second_run_into_the_same_folder_is_refused(image, tmp_path, name):
     second = Command((name, str(image)))
-    with locks.alone(tmp_path / "out"):
+    with locked_folder(tmp_path / "out"):
         line = refused(second, tmp_path / "out")
     assert f"out: in use by process {os.getpid()} on {socket.gethostname()} since 20" in line
     assert not (tmp_path / "out").exists()
@@ -237,49 +241,49 @@ def test_a_second_run_into_the_same_folder_is_refused(image, tmp_path, name):
 
 
 def test_a_dead_process_holds_no_lock(tmp_path):
-    code = f"import time; from bfo_utils import locks\nwith locks.alone({str(tmp_path)!r}): print(flush=True); time.sleep(600)"
+    code = f"import time; from bfo_utils.compute import locked_folder\nwith locked_folder({str(tmp_path)!r}): print(flush=True); time.sleep(600)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as holder:
         holder.stdout.readline()
-        with pytest.raises(InputError, match=f"in use by process {holder.pid} "), locks.alone(tmp_path):
+        with pytest.raises(InputError, match=f"in use by process {holder.pid} "), locked_folder(tmp_path):
             pass
         holder.kill()
-    assert (tmp_path / locks.OWNER).exists()
+    assert (tmp_path / OWNER).exists()
     (tmp_path / ".cells.csv.1.part.csv").write_text("half")
-    with locks.alone(tmp_path):
-        assert [p.name for p in tmp_path.iterdir()] == [locks.OWNER]
+    with locked_folder(tmp_path):
+        assert [p.name for p in tmp_path.iterdir()] == [OWNER]
     assert not list(tmp_path.iterdir())
 
 
 def test_a_helper_of_a_killed_run_is_waited_for(tmp_path, monkeypatch):
     monkeypatch.setattr(locks, "_ORPHANS_S", 0.2)
-    helper = locks.join(tmp_path)
-    with pytest.raises(InputError, match="in use by another process"), locks.alone(tmp_path):
+    helper = join_run(tmp_path)
+    with pytest.raises(InputError, match="in use by another process"), locked_folder(tmp_path):
         pass
     monkeypatch.setattr(locks, "_ORPHANS_S", 60.0)
     threading.Timer(0.3, os.close, [helper]).start()
-    with locks.alone(tmp_path):
-        assert not (tmp_path / locks.HELPERS).exists()
+    with locked_folder(tmp_path):
+        assert not (tmp_path / HELPERS).exists()
     assert not list(tmp_path.iterdir())
 
 
 def test_the_kernel_of_a_notebook_is_a_helper(tmp_path, monkeypatch):
     cell = {"cell_type": "code", "execution_count": None, "id": "a", "metadata": {"tags": ["parameters"]}, "outputs": [], "source":
             "from pathlib import Path\nassert Path('../../.lock-helpers').exists()"}
-    monkeypatch.setattr(book.resources, "path", lambda name: tmp_path)
+    monkeypatch.setattr(build, "resource_path", lambda name: tmp_path)
     (tmp_path / "n.ipynb").write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
-    with locks.alone(tmp_path / "a 'b'"):
-        book.execute(book.Step("n", "part", {}), tmp_path / "a 'b'")
+    with locked_folder(tmp_path / "a 'b'"):
+        execute_notebook(BookStep("n", "part", {}), tmp_path / "a 'b'")
     assert [p.name for p in (tmp_path / "a 'b'").iterdir()] == ["notebooks"]
 
 
 def test_downloads_into_the_same_folder_wait_for_each_other(archive, tmp_path, monkeypatch):
     monkeypatch.setattr(archive.faults, "slow", 0.02)
     begun = len(archive.log)
-    environment = ((registry.SERVER_VARIABLE, archive.url), ("NO_PROXY", "127.0.0.1"), (registry.FOLDER_VARIABLE, str(tmp_path / "d")))
+    environment = ((SERVER_VARIABLE, archive.url), ("NO_PROXY", "127.0.0.1"), (FOLDER_VARIABLE, str(tmp_path / "d")))
     ids = (("Sm_10_0",), ("Sm_10_0", "Sm_20_1"), ("Sm_20_1",))
     calls = [Command(("fetch", "smbfo", *i), "--dir", environment).start(tmp_path / "d", log=tmp_path / f"{k}") for k, i in enumerate(ids)]
     assert [call.wait(120) for call in calls] == [0, 0, 0]
-    assert {p.name for p in (tmp_path / "d").iterdir()} == {*archive.files, registry.HASHES}
+    assert {p.name for p in (tmp_path / "d").iterdir()} == {*archive.files, HASHES}
     assert all((tmp_path / "d" / name).read_bytes() == data for name, data in archive.files.items())
     asked = [path.split("/")[-1] for path, _ in archive.log[begun:] if "/files/" in path]
     assert sorted(asked) == sorted(archive.files)  # each once
@@ -289,15 +293,15 @@ def test_downloads_into_the_same_folder_wait_for_each_other(archive, tmp_path, m
 
 @pytest.mark.slow
 def test_processes_that_want_the_same_model_train_it_once(tmp_path):
-    if not vae.available():
+    if not vae_available():
         pytest.skip("torch and AtomAI are not installed")
     code = f"""if True:
         import numpy as np
-        from bfo_utils import models, vae
+        from bfo_utils.vae import VAE, VAESettings, trained_vae
         windows = np.random.default_rng(0).normal(size=(100, 7, 7))
-        fit, print_ = vae.VAE.fit, print
-        vae.VAE.fit = lambda *a: (print_("trained"), fit(*a))[1]
-        model = models.trained(windows, vae.Settings("none", 1), 30, {str(tmp_path / "networks")!r})
+        fit, print_ = VAE.fit, print
+        VAE.fit = lambda *a: (print_("trained"), fit(*a))[1]
+        model = trained_vae(windows, VAESettings("none", 1), 30, {str(tmp_path / "networks")!r})
         print(float(model.encode(windows).sum()))"""
     pair = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
     said = [process.communicate(timeout=300)[0].split() for process in pair]
@@ -311,18 +315,18 @@ def test_processes_that_want_the_same_model_train_it_once(tmp_path):
 WRITES = {"write_text", "write_bytes", "to_csv", "to_json", "savefig", "savez", "savez_compressed", "save_npz", "imsave", "dump", "rename",
           "replace", "copy", "copytree", "move", "tofile", "mkstemp", "execute_notebook"}
 MODULES_OF = {"rename": "os", "replace": "os", "copy": "shutil", "save": "torch", "dump": "json"}  # text has a replace, too
-#: Functions that write without :func:`bfo_utils.files.atomic`, and why they may.
+#: Functions that write without :func:`bfo_utils.compute.atomic`, and why they may.
 DIRECT = {
     "files.atomic": "itself", "files.together": "itself",
     "files.take_place": "renames a folder that is complete", "files.put_back": "and undoes it where only one of two renames was made",
-    "ledger.put": "appends one line and waits for the disk; a torn last line is left out when it is read",
+    "trial_log.put": "appends one line and waits for the disk; a torn last line is left out when it is read",
     "transfer._go_on": "the part of a download, which goes on where it ends; fetch checks and renames it",
-    "fetch._download": "renames the part once it is checked and on the disk",
+    "download._download": "renames the part once it is checked and on the disk",
     "style._write": "writes where `save` says, which is atomic, or to memory",
     "interactive._uri": "to memory", "workshop._copy": "to a folder that `lay_out` puts in its place once it is complete",
-    "networks.write": "to memory; vae.VAE.save is atomic",
-    "book._papermill": "writes where `execute` says, which is atomic",
-    "book._build": "a folder of its own, which becomes the book once it is complete", "book._stand_in": "in that folder",
+    "networks.write_network": "to memory; vae.VAE.save is atomic",
+    "build._papermill": "writes where `execute` says, which is atomic",
+    "build._build": "a folder of its own, which becomes the book once it is complete", "build._stand_in": "in that folder",
 }
 
 
@@ -352,5 +356,5 @@ def is_write(call):
 
 
 def test_every_write_is_atomic():
-    found = set().union(*(writes(path) for path in PACKAGE.glob("*.py")))
+    found = set().union(*(writes(path) for path in PACKAGE.rglob("*.py")))
     assert found == set(DIRECT)

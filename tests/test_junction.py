@@ -9,26 +9,29 @@ from dataclasses import replace
 import pytest
 
 from benchmarks import junction
-from bfo_utils import analysis, halving, images, rewards, vae, workflow
-from bfo_utils.optimize import Plan
+from bfo_utils.io import read_image
+from bfo_utils.results import analyze
+from bfo_utils.rewards import Segmentation
+from bfo_utils.search import SearchPlan, evaluate_configuration, preferred_autoencoder, prepare_image, search_autoencoders
+from bfo_utils.vae import vae_available
 
 
 @pytest.mark.slow
 def test_the_map_of_the_tuned_autoencoder_agrees(real_data, tmp_path):
-    if not vae.available():
+    if not vae_available():
         pytest.skip("torch and AtomAI are not installed")
-    crystal = workflow.prepare(images.read(real_data / "pto_junction_recovered.tif", pixel_size_nm=0.0192))
+    crystal = prepare_image(read_image(real_data / "pto_junction_recovered.tif", pixel_size_nm=0.0192))
     crystal = replace(crystal, networks=str(tmp_path))
-    chosen = halving.preferred(halving.search(crystal, 2)).parameters
-    labels = rewards.Partition(workflow.evaluate(crystal, chosen).labels, crystal.evidence).clean
+    chosen = preferred_autoencoder(search_autoencoders(crystal, 2)).parameters
+    labels = Segmentation(evaluate_configuration(crystal, chosen).labels, crystal.evidence).clean
     ratio, _ = junction.lattice_of(junction.published_grid(crystal.lattice.cells))
     assert junction.agreement(labels, junction.two_domains(ratio)) >= 0.97
 
 
 @pytest.fixture(scope="module")
 def figures(real_data):
-    image = images.read(real_data / "pto_junction_recovered.tif", pixel_size_nm=0.0192)
-    return junction.compare(analysis.analyze(image, Plan(48, 0)))
+    image = read_image(real_data / "pto_junction_recovered.tif", pixel_size_nm=0.0192)
+    return junction.compare(analyze(image, SearchPlan(48, 0)))
 
 
 def test_lattice_parameters_agree(figures):

@@ -15,15 +15,17 @@ import pytest
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from bfo_utils import analysis, caveats, images, phantom, workflow
-from bfo_utils.clustering import matched
 from bfo_utils.errors import InputError
-from bfo_utils.optimize import Plan
+from bfo_utils.io import image_from_array, repair_hot_pixels
+from bfo_utils.results import DOMAINS, analyze, find_warnings
+from bfo_utils.search import PreparedImage, SearchPlan, evaluate_configuration, prepare_image
+from bfo_utils.segmentation import match_labels
+from bfo_utils.simulation import Specimen, simulate_phantom, true_label_map
 
 from .record import record
 
-PHANTOM = phantom.Crystal(layout="junction", cells=32, cell_px=18, dose=80)
-WIDE = phantom.Crystal(layout="junction", cells=40, cell_px=18, dose=80)  # the scan that slips is cut from it
+PHANTOM = Specimen(layout="junction", cells=32, cell_px=18, dose=80)
+WIDE = Specimen(layout="junction", cells=40, cell_px=18, dose=80)  # the scan that slips is cut from it
 CUT = 60  # px at either side of it
 FIXED = {"site": "cell", "normalisation": "zscore", "n_components": 6, "n_clusters": 3}
 TURN = np.array([[0, 1], [-1, 0]])
@@ -42,13 +44,13 @@ class Bars:
 class Solved:
     """A prepared crystal and its map."""
 
-    crystal: workflow.Crystal
+    crystal: PreparedImage
     labels: np.ndarray
 
 
 def solve(array):
-    crystal = workflow.prepare(images.from_array(array))
-    return Solved(crystal, workflow.evaluate(crystal, FIXED).labels)
+    crystal = prepare_image(image_from_array(array))
+    return Solved(crystal, evaluate_configuration(crystal, FIXED).labels)
 
 
 def compare(one, two, place=lambda xy: xy, matrix=((1, 0), (0, 1))):
@@ -61,7 +63,7 @@ def compare(one, two, place=lambda xy: xy, matrix=((1, 0), (0, 1))):
         return 0.0, 0.0, np.inf
     expected, found = one.labels[mask][near], two.labels[there][nearest[near]]
     difference = cells.polar[mask][near] @ np.transpose(matrix) - other.polar[there][nearest[near]]
-    return near.mean(), (matched(found, expected)[found] == expected).mean(), np.sqrt((difference**2).sum(axis=1).mean())
+    return near.mean(), (match_labels(found, expected)[found] == expected).mean(), np.sqrt((difference**2).sum(axis=1).mean())
 
 
 def hold(name, measured, bars):
@@ -83,7 +85,7 @@ def refuse(name, call):
 
 @pytest.fixture(scope="module")
 def data():
-    array = phantom.simulate(PHANTOM, 1).image.data
+    array = simulate_phantom(PHANTOM, 1).image.data
     array.flags.writeable = False
     return array
 
@@ -196,7 +198,7 @@ def test_a_map_turns_with_its_image(angle, data, plain):
 
 @pytest.fixture(scope="module")
 def scene():
-    return phantom.simulate(WIDE, 1).image.data
+    return simulate_phantom(WIDE, 1).image.data
 
 
 @pytest.fixture(scope="module")
@@ -223,11 +225,11 @@ def test_a_scan_that_slips_leaves_both_halves(slip, scene, steady):
 
 def against_truth(crystal, seed=1):
     """Share of the true cells inside that are seen, and share of their labels that are right."""
-    made = phantom.simulate(crystal, seed)
+    made = simulate_phantom(crystal, seed)
     solved = solve(made.image.data)
-    truth, mask = phantom.true_map(made.truth, solved.crystal.lattice.cells, solved.crystal.mask), solved.crystal.mask
+    truth, mask = true_label_map(made.truth, solved.crystal.lattice.cells, solved.crystal.mask), solved.crystal.mask
     found = solved.labels[mask & (truth >= 0)]
-    return mask.sum() / len(made.truth.cell_xy), (matched(found, truth[truth >= 0])[found] == truth[truth >= 0]).mean()
+    return mask.sum() / len(made.truth.cell_xy), (match_labels(found, truth[truth >= 0])[found] == truth[truth >= 0]).mean()
 
 
 SIMULATED = {  # what is simulated: least share of the true cells seen and of right labels; measured
@@ -242,7 +244,7 @@ SIMULATED = {  # what is simulated: least share of the true cells seen and of ri
 @pytest.mark.parametrize("name", SIMULATED)
 def test_a_crystal_of_any_size_and_angle_is_mapped(name):
     changes, least_seen, least_right = SIMULATED[name]
-    seen, right = against_truth(phantom.Crystal(layout="junction", dose=80, **changes))
+    seen, right = against_truth(Specimen(layout="junction", dose=80, **changes))
     record("metamorphic", relation=f"{name}, against the truth", cells=round(float(right), 4), bar=least_right, seen=round(float(seen), 4),
            seen_bar=least_seen)
     assert seen >= least_seen and right >= least_right
@@ -263,22 +265,22 @@ def test_what_cannot_be_mapped_is_refused(name, data):
 
 
 def test_nothing_is_repaired_where_nothing_is_broken():
-    for crystal in (PHANTOM, phantom.Crystal(cells=40, cell_px=8, dose=40, sigma_cells=0.1), phantom.Crystal(cells=12, cell_px=60, dose=5)):
-        image = phantom.simulate(crystal, 1).image
-        assert images.repaired(image) is image
+    for crystal in (PHANTOM, Specimen(cells=40, cell_px=8, dose=40, sigma_cells=0.1), Specimen(cells=12, cell_px=60, dose=5)):
+        image = simulate_phantom(crystal, 1).image
+        assert repair_hot_pixels(image) is image
 
 
 def test_an_even_image_is_left_alone():
     even = np.zeros((64, 64))
     even[5, 5] = 1
-    image = images.from_array(even)
-    assert images.repaired(image) is image
+    image = image_from_array(even)
+    assert repair_hot_pixels(image) is image
 
 
 def test_the_whole_analysis_of_a_disturbed_image_says_so(data):
     spoiled = with_rows(np.where(random(data.shape) < 1e-3, 20 * data.max(), data), 2, 3)
-    clean, done = (analysis.analyze(images.from_array(array), Plan(16, 1)) for array in (data, spoiled))
-    assert done.verdict == clean.verdict == analysis.DOMAINS
+    clean, done = (analyze(image_from_array(array), SearchPlan(16, 1)) for array in (data, spoiled))
+    assert done.verdict == clean.verdict == DOMAINS
     hold("whole analysis, hot pixels and NaN stripes", compare(*(Solved(d.crystal, d.labels) for d in (clean, done))),
          Bars(0.8, 0.98, 0.1))
-    assert "invalid_pixels" in {caveat["code"] for caveat in caveats.caveats(done)}
+    assert "invalid_pixels" in {caveat["code"] for caveat in find_warnings(done)}

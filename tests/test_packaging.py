@@ -1,6 +1,7 @@
 """The declarations that could drift apart, held together; the rules of the house, checked."""
 
 import ast
+import importlib
 import json
 import re
 import subprocess
@@ -13,16 +14,13 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "bfo_utils"
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if not path.stem.startswith("__"))
+ROOMS = sorted(path.parent for path in PACKAGE.glob("*/__init__.py"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "rosettasciio": "rosettasciio-base"}
 BROUGHT = {"python", "pip", "imageio", "tifffile"}  # named in environment.yml alone, with a reason there
-LAYERS = ["errors", "resources", "files", "locks", "printing", "provenance", "cluster", "layouts", "elasticity", "claims", "store",
-          "readers", "tiles", "images", "columns", "cells", "indexing", "lattice", "phantom", "descriptors", "evidence", "clustering",
-          "walls", "rewards", "decoys", "shuffles", "memo", "networks", "vae", "space", "models", "workflow", "scores", "confidence",
-          "ledger", "pareto", "surrogate", "optimize", "sensitivity", "disentangle", "manifold", "halving", "anomalies", "style",
-          "charts", "placement", "backdrop", "maps", "sidebyside", "fields", "learned", "figures", "analysis", "caveats", "recipe",
-          "artifacts", "report", "interactive", "compare", "batch", "registry", "transfer", "fetch", "pickles", "parameterisation",
-          "agreement", "smbfo", "series", "composition", "trends", "questions", "checks", "book", "workshop", "cli"]
+
 
 
 def requirement(text):
@@ -52,19 +50,41 @@ def test_every_dependency_has_its_reason_in_the_readme():
         assert f"| {requirement(dependency)[0]} |" in readme, dependency
 
 
-def imports(path):
-    """Modules of the package that a module imports at its top."""
+def test_rooms_import_one_way():
+    done = subprocess.run([Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def public_names(path):
+    """Functions and classes that a module defines, but for private ones."""
     for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.ImportFrom) and node.level == 1:
-            yield from [node.module] if node.module else [alias.name for alias in node.names]
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+            yield node.name
 
 
-def test_imports_run_one_way():
-    assert sorted(LAYERS) == sorted(path.stem for path in (ROOT / "bfo_utils").glob("*.py") if not path.stem.startswith("__"))
-    for name in LAYERS:
-        for imported in imports(ROOT / "bfo_utils" / f"{name}.py"):
-            if imported in LAYERS:
-                assert LAYERS.index(imported) < LAYERS.index(name), f"{name} imports {imported}"
+def test_public_names_are_unique_in_the_package():
+    names = [name for path in MODULES for name in public_names(path)]
+    assert [name for name in names if names.count(name) > 1] == []
+
+
+def test_rooms_are_few_and_small():
+    assert len([path for path in PACKAGE.iterdir() if path.name != "__pycache__"]) <= 20
+    for room in ROOMS:
+        assert 1 <= len([path for path in room.glob("*.py") if path.stem != "__init__"]) <= 9, room.name
+        exported = importlib.import_module(f"bfo_utils.{room.name}").__all__
+        assert exported and not [name for name in exported if name.startswith("_")], room.name
+
+
+def test_what_is_private_stays_in_its_room():
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level == 2:
+                assert "." not in (node.module or ""), f"{path}: imports from inside {node.module}"
+                assert not [a.name for a in node.names if a.name.startswith("_")], path
+
+
+def test_every_room_has_its_tests():
+    assert {room.name for room in ROOMS} == {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")}
 
 
 def test_the_command_line_starts_without_the_heavy_libraries():
@@ -80,10 +100,9 @@ def test_one_module_imports_torch():
 
 
 def test_that_module_is_imported_lazily_and_by_one():
-    at_the_top = [path.name for path in (ROOT / "bfo_utils").glob("*.py") if "networks" in imports(path)]
-    anywhere = {path.name for path in (ROOT / "bfo_utils").glob("*.py")
-                if re.search(r"import networks|from \.networks|\.networks import", path.read_text())}
-    assert not at_the_top and anywhere == {"vae.py"}
+    users = {path: path.read_text() for path in MODULES if "networks import" in path.read_text() or "import networks" in path.read_text()}
+    assert {path.name for path in users} == {"model.py"}
+    assert not re.search(r"^from .*networks", "".join(users.values()), re.M)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem)

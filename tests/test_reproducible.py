@@ -11,17 +11,31 @@ import pandas as pd
 import pytest
 from numpy._core._multiarray_umath import __cpu_dispatch__
 
-from bfo_utils import analysis, cli, phantom, recipe, report
-from bfo_utils.artifacts import Artifacts
+from bfo_utils import cli
+from bfo_utils.book import Artifacts
+from bfo_utils.cli import main
 from bfo_utils.errors import InputError
-from bfo_utils.optimize import Plan, Trial
-from bfo_utils.phantom import Crystal
-from bfo_utils.recipe import Recipe, Simulation
+from bfo_utils.io import file_sha256
+from bfo_utils.report import package_versions, write_results
+from bfo_utils.results import (
+    Plugin,
+    Provenance,
+    Simulation,
+    analyze,
+    check_plugin,
+    plugin_of,
+    provenance,
+    provenance_from_plain,
+    read_result,
+    result_image,
+)
+from bfo_utils.search import SearchPlan, Trial
+from bfo_utils.simulation import Specimen, save_phantom, simulate_phantom
 
 from .record import record
 
-PACKAGE = str(Path(recipe.__file__).resolve().parents[1])
-CRYSTAL = Crystal(layout="junction", cells=22, cell_px=14, dose=60)
+PACKAGE = str(Path(provenance.__file__).resolve().parents[1])
+CRYSTAL = Specimen(layout="junction", cells=22, cell_px=14, dose=60)
 OPTIONS = ["--budget", "10", "--seed", "3", "--set", "site=cell", "--pixel-size", "0.03"]
 #: Surroundings that must not matter: hash seed, time zone, locale, threads of linear algebra.
 PLACES = {"plain": {"PYTHONHASHSEED": "0", "TZ": "UTC", "LC_ALL": "C", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
@@ -34,7 +48,7 @@ PLACES["older"] = PLACES["plain"] | {"OPENBLAS_CORETYPE": "Nehalem", "NPY_DISABL
 @pytest.fixture(scope="module")
 def image(tmp_path_factory):
     path = tmp_path_factory.mktemp("image") / "scan.h5"
-    phantom.save(phantom.simulate(CRYSTAL, 5), path)
+    save_phantom(simulate_phantom(CRYSTAL, 5), path)
     return path
 
 
@@ -58,7 +72,7 @@ def without_times(folder):
 
 def bfo(*arguments):
     with pytest.raises(SystemExit) as stop:
-        cli.main([str(a) for a in arguments])
+        main([str(a) for a in arguments])
     return stop.value.code
 
 
@@ -104,17 +118,17 @@ def test_a_table_that_differs_is_told(runs, tmp_path, capsys):
 
 
 def test_a_simulated_image_is_made_again(tmp_path):
-    plan = Plan(9, 2)
-    done = analysis.analyze(phantom.simulate(CRYSTAL, 1).image, plan)
-    report.write(done, tmp_path / "one", Recipe(plan, phantom=Simulation(CRYSTAL, 1)))
+    plan = SearchPlan(9, 2)
+    done = analyze(simulate_phantom(CRYSTAL, 1).image, plan)
+    write_results(done, tmp_path / "one", Provenance(plan, phantom=Simulation(CRYSTAL, 1)))
     assert bfo("rerun", tmp_path / "one", "--out", tmp_path / "two") == 0
     assert (tmp_path / "one" / "cells.csv").read_bytes() == (tmp_path / "two" / "cells.csv").read_bytes()
 
 
 def test_a_recipe_comes_back_as_it_was():
-    plan = Plan(9, 4, {"evidence": 1.0, "continuity": 0.3, "agreement": 2.0}, {"site": "cell"}, "pareto", True, "lattice", 2)
-    made = Recipe(plan, 0.02, "HAADF", Simulation(CRYSTAL, 7), recipe.Plugin("mine.py", "0"))
-    back = recipe.from_plain(json.loads(json.dumps(made.plain, sort_keys=True)))
+    plan = SearchPlan(9, 4, {"evidence": 1.0, "continuity": 0.3, "agreement": 2.0}, {"site": "cell"}, "pareto", True, "lattice", 2)
+    made = Provenance(plan, 0.02, "HAADF", Simulation(CRYSTAL, 7), Plugin("mine.py", "0"))
+    back = provenance_from_plain(json.loads(json.dumps(made.plain, sort_keys=True)))
     assert back == made and list(back.plan.total) == list(plan.total)
 
 
@@ -126,8 +140,8 @@ def test_trials_keep_the_order_of_their_columns(tmp_path):
 
 def stored(folder, **changes):
     """A result.json in a folder, with changes to what an analysis of an image would have written."""
-    content = {"input": {"path": str(folder / "scan.npy"), "sha256": "0" * 64}, "versions": report.versions(),
-               "recipe": Recipe(Plan(9)).plain}
+    content = {"input": {"path": str(folder / "scan.npy"), "sha256": "0" * 64}, "versions": package_versions(),
+               "recipe": Provenance(SearchPlan(9)).plain}
     (folder / "result.json").write_text(json.dumps(content | changes))
     return folder / "result.json"
 
@@ -135,10 +149,10 @@ def stored(folder, **changes):
 @pytest.mark.parametrize(("changes", "expected"), [
     ({}, "scan.npy: the image of"), ({"recipe": None}, "written without its recipe"),
     ({"input": {"path": None, "sha256": None}}, "an array in Python"), ({"input": None}, "result.json"),
-    ({"recipe": {**Recipe().plain, "plan": {**Recipe().plain["plan"], "budget": "many"}}}, "budget"),
+    ({"recipe": {**Provenance().plain, "plan": {**Provenance().plain["plan"], "budget": "many"}}}, "budget"),
     ({"recipe": {"plan": {}}}, "not one that this version wrote"),
-    ({"recipe": Recipe(Plan(9, fixed={"site": "D"})).plain}, "parameter site: 'D' is out of range"),
-    ({"recipe": Recipe(plugin=recipe.Plugin("mine.py", "0")).plain}, "rewards of 'mine.py'")])
+    ({"recipe": Provenance(SearchPlan(9, fixed={"site": "D"})).plain}, "parameter site: 'D' is out of range"),
+    ({"recipe": Provenance(plugin=Plugin("mine.py", "0")).plain}, "rewards of 'mine.py'")])
 def test_what_cannot_be_made_again_is_one_line(tmp_path, capsys, changes, expected):
     assert bfo("rerun", stored(tmp_path, **changes)) == 2
     lines = capsys.readouterr().err.strip().split("\n")
@@ -147,22 +161,22 @@ def test_what_cannot_be_made_again_is_one_line(tmp_path, capsys, changes, expect
 
 
 def test_a_changed_image_is_refused_and_a_moved_one_found(tmp_path, image):
-    result = stored(tmp_path, input={"path": "gone.h5", "sha256": recipe.images.sha256(image)})
-    assert recipe.image(recipe.read(result), str(image)).shape == (308, 308)
+    result = stored(tmp_path, input={"path": "gone.h5", "sha256": file_sha256(image)})
+    assert result_image(read_result(result), str(image)).shape == (308, 308)
     np.save(tmp_path / "scan.npy", np.eye(40))
     with pytest.raises(InputError, match="has changed since"):
-        recipe.image(recipe.read(stored(tmp_path)))
+        result_image(read_result(stored(tmp_path)))
 
 
 def test_a_plugin_is_run_only_if_given_and_the_same(tmp_path):
     (tmp_path / "mine.py").write_text("")
-    made = recipe.read(stored(tmp_path, recipe=Recipe(plugin=recipe.plugin(str(tmp_path / "mine.py"))).plain))
-    recipe.check_plugin(made, str(tmp_path / "mine.py"))
+    made = read_result(stored(tmp_path, recipe=Provenance(plugin=plugin_of(str(tmp_path / "mine.py"))).plain))
+    check_plugin(made, str(tmp_path / "mine.py"))
     (tmp_path / "mine.py").write_text("print()")
     with pytest.raises(InputError, match="has changed"):
-        recipe.check_plugin(made, str(tmp_path / "mine.py"))
+        check_plugin(made, str(tmp_path / "mine.py"))
     with pytest.raises(InputError, match="made without one"):
-        recipe.check_plugin(recipe.read(stored(tmp_path)), str(tmp_path / "mine.py"))
+        check_plugin(read_result(stored(tmp_path)), str(tmp_path / "mine.py"))
 
 
 def test_the_folder_of_the_result_is_not_written_into(tmp_path, capsys):
@@ -180,7 +194,7 @@ def test_missing_and_foreign_files(tmp_path, capsys):
 
 def test_a_run_is_found_by_its_folder_and_a_lonely_result_is_told(tmp_path, monkeypatch, capsys):
     (tmp_path / "artifacts").mkdir()
-    stored(tmp_path / "artifacts", recipe=Recipe(Plan(9), phantom=Simulation(CRYSTAL, 1)).plain)
+    stored(tmp_path / "artifacts", recipe=Provenance(SearchPlan(9), phantom=Simulation(CRYSTAL, 1)).plain)
     monkeypatch.setattr(cli, "_analysed", lambda *given: None)
     assert bfo("rerun", tmp_path) == 0
     assert "no tables lie beside" in capsys.readouterr().err

@@ -1,5 +1,8 @@
-"""Sphinx extension: the directive ``modules`` documents modules of a package from their docstrings."""
+"""Sphinx extension: directives that document rooms of a package, and list them, from their docstrings."""
 
+import importlib
+import inspect
+import pkgutil
 import sys
 
 import sphinx.ext.autodoc
@@ -16,7 +19,7 @@ _SECTION = """
 ## {module}
 
 ```{{eval-rst}}
-.. automodule:: {package}.{module}
+.. automodule:: {room}.{module}
 ```
 """
 
@@ -25,7 +28,8 @@ def setup(app) -> dict:
     """Register the directive and the transform."""
     app.setup_extension("sphinx.ext.autodoc")
     app.setup_extension("sphinx.ext.napoleon")
-    app.add_directive("modules", Modules)
+    app.add_directive("room", Room)
+    app.add_directive("rooms", Rooms)
     app.add_post_transform(NamesOfModule)
     ModuleAnalyzer.get_module_source = staticmethod(_own_source)
     sphinx.ext.autodoc.object_description = _short_value
@@ -45,18 +49,44 @@ def _short_value(value, describe=sphinx.ext.autodoc.object_description) -> str:
     return text if len(text) <= _LONGEST else "..."
 
 
-class Modules(SphinxDirective):
-    """A section for every module named in the content; the argument is the package."""
+def _modules(package: str) -> list[str]:
+    """Names of the modules of a package, or of the rooms, but for those that begin with an underscore."""
+    path = importlib.import_module(package).__path__
+    return [m.name for m in pkgutil.iter_modules(path) if not m.name.startswith("_")]
+
+
+class Room(SphinxDirective):
+    """The docstring of a room, then a section for every module in it; the argument is the room."""
 
     required_arguments = 1
-    has_content = True
 
     def run(self) -> list[nodes.Node]:
         """The sections, in the order of the names."""
-        names = " ".join(self.content).split()
-        text = "".join(_SECTION.format(package=self.arguments[0], module=name) for name in names)
+        room = self.arguments[0]
+        said = inspect.getdoc(importlib.import_module(room)) or ""
+        text = f"```{{eval-rst}}\n{said}\n```\n" + "".join(_SECTION.format(room=room, module=name) for name in _modules(room))
         parent = nodes.section()
         self.state.nested_parse(StringList(text.splitlines(), self.env.docname), self.content_offset, parent, match_titles=True)
+        return parent.children
+
+
+class Rooms(SphinxDirective):
+    """A table of the rooms of a package: the first line of what each says, and its modules."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """The table, in the order of the names."""
+        package = self.arguments[0]
+        lines = ["| room | holds | modules |", "| --- | --- | --- |"]
+        for name in _modules(package):
+            room = importlib.import_module(f"{package}.{name}")
+            if hasattr(room, "__path__"):
+                first = (inspect.getdoc(room) or "").split("\n")[0]
+                within = ", ".join(f"`{m}`" for m in _modules(room.__name__))
+                lines.append(f"| {{doc}}`/api/{name}` | {first} | {within} |")
+        parent = nodes.section()
+        self.state.nested_parse(StringList(lines, self.env.docname), self.content_offset, parent, match_titles=True)
         return parent.children
 
 

@@ -32,7 +32,7 @@ def _pictures(cell: nodes.Element) -> list[nodes.Element]:
 
 
 def _draws(output: nodes.Element) -> bool:
-    """Whether it is a picture, or HTML in which one of `bfo_utils.interactive` stands."""
+    """Whether it is a picture, or HTML in which one of `bfo_utils.report` stands."""
     return output["mime_type"].startswith("image/") or (output["mime_type"] == "text/html" and 'class="bfo-stage"' in output.astext())
 
 

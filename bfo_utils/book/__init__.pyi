@@ -1,0 +1,48 @@
+from .artifacts import Artifacts as Artifacts
+from .artifacts import Features as Features
+from .artifacts import Labels as Labels
+from .build import (
+    BookStep as BookStep,
+)
+from .build import (
+    declared_parameters as declared_parameters,
+)
+from .build import (
+    execute_notebook as execute_notebook,
+)
+from .build import (
+    render_book as render_book,
+)
+from .build import (
+    run_book as run_book,
+)
+from .checks import Mark as Mark
+from .checks import check_answers as check_answers
+from .checks import judge_answer as judge_answer
+from .questions import (
+    CHAPTERS as CHAPTERS,
+)
+from .questions import (
+    Question as Question,
+)
+from .questions import (
+    b_columns as b_columns,
+)
+from .questions import (
+    striped_map as striped_map,
+)
+from .resources import resource_path as resource_path
+from .stages import repeat_command as repeat_command
+from .stages import stage_durations as stage_durations
+from .workshop import (
+    CHAPTER_NEEDS as CHAPTER_NEEDS,
+)
+from .workshop import (
+    catch_up as catch_up,
+)
+from .workshop import (
+    lay_out as lay_out,
+)
+from .workshop import (
+    readable as readable,
+)

@@ -1,0 +1,116 @@
+"""What one notebook leaves for the next: a folder with named files, read and written in one place.
+
+    crystal.npz                     image, indexed columns, analysed cells, evidence      (01 data)
+    truth.npz                       ground truth, for phantoms only                       (01 data)
+    <stage>/features.npz            descriptors of the analysed cells                     (02 descriptors)
+    <stage>/labels.npz              label map                                             (03 clustering)
+    <stage>/rewards.json            rewards of the map                                    (04 rewards)
+    recipe.json                     what all of it is made from                           (01 data, 06 optimization, 05 vae)
+    search.json                     every trial of the search                             (06 optimization, 05 vae)
+    networks/                       trained autoencoders                                  (05 vae)
+
+``<stage>`` is "default" or "tuned": the same notebooks before and after the optimisation.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..compute import read_json, write_json
+from ..errors import InputError
+from ..io import load_arrays, save_arrays
+from ..results import Provenance, provenance_from_plain
+from ..search import PreparedImage, Trial
+from ..simulation import Truth
+
+STAGES = ("default", "tuned")
+
+
+@dataclass(frozen=True)
+class Features:
+    """Descriptors of the analysed cells, (N, K), and the windows that they come from, (N, H, W)."""
+
+    values: np.ndarray
+    windows: np.ndarray
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Label per cell, (R, C), -1 outside the analysed mask."""
+
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """The artifacts of one run, at one stage.
+
+    Parameters
+    ----------
+    folder : Path
+    stage : {"default", "tuned"}
+    """
+
+    folder: Path
+    stage: str = "default"
+
+    def crystal(self) -> PreparedImage:
+        """The prepared crystal."""
+        crystal = load_arrays(Path(self.folder, "crystal.npz"), PreparedImage)
+        return replace(crystal, networks=str(Path(self.folder, "networks")))
+
+    def truth(self) -> Truth | None:
+        """Ground truth of a phantom, None for real images."""
+        path = Path(self.folder, "truth.npz")
+        return load_arrays(path, Truth) if path.exists() else None
+
+    def features(self) -> Features:
+        """Descriptors of this stage."""
+        return load_arrays(Path(self.folder, self.stage, "features.npz"), Features)
+
+    def labels(self) -> np.ndarray:
+        """Label map of this stage."""
+        return load_arrays(Path(self.folder, self.stage, "labels.npz"), Labels).values
+
+    def rewards(self) -> dict[str, float]:
+        """Rewards of this stage's map."""
+        return read_json(Path(self.folder, self.stage, "rewards.json"))
+
+    def trials(self) -> list[Trial]:
+        """All trials of the search, in order."""
+        path = Path(self.folder, "search.json")
+        try:
+            return [Trial(**row) for row in read_json(path)]
+        except TypeError:
+            raise InputError(f"{path}: not the trials of a search; run the notebook that writes it again") from None
+
+    def recipe(self) -> Provenance:
+        """What the results of this run are made from, as far as it has come."""
+        return provenance_from_plain(read_json(Path(self.folder, "recipe.json")))
+
+    def save_recipe(self, recipe: Provenance) -> None:
+        """Write what the results are made from."""
+        write_json(Path(self.folder, "recipe.json"), recipe.plain)
+
+    def save_truth(self, truth: Truth | None) -> None:
+        """Write the ground truth; where there is none, remove that of an earlier run."""
+        path = Path(self.folder, "truth.npz")
+        if truth is None:
+            path.unlink(missing_ok=True)
+        else:
+            save_arrays(path, truth)
+
+    def save(self, item: PreparedImage | Features | Labels) -> None:
+        """Write one of the array-like artifacts to its place."""
+        name = {PreparedImage: "crystal.npz", Features: f"{self.stage}/features.npz",
+                Labels: f"{self.stage}/labels.npz"}[type(item)]
+        save_arrays(Path(self.folder, name), item)
+
+    def save_rewards(self, rewards: dict[str, float]) -> None:
+        """Write the rewards of this stage's map."""
+        write_json(Path(self.folder, self.stage, "rewards.json"), rewards)
+
+    def save_trials(self, trials: list[Trial]) -> None:
+        """Write the trials of the search; their rewards keep their order, which is that of the columns of ``trials.csv``."""
+        write_json(Path(self.folder, "search.json"), [vars(t) for t in trials], sort=False)

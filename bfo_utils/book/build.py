@@ -1,0 +1,332 @@
+"""The report: papermill runs the notebooks, Jupyter Book renders them."""
+
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ..compute import atomic, locked_folder, put_back, read_json, sweep, take_place, write_json, writing
+from ..errors import InputError
+from ..io import read_image
+from ..search import (
+    PARAMETERS,
+    RUN_PARAMETERS,
+    Value,
+    best_trial,
+    check_parameters,
+    complete_parameters,
+    parameter_names,
+    without_autoencoders,
+)
+from ..smbfo import SERIES_PAIRS, available_pairs
+from ..vae import require_vae, vae_available
+from .artifacts import Artifacts
+from .resources import resource_path
+
+PROFILE_BUDGETS = {"quick": 64, "full": 256}  # configurations that a profile evaluates
+PROFILE_AUTOENCODERS = {"quick": 4, "full": 36}  # and autoencoders that it begins
+_SECONDS = {"01_data": 9, "02_descriptors": 7, "03_clustering": 7, "04_rewards": 7, "06_optimization": 15, "05_vae": 50,
+            "07_report": 10, "08_judgement": 18, "09_composition": 40}
+_OF_THE_SERIES = {p.name for p in RUN_PARAMETERS if p.stage == "series"}
+_RENDER = 25  # seconds, roughly, for the progress bar
+
+
+@dataclass(frozen=True)
+class BookStep:
+    """One notebook to execute: its name, the part of the book it belongs to, and its parameters."""
+
+    notebook: str
+    part: str
+    parameters: Mapping[str, Value]
+
+    @property
+    def target(self) -> str:
+        """Path of the executed notebook below the run's ``notebooks`` folder."""
+        return f"{self.part}/{self.notebook}.ipynb"
+
+
+def run_book(image: str | None, out: str | Path, profile: str = "quick", given: Mapping[str, Value] | None = None,
+        pixel_size_nm: float | None = None, dataset: str | None = None, seed: int = 0, resume: bool = False) -> Path:
+    """Execute the notebooks with the default parameters, optimise, execute them with the tuned ones, render the book.
+
+    Parameters
+    ----------
+    image : str or None
+        Image file; None for the embedded phantom.
+    out : str or Path
+        Folder of the run. ``out/html/index.html`` is the book, ``out/artifacts`` holds tables and pictures,
+        ``out/notebooks`` the executed notebooks.
+    profile : {"quick", "full"}
+        How many configurations are evaluated (64 or 256) unless ``given`` says it.
+    given : mapping, optional
+        Parameters of the workflow, which are then not searched, and of the run (see :data:`bfo_utils.search.RUN_PARAMETERS`).
+    pixel_size_nm : float, optional
+        Overrides the file's.
+    dataset : str, optional
+        Dataset to read, where the file holds several.
+    seed : int
+    resume : bool
+        Keep notebooks that an earlier run with the same settings has finished.
+
+    Returns
+    -------
+    Path
+        The book's first page.
+
+    Raises
+    ------
+    InputError
+        For an image or a parameter that cannot be used; nothing is written then. Where another run writes to the folder, or
+        it has no room; an earlier book is still there then.
+    """
+    out = Path(out).absolute()
+    if (out / "html").exists() and not (out / "run.json").exists():
+        raise InputError(f"{out / 'html'}: is not from an earlier run; give another folder with --out")
+    for text in (str(out), image or "", dataset or ""):
+        _notable(text)
+    settings = _settings(image, profile, given or {}, pixel_size_nm, dataset, seed)
+    with locked_folder(out):
+        _tidy(out)
+        return _run(out, settings, _finished(out, settings) if resume else set())
+
+
+def _run(out: Path, settings: dict, finished: set[str]) -> Path:
+    """Execute the notebooks that are not finished, and render; nobody else writes to the folder."""
+    write_json(out / "run.json", settings | {"finished": sorted(finished)})
+    with tqdm(total=_total(), desc="book", unit="s", file=sys.stderr,
+              bar_format="{desc:28} {bar} about {remaining} left") as bar:
+        for step in _steps(out, settings):
+            bar.set_description(f"{step.part} {step.notebook}")
+            if step.target not in finished:
+                execute_notebook(step, out)
+                finished.add(step.target)
+                write_json(out / "run.json", settings | {"finished": sorted(finished)})
+            bar.update(_SECONDS[step.notebook])
+        for notebook in (out / "notebooks").rglob("*.ipynb"):  # of an earlier run with other settings
+            if notebook.relative_to(out / "notebooks").as_posix() not in finished:
+                notebook.unlink()
+        bar.set_description("rendering the book")
+        page = render_book(out)
+        bar.update(_RENDER)
+    return page
+
+
+def _notable(text: str) -> None:
+    """Refuse a name that no notebook can hold, as it is no valid text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{text}: is not valid text (UTF-8), so that notebooks cannot name it; give it another name") from None
+
+
+def _tidy(out: Path) -> None:
+    """Clear away what a killed run was about to write."""
+    for folder in ("artifacts", "notebooks"):
+        sweep(out / folder, deep=True)
+    for socket in (out / "notebooks").rglob("kernel-ipc-*"):
+        socket.unlink()
+    put_back(out / "html")
+
+
+def _settings(image, profile, given, pixel_size_nm, dataset, seed) -> dict:
+    """Everything that the result of a run depends on, checked, as plain values."""
+    if profile not in PROFILE_BUDGETS:
+        raise InputError(f"profile '{profile}': no such profile; choose one of {', '.join(PROFILE_BUDGETS)}")
+    parameters = check_parameters(given, PARAMETERS + RUN_PARAMETERS)
+    read = read_image(image, pixel_size_nm=pixel_size_nm, dataset=dataset) if image else None
+    _applicable(read, parameters, pixel_size_nm, dataset)
+    if parameters.get("series"):
+        parameters["series"] = str(Path(parameters["series"]).expanduser().absolute())
+    return {"image": str(Path(image).absolute()) if image else "", "sha256": read.sha256 if read else "",
+            "parameters": {"budget": PROFILE_BUDGETS[profile], "vae_budget": _autoencoders(profile, parameters)} | parameters,
+            "pixel_size_nm": pixel_size_nm or 0.0,
+            "dataset": dataset or "", "seed": seed, "series": _members(parameters)}
+
+
+def _members(parameters: Mapping[str, Value]) -> list[str]:
+    """Ids of the images in the folder of the series, which is looked into before anything is written."""
+    if not parameters.get("series"):
+        return []
+    return [pair.id for pair in available_pairs(parameters["series"], parameters.get("pairs", len(SERIES_PAIRS)))]
+
+
+def _autoencoders(profile: str, parameters: Mapping[str, Value]) -> int:
+    """How many autoencoders a run begins: none, with a note, where their libraries are missing and none were asked for."""
+    if vae_available():
+        return PROFILE_AUTOENCODERS[profile]
+    if parameters.get("vae_budget"):
+        require_vae()
+    print("note: the chapter on autoencoders is left out; for it run: pip install 'bfo_utils[vae]'", file=sys.stderr)
+    return 0
+
+
+def _applicable(image, parameters: Mapping[str, Value], pixel_size_nm, dataset) -> None:
+    """Refuse, before anything is written, what this image cannot be analysed with and what would be ignored."""
+    if image is None:
+        if pixel_size_nm is not None or dataset:
+            raise InputError("--pixel-size and --dataset belong to an image; give its path, or leave them out")
+        return
+    ignored = sorted({p.name for p in RUN_PARAMETERS if p.stage == "phantom"} & set(parameters))
+    if ignored:
+        raise InputError(f"parameter {ignored[0]}: it shapes the simulated image; leave out it or the path of the image")
+    from ..search import prepare_image
+
+    columns = {k: parameters[k] for k in ("detection_scale", "refinement_radius") if k in parameters}
+    sites = prepare_image(image, **columns).sites
+    if parameters.get("site", "A") not in sites:
+        raise InputError(f"parameter site: '{parameters['site']}' is not seen in this image; give one of {', '.join(sites)}")
+
+
+def _finished(out: Path, settings: dict) -> set[str]:
+    """Notebooks of an earlier run with the same settings that are complete."""
+    if not (out / "run.json").exists():
+        return set()
+    before = read_json(out / "run.json")
+    done = before.pop("finished", None) if isinstance(before, dict) else None
+    if before != settings or not isinstance(done, list):
+        return set()
+    return {t for t in map(str, done) if os.path.exists(out / "notebooks" / t)}
+
+
+def _total() -> int:
+    twice = sum(_SECONDS[n] for n in ("02_descriptors", "03_clustering", "04_rewards"))
+    return sum(_SECONDS.values()) + twice + _RENDER
+
+
+def _steps(out: Path, settings: dict) -> Iterator[BookStep]:
+    """The notebooks in order; the tuned parameters are read once the search has ended."""
+    given, seed = settings["parameters"], settings["seed"]
+    base = {"artifacts": str(out / "artifacts")}
+    run_level = {k: v for k, v in given.items() if k in ("layout", "cells", "dose")}
+    columns = {k: given[k] for k in ("detection_scale", "refinement_radius") if k in given}
+    source = {"image": settings["image"], "pixel_size_nm": settings["pixel_size_nm"], "dataset": settings["dataset"]}
+    yield BookStep("01_data", "default", base | source | run_level | columns | {"seed": seed})
+    fixed = {k: v for k, v in given.items() if k in parameter_names()}
+    yield from _analysis("default", base, complete_parameters(fixed), seed)
+    text = " ".join(f"{k}={v}" for k, v in fixed.items())
+    yield BookStep("06_optimization", "search", base | {"budget": given["budget"], "seed": seed, "fixed": text})
+    if given["vae_budget"]:
+        yield BookStep("05_vae", "search", base | {"vae_budget": given["vae_budget"]})
+    yield BookStep("08_judgement", "search", base)
+    series = {k: v for k, v in given.items() if k in _OF_THE_SERIES}
+    yield BookStep("09_composition", "series", base | series | {"seed": seed})
+    tuned = best_trial(without_autoencoders(Artifacts(out / "artifacts").trials())).parameters
+    yield from _analysis("tuned", base, tuned, seed)
+    yield BookStep("07_report", "report", base)
+
+
+def _analysis(stage: str, base: dict, parameters: Mapping[str, Value], seed: int) -> Iterator[BookStep]:
+    """Descriptors, clustering and rewards at one stage."""
+    here = base | {"stage": stage}
+    of = {s: {p.name: parameters[p.name] for p in PARAMETERS if p.stage == s} for s in ("descriptors", "clustering")}
+    yield BookStep("02_descriptors", stage, here | of["descriptors"])
+    yield BookStep("03_clustering", stage, here | of["clustering"] | {"seed": seed})
+    yield BookStep("04_rewards", stage, here)
+
+
+def execute_notebook(step: BookStep, out: Path) -> None:
+    """Execute one notebook with papermill; the target appears only when it has run to its end.
+
+    Parameters
+    ----------
+    step : BookStep
+    out : Path
+        Folder of the run.
+
+    Raises
+    ------
+    InputError
+        Where the notebook raised one, or if it does not declare a parameter.
+    """
+    source = resource_path("notebooks") / f"{step.notebook}.ipynb"
+    undeclared = set(step.parameters) - declared_parameters(source)
+    if undeclared:
+        raise InputError(f"{source.name}: no parameter '{sorted(undeclared)[0]}'; it has {', '.join(sorted(declared_parameters(source)))}")
+    with atomic(out / "notebooks" / step.target) as part:
+        _papermill(source, part, step.parameters, out)
+
+
+def declared_parameters(notebook: Path) -> set[str]:
+    """Names of the parameters that a notebook declares in its parameters cell."""
+    cells = json.loads(notebook.read_text())["cells"]
+    lines = [line for c in cells if "parameters" in c["metadata"].get("tags", []) for line in c["source"]]
+    return {line.split("=")[0].split(":")[0].strip() for line in lines if "=" in line}
+
+
+def _papermill(source: Path, target: Path, parameters: Mapping[str, Value], out: Path) -> None:
+    import papermill
+    from traitlets.config import Config
+
+    first = f"from bfo_utils.compute import join_run; join_run({str(out)!r})"  # a kernel outlives a killed run by a second or so
+    kernel = Config({"KernelManager": {"transport": "ipc"},  # files of this user instead of open TCP ports
+                     "NotebookClient": {"extra_arguments": [f"--IPKernelApp.exec_lines={first}"]}})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the execution machinery; what a notebook warns of is in its output
+        try:
+            papermill.execute_notebook(_literal(source), _literal(target), parameters=dict(parameters), kernel_name="python3",
+                                       progress_bar=False, cwd=str(target.parent), config=kernel,
+                                       coalesce_streams=True)  # else what a cell prints falls into pieces by chance
+        except papermill.PapermillExecutionError as error:
+            if error.ename == "InputError":
+                raise InputError(error.evalue) from error
+            raise
+
+
+def _literal(path: Path) -> str:
+    """A path in which papermill finds nothing to fill in."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def render_book(out: Path) -> Path:
+    """Lay out pages and executed notebooks, and build the HTML with warnings as errors.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the run, with ``notebooks``.
+
+    Returns
+    -------
+    Path
+        ``out/html/index.html``; an earlier ``out/html`` is replaced only by a book that was built without warning.
+    """
+    stage = out / ".book"
+    with writing(out / "html"):
+        try:
+            _build(out, stage)
+            take_place(stage / "_build" / "html", out / "html")
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+    return out / "html" / "index.html"
+
+
+def _build(out: Path, stage: Path) -> None:
+    """Build the HTML in a folder of its own."""
+    shutil.rmtree(stage, ignore_errors=True)
+    shutil.copytree(resource_path("book"), stage)
+    shutil.copy(resource_path("_config.yml"), stage)
+    shutil.copytree(out / "notebooks", stage, dirs_exist_ok=True)
+    _stand_in(stage / "search" / "05_vae")
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(stage), "-W", "--keep-going", "-q"]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONWARNINGS": "ignore"})
+    for number in (errno.ENOSPC, errno.EDQUOT):
+        if done.returncode and os.strerror(number) in done.stdout + done.stderr:
+            raise OSError(number, os.strerror(number))
+    if done.returncode:
+        raise RuntimeError(f"Jupyter Book failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+
+
+def _stand_in(chapter: Path) -> None:
+    """A page in the place of a chapter that this run left out."""
+    if not chapter.with_suffix(".ipynb").exists():
+        chapter.with_suffix(".md").write_text(
+            "# Autoencoders: descriptors that are learned\n\nThis run left the autoencoders out. `pip install 'bfo_utils[vae]'` "
+            "installs what they need; then run it again with `-p vae_budget=4`.\n")

@@ -1,0 +1,145 @@
+"""The self-check of a chapter: tells a right answer from a wrong one, and gives a hint.
+
+What is asked, and how the right answer is computed, is in :mod:`bfo_utils.book`.
+"""
+
+import difflib
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from .questions import CHAPTERS, GivenAnswer, Question
+
+MARKS = {"open": "…", "right": "✓", "wrong": "✗", "void": "–"}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What the check says about one answer.
+
+    Attributes
+    ----------
+    state : {"open", "right", "wrong", "void"}
+        Not answered yet, right, wrong, or a question that this image does not allow.
+    text : str
+        What follows from a right answer, a hint for a wrong one.
+    """
+
+    state: str
+    text: str
+
+
+def check_answers(chapter: str, source: Any, **answers: GivenAnswer | None) -> None:
+    """Print one line per answer of a chapter, right and why or wrong with a hint, and one with what is not answered yet.
+
+    A wrong answer never stops the notebook, and the right one is not shown.
+
+    Parameters
+    ----------
+    chapter : str
+        Name of the notebook, such as ``"01_data"``.
+    source : object
+        What the right answers are computed from: the result of the notebook that :data:`bfo_utils.book.CHAPTERS`
+        names.
+    **answers
+        One per question; None for those that are left open.
+
+    Raises
+    ------
+    InputError
+        If there is no such chapter, or no such question in it.
+
+    Examples
+    --------
+    >>> check_answers("08_judgement", [], regret=0.9, rank=None, fooling=None)
+    ✗ regret: Too large. Regret looks at the ARI of two maps: the best one, and the one that the score likes best.
+    … not answered yet: rank, fooling
+    """
+    marks = judge_answer(chapter, source, answers)
+    for name, mark in marks.items():
+        if mark.state != "open":
+            print(f"{MARKS[mark.state]} {name}: {mark.text}")
+    if waiting := [name for name, mark in marks.items() if mark.state == "open"]:
+        print(f"{MARKS['open']} {marks[waiting[0]].text}: {', '.join(waiting)}")
+
+
+def judge_answer(chapter: str, source: Any, answers: dict[str, GivenAnswer | None]) -> dict[str, Mark]:
+    """The mark of every answer of a chapter.
+
+    Parameters
+    ----------
+    chapter, source
+        As for :func:`check`.
+    answers : dict
+        Questions that are not in it count as not answered.
+
+    Returns
+    -------
+    dict of str to Mark
+
+    Raises
+    ------
+    InputError
+        If there is no such chapter, or no such question in it.
+    """
+    if chapter not in CHAPTERS:
+        raise InputError(f"chapter '{chapter}': has no self-check; choose one of {', '.join(CHAPTERS)}")
+    questions = CHAPTERS[chapter]
+    for name in answers:
+        if name not in questions:
+            raise InputError(f"answer '{name}': is not asked in {chapter}; it asks for {', '.join(questions)}")
+    return {name: _mark(question, answers.get(name), source) for name, question in questions.items()}
+
+
+def _mark(question: Question, answer: GivenAnswer | None, source: Any) -> Mark:
+    """The mark of one answer; the right one is computed only where there is something to compare."""
+    if answer is None:
+        return Mark("open", "not answered yet")
+    kind = _misfit(question, answer)
+    if kind:
+        return Mark("wrong", kind)
+    right = question.right(source)
+    if right is None:
+        return Mark("void", "this image does not allow the question")
+    if _agree(answer, right, question.tolerance):
+        return Mark("right", question.then)
+    return Mark("wrong", _direction(answer, right) + question.hint)
+
+
+def _misfit(question: Question, answer: GivenAnswer) -> str:
+    """What is wrong with the form of an answer, empty if nothing."""
+    if question.choices:
+        known = set(question.choices)
+        unknown = sorted(str(a) for a in _listed(answer) if a not in known)
+        if unknown:
+            near = difflib.get_close_matches(unknown[0], map(str, question.choices), 1)
+            meant = f" Did you mean {near[0]!r}?" if near else ""
+            return f"{unknown[0]!r} is none of {', '.join(map(repr, question.choices))}.{meant}"
+    elif isinstance(answer, str) or not all(isinstance(v, (int, float)) or hasattr(v, "item") for v in _listed(answer)):
+        return "Give a number, or numbers in brackets, as the question says."
+    return ""
+
+
+def _listed(answer: GivenAnswer) -> list:
+    return list(answer) if isinstance(answer, (list, tuple, set, frozenset, np.ndarray)) else [answer]
+
+
+def _agree(answer: GivenAnswer, right: GivenAnswer, tolerance: float) -> bool:
+    """Whether an answer is right: sets as sets, numbers within the tolerance (relative; absolute about zero)."""
+    if isinstance(right, (set, frozenset)):
+        return set(_listed(answer)) == set(right)
+    given, wanted = _listed(answer), _listed(right)
+    if len(given) != len(wanted):
+        return False
+    return all(a == r if isinstance(r, (str, bool)) else math.isclose(a, r, rel_tol=tolerance, abs_tol=tolerance)
+               for a, r in zip(given, wanted))
+
+
+def _direction(answer: GivenAnswer, right: GivenAnswer) -> str:
+    """Whether a wrong number is too large or too small."""
+    if isinstance(right, (str, bool, set, frozenset, tuple)) or len(_listed(answer)) != 1:
+        return ""
+    return "Too large. " if _listed(answer)[0] > right else "Too small. "

@@ -1,0 +1,213 @@
+"""Notebooks for a workshop: without the solutions, with the results that they start from.
+
+One source: exercises and solutions are cells of the notebooks themselves, tagged ``exercise`` and ``solution``, so that
+they cannot drift apart. The book shows solutions folded; here they are left out.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from ..compute import OWNER, atomic_folder, hold_lock, read_json, write_json
+from ..errors import InputError
+from .build import BookStep, execute_notebook
+from .resources import resource_path
+
+LEFT_OUT = {"solution", "colab"}  # tags of the cells that participants do not get
+MANIFEST = "workshop.json"
+#: The notebooks in the order in which they are run, and those whose results each of them reads.
+CHAPTER_NEEDS: dict[str, tuple[str, ...]] = {
+    "01_data": (), "02_descriptors": ("01_data",), "03_clustering": ("01_data", "02_descriptors"),
+    "04_rewards": ("01_data", "02_descriptors", "03_clustering"), "06_optimization": ("01_data",),
+    "05_vae": ("01_data", "06_optimization"), "07_report": ("01_data", "06_optimization"),
+    "08_judgement": ("01_data", "06_optimization"), "09_composition": ()}
+#: What notebooks leave for those after them; the rest of a run's artifacts is not handed out.
+_WRITES = {"01_data": "crystal.npz", "02_descriptors": "default/features.npz", "03_clustering": "default/labels.npz",
+           "06_optimization": "search.json"}
+_HANDED_OUT = ("crystal.npz", "truth.npz", "recipe.json", "default", "tuned", "search.json", "trials.jsonl", "networks")
+
+_README = """# Workshop: domains by reward
+
+One notebook per chapter. Open a terminal in this folder, with the Python that has `bfo_utils` installed, and start
+Jupyter (`pip install jupyterlab` where it is missing):
+
+    jupyter lab
+
+{start}
+
+| notebook | reads the results of |
+| --- | --- |
+{table}
+
+At the end of every notebook there are exercises, and a cell that checks your answers: put them in the place of `None`
+and run it. It tells right from wrong and gives a hint. Predict first, then run.
+
+Without Jupyter, `papermill 02_descriptors.ipynb out.ipynb` runs a notebook from top to bottom; `-p NAME VALUE` changes one
+of the parameters that stand in its first cells. `05_vae` needs `pip install 'bfo_utils[vae]'`.
+
+With an image of your own: `papermill 01_data.ipynb out.ipynb -p image PATH`, then the others again.
+"""
+_ALL_THERE = "The folder `artifacts` holds the results of all notebooks, so that you can begin with any of them."
+_IN_ORDER = "Run the notebooks in the order of this table; each reads what those before it have left in the folder `artifacts`."
+
+
+def lay_out(folder: str | Path, run: str | Path | None = None) -> Path:
+    """Write the notebooks without solutions, a page for participants, and the artifacts of a run, to a folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+        New, empty, or laid out by this function and not touched since; then it is replaced. It appears when all is there.
+    run : str or Path, optional
+        Folder of a finished `bfo run`, whose artifacts are handed out; without it, participants run the notebooks in order.
+
+    Returns
+    -------
+    Path
+        The page for participants.
+
+    Raises
+    ------
+    InputError
+        If the folder holds anything else, or the run is not finished.
+    """
+    folder = Path(folder)
+    _replaceable(folder)
+    artifacts = _artifacts(run) if run is not None else None
+    with atomic_folder(folder) as part:
+        for name in CHAPTER_NEEDS:
+            notebook = json.loads((resource_path("notebooks") / f"{name}.ipynb").read_text(encoding="utf-8"))
+            text = json.dumps(without_solutions(notebook), indent=1, ensure_ascii=False) + "\n"
+            (part / f"{name}.ipynb").write_text(text, encoding="utf-8")
+        (part / "README.md").write_text(_readme(artifacts is not None), encoding="utf-8")
+        write_json(part / MANIFEST, {path.name: _hash(path) for path in sorted(part.iterdir())})
+        if artifacts:
+            _copy(artifacts, part / "artifacts")
+    return folder / "README.md"
+
+
+def without_solutions(notebook: dict) -> dict:
+    """A notebook without the cells of the solutions, its text readable outside the book.
+
+    Parameters
+    ----------
+    notebook : dict
+        As read from the file.
+
+    Returns
+    -------
+    dict
+        A new notebook.
+    """
+    kept = [cell for cell in notebook["cells"] if not LEFT_OUT & set(cell["metadata"].get("tags", []))]
+    cells = [cell | {"source": readable("".join(cell["source"])).splitlines(keepends=True)}
+             if cell["cell_type"] == "markdown" else cell for cell in kept]
+    return notebook | {"cells": cells}
+
+
+def readable(text: str) -> str:
+    """Markdown of the book as markdown that Jupyter shows: roles become plain words and links between notebooks.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> readable("A {term}`map <label map>`, see {doc}`/search/06_optimization` and {doc}`/rewards` {cite:p}`jia2008atomic`.")
+    'A map, see [06_optimization](06_optimization.ipynb) and *rewards* (Jia 2008).'
+    """
+    return re.sub(r"\{([a-z:]+)\}`([^`<]*?)(?: *<([^>`]*)>)?`", _role, text)
+
+
+def _role(match: re.Match) -> str:
+    """What stands for one role of the book."""
+    role, words, target = match.groups()
+    if role == "doc":
+        name = Path(target or words).name
+        words = words if target else name
+        return f"[{words}]({name}.ipynb)" if name in CHAPTER_NEEDS else f"*{words}*"
+    if role.startswith("cite"):
+        names = ", ".join(re.sub(r"([a-z-]+)(\d{4})?.*", r"\1 \2", key).strip().capitalize() for key in words.split(","))
+        return f"({names})" if role.endswith(":p") else names
+    return f"(equation “{words.removeprefix('eq-')}”)" if role == "eq" else words
+
+
+def catch_up(chapter: str, artifacts: str | Path = "artifacts") -> None:
+    """Run the notebooks that a chapter builds on, where their results are missing, with the default parameters.
+
+    For a chapter that is opened by itself, on Colab or Binder say, where nothing has been run before.
+
+    Parameters
+    ----------
+    chapter : str
+        Name of the notebook, such as ``"03_clustering"``.
+    artifacts : str or Path
+        Folder of the results.
+
+    Raises
+    ------
+    InputError
+        If there is no such chapter.
+    """
+    if chapter not in CHAPTER_NEEDS:
+        raise InputError(f"chapter '{chapter}': no such notebook; choose one of {', '.join(CHAPTER_NEEDS)}")
+    artifacts = Path(artifacts).absolute()
+    with tempfile.TemporaryDirectory() as executed:
+        for name in CHAPTER_NEEDS[chapter]:
+            if not (artifacts / _WRITES[name]).exists():
+                print(f"running {name} first")
+                execute_notebook(BookStep(name, "before", {"artifacts": str(artifacts)}), Path(executed))
+
+
+def _replaceable(folder: Path) -> None:
+    """Refuse a folder that holds anything but an untouched workshop."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; give a folder")
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    if not (folder / MANIFEST).exists():
+        raise InputError(f"{folder}: is not empty and not from an earlier `bfo workshop`; give a new folder")
+    manifest = read_json(folder / MANIFEST)
+    known = manifest if isinstance(manifest, dict) else {}
+    touched = [path.name for path in sorted(folder.iterdir())
+               if path.name not in (MANIFEST, "artifacts") and (not path.is_file() or known.get(path.name) != _hash(path))]
+    if touched:
+        raise InputError(f"{folder}: {touched[0]} was changed or added since it was laid out; give a new folder")
+
+
+def _artifacts(run: str | Path) -> Path:
+    """The artifacts of a finished run, at which nobody is at work."""
+    if (busy := Path(run) / OWNER).exists():
+        with hold_lock(busy):  # left behind by a killed run, or refused
+            pass
+    artifacts = Path(run) / "artifacts"
+    missing = [name for name in ("crystal.npz", "search.json", "tuned/labels.npz") if not (artifacts / name).exists()]
+    if missing:
+        raise InputError(f"{run}: holds no finished run (artifacts/{missing[0]} is missing); give the --out folder of a `bfo run`")
+    return artifacts
+
+
+def _copy(source: Path, target: Path) -> None:
+    for path in (source / name for name in _HANDED_OUT):
+        if path.is_dir():
+            shutil.copytree(path, target / path.name)
+        elif path.exists():
+            target.mkdir(exist_ok=True)
+            shutil.copy(path, target / path.name)
+
+
+def _readme(ready: bool) -> str:
+    rows = "\n".join(f"| `{name}` | {', '.join(f'`{n}`' for n in needs) or 'nothing'} |" for name, needs in CHAPTER_NEEDS.items())
+    return _README.format(start=_ALL_THERE if ready else _IN_ORDER, table=rows)
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,95 @@
+from .cache import Cache as Cache
+from .executors import (
+    CONNECT_S as CONNECT_S,
+)
+from .executors import (
+    Dask as Dask,
+)
+from .executors import (
+    Pool as Pool,
+)
+from .executors import (
+    Processes as Processes,
+)
+from .executors import (
+    WorkerDied as WorkerDied,
+)
+from .executors import (
+    connect_pool as connect_pool,
+)
+from .executors import (
+    in_order as in_order,
+)
+from .executors import (
+    n_cores as n_cores,
+)
+from .files import (
+    atomic as atomic,
+)
+from .files import (
+    atomic_folder as atomic_folder,
+)
+from .files import (
+    put_back as put_back,
+)
+from .files import (
+    read_json as read_json,
+)
+from .files import (
+    sweep as sweep,
+)
+from .files import (
+    take_place as take_place,
+)
+from .files import (
+    to_disk as to_disk,
+)
+from .files import (
+    together as together,
+)
+from .files import (
+    write_csv as write_csv,
+)
+from .files import (
+    write_json as write_json,
+)
+from .files import (
+    writing as writing,
+)
+from .locks import (
+    HELPERS as HELPERS,
+)
+from .locks import (
+    OWNER as OWNER,
+)
+from .locks import (
+    helper_processes as helper_processes,
+)
+from .locks import (
+    hold_lock as hold_lock,
+)
+from .locks import (
+    join_run as join_run,
+)
+from .locks import (
+    locked_folder as locked_folder,
+)
+from .tiles import (
+    TILE_SIDE as TILE_SIDE,
+)
+from .tiles import (
+    Tile as Tile,
+)
+from .tiles import (
+    divide_into_tiles as divide_into_tiles,
+)
+from .tiles import (
+    owned_by_tile as owned_by_tile,
+)
+from .tiles import (
+    row_bands as row_bands,
+)
+from .transfer import PAUSES as PAUSES
+from .transfer import Download as Download
+from .transfer import body as body
+from .transfer import partial as partial

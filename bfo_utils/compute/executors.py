@@ -1,0 +1,222 @@
+"""Where tasks run: on processes of this machine, or on a Dask cluster. Chosen here and nowhere else."""
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Protocol
+
+from joblib import cpu_count
+from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
+
+from ..errors import InputError
+
+ATTEMPTS = 3  # a task that has lost its process as often is given up
+CONNECT_S = 10  # seconds to wait for the answer of a scheduler
+
+
+class WorkerDied(InputError):
+    """What a task comes to whose worker ended under it every time, without an answer."""
+
+    def __init__(self):
+        super().__init__("its worker process was ended from outside every time (out of memory?); "
+                         "give it more memory, fewer workers or a smaller image")
+
+
+class Pool(Protocol):
+    """Runs a function on many tasks, each in a worker process."""
+
+    @property
+    def size(self) -> int:
+        """Tasks that can run at a time."""
+
+    def run(self, function: Callable[[Any], Any], tasks: Sequence) -> Iterator[tuple[int, Any]]:
+        """Position and result of every task as it ends; the result is a `WorkerDied` where there can be none.
+
+        A worker that dies costs its running task, which is run again; other tasks do not notice. Exceptions of the
+        function are raised.
+        """
+
+
+def n_cores() -> int:
+    """Cores that this process may use."""
+    return cpu_count()
+
+
+@contextmanager
+def connect_pool(workers: int = 1, scheduler: str | None = None) -> Iterator[Pool]:
+    """A pool of processes of this machine or, given a scheduler's address, the workers of a Dask cluster.
+
+    Parameters
+    ----------
+    workers : int
+        Number of local processes.
+    scheduler : str, optional
+        Address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``. The workers are those that it has.
+
+    Yields
+    ------
+    Pool
+
+    Raises
+    ------
+    InputError
+        If the scheduler does not answer, or ``distributed`` is not installed.
+
+    Examples
+    --------
+    >>> with connect_pool(workers=2) as pool:
+    ...     sorted(pool.run(abs, [-1, -2, -3]))
+    [(0, 1), (1, 2), (2, 3)]
+    """
+    if scheduler is None:
+        pool = Processes(workers)
+        try:
+            yield pool
+        finally:
+            pool.close()
+    else:
+        with _client(scheduler) as client:
+            yield Dask(client, scheduler)
+
+
+def in_order(pairs: Iterator[tuple[int, Any]]) -> Generator[Any, None, None]:
+    """Results by position, each as soon as all before it are there.
+
+    Raises
+    ------
+    WorkerDied
+        In place of the result that it stands for.
+
+    Examples
+    --------
+    >>> list(in_order(iter([(1, "b"), (0, "a"), (2, "c")])))
+    ['a', 'b', 'c']
+    """
+    early: dict[int, Any] = {}
+    due = 0
+    for k, result in pairs:
+        early[k] = result
+        while due in early:
+            result, due = early.pop(due), due + 1
+            if isinstance(result, WorkerDied):
+                raise result
+            yield result
+
+
+class Processes:
+    """Processes of this machine, each a pool of its own: one that dies takes no other's task with it.
+
+    (In one pool of several processes, the death of one breaks the pool and costs all running tasks.) They are started
+    when there is work for them, by loky, joblib's own start of processes, which needs no guard in the caller's script.
+
+    Parameters
+    ----------
+    workers : int
+    """
+
+    def __init__(self, workers: int):
+        self.size = workers
+        self._idle: list[ProcessPoolExecutor] = []
+        self._all: list[ProcessPoolExecutor] = []
+
+    def run(self, function, tasks):
+        """See :class:`Pool`."""
+        waiting = deque((k, 1) for k in range(len(tasks)))
+        running: dict[Future, tuple[int, int, ProcessPoolExecutor]] = {}
+        while waiting or running:
+            while waiting and len(running) < self.size:
+                (k, attempt), process = waiting.popleft(), self._process()
+                running[process.submit(function, tasks[k])] = k, attempt, process
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                k, attempt, process = running.pop(future)
+                if not isinstance(future.exception(), BrokenProcessPool):
+                    self._idle.append(process)
+                    yield k, future.result()
+                elif attempt < ATTEMPTS:
+                    waiting.append((k, attempt + 1))
+                else:
+                    yield k, WorkerDied()
+
+    def close(self) -> None:
+        """End all processes: those at work at once, idle ones as soon as they have left in good order."""
+        for process in self._all:
+            process.shutdown(kill_workers=process not in self._idle)
+
+    def _process(self) -> ProcessPoolExecutor:
+        if not self._idle:
+            self._idle.append(ProcessPoolExecutor(1, initializer=_follow, initargs=(os.getpid(),)))
+            self._all.append(self._idle[0])
+        return self._idle.pop()
+
+
+def _follow(parent: int) -> None:
+    """End this process soon after its parent, so that a call that is killed leaves no worker behind."""
+
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+class Dask:
+    """The workers of a Dask cluster; a lost task is run again by its scheduler, as often as that allows failures.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    address : str
+        Address of the scheduler, for messages.
+    """
+
+    def __init__(self, client, address: str):
+        self._client, self._address = client, address
+
+    @property
+    def size(self) -> int:
+        """Threads of all workers that the cluster has now."""
+        return sum(self._client.nthreads().values())
+
+    def run(self, function, tasks):
+        """See :class:`Pool`."""
+        from distributed import as_completed
+
+        submit = partial(self._client.submit, function, pure=False)
+        position = {submit(task): k for k, task in enumerate(tasks)}
+        for future in as_completed(list(position), loop=self._client.loop):
+            yield position.pop(future), self._result(future)
+
+    def _result(self, future):
+        from distributed import KilledWorker
+
+        try:
+            return future.result()
+        except KilledWorker:
+            return WorkerDied()
+        except InputError:
+            raise
+        except (CancelledError, OSError) as error:
+            raise InputError(f"{self._address}: the connection to the scheduler was lost; start the cluster again and "
+                             "repeat the command: what is done is not done again") from error
+        except Exception as error:
+            raise InputError(f"{self._address}: the cluster cannot run the analysis ({type(error).__name__}: {error}); "
+                             "start scheduler and workers with the same Python and packages as here") from error
+
+
+def _client(scheduler: str):
+    """A client connected to a scheduler."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise InputError("--scheduler: the package distributed is missing; install bfo_utils with its extra 'cluster'") from None
+    try:
+        return Client(scheduler, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{scheduler}: no Dask scheduler answers there; give the address that `dask scheduler` prints, "
+                         "such as tcp://10.0.0.1:8786") from error

@@ -1,0 +1,268 @@
+"""Files that are either whole or not there."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pandas as pd
+
+from ..errors import DiskError, InputError
+
+_PART = re.compile(r"\..+\.\d+\.part(\.\w+)?")  # name of what is being written, and by which process
+
+
+def _part(path: Path, suffix: str = "") -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.part{suffix}")
+
+
+@contextmanager
+def writing(what: str | Path) -> Iterator[None]:
+    """Turn an error of the file system into one clear line.
+
+    Parameters
+    ----------
+    what : str or Path
+        File or folder to name.
+
+    Raises
+    ------
+    DiskError
+        If the disk is full, the folder read-only, and the like.
+
+    Examples
+    --------
+    >>> with writing("results"):
+    ...     raise OSError(28, "No space left on device")
+    Traceback (most recent call last):
+    bfo_utils.errors.DiskError: results: cannot be written (No space left on device); give a folder with room and access
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None and not isinstance(error, shutil.Error):  # not the file system: a kernel that died, say
+            raise
+        reason = error.args[0][0][-1] if isinstance(error, shutil.Error) else error.strerror or error
+        raise DiskError(f"{what}: cannot be written ({reason}); give a folder with room and access") from error
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """A temporary path in the same folder that becomes ``path`` once the block has ended well.
+
+    The content is on the disk before the name is, so that not even a power cut leaves half a file.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to write; its folder is made where missing.
+
+    Yields
+    ------
+    Path
+        Where to write.
+
+    Raises
+    ------
+    DiskError
+        If the folder cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> with atomic(Path(folder, "a.txt")) as part:
+    ...     _ = part.write_text("whole")
+    >>> os.listdir(folder)
+    ['a.txt']
+    """
+    path = Path(path)
+    part = _part(path, path.suffix)
+    try:
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield part
+            to_disk(part)
+            os.replace(part, path)
+            to_disk(path.parent)
+    finally:
+        if part.exists():
+            part.unlink()
+
+
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """A new folder beside ``path`` that takes its place once the block has ended well.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder to write; what it held is removed then.
+
+    Yields
+    ------
+    Path
+        Where to write.
+
+    Raises
+    ------
+    DiskError
+        If the folder cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp(), "new")
+    >>> with atomic_folder(folder) as part:
+    ...     _ = (part / "a.txt").write_text("whole")
+    >>> os.listdir(folder)
+    ['a.txt']
+    """
+    path = Path(path).absolute()
+    part = _part(path)
+    try:
+        with writing(path):
+            put_back(path)
+            part.mkdir(parents=True)
+            yield part
+            take_place(part, path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def take_place(new: Path, folder: Path) -> None:
+    """Put a new folder where an earlier one is; :func:`put_back` undoes what a process that was killed has half done."""
+    old = _earlier(folder)
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        os.rename(folder, old)
+    os.rename(new, folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def put_back(folder: Path) -> None:
+    """Put an earlier folder back in its place, where :func:`take_place` was killed before the new one was there."""
+    if _earlier(folder).exists() and not folder.exists():
+        os.rename(_earlier(folder), folder)
+
+
+def _earlier(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.old")
+
+
+@contextmanager
+def together(folder: str | Path, last: str) -> Iterator[Path]:
+    """A temporary folder whose files take their places, replacing older ones, once the block has ended well.
+
+    Until then older files stay as they are; should the disk run full they are still there. Whoever finds ``last`` finds all
+    files of the same making: the older ``last`` goes before the first file comes, and the new one comes after all others.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made where missing.
+    last : str
+        Name of the file that stands for all; the block must write it.
+
+    Yields
+    ------
+    Path
+        Folder to write to.
+
+    Raises
+    ------
+    DiskError
+        If the folder cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> with together(folder, "b.txt") as stage:
+    ...     for name in ("a.txt", "b.txt"):
+    ...         _ = (stage / name).write_text("new")
+    >>> sorted(os.listdir(folder))
+    ['a.txt', 'b.txt']
+    """
+    folder = Path(folder)
+    stage = _part(folder / last)
+    try:
+        with writing(folder):
+            stage.mkdir(parents=True)
+            yield stage
+            (folder / last).unlink(missing_ok=True)
+            for name in [*sorted(p.name for p in stage.iterdir() if p.name != last), last]:
+                os.replace(stage / name, folder / name)
+            to_disk(folder)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def to_disk(path: Path) -> None:
+    """Wait until the content of a file, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with suppress(OSError) if path.is_dir() else writing(path):  # not every file system does it for folders
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sweep(folder: str | Path, deep: bool = False) -> None:
+    """Remove the temporary files of processes that were killed as they wrote; nobody may be writing there now.
+
+    Parameters
+    ----------
+    folder : str or Path
+    deep : bool
+        All folders below it, too.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> (folder / ".a.csv.123.part.csv").touch()
+    >>> sweep(folder)
+    >>> os.listdir(folder)
+    []
+    """
+    for part in list(Path(folder).glob("**/.*.part*" if deep else ".*.part*")):
+        if not _PART.fullmatch(part.name):
+            continue
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, content, sort: bool = True) -> None:
+    """Write JSON, with sorted keys unless told otherwise, so that equal content gives equal bytes."""
+    with atomic(path) as part:
+        part.write_text(json.dumps(content, indent=2, sort_keys=sort, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path):
+    """Read JSON.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, cannot be read, or is no JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text())
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; run the notebook that writes it first") from None
+    except (ValueError, RecursionError):
+        raise InputError(f"{path}: not valid JSON; remove it and run again") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error}); remove it and run again") from error
+
+
+def write_csv(path: str | Path, table: pd.DataFrame, float_format: str | None = "%.8g") -> None:
+    """Write a table as CSV without index; names of files that are no valid text keep their bytes as ``\\udcff``."""
+    with atomic(path) as part:
+        table.to_csv(part, index=False, float_format=float_format, lineterminator="\n", errors="backslashreplace")

@@ -1,0 +1,43 @@
+from .components import (
+    explained_variance as explained_variance,
+)
+from .components import (
+    project_in_parts as project_in_parts,
+)
+from .components import (
+    project_vectors as project_vectors,
+)
+from .measured import measured_vectors as measured_vectors
+from .windows import (
+    DESCRIPTORS as DESCRIPTORS,
+)
+from .windows import (
+    NORMALIZATIONS as NORMALIZATIONS,
+)
+from .windows import (
+    SAMPLES as SAMPLES,
+)
+from .windows import (
+    SITES as SITES,
+)
+from .windows import (
+    Patches as Patches,
+)
+from .windows import (
+    crop_windows as crop_windows,
+)
+from .windows import (
+    cut_windows as cut_windows,
+)
+from .windows import (
+    normalize_windows as normalize_windows,
+)
+from .windows import (
+    round_window as round_window,
+)
+from .windows import (
+    window_bytes as window_bytes,
+)
+from .windows import (
+    window_samples as window_samples,
+)

@@ -1,0 +1,67 @@
+"""Projection of descriptors on their principal components."""
+
+from collections.abc import Callable
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+_SEEN = 32_768  # vectors that components are found from, and projected at a time; more of them move no component
+
+
+def project_vectors(vectors: np.ndarray, n_components: int, seed: int = 0) -> np.ndarray:
+    """Scores on the leading principal components, divided by the deviation of the first.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (N, D)
+    n_components : int
+        Number of components; at most D are kept.
+    seed : int
+        Seed of the randomised solver (used for long vectors only).
+
+    Returns
+    -------
+    ndarray of float64, shape (N, min(n_components, D))
+    """
+    k = min(n_components, *vectors.shape)
+    scores = PCA(k, random_state=seed).fit_transform(vectors).astype(float)
+    return scores / max(scores[:, 0].std(), 1e-12)
+
+
+def project_in_parts(describe: Callable[[np.ndarray], np.ndarray], n: int, n_components: int, seed: int = 0) -> np.ndarray:
+    """As :func:`project`, for vectors that are made when they are asked for, so that they are never all there.
+
+    Of more than 32,768 vectors, the components are those of as many drawn at random.
+
+    Parameters
+    ----------
+    describe : callable
+        The vectors (M, D) of the cells at the indices that it is given.
+    n : int
+        Number of vectors N.
+    n_components, seed : int
+        As for :func:`project`.
+
+    Returns
+    -------
+    ndarray of float64, shape (N, min(n_components, D))
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((40_000, 4)) * [9, 4, 2, 1]
+    >>> project_in_parts(lambda index: x[index], len(x), 2).shape
+    (40000, 2)
+    """
+    if n <= _SEEN:
+        return project_vectors(describe(np.arange(n)), n_components, seed)
+    drawn = describe(np.sort(np.random.default_rng(seed).choice(n, _SEEN, replace=False)))
+    model = PCA(min(n_components, drawn.shape[1]), random_state=seed).fit(drawn)
+    parts = np.split(np.arange(n), range(_SEEN, n, _SEEN))
+    scores = np.concatenate([model.transform(describe(part)).astype(float) for part in parts])
+    return scores / max(scores[:, 0].std(), 1e-12)
+
+
+def explained_variance(vectors: np.ndarray, n_components: int) -> np.ndarray:
+    """Share of the variance that each of the leading principal components holds, shape (n_components,)."""
+    k = min(n_components, *vectors.shape)
+    return PCA(k, random_state=0).fit(vectors).explained_variance_ratio_

@@ -1,0 +1,177 @@
+"""Local descriptors: what every unit cell is described by before it is clustered.
+
+Windows are cut once per site, on a grid aligned with the mean lattice, at the largest size that the search may ask
+for. A configuration then crops, bins, normalises and projects them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from ..compute import TILE_SIDE, divide_into_tiles, owned_by_tile
+from ..errors import InputError
+from ..io import Image
+from ..lattice import Cells
+
+SAMPLES = 12  # samples per cell edge
+MAX_WINDOW = 2.5  # cells
+_REACH = int(MAX_WINDOW * SAMPLES / 2)  # samples on either side of the middle one
+_AT_ONCE = 256  # windows sampled at a time: their positions fit the processor's cache
+SITES = ("A", "B", "cell")
+DESCRIPTORS = ("windows", "physics", "vae")
+NORMALIZATIONS = ("none", "zscore", "minmax")
+
+
+@dataclass(frozen=True)
+class Patches:
+    """Windows on one site of every analysed cell: ``data`` has shape (N, S, S), rows along b, columns along a."""
+
+    data: np.ndarray
+
+    @property
+    def centre(self) -> int:
+        """Index of the middle sample."""
+        return self.data.shape[1] // 2
+
+
+def window_bytes(n: int) -> int:
+    """Memory of the windows of ``n`` cells."""
+    return n * (2 * _REACH + 1) ** 2 * np.dtype(np.float32).itemsize
+
+
+def cut_windows(image: Image, cells: Cells, mask: np.ndarray, site: str = "A", side: int = TILE_SIDE) -> Patches:
+    """Sample the windows of all cells of ``mask`` on a grid that follows the mean lattice.
+
+    The image is first averaged over about one sample distance, so that a window costs as many numbers as it holds
+    information. Aligning the grid with the lattice makes the result independent of how the crystal lies in the frame.
+
+    Parameters
+    ----------
+    image : Image
+    cells : Cells
+    mask : ndarray of bool, shape (R, C)
+        Cells to describe.
+    site : {"A", "B", "cell"}
+        Where windows are centred: the A column at the cell's upper left corner, the B column, or the cell's centre.
+    side : int
+        Largest side of the tiles (px) that the image is averaged in. The result does not depend on it.
+
+    Returns
+    -------
+    Patches
+        Windows of 2.5 x 2.5 cells, 12 samples per cell.
+
+    Raises
+    ------
+    InputError
+        For an unknown site, or site "B" where the second sublattice is not seen.
+    """
+    centres = _centres(cells, site)[mask]
+    sigma = 0.35 * cells.basis.cell_px / SAMPLES
+    step = np.arange(-_REACH, _REACH + 1) / SAMPLES
+    a, b = cells.basis.vectors
+    offsets = (step[:, None, None] * b + step[None, :, None] * a).T.swapaxes(1, 2)
+    reach = int(np.abs(offsets).max() + 4 * sigma) + 2
+    out = np.empty((len(centres), step.size, step.size), np.float32)
+    for tile, group in zip(divide_into_tiles(image.shape, reach, side), owned_by_tile(centres, image.shape, side)):
+        if len(group):
+            data = ndimage.gaussian_filter(image.data[tile.box], sigma) - image.median
+            for part in np.split(group, range(_AT_ONCE, len(group), _AT_ONCE)):
+                out[part] = _sample(data, tile.origin, centres[part].T[:, :, None, None] + offsets[:, None])
+    return Patches(out)
+
+
+def _sample(data: np.ndarray, origin: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Bilinear interpolation of a part of the image, which begins at ``origin``, at positions (2, ...) in the image."""
+    at -= origin[:, None, None, None]  # exact: the origin is whole, and no position is larger for it
+    return ndimage.map_coordinates(data, at[::-1], order=1, mode="reflect")
+
+
+def _centres(cells: Cells, site: str) -> np.ndarray:
+    if site not in SITES:
+        raise InputError(f"site '{site}': no such site; choose one of {', '.join(SITES)}")
+    if site == "B" and not cells.has_b:
+        raise InputError("site 'B': the second sublattice is not seen in this image; use site 'A' or 'cell'")
+    return {"A": cells.corner, "B": cells.b_site, "cell": cells.xy}[site]
+
+
+def crop_windows(patches: Patches, height: float, width: float, binning: int = 1, part=slice(None)) -> np.ndarray:
+    """Central windows of ``height`` x ``width`` cells, averaged over ``binning`` x ``binning`` samples.
+
+    Parameters
+    ----------
+    patches : Patches
+    height, width : float
+        Window along b and a in cells, at most 2.5.
+    binning : int
+        Samples averaged along both axes.
+    part : slice or ndarray of int
+        Cells whose windows are wanted; all by default.
+
+    Returns
+    -------
+    ndarray, shape (N, H, W)
+
+    Examples
+    --------
+    >>> crop_windows(Patches(np.zeros((5, 31, 31), np.float32)), 1.5, 0.5, binning=2).shape
+    (5, 9, 3)
+    """
+    middle = patches.centre
+    halves = [min(_half(size), middle) for size in (height, width)]
+    (top, left), (rows, cols) = [middle - h for h in halves], [(2 * h + 1) // binning * binning for h in halves]
+    window = patches.data[:, top:top + rows, left:left + cols][part]
+    if binning == 1:
+        return window
+    return window.reshape(len(window), rows // binning, binning, cols // binning, binning).mean(axis=(2, 4))
+
+
+def _half(size: float) -> int:
+    """Samples on either side of the middle one of a window of ``size`` cells."""
+    return max(1, round(size * SAMPLES / 2))
+
+
+def window_samples(size: float) -> int:
+    """Samples along the edge of a window of ``size`` cells, before binning."""
+    return 2 * _half(size) + 1
+
+
+def round_window(size: float) -> float:
+    """The size in cells, to four digits, of the window that a wanted size is rounded to.
+
+    Examples
+    --------
+    >>> round_window(1.5), round_window(1.54), round_window(1.5833)
+    (1.5, 1.5, 1.5)
+    """
+    return round(2 * _half(size) / SAMPLES, 4)
+
+
+def normalize_windows(windows: np.ndarray, how: str = "none") -> np.ndarray:
+    """Flatten windows to vectors and normalise each: not at all, to mean 0 and deviation 1, or to the range 0..1.
+
+    Parameters
+    ----------
+    windows : ndarray, shape (N, H, W)
+    how : {"none", "zscore", "minmax"}
+
+    Returns
+    -------
+    ndarray of float32, shape (N, H * W)
+
+    Examples
+    --------
+    >>> normalize_windows(np.array([[[1.0, 3.0]]]), "minmax")
+    array([[0., 1.]], dtype=float32)
+    """
+    if how not in NORMALIZATIONS:
+        raise InputError(f"normalisation '{how}': unknown; choose one of {', '.join(NORMALIZATIONS)}")
+    flat = windows.reshape(len(windows), -1).astype(np.float32)
+    if how == "none":
+        return flat
+    if how == "zscore":
+        shift, scale = flat.mean(axis=1, keepdims=True), flat.std(axis=1, keepdims=True)
+    else:
+        shift, scale = flat.min(axis=1, keepdims=True), np.ptp(flat, axis=1, keepdims=True)
+    return (flat - shift) / np.where(scale > 0, scale, 1)

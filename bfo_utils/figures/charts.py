@@ -1,0 +1,381 @@
+"""Charts: features, rewards and the search, drawn on axes of their own."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import Normalize
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+
+from ..descriptors import SAMPLES
+from .style import (
+    ACCENT,
+    INK,
+    INTENSITIES,
+    MUTED,
+    SERIES_STYLES,
+    SIGNED,
+    VALUES,
+    WIDTH,
+    Figure,
+    color_bar,
+    color_limits,
+    label_colors,
+    scale_bar,
+    styled,
+)
+
+_PARTS = ("continuity", "straightness", "evidence")
+
+
+# ---- features ----------------------------------------------------------------------------------------------------
+
+
+@styled
+def plot_mean_windows(windows: np.ndarray, labels: np.ndarray, samples_per_cell: float = SAMPLES) -> Figure:
+    """Mean window of every label, and what sets it apart from the mean of all.
+
+    Parameters
+    ----------
+    windows : ndarray, shape (N, H, W)
+        Windows of the analysed cells, of :func:`bfo_utils.descriptors.crop_windows`.
+    labels : ndarray of int, shape (N,)
+    samples_per_cell : float
+        Samples per cell edge, for the scale bar: 12 divided by the binning.
+
+    Returns
+    -------
+    Figure
+        Upper row the means, lower row their differences from the mean of all windows.
+
+    Examples
+    --------
+    >>> figure = plot_mean_windows(np.zeros((4, 7, 7)), np.array([0, 0, 1, 1]))
+    >>> figure.axes[0].get_title()
+    'cluster 0\\n2 cells'
+    """
+    found, counts = np.unique(labels[labels >= 0], return_counts=True)
+    means = np.stack([windows[labels == k].mean(axis=0) for k in found])
+    apart = means - windows[labels >= 0].mean(axis=0)
+    figure, rows = _two_rows(len(found), windows.shape[2] / windows.shape[1])
+    for panels, images, cmap, about, unit in zip(
+            rows, (means, apart), (INTENSITIES, SIGNED), (None, 0), ("intensity", "minus the mean"),
+            strict=True):
+        _window_row(figure, panels, images, cmap, color_limits(images, about), unit)
+    for panel, label, count in zip(rows[0], found, counts, strict=True):
+        panel.set_title(f"cluster {label}\n{count:,} cells")
+    for panel, label in zip(rows.ravel(), np.tile(found, 2), strict=True):
+        panel.spines[:].set(visible=True, color=label_colors(label), linewidth=3)
+    scale_bar(rows[0, 0], 1 / samples_per_cell, "cells")
+    return figure
+
+
+def _two_rows(n: int, aspect: float) -> tuple[Figure, np.ndarray]:
+    """Figure with two rows of ``n`` small panels."""
+    side = min(1.8, (WIDTH - 1.0) / n)
+    figure = Figure(figsize=(WIDTH, 2 * side / min(max(aspect, 0.3), 3) + 0.7), layout="compressed")
+    return figure, figure.subplots(2, n, squeeze=False)
+
+
+def _window_row(figure: Figure, panels, images: np.ndarray, cmap: str, scale: Normalize, unit: str) -> None:
+    for panel, values in zip(panels, images, strict=True):
+        shown = panel.imshow(values, cmap=cmap, norm=scale)
+        panel.set(xticks=[], yticks=[])
+    bar = figure.colorbar(shown, ax=list(panels), fraction=0.05, pad=0.02, aspect=14)
+    bar.set_label(unit)
+    bar.locator.set_params(nbins=4)
+    bar.outline.set_visible(False)
+
+
+@styled
+def plot_scatter(features: np.ndarray, labels: np.ndarray, names: Sequence[str] = ("component 1 (score)", "component 2 (score)")) -> Figure:
+    """The first two features of every cell, coloured by label.
+
+    Parameters
+    ----------
+    features : ndarray, shape (N, K)
+    labels : ndarray of int, shape (N,)
+    names : pair of str
+        Names of the two axes.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> figure = plot_scatter(np.eye(3), np.array([0, 1, 1]))
+    >>> [text.get_text() for text in figure.axes[0].get_legend().texts]
+    ['cluster 0', 'cluster 1']
+    """
+    figure = Figure(figsize=(5.4, 4.2), layout="constrained")
+    axes = figure.subplots()
+    x, y = features[:, 0], features[:, min(1, features.shape[1] - 1)]
+    size = float(np.clip(4e4 / len(x), 2, 30))
+    axes.scatter(x, y, s=size, c=label_colors(labels, 0.6), linewidths=0)
+    axes.set(xlabel=names[0], ylabel=names[1])
+    axes.legend(handles=_dots(labels), loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return figure
+
+
+def _dots(labels: np.ndarray) -> list[Line2D]:
+    return [Line2D([], [], ls="", marker="o", ms=6, color=label_colors(k), label=f"cluster {k}")
+            for k in np.unique(labels[labels >= 0])]
+
+
+# ---- rewards -----------------------------------------------------------------------------------------------------
+
+
+@styled
+def plot_rewards(rows: Mapping[str, Mapping[str, float]]) -> Figure:
+    """Every reward of one or more label maps as bars, the total first.
+
+    Parameters
+    ----------
+    rows : mapping of str to (mapping of str to float)
+        Rewards (0 to 1) of every named label map.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> figure = plot_rewards({"default": {"total": 0.2, "evidence": 0.5}, "tuned": {"total": 0.7, "evidence": 0.8}})
+    >>> [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    ['total', 'evidence']
+    """
+    given = dict.fromkeys(name for values in rows.values() for name in values)
+    names = sorted(given, key=lambda name: name != "total")
+    thick = 0.8 / max(1, len(rows))
+    figure = Figure(figsize=(WIDTH, 0.9 + len(names) * max(0.3, 0.17 * len(rows))), layout="constrained")
+    axes = figure.subplots()
+    for k, (label, values) in enumerate(rows.items()):
+        place = np.arange(len(names)) + (k - (len(rows) - 1) / 2) * thick
+        bars = axes.barh(place, [values.get(n, np.nan) for n in names], 0.92 * thick, label=label, color=_series(k))
+        axes.bar_label(bars, fmt=_two_digits, padding=3, fontsize=9)
+    axes.set(yticks=np.arange(len(names)), yticklabels=names, xlim=(0, 1.08), xlabel="reward (0 to 1)")
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.grid(axis="x")
+    if len(rows) > 1:
+        figure.legend(loc="outside upper center", ncols=4)
+    return figure
+
+
+def _two_digits(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.2f}"
+
+
+def _series(k: int) -> str:
+    """Colours of named label maps: the first, to compare with, in grey."""
+    return (MUTED, *SERIES_STYLES)[k % (len(SERIES_STYLES) + 1)]
+
+
+# ---- search ------------------------------------------------------------------------------------------------------
+
+
+@styled
+def plot_trials(frame: pd.DataFrame) -> Figure:
+    """Total reward of every trial with the best so far, and what the best consists of.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        One row per trial; columns ``number``, ``total``, ``continuity``, ``straightness``, ``evidence``, ``seconds``.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"number": [0, 1], "total": [0.1, 0.4], "continuity": [0.5, 0.6],
+    ...                       "straightness": [0.4, 0.7], "evidence": [0.5, 0.9], "seconds": [0.1, 0.2]})
+    >>> plot_trials(table).axes[0].get_ylabel()
+    'total reward'
+    """
+    frame = frame.sort_values("number", kind="stable").reset_index(drop=True)
+    best = _running_best(frame["total"].to_numpy(float))
+    figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    number = frame["number"].to_numpy()
+    upper.plot(number, frame["total"], "o", ms=4, color=MUTED, mew=0, label="trial")
+    upper.plot(number, frame["total"].to_numpy(float)[best], color=ACCENT, lw=2, drawstyle="steps-post",
+               label="best so far")
+    for name, colour, line in zip(_PARTS, SERIES_STYLES, ("-", "--", ":"), strict=False):
+        lower.plot(number, frame[name].to_numpy(float)[best], line, color=colour, lw=2, drawstyle="steps-post",
+                   label=name)
+    upper.set(ylabel="total reward", title=f"{len(frame)} trials, {frame['seconds'].sum():.1f} s of evaluation")
+    lower.set(ylabel="rewards of the best", xlabel="trial number")
+    for axes in (upper, lower):
+        axes.set_ylim(-0.03, 1.03)
+        axes.grid()
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    lower.locator_params(axis="x", integer=True)
+    return figure
+
+
+def _running_best(total: np.ndarray) -> np.ndarray:
+    """Index of the best of the first 1, 2, ... values; failed ones (NaN) never are.
+
+    Examples
+    --------
+    >>> _running_best(np.array([0.1, np.nan, 0.3, 0.2])).tolist()
+    [0, 0, 2, 2]
+    """
+    value = np.where(np.isnan(total), -np.inf, total)
+    new = value > np.concatenate([[-np.inf], np.maximum.accumulate(value)[:-1]])
+    return np.maximum.accumulate(np.where(new, np.arange(len(total)), 0))
+
+
+@styled
+def plot_pareto_front(trials: pd.DataFrame, front: pd.DataFrame) -> Figure:
+    """Continuity against evidence of all trials, coloured by straightness, with the front and the chosen trial.
+
+    Parameters
+    ----------
+    trials : pandas.DataFrame
+        One row per trial; columns ``continuity``, ``straightness``, ``evidence``.
+    front : pandas.DataFrame
+        The non-dominated trials, same columns; the chosen one is marked where a boolean column ``chosen`` says it,
+        here or in ``trials``.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"continuity": [0.5, 0.6], "straightness": [0.4, 0.7], "evidence": [0.5, 0.9]})
+    >>> figure = plot_pareto_front(table, table.iloc[1:].assign(chosen=True))
+    >>> [text.get_text() for text in figure.axes[0].get_legend().texts]
+    ['trial', 'front (1)', 'chosen']
+    """
+    figure = Figure(figsize=(6.4, 4.6), layout="constrained")
+    axes = figure.subplots()
+    dots = axes.scatter(trials["evidence"], trials["continuity"], s=26, c=trials["straightness"], cmap=VALUES,
+                        vmin=0, vmax=1, linewidths=0, label="trial")
+    axes.scatter(front["evidence"], front["continuity"], s=70, facecolors="none", edgecolors=INK,
+                 linewidths=1.2, label=f"front ({len(front)})")
+    chosen = _chosen(front, trials)
+    if len(chosen):
+        axes.plot(chosen["evidence"], chosen["continuity"], "*", ms=16, color=ACCENT, mec="white",
+                  label="chosen")
+    color_bar(dots, axes, "straightness")
+    axes.set(xlabel="evidence", ylabel="continuity", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+    axes.grid()
+    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.13), ncols=3)
+    return figure
+
+
+def _chosen(*frames: pd.DataFrame) -> pd.DataFrame:
+    """The rows marked as chosen, of the first table that marks any."""
+    marked = [frame[frame["chosen"].astype(bool)] for frame in frames if "chosen" in frame]
+    return next((rows for rows in marked if len(rows)), frames[0].iloc[:0])
+
+
+@styled
+def plot_importance(series: Mapping[str, float] | pd.Series) -> Figure:
+    """How much every parameter matters to the total, the most important on top.
+
+    Parameters
+    ----------
+    series : mapping of str to float or pandas.Series
+        Importance of every parameter.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> figure = plot_importance({"n_clusters": 0.2, "site": 0.5})
+    >>> [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    ['site', 'n_clusters']
+    """
+    ranked = pd.Series(series, dtype=float).sort_values(ascending=False, kind="stable")
+    figure = Figure(figsize=(6.4, 0.8 + 0.3 * max(1, len(ranked))), layout="constrained")
+    axes = figure.subplots()
+    bars = axes.barh(np.arange(len(ranked)), ranked.to_numpy(), 0.7, color=SERIES_STYLES[0])
+    axes.bar_label(bars, fmt=_two_digits, padding=3, fontsize=9)
+    axes.set(yticks=np.arange(len(ranked)), yticklabels=ranked.index, xlabel="R² lost when the values are shuffled")
+    axes.set_ylim(len(ranked) - 0.4, -0.6)
+    axes.margins(x=0.12)
+    axes.grid(axis="x")
+    return figure
+
+
+@styled
+def plot_landscape(values: np.ndarray, windows: Sequence[float], clusters: Sequence[int],
+              chosen: tuple[float, float] | None = None) -> Figure:
+    """Reward over window size and number of clusters as a heat map with its numbers.
+
+    Parameters
+    ----------
+    values : ndarray, shape (windows, clusters)
+        From :func:`bfo_utils.search.total_landscape`.
+    windows : sequence of float
+        Edges of the square window in cells, ascending.
+    clusters : sequence of int
+        Numbers of clusters, ascending.
+    chosen : (float, float), optional
+        Window and number of clusters to mark with a star.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> figure = plot_landscape(np.array([[0.1, 0.2], [0.3, 0.4]]), [0.5, 1.0], [2, 3], chosen=(0.75, 3))
+    >>> figure.axes[0].get_xlabel()
+    'number of clusters'
+    """
+    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    axes = figure.subplots()
+    shown = axes.imshow(values, cmap=VALUES, origin="lower", vmin=0, vmax=1, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        halo = withStroke(linewidth=3, foreground=shown.to_rgba(value))  # keeps the star off the number
+        axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=INK if value > 0.6 else "white",
+                  path_effects=[halo])
+    if chosen is not None:
+        place = np.interp(chosen[1], clusters, range(len(clusters))), np.interp(chosen[0], windows, range(len(windows)))
+        axes.plot(*place, "*", ms=30, mfc="none", mec=ACCENT, mew=2)
+    color_bar(shown, axes, "total")
+    axes.set(xticks=range(len(clusters)), xticklabels=clusters, xlabel="number of clusters", yticks=range(len(windows)),
+             yticklabels=[f"{w:g}" for w in windows], ylabel="window (cells)")
+    return figure
+
+
+@styled
+def plot_curves(x: Sequence[float], rows: Mapping[str, Sequence[float]], xlabel: str) -> Figure:
+    """Rewards as curves over a quantity.
+
+    Parameters
+    ----------
+    x : sequence of float
+    rows : mapping of str to sequence of float
+        Values (0 to 1) of every named curve.
+    xlabel : str
+        What ``x`` is, with its unit.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> figure = plot_curves([0, 90], {"straightness": [1.0, 1.0]}, "angle (degrees)")
+    >>> [text.get_text() for text in figure.axes[0].get_legend().texts]
+    ['straightness']
+    """
+    figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
+    axes = figure.subplots()
+    for k, (name, values) in enumerate(rows.items()):
+        axes.plot(x, values, ("-", "--", ":")[k % 3], marker="o", ms=4, lw=2, label=name,
+                  color=SERIES_STYLES[k % len(SERIES_STYLES)])
+    axes.set(xlabel=xlabel, ylabel="reward (0 to 1)", ylim=(-0.03, 1.05))
+    axes.grid()
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure

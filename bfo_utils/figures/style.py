@@ -1,0 +1,321 @@
+"""The one look of all figures: colours, sizes, and the furniture that panels share.
+
+Values have perceptually uniform maps, signed values a balanced diverging one, angles a cyclic one, labels a set of
+colours that also the colour-blind tell apart: label k has colour k in every figure of the book.
+"""
+
+import functools
+import io
+from pathlib import Path
+
+import matplotlib.artist
+import matplotlib.figure
+import matplotlib.style
+import numpy as np
+from matplotlib.colors import ListedColormap, Normalize, to_rgba_array
+from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
+
+from ..compute import atomic
+
+DPI = 130
+WIDTH = 8.0  # in, the width of the book's text
+TALLEST = 6.2  # in, the height of a panel
+VALUES = "viridis"
+INTENSITIES = "cividis"
+SIGNED = "RdBu_r"
+GREY = "gray"
+#: Colours of the labels 0, 1, ... (after Okabe and Ito), as many as eight clusters can need, four of them in the directions of
+#: variants. More labels than colours begin again.
+LABELS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#882255",
+          "#BBEE99", "#661100", "#FFAABB", "#222255")
+#: Colours of the A and B columns, of what is singled out, and of what stays in the background.
+SUBLATTICES = {"A": "#E69F00", "B": "#56B4E9"}
+ACCENT, MUTED, INK = "#D55E00", "#9AA0A6", "#222222"
+#: Colours of rewards, other than those of labels.
+SERIES_STYLES = ("#332288", "#117733", "#AA4499", "#999933")
+
+RC = {
+    "figure.dpi": DPI, "figure.facecolor": "white", "figure.titlesize": 10.5, "font.size": 9.5,
+    "axes.titlesize": 10, "axes.labelsize": 9.5, "xtick.labelsize": 9, "ytick.labelsize": 9, "legend.fontsize": 9,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": INK, "axes.axisbelow": True,
+    "grid.color": "#DDDDDD", "grid.linewidth": 0.6, "legend.frameon": False, "image.interpolation": "nearest",
+}
+
+
+class Figure(matplotlib.figure.Figure):
+    """A matplotlib figure in this style that displays itself in a notebook, whether or not pyplot was imported."""
+
+    @matplotlib.artist.allow_rasterization
+    def draw(self, renderer) -> None:
+        with _settings():  # ticks are made only now
+            super().draw(renderer)
+
+    def get_tightbbox(self, *args, **kwargs):
+        with _settings():
+            return super().get_tightbbox(*args, **kwargs)
+
+    def _repr_png_(self) -> bytes:
+        return png_bytes(self)
+
+
+def png_bytes(figure: matplotlib.figure.Figure) -> bytes:
+    """A figure as PNG: the same bytes for the same figure.
+
+    Examples
+    --------
+    >>> png_bytes(Figure())[1:4]
+    b'PNG'
+    """
+    buffer = io.BytesIO()
+    _write(figure, buffer)
+    return buffer.getvalue()
+
+
+def _write(figure: matplotlib.figure.Figure, file) -> None:
+    figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
+
+
+def _settings():
+    return matplotlib.style.context(["default", RC])
+
+
+def styled(function):
+    """Decorator: draw under :data:`RC` on matplotlib's defaults, whatever the user's own settings are.
+
+    Examples
+    --------
+    >>> styled(lambda: matplotlib.rcParams["legend.frameon"])()
+    False
+    """
+
+    @functools.wraps(function)
+    def drawn(*args, **kwargs):
+        with _settings():
+            return function(*args, **kwargs)
+
+    return drawn
+
+
+def save_figure(figure: matplotlib.figure.Figure, path: str | Path) -> None:
+    """Write a figure as PNG: all of it or nothing, and the same bytes for the same figure.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    path : str or Path
+        File to write; an existing one is replaced once the new one is complete.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_figure(Figure(), f"{folder}/empty.png")
+    ...     os.listdir(folder)
+    ['empty.png']
+    """
+    with atomic(path) as part:
+        _write(figure, part)
+
+
+# ---- sizes -------------------------------------------------------------------------------------------------------
+
+
+def column_handles(n: int, aspect: float, least: float = 2.6, beside: float = 0.1) -> int:
+    """How many of ``n`` panels of an aspect (width / height) stand side by side, at most three.
+
+    As many as leave every panel ``least`` inches high where ``beside`` inches of its width are taken by colour bars
+    and labels: wide strips are stacked.
+
+    Examples
+    --------
+    >>> column_handles(2, 1.0), column_handles(2, 6.0), column_handles(9, 1.0, least=1.6)
+    (2, 1, 3)
+    """
+    fitting = [k for k in range(1, min(n, 3) + 1) if (WIDTH / k - beside) / aspect >= least]
+    return max(fitting, default=1)
+
+
+def make_panels(n: int, aspect: float, least: float = 2.6, beside: float = 0.1, extra: float = 0.25,
+           footer: float = 0.15, **kwargs):
+    """A figure of book width, or less where panels would be too tall, with ``n`` panels of one aspect, and its axes.
+
+    Parameters
+    ----------
+    n : int
+        Number of panels.
+    aspect : float
+        Width / height of what they show.
+    least : float
+        Least height of a panel in inches, see :func:`columns`.
+    beside : float
+        Width in inches that colour bars and labels take beside every panel.
+    extra : float
+        Height in inches that titles take in every row.
+    footer : float
+        Height in inches that legends and labels take once.
+    **kwargs
+        For ``Figure.subplots``.
+
+    Returns
+    -------
+    figure : Figure
+    axes : list of matplotlib.axes.Axes
+        ``n`` of them, row by row.
+
+    Examples
+    --------
+    >>> figure, axes = make_panels(3, aspect=1.0)
+    >>> len(axes), float(figure.get_figwidth())
+    (3, 8.0)
+    """
+    side_by_side = column_handles(n, aspect, least, beside)
+    rows = -(-n // side_by_side)
+    height = min((WIDTH / side_by_side - beside) / aspect, TALLEST)
+    width = float(np.clip(side_by_side * (height * aspect + beside), 3.0 + 1.5 * side_by_side, WIDTH))
+    layout = "compressed" if aspect > 0.6 else "constrained"  # titles need the room beside tall panels
+    figure = Figure(figsize=(width, rows * (height + extra) + footer), layout=layout)
+    grid = figure.subplots(rows, side_by_side, squeeze=False, **kwargs).ravel()
+    for spare in grid[n:]:
+        spare.remove()
+    return figure, list(grid[:n])
+
+
+# ---- colours -----------------------------------------------------------------------------------------------------
+
+
+def _hue_circle(n: int = 256) -> np.ndarray:
+    """RGB colours of equal steps in hue (OKLCH), lighter on one side so that opposite hues differ in grey too."""
+    turn = 2 * np.pi * np.arange(n) / n
+    lightness = 0.73 + 0.12 * np.cos(turn - 1.2)
+    lab = np.stack([lightness, 0.11 * np.cos(turn + 0.5), 0.11 * np.sin(turn + 0.5)])
+    cone = np.array([[1, 0.3963377774, 0.2158037573], [1, -0.1055613458, -0.0638541728],
+                     [1, -0.0894841775, -1.2914855480]]) @ lab
+    linear = np.array([[4.0767416621, -3.3077115913, 0.2309699292], [-1.2684380046, 2.6097574011, -0.3413193965],
+                       [-0.0041960863, -0.7034186147, 1.7076147010]]) @ cone**3
+    linear = np.clip(linear, 0, 1)
+    return np.where(linear < 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055).T
+
+
+#: Cyclic map for angles, -180 to 180 degrees.
+ANGLES = ListedColormap(_hue_circle(), name="hue_circle")
+#: Roughness of walls, the bright part of plasma, legible on a darkened image.
+ROUGHNESS = ListedColormap(matplotlib.colormaps["plasma_r"](np.linspace(0, 0.72, 256)), name="roughness")
+
+
+def label_colors(labels: np.ndarray | int, alpha: float = 1.0) -> np.ndarray:
+    """RGBA colour of every label; negative labels are transparent.
+
+    Parameters
+    ----------
+    labels : ndarray of int, any shape, or int
+    alpha : float
+        Opacity of the others.
+
+    Returns
+    -------
+    ndarray, shape labels.shape + (4,)
+
+    Examples
+    --------
+    >>> label_colors(np.array([0, -1]))[:, 3].tolist()
+    [1.0, 0.0]
+    """
+    labels = np.asarray(labels)
+    rgba = to_rgba_array(LABELS, alpha)[labels % len(LABELS)]
+    rgba[labels < 0] = 0
+    return rgba
+
+
+def color_limits(values: np.ndarray, about: float | None = None) -> Normalize:
+    """Colour scale from the 2nd to the 98th percentile of the finite values, or balanced ``about`` a centre.
+
+    Examples
+    --------
+    >>> scale = color_limits(np.array([0.0, 1.0, 3.0]), about=1)
+    >>> round(scale.vmin, 2), round(scale.vmax, 2)
+    (-0.94, 2.94)
+    """
+    finite = values[np.isfinite(values)] if np.isfinite(values).any() else np.zeros(1)
+    if about is not None:
+        reach = max(float(np.quantile(np.abs(finite - about), 0.97)), 1e-9)
+        return Normalize(about - reach, about + reach)
+    low, high = np.quantile(finite, [0.02, 0.98])
+    return Normalize(float(low), float(high if high > low else low + 1e-9))
+
+
+# ---- furniture ---------------------------------------------------------------------------------------------------
+
+
+def scale_bar(axes, length_per_unit: float, unit: str) -> None:
+    """Draw a bar of a round length, at most a fifth of the panel wide, at the panel's lower left.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Panel of equal aspect whose limits are set.
+    length_per_unit : float
+        Units of length (``unit``) per unit of the x axis.
+    unit : str
+        "nm", "px" or "cells".
+    """
+    width, height = (abs(np.subtract(*span)) for span in (axes.get_xlim(), axes.get_ylim()))
+    length = round_down(min(0.2 * width, 0.8 * height) * length_per_unit)
+    bar = AnchoredSizeBar(
+        axes.transData, length / length_per_unit, f"{length:g} {unit}", "lower left", pad=0.25, borderpad=0.4, sep=2,
+        color="white", size_vertical=0.008 * min(height, 2 * width))
+    bar.patch.set(facecolor="black", edgecolor="none", alpha=0.6)
+    bar.set_zorder(6)
+    axes.add_artist(bar)
+
+
+def round_down(value: float) -> float:
+    """Largest of 1, 2, 5 times a power of ten that does not exceed ``value``: a round length for a scale bar.
+
+    Examples
+    --------
+    >>> round_down(3.7), round_down(0.051)
+    (2.0, 0.05)
+    """
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(max(k * power for k in (1, 2, 5) if k * power <= value * (1 + 1e-9)))
+
+
+def color_bar(mappable, axes, label: str, **kwargs) -> None:
+    """Colour bar beside a panel, labelled with the unit, with a few ticks (unless ``ticks`` are given)."""
+    options = dict(fraction=0.05, pad=0.02, aspect=18, extendfrac=0.04) | kwargs
+    bar = axes.figure.colorbar(mappable, ax=axes, **options)
+    bar.set_label(label)
+    bar.outline.set_visible(False)
+    if "ticks" not in kwargs:
+        bar.ax.locator_params(nbins=5)
+
+
+def label_legend(figure: matplotlib.figure.Figure, handles: list) -> None:
+    """Legend below a figure, in as many columns as its longest entry leaves room for."""
+    longest = max((len(handle.get_label()) for handle in handles), default=1)
+    fitting = max(1, int(figure.get_figwidth() / (0.07 * longest + 0.6)))
+    rows = -(-len(handles) // fitting)
+    if handles:
+        figure.legend(handles=handles, loc="outside lower center", ncols=-(-len(handles) // rows))
+
+
+def direction_wheel(axes, inches: float = 0.42) -> None:
+    """Colour wheel of directions in the image (x right, y down), above a panel's right end or beside a narrow one.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Panel of equal aspect that the wheel explains.
+    inches : float
+        Diameter.
+    """
+    aspect = abs(np.subtract(*axes.get_xlim()) / np.subtract(*axes.get_ylim()))
+    panel = min((WIDTH - 1) / axes.get_subplotspec().get_gridspec().ncols, TALLEST * aspect)
+    wide, high = inches / panel, inches / panel * aspect
+    box = axes.inset_axes([1 - wide, 1.015, wide, high] if wide < 0.3 else [1.08, 1 - high, wide, high])
+    y, x = np.mgrid[-1:1:121j, -1:1:121j]
+    rgba = ANGLES(np.arctan2(y, x) / (2 * np.pi) + 0.5)
+    radius = np.hypot(x, y)
+    rgba[..., 3] = np.clip((1 - radius) * 60, 0, 1) * np.clip((radius - 0.35) * 60, 0, 1)
+    box.imshow(rgba, interpolation="bilinear")
+    box.axis("off")

@@ -1,0 +1,8 @@
+"""Bytes in and out: images of every format, their pixel sizes, and stored arrays.
+
+Belongs here: what knows a file format; no other room does. Does not belong here: what an image shows.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,296 @@
+"""What a file claims to hold, compared with what it can hold, before a reader allocates or loops as it is told.
+
+A few bytes of a header can claim 10^12 pixels, and a few megabytes of compressed zeros are gigabytes; the libraries that
+read the formats believe both. Every function here looks at one format and raises where the file cannot be what it says.
+"""
+
+import math
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, BinaryIO
+
+import numpy as np
+
+from ..errors import InputError
+
+ROOM = 2**26  # bytes that any file may unpack to
+RATIO = 200  # and of larger ones, how often the file's size; noise lets images of columns shrink 10 to 30 times at most
+_DEFLATE = 1032  # times that deflated bytes can grow, at most
+PICTURES = ("PNG", "JPEG", "BMP")
+_SIZES = {2: 2, 3: 4, 4: 2, 5: 4, 6: 4, 7: 8, 8: 1, 9: 1, 10: 1, 11: 8, 12: 8}  # bytes of DigitalMicrograph's types of numbers
+_STRUCT, _TEXT, _ARRAY = 15, 18, 20  # and its other types
+_LONGEST_NAME, _LONGEST_TEXT = 2**10, 2**16  # bytes; the time that they take to be read grows with their square
+_MOST_NUMBERS = 2**23  # of tags that are no pixels: every one becomes a Python object
+
+
+def check_fits(shape: Iterable[int], available: int, itemsize: int = 1) -> None:
+    """Refuse a shape whose pixels, as they are stored, are more than the file.
+
+    Parameters
+    ----------
+    shape : iterable of int
+        What the header says.
+    available : int
+        Bytes there are.
+    itemsize : int
+        Bytes of a pixel, at least.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> check_fits((1_000_000, 1_000_000), 9024)
+    Traceback (most recent call last):
+    bfo_utils.errors.InputError: is damaged: the header's shape (1000000, 1000000) exceeds the file; give an intact file
+    """
+    shape = tuple(map(int, shape))
+    if min(shape, default=1) < 0 or math.prod(shape) * itemsize > available:
+        raise InputError(f"is damaged: the header's shape {shape} exceeds the file; give an intact file")
+
+
+def check_unpacks(claimed: int, stored: int) -> None:
+    """Refuse compressed data that would grow as no image does.
+
+    Parameters
+    ----------
+    claimed : int
+        Bytes that they would become.
+    stored : int
+        Bytes of the file.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> check_unpacks(2**40, 10_000)
+    Traceback (most recent call last):
+    bfo_utils.errors.InputError: claims 1099511627776 bytes in a file of 10000, more than any image is compressed; ...
+    """
+    if claimed > max(ROOM, RATIO * stored):
+        raise InputError(f"claims {claimed} bytes in a file of {stored}, more than any image is compressed; "
+                         "give an intact file, without compression if it is one")
+
+
+def check_npy(stream: IO[bytes], available: int) -> None:
+    """Look at the header of an array in NumPy's format.
+
+    Parameters
+    ----------
+    stream : binary file at the beginning of the header
+    available : int
+        Bytes of header and array.
+    """
+    first = np.lib.format.read_magic(stream) == (1, 0)
+    begin, code = stream.tell(), "<H" if first else "<I"
+    check_fits(struct.unpack(code, stream.read(struct.calcsize(code))), available)  # the length of the header itself
+    stream.seek(begin)
+    shape, _, dtype = (np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0)(stream)
+    check_fits(shape, available, 0 if dtype.hasobject else dtype.itemsize)
+
+
+def check_archive(file: Path) -> None:
+    """Look at the arrays of a zip archive of NumPy's, all together and each."""
+    with zipfile.ZipFile(file) as members:
+        check_unpacks(sum(info.file_size for info in members.infolist()), file.stat().st_size)
+        for info in members.infolist():
+            if info.filename.endswith(".npy"):
+                with members.open(info) as stream:
+                    check_npy(stream, info.file_size)
+
+
+def check_hdf5(root, dataset=None) -> None:
+    """Look at one dataset of an open HDF5 file, or at all; what lies in another file is refused.
+
+    Parameters
+    ----------
+    root : h5py.File
+    dataset : h5py.Dataset, optional
+    """
+    import h5py
+
+    if root.id.links.visit(lambda name, info: info.type == h5py.h5l.TYPE_EXTERNAL or None, info=True):
+        raise InputError("points to another file; give a file that holds the image itself")
+    found = [dataset] if dataset is not None else []
+    if dataset is None:
+        root.visititems(lambda _, item: found.append(item) if isinstance(item, h5py.Dataset) and item.shape else None)
+    for item in found:
+        if item.external or item.is_virtual:
+            raise InputError("keeps its pixels in another file; give a file that holds the image itself")
+        size = Path(root.filename).stat().st_size
+        itemsize = size if item.dtype.hasobject else item.dtype.itemsize  # every object can be the whole file
+        chunk = math.prod(item.chunks or ()) * itemsize
+        check_unpacks(max(math.prod(item.shape) * itemsize, chunk), size)
+        _inflated(item, chunk)
+
+
+def _inflated(dataset, most: int) -> None:
+    """Refuse chunks that inflate to more than a chunk, which HDF5 would do before it looked at their size."""
+    import h5py
+
+    settings = dataset.id.get_create_plist()
+    deflated = [settings.get_filter(k)[0] for k in range(settings.get_nfilters())].count(h5py.h5z.FILTER_DEFLATE)
+    if deflated > 1:
+        raise InputError("is compressed more than once; give a file that is compressed once or not")
+    large = []  # enough to become more than any file may
+    if deflated:
+        dataset.id.chunk_iter(lambda info: large.append(info) if info.size * _DEFLATE > ROOM and not info.filter_mask else None)
+    for info in large:
+        if len(zlib.decompressobj().decompress(dataset.id.read_direct_chunk(info.chunk_offset)[1], most + 64)) > most + 4:
+            raise InputError(f"is damaged: a chunk holds more than its {most} bytes; give an intact file")
+
+
+def check_mrc(file: Path) -> tuple[int, ...]:
+    """Look at the header of an MRC file; its shape."""
+    shape = tuple(np.fromfile(file, "<u4", count=3)[::-1].tolist())
+    check_fits(shape, file.stat().st_size)
+    return shape
+
+
+def check_semper(file: Path) -> None:
+    """Look at the header of a Semper file, and at the lengths of its records, each of which stands before it and behind."""
+    available = file.stat().st_size
+    check_fits(np.fromfile(file, "<i2", count=3, offset=4), available)
+    with file.open("rb") as stream:
+        while len(head := stream.read(4)) == 4:
+            check_fits(struct.unpack("<i", head), available - stream.tell())
+            stream.seek(struct.unpack("<i", head)[0], 1)
+            if stream.read(4) != head:
+                raise InputError("is damaged: a record does not end where it should; give an intact file")
+    from rsciio.semper import file_reader
+
+    check_fits(file_reader(str(file), lazy=True)[0]["data"].shape, available)  # a label behind the header may overrule it
+
+
+def check_ripple(file: Path) -> None:
+    """Look at the text of a Ripple file, and at the raw file beside it."""
+    text = file.read_text("latin-1")
+    shape = [int(n) for n in re.findall(r"^(?:width|height|depth|data-length)\t(\d{1,20})\s*$", text, re.MULTILINE | re.IGNORECASE)]
+    raw = [path for path in (file.with_suffix(".raw"), file.with_suffix(".RAW")) if path.is_file()]
+    if raw:
+        check_fits(shape, raw[0].stat().st_size)
+
+
+def check_tia(file: Path) -> None:
+    """Look at the header of a TIA file: its axes, and the first of its images."""
+    available = file.stat().st_size
+    with file.open("rb") as stream:
+        _, _, version, kind, _, _, valid = struct.unpack("<HHHIIII", stream.read(22))
+        first, axes = struct.unpack("<QI" if version > 528 else "<II", stream.read(12 if version > 528 else 8))
+        check_fits((axes, 32), available)
+        lengths = [_axis(stream) for _ in range(axes)]
+        stream.seek(first)
+        start = struct.unpack("<Q" if version > 528 else "<I", stream.read(8 if version > 528 else 4))[0]
+        stream.seek(start + (22 if kind == 16672 else 42))
+        shape = struct.unpack("<I", stream.read(4)) if kind == 16672 else struct.unpack("<II", stream.read(8))
+    check_fits((valid, *shape), available)
+    check_unpacks(math.prod(lengths) * math.prod(shape), available)
+
+
+def _axis(stream: BinaryIO) -> int:
+    """Length of an axis that a TIA file describes; leaves the stream behind it."""
+    (length,) = struct.unpack("<I20x", stream.read(24))
+    for _ in ("description", "units"):
+        stream.seek(struct.unpack("<I", stream.read(4))[0], 1)
+    return length
+
+
+def check_tiff(file: Path) -> None:
+    """Look at the images of a TIFF file."""
+    import tifffile
+
+    with tifffile.TiffFile(file) as pages:
+        check_unpacks(sum(series.nbytes for series in pages.series), file.stat().st_size)
+
+
+def check_picture(file: Path) -> None:
+    """Look at the header of a picture, which must be one by its content."""
+    from PIL import Image
+
+    with Image.open(file, formats=PICTURES) as image:
+        check_unpacks(math.prod(image.size) * len(image.getbands()), file.stat().st_size)
+
+
+def check_tags(file: Path) -> None:
+    """Walk through the tags of a DigitalMicrograph file, and look at the size of every value."""
+    with file.open("rb") as stream:
+        version = struct.unpack(">i", stream.read(4))[0]
+        if version not in (3, 4):
+            raise InputError(f"is no DigitalMicrograph file of version 3 or 4, but of {version}; give one that is")
+        walk = _Walk(stream, ">q" if version == 4 else ">i", file.stat().st_size)
+        stream.seek(4 + (8 if version == 4 else 4) + 2, 1)
+        walk.group("", walk.word())
+
+
+class _Walk:
+    """A walk through a tree of tags; it knows how many numbers may still come."""
+
+    def __init__(self, stream: BinaryIO, word: str, size: int):
+        self._stream, self._word, self._size, self._numbers = stream, word, size, _MOST_NUMBERS
+
+    def word(self) -> int:
+        """The next number of the tree."""
+        return self._unpack(self._word)
+
+    def group(self, name: str, count: int) -> None:
+        """Walk through the entries of a group."""
+        for _ in range(count):
+            kind, length = self._unpack(">b"), self._unpack(">h")
+            self._within(length, _LONGEST_NAME)
+            inner = self._stream.read(length).decode("latin-1")
+            self._stream.seek(8 * (self._word == ">q") + 2 * (kind == 20), 1)
+            if kind == 20:
+                self.group(inner, self.word())
+            elif kind == 21:
+                self._value((name, inner) == ("ImageData", "Data"))
+            else:
+                raise InputError(f"is damaged: {kind} is no kind of tag; give an intact file")
+
+    def _value(self, pixels: bool) -> None:
+        """Step over the value of a tag."""
+        if self._stream.read(4) != b"%%%%":
+            raise InputError("is damaged: a tag has no value; give an intact file")
+        self.word()
+        count, size = self._extent(self.word())
+        self._within(count, self._size)
+        self._within(count * size, self._size - self._stream.tell())
+        self._numbers -= 0 if pixels else count
+        if self._numbers < 0:
+            raise InputError(f"holds more than {_MOST_NUMBERS} numbers besides its pixels; export the image alone")
+        self._stream.seek(count * size, 1)
+
+    def _extent(self, kind: int) -> tuple[int, int]:
+        """How many values of how many bytes a type has."""
+        if kind in _SIZES:
+            return 1, _SIZES[kind]
+        if kind == _STRUCT:
+            return 1, self._struct()
+        if kind == _TEXT:
+            return 1, self._within(self.word(), _LONGEST_TEXT)
+        if kind != _ARRAY:
+            raise InputError(f"is damaged: {kind} is no type of a value; give an intact file")
+        inner = self.word()
+        if inner in _SIZES:
+            return self.word(), _SIZES[inner]
+        count, size = self._extent(inner)
+        return self.word(), count * size
+
+    def _struct(self) -> int:
+        self.word()
+        fields = self._within(self.word(), _LONGEST_NAME)
+        return sum(self._extent((self.word(), self.word())[1])[1] for _ in range(fields))
+
+    def _within(self, number: int, most: int) -> int:
+        if not 0 <= number <= most:
+            raise InputError(f"is damaged: a tag claims {number} where {most} are possible; give an intact file")
+        return number
+
+    def _unpack(self, code: str) -> int:
+        return struct.unpack(code, self._stream.read(struct.calcsize(code)))[0]

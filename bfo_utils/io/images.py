@@ -1,0 +1,338 @@
+"""Images in the one form that every step expects: a plane of float32 values, its valid pixels and its pixel size."""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ..compute import row_bands
+from ..errors import InputError, as_input_error
+from .readers import CHANNELS, MIN_SIDE, check_axes, check_kind, choose_reader, squeezed_axes, without_reader_warnings
+
+_MEDIAN_OF = 2**25  # px: the median of a larger image is that of every n-th row
+_NOISE_OF = 500_000  # px that the noise, and the range of the grey levels, is estimated from
+_STEPS = 32  # of the rounding of the input's own type: a range of fewer holds no contrast any more
+_COMFORT = 1e-6, 1e9  # ranges of values outside are brought to 1 by a power of two, so that squares and sums fit
+_SPIKE = 2.5, 14  # of the range of the grey levels, and of the noise: a pixel that stands out of its neighbours by both
+_OFF_SCALE = 4  # times that range beyond it lie no columns
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """One image, clean enough to compute with; `read` and `from_array` make it.
+
+    Attributes
+    ----------
+    data : ndarray of float32, shape (H, W)
+        Intensities, finite everywhere: pixels that were not hold the median of those that were.
+    valid : ndarray of bool, shape (H, W)
+        False where the input was NaN or infinite.
+    pixel_size_nm : float or None
+        Nanometres per pixel, None where neither the file nor the caller says.
+    name : str
+        Short name, the stem of the file.
+    source, sha256 : str or None
+        Path as it was given and hash of the file's bytes, None for arrays.
+    """
+
+    data: np.ndarray = field(repr=False)
+    valid: np.ndarray = field(repr=False)
+    pixel_size_nm: float | None
+    name: str
+    source: str | None
+    sha256: str | None
+
+    @property
+    def shape(self):
+        """Height and width in pixels."""
+        return self.data.shape
+
+    @cached_property
+    def median(self) -> np.float32:
+        """Median intensity, of every n-th row where there are more than 32 megapixels."""
+        return np.median(self.data[::_every(self.data.size, _MEDIAN_OF)])
+
+    @cached_property
+    def noise(self) -> float:
+        """Standard deviation of the pixel noise, from the median absolute second difference along x.
+
+        Half a million triples of valid pixels, evenly spread, are looked at.
+        """
+        counts = [len(_triples(row)) for row in self.valid]
+        step = max(1, sum(counts) // _NOISE_OF)
+        sample, seen = [], 0
+        for row, valid, count in zip(self.data, self.valid, counts):
+            at = _triples(valid)[-seen % step::step]
+            sample.append(np.abs(row[at + 2] - 2 * row[at + 1] + row[at]))
+            seen += count
+        return float(np.median(np.concatenate(sample)) / 0.6745 / np.sqrt(6)) if seen else 0.0
+
+
+def image_from_array(array, *, pixel_size_nm=None, name="image"):
+    """Make an `Image` of an array, or say why it is none.
+
+    An offset that dwarfs the contrast (range below 1/256 of the median's magnitude) would drown it in the rounding of
+    float32; only then is the median subtracted. Values whose range is tiny or huge (below 1e-6 or above 1e9: amperes,
+    say) are multiplied by a power of two that brings it to about 1.
+
+    Parameters
+    ----------
+    array : array_like, shape (H, W)
+        Integers or floats, copied. Axes of length 1 are dropped, equal colour channels become one, masked pixels are
+        invalid.
+    pixel_size_nm : float, optional
+        Nanometres per pixel.
+    name : str, optional
+        Short name, used in messages.
+
+    Returns
+    -------
+    Image
+
+    Raises
+    ------
+    InputError
+        For stacks, colours, complex or boolean values, fewer than 32 px on a side, constant or all-NaN data, floats
+        whose contrast is lost in their own rounding, or a pixel size that is not a positive number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image_from_array(np.arange(2000).reshape(40, 50), pixel_size_nm=0.02, name="ramp")
+    Image(pixel_size_nm=0.02, name='ramp', source=None, sha256=None)
+    """
+    size = _checked_pixel_size(pixel_size_nm)
+    try:
+        data, valid = _clean(array)
+    except Exception as error:
+        raise as_input_error(name, error, "a 2-D array of numbers") from error
+    return Image(data, valid, size, name, None, None)
+
+
+def read_image(path, *, pixel_size_nm=None, dataset=None):
+    """Read one image from a file; the suffix, in any case, says the format (`READERS` lists them).
+
+    The file's calibration counts if both axes have a unit of length and are < 1 nm (more cannot resolve atoms, and some
+    readers put 1 where they find nothing). Axes that differ by more than 1 % are refused, as every later angle would be
+    wrong.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    pixel_size_nm : float, optional
+        Nanometres per pixel; overrides the file.
+    dataset : str, optional
+        Name or title of the image where the file holds several. Default: MainImage, image, HAADF or the only one.
+
+    Returns
+    -------
+    Image
+
+    Raises
+    ------
+    InputError
+        One line that names the file: missing, unknown or damaged, several images and no `dataset`, pixels that are not
+        square, and all that `from_array` refuses.
+
+    Examples
+    --------
+    >>> read_image("scan.dm4")
+    Traceback (most recent call last):
+    bfo_utils.errors.InputError: scan.dm4: no such file; give the path of an image
+    """
+    size, file = _checked_pixel_size(pixel_size_nm), Path(path)
+    with without_reader_warnings():
+        try:
+            array, scales = choose_reader(file)(file, dataset)
+            data, valid = _clean(array)
+            return Image(data, valid, size or _square_pixel(scales), file.stem, str(path), file_sha256(file))
+        except Exception as error:
+            raise as_input_error(path, error, f"an intact {file.suffix} file") from error
+
+
+def repair_hot_pixels(image):
+    """An image without what its detector added: hot pixels, up to two abreast, and spots far off the scale of the rest.
+
+    A pixel that stands out of the median of its 5 x 5 neighbourhood by 2.5 times the range of the grey levels, and by
+    14 times the noise, takes that median: columns never do. Pixels that lie four times that
+    range beyond it (cosmic rays, saturated spots) take the median of the image. Both are no longer valid.
+
+    Parameters
+    ----------
+    image : Image
+
+    Returns
+    -------
+    Image
+        The same one where there is nothing to repair.
+
+    Examples
+    --------
+    >>> y, x = np.mgrid[:64, :64]
+    >>> waves = np.cos(x / 3) + np.cos(y / 3)
+    >>> waves[20, 30] = 50
+    >>> mended = repair_hot_pixels(image_from_array(waves))
+    >>> int((~mended.valid).sum()), bool(mended.data.max() < 3)
+    (1, True)
+    """
+    low, high = np.quantile(image.data[::_every(image.data.size, _NOISE_OF)], [0.02, 0.98])
+    spread = float(high - low)
+    if spread == 0:
+        return image
+    least = max(_SPIKE[0] * spread, _SPIKE[1] * image.noise)
+    at = np.nonzero((image.data > low + least) | (image.data < high - least))
+    middle = _neighbourhood_median(image.data, *at)
+    value = image.data[at]
+    off = (value > high + _OFF_SCALE * spread) | (value < low - _OFF_SCALE * spread)
+    bad = (np.abs(value - middle) > least) | off
+    if not bad.any():
+        return image
+    data, valid = image.data.copy(), image.valid.copy()
+    rows, cols = (index[bad] for index in at)
+    data[rows, cols] = np.where(off[bad], image.median, middle[bad])
+    valid[rows, cols] = False
+    return replace(image, data=data, valid=valid)
+
+
+def file_sha256(path):
+    """Hash a file piece by piece, so that its size does not matter.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Examples
+    --------
+    >>> import os
+    >>> file_sha256(os.devnull)[:8]
+    'e3b0c442'
+    """
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _checked_pixel_size(value):
+    """Return nanometres per pixel as a float, None where it is not given."""
+    try:
+        size = None if value is None else float(value)
+    except (TypeError, ValueError):
+        size = np.nan
+    if size is not None and not 0 < size < np.inf:
+        raise InputError(f"pixel size: {value!r} is not a positive number; give nanometres per pixel, such as 0.015")
+    return size
+
+
+def _square_pixel(scales):
+    """Return the one pixel size (nm) of the axes, None unless there are two and both are calibrated."""
+    if len(scales) != 2 or None in scales:
+        return None
+    low, high = sorted(scales)
+    if high > 1.01 * low:
+        raise InputError(f"pixels of {low:.4g} x {high:.4g} nm are not square; resample the image or give a pixel size")
+    return float(np.sqrt(low * high))
+
+
+def _every(pixels, most):
+    """Return n such that every n-th row holds enough pixels, and no more than that, for a median."""
+    return -(-pixels // most)
+
+
+def _neighbourhood_median(data, rows, cols):
+    """Return the median of the 5 x 5 pixels around each of some pixels; those beyond the edge repeat it."""
+    height, width = data.shape
+    near = range(-2, 3)
+    around = [data[np.clip(rows + y, 0, height - 1), np.clip(cols + x, 0, width - 1)] for y in near for x in near]
+    return np.median(around, axis=0)
+
+
+def _triples(valid):
+    """Return where in a row three valid pixels in succession begin."""
+    return np.flatnonzero(valid[2:] & valid[1:-1] & valid[:-2])
+
+
+def _clean(array):
+    """Return float32 values without holes, and where there were none; refuse what is no image.
+
+    Band by band: in double precision the whole of a large image would cost four times its memory.
+    """
+    array = _plane(array)
+    data, valid = np.empty(array.shape, np.float32), np.empty(array.shape, bool)
+    for rows in row_bands(array.shape):
+        valid[rows] = np.isfinite(_double(array[rows]))
+    low, high = _range(array, valid)
+    scale = 1.0 if _COMFORT[0] <= high - low <= _COMFORT[1] else 2.0 ** -round(np.log2(high - low))
+    hole, offset = 0.0, 0.0
+    if high - low < max(abs(low), abs(high)) / 256 or not valid.all():
+        hole = _median(array, valid)
+        offset = hole if high - low < abs(hole) / 256 else 0.0
+    for rows in row_bands(array.shape):
+        data[rows] = (np.where(valid[rows], _double(array[rows]), hole) - offset) * scale
+    return data, valid
+
+
+def _plane(array):
+    """Return an array of any kind as an (H, W) array of integers or floats, NaN where it is masked."""
+    if isinstance(array, np.ma.MaskedArray) and array.dtype.kind in "iuf":
+        array = np.ma.filled(array.astype(np.float64), np.nan)
+    array = np.asarray(array)
+    array = _grey(array.reshape(squeezed_axes(array.shape)))
+    check_kind(array.dtype)
+    height, width = array.shape
+    if min(height, width) < MIN_SIDE:
+        raise InputError(f"{height} x {width} px is too small; give at least {MIN_SIDE} px on each side")
+    return array
+
+
+def _double(array):
+    """Return values in double precision."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(array, dtype=np.float64)
+
+
+def _range(array, valid):
+    """Return the least and greatest valid value; refuse what float32 cannot tell apart."""
+    if not valid.any():
+        raise InputError("all pixels are NaN or infinite; give an image with valid pixels")
+    extremes = [_extremes(_double(array[rows])[valid[rows]]) for rows in row_bands(array.shape) if valid[rows].any()]
+    low, high = min(low for low, _ in extremes), max(high for _, high in extremes)
+    if low == high:
+        raise InputError(f"constant image, every pixel is {low:g}; give an image with contrast")
+    if max(abs(low), abs(high)) > 1e30 or high - low < 1e-30:
+        raise InputError(f"values from {low:g} to {high:g} do not fit 32-bit floats; rescale them")
+    step = float(np.spacing(array.dtype.type(max(abs(low), abs(high))))) if array.dtype.kind == "f" else 0.0
+    if high - low < _STEPS * step:
+        raise InputError(f"values from {low:g} to {high:g} are rounded to steps of {step:g} in {array.dtype}: the contrast is lost; "
+                         "subtract the offset before storing, or store as float64")
+    return low, high
+
+
+def _extremes(values):
+    return values.min(), values.max()
+
+
+def _median(array, valid):
+    """Return the median of the valid values, of every n-th row that has any where the image is large."""
+    rows = np.flatnonzero(valid.any(axis=1))[::_every(array.size, _MEDIAN_OF)]
+    return np.median(_double(array[rows])[valid[rows]])
+
+
+def _grey(array):
+    """Return the one channel of a grey image that was stored with colours."""
+    check_axes(array.shape)
+    if array.ndim == 2:
+        return array
+    channels = array.shape[-1]
+    opaque = np.iinfo(array.dtype).max if array.dtype.kind in "iu" else 1
+    colours, alpha = np.split(array, [channels - 1 + channels % 2], axis=-1)
+    if (colours != colours[..., :1]).any() or (alpha != opaque).any():
+        raise InputError(f"{CHANNELS[channels]}, {channels} channels; convert to greyscale")
+    return colours[..., 0]

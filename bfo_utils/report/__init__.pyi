@@ -1,0 +1,81 @@
+from .batch import (
+    SUMMARY_COLUMNS as SUMMARY_COLUMNS,
+)
+from .batch import (
+    SUMMARY_FILE as SUMMARY_FILE,
+)
+from .batch import (
+    BatchJob as BatchJob,
+)
+from .batch import (
+    BatchSettings as BatchSettings,
+)
+from .batch import (
+    analyze_file as analyze_file,
+)
+from .batch import (
+    find_images as find_images,
+)
+from .batch import (
+    run_batch as run_batch,
+)
+from .comparison import (
+    Match as Match,
+)
+from .comparison import (
+    comparison_html as comparison_html,
+)
+from .comparison import (
+    load_compared as load_compared,
+)
+from .comparison import (
+    match_runs as match_runs,
+)
+from .comparison import (
+    write_comparison as write_comparison,
+)
+from .files import (
+    cells_table as cells_table,
+)
+from .files import (
+    choices_table as choices_table,
+)
+from .files import (
+    facts_table as facts_table,
+)
+from .files import (
+    grounds_table as grounds_table,
+)
+from .files import (
+    origin_table as origin_table,
+)
+from .files import (
+    package_versions as package_versions,
+)
+from .files import (
+    warnings_html as warnings_html,
+)
+from .files import (
+    write_results as write_results,
+)
+from .interactive import (
+    MOST_SHOWN as MOST_SHOWN,
+)
+from .interactive import (
+    Choice as Choice,
+)
+from .interactive import (
+    Stage as Stage,
+)
+from .interactive import (
+    interactive_front as interactive_front,
+)
+from .interactive import (
+    interactive_map as interactive_map,
+)
+from .interactive import (
+    interactive_windows as interactive_windows,
+)
+from .printing import BROWSERS as BROWSERS
+from .printing import PAGE as PAGE
+from .printing import print_pdf as print_pdf

@@ -1,0 +1,340 @@
+"""Many images: the analysis of each is one task of a pool, its result one row of ``summary.csv``."""
+
+import math
+import os
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from uuid import uuid4
+
+import pandas as pd
+from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
+
+from ..compute import Cache, Pool, WorkerDied, helper_processes, in_order, locked_folder, read_json, sweep, together, write_csv, write_json
+from ..errors import DiskError, InputError
+from ..io import READERS, file_sha256, load_arrays, read_image, save_arrays
+from ..results import Provenance, analyze
+from ..rewards import rewards_fingerprint
+from ..search import Evaluator, EvaluatorFactory, Outcome, PreparedImage, SearchPlan, evaluate_configuration, parameter_names
+from .files import write_results
+
+SUMMARY_FILE, TRIALS_FILE, RESULT_FILE = "summary.csv", "batch.json", "result.json"
+IMAGE_SUFFIXES = set(READERS) - {".emi"}  # the image that an .emi file describes is in the .ser file beside it
+SUMMARY_REWARDS = ("total", "continuity", "straightness", "evidence", "contrast")
+SUMMARY_COUNTS = ("n_columns", "n_cells", "n_analysed", "n_domains")
+_LONGEST = 180  # bytes of a folder's name
+#: Columns of ``summary.csv``.
+SUMMARY_COLUMNS = ("image", "folder", "verdict", *SUMMARY_COUNTS, "wall_length_cells", *SUMMARY_REWARDS, "stability", *parameter_names(), "pixel_size_nm",
+           "sha256", "error")
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """What is done with every image.
+
+    Attributes
+    ----------
+    plan : SearchPlan
+        Budget, seed, rewards, and what is fixed.
+    pixel_size_nm : float or None
+        Nanometres per pixel, where the files do not say; overrides them.
+    dataset : str or None
+        Name of the image, where files hold several.
+    """
+
+    plan: SearchPlan = SearchPlan()
+    pixel_size_nm: float | None = None
+    dataset: str | None = None
+
+    def __post_init__(self):
+        if self.pixel_size_nm is not None and not 0 < self.pixel_size_nm < math.inf:
+            raise InputError(f"pixel size: {self.pixel_size_nm} is not a positive number; give nanometres per pixel, such as 0.015")
+
+    @property
+    def key(self) -> dict:
+        """All that a result depends on besides its image, as plain values."""
+        return asdict(self) | {"rewards": rewards_fingerprint(), "version": version("bfo_utils")}
+
+
+@dataclass(frozen=True)
+class BatchJob:
+    """One image: as it was given, its absolute path, and the folder for its files."""
+
+    image: str
+    path: str
+    folder: Path
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What a folder holds: the analysis of an image by its path and hash, under settings."""
+
+    folder: Path
+    path: str
+    sha256: str
+    settings: Mapping
+
+
+def find_images(given: Iterable[str]) -> list[str]:
+    """The images that files and folders stand for, each once.
+
+    Parameters
+    ----------
+    given : iterable of str
+        Paths of files, taken whatever they are, and of folders, of which all files are taken that can be read by their
+        suffix, sorted by name; subfolders and hidden files are left out.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    InputError
+        If there is none.
+
+    Examples
+    --------
+    >>> find_images(["b.tif", "a.dm4", "./b.tif"])
+    ['b.tif', 'a.dm4']
+    """
+    found: dict[str, str] = {}
+    for name in given:
+        for path in _within(Path(name)) if Path(name).is_dir() else [Path(name)]:
+            found.setdefault(os.path.realpath(path), str(path))
+    if not found:
+        raise InputError(f"{', '.join(given) or 'images'}: no image there; give files, or folders with files that end with "
+                         f"{', '.join(sorted(IMAGE_SUFFIXES))}")
+    return list(found.values())
+
+
+def run_batch(given: Iterable[str], out: str | Path, pool: Pool, settings: BatchSettings = BatchSettings(),
+        show: Callable[[pd.DataFrame], None] = lambda table: None) -> pd.DataFrame:
+    """Analyse images and keep a summary that grows with every one that ends.
+
+    What the folder already holds, by hash of the image and settings, is not done again. The images are tasks of the
+    pool; if only one is left to do, the trials of its search are. The files do not depend on which, nor on the pool,
+    except for the wall times in ``result.json`` and in the column ``seconds`` of ``trials.csv`` and ``pareto.csv``.
+
+    Parameters
+    ----------
+    given : iterable of str
+        Files and folders, see :func:`find`.
+    out : str or Path
+        Folder for ``summary.csv`` and a folder of files per image. All workers must see it, and the images, under the
+        same path.
+    pool : Pool
+        From :func:`bfo_utils.compute.connect_pool`.
+    settings : BatchSettings
+    show : callable
+        Called with the table so far: when it is known what was done before, and as each image ends.
+
+    Returns
+    -------
+    DataFrame
+        The content of ``summary.csv``: one row per image, in the order in which they were given.
+
+    Raises
+    ------
+    InputError
+        If there is no image, the folder cannot be written or is in use, or the cluster is lost. Whatever goes wrong with an image is
+        the column ``error`` of its row.
+    """
+    names, out = find_images(given), Path(os.path.abspath(out))
+    with locked_folder(out):
+        return _run(names, out, pool, settings, show)
+
+
+def _run(names: list[str], out: Path, pool: Pool, settings: BatchSettings, show: Callable[[pd.DataFrame], None]) -> pd.DataFrame:
+    """See :func:`run`; nobody else writes to the folder."""
+    jobs, ready = _assign(names, out, settings.key)
+    rows = {k: _row_of_before(jobs[k]) for k in ready}
+    table = _keep(rows, out)
+    show(table)
+    left = [k for k in range(len(jobs)) if k not in rows]
+    for position, ended in _rows([jobs[k] for k in left], pool, settings):
+        rows[left[position]] = ended
+        table = _keep(rows, out)
+        show(table)
+    return table
+
+
+def summary_row(job: BatchJob, result: Mapping) -> dict:
+    """The row of the summary of an image that was analysed, from the content of its ``result.json``."""
+    return {"image": job.image, "folder": job.folder.name, "verdict": result["verdict"],
+            **{name: result[name] for name in SUMMARY_COUNTS}, "wall_length_cells": result["walls"]["length_cells"],
+            **{name: result["rewards"][name] for name in SUMMARY_REWARDS}, "stability": result["stability"], **result["parameters"],
+            "pixel_size_nm": result["input"]["pixel_size_nm"], "sha256": result["input"]["sha256"]}
+
+
+def analyze_file(settings: BatchSettings, job: BatchJob, workers: int | EvaluatorFactory = 1) -> dict:
+    """Analyse one image and write its files; the row of the summary, with the error of an image that cannot be analysed.
+
+    Parameters
+    ----------
+    settings : BatchSettings
+    job : BatchJob
+    workers : int or Spread
+        What evaluates the trials, see :func:`bfo_utils.search.search_configurations`.
+
+    Returns
+    -------
+    dict
+        Values by the names in `COLUMNS`.
+
+    Raises
+    ------
+    DiskError
+        If the folder cannot be written.
+    """
+    try:
+        with helper_processes(job.folder.parent), threadpool_limits(1):
+            return summary_row(job, _written(settings, job, workers))
+    except DiskError:
+        raise
+    except InputError as error:
+        return _failed(job, str(error))
+    except Exception as error:  # of any library: it costs this image its row, and no other image anything
+        return _failed(job, textwrap.shorten(f"{type(error).__name__}: {error}", 200, placeholder=" ..."))
+
+
+@contextmanager
+def on_pool(pool: Pool, folder: Path, crystal: PreparedImage, plan: SearchPlan) -> Iterator[Evaluator]:
+    """The evaluator of a search whose trials are tasks of a pool, to be bound to pool and folder.
+
+    The crystal reaches the workers by a file in the folder, and each keeps it with the windows that it has cut from it.
+    """
+    path = folder / f".crystal-{uuid4().hex}.{os.getpid()}.part"
+    save_arrays(path, crystal)
+    try:
+        yield lambda configurations: in_order(pool.run(partial(_outcome, str(path), plan), configurations))
+    finally:
+        path.unlink()
+
+
+_CRYSTAL = Cache(1)
+
+
+def _outcome(path: str, plan: SearchPlan, parameters: Mapping) -> Outcome:
+    crystal = _CRYSTAL.once(path, lambda: load_arrays(path, PreparedImage))
+    return evaluate_configuration(crystal, parameters, plan.seed, plan.total)
+
+
+def _within(folder: Path) -> list[Path]:
+    names = sorted(p.name for p in folder.iterdir() if p.is_file() and p.suffix.lower() in IMAGE_SUFFIXES)
+    return [folder / name for name in names if not name.startswith(".")]
+
+
+def _rows(jobs: list[BatchJob], pool: Pool, settings: BatchSettings) -> Iterator[tuple[int, dict]]:
+    """Position and row of every job as it ends."""
+    if len(jobs) == 1 and pool.size > 1:
+        yield 0, analyze_file(settings, jobs[0], partial(on_pool, pool, jobs[0].folder))
+        return
+    for k, result in pool.run(partial(analyze_file, settings), jobs):
+        yield k, _failed(jobs[k], str(result)) if isinstance(result, WorkerDied) else result
+
+
+def _written(settings: BatchSettings, job: BatchJob, workers: int | EvaluatorFactory) -> dict:
+    """The content of ``result.json``, when all files of the image are written, with the record for later calls among them."""
+    image = read_image(job.path, pixel_size_nm=settings.pixel_size_nm, dataset=settings.dataset)
+    for folder in (job.folder, job.folder / "networks"):
+        sweep(folder)
+    done = analyze(image, settings.plan, record=job.folder / "trials.jsonl", workers=workers)
+    with together(job.folder, RESULT_FILE) as stage:
+        result = write_results(done, stage, Provenance(settings.plan, settings.pixel_size_nm, settings.dataset))
+        write_json(stage / TRIALS_FILE, {"path": job.path, "sha256": image.sha256, "settings": settings.key})
+    return result
+
+
+def _failed(job: BatchJob, error: str) -> dict:
+    return {"image": job.image, "error": error}
+
+
+def _keep(rows: Mapping[int, dict], out: Path) -> pd.DataFrame:
+    """Write the summary of the images that have ended; none before the first."""
+    table = pd.DataFrame([rows[k] for k in sorted(rows)], columns=SUMMARY_COLUMNS)
+    if rows:
+        write_csv(out / SUMMARY_FILE, table)
+    return table
+
+
+def _assign(names: list[str], out: Path, settings: Mapping) -> tuple[list[BatchJob], list[int]]:
+    """Jobs, and the positions of those that are done.
+
+    An image keeps its folder from call to call, one that was moved too if it is analysed under the same settings; a new
+    one takes a folder that no other image has.
+    """
+    known = _known(out)
+    paths = [os.path.abspath(name) for name in names]
+    own = {d.path: d for d in known}
+    moved = {d.sha256: d for d in known if d.settings == settings and d.path not in paths}
+    taken = {SUMMARY_FILE} | {d.folder.name.casefold() for d in known}
+    jobs, ready = [], []
+    for k, (name, path, digest) in enumerate(zip(names, paths, _digests(paths) if known else [None] * len(paths))):
+        done = own.get(path) or moved.get(digest or "")
+        folder = done.folder if done else out / _free(_plain(Path(name).stem), taken)
+        taken.add(folder.name.casefold())
+        jobs.append(BatchJob(name, path, folder))
+        if done and (done.sha256, done.settings) == (digest, settings):
+            ready.append(k)
+    return jobs, ready
+
+
+def _known(out: Path) -> list[_Done]:
+    """The finished analyses in a folder."""
+    records = sorted(p for p in out.glob(f"*/{TRIALS_FILE}") if (p.parent / RESULT_FILE).exists())
+    return [_done(p) for p in records]
+
+
+def _done(path: Path) -> _Done:
+    """What a record says."""
+    content = read_json(path)
+    if not isinstance(content, dict) or {k: type(v) for k, v in content.items()} != {"path": str, "sha256": str, "settings": dict}:
+        raise InputError(f"{path}: not the record of an analysis; remove it and run again")
+    return _Done(path.parent, **content)
+
+
+def _row_of_before(job: BatchJob) -> dict:
+    """The row of an image that an earlier call has analysed."""
+    path = job.folder / RESULT_FILE
+    try:
+        return summary_row(job, read_json(path))
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path}: not the result of an analysis ({error}); remove it and run again") from error
+
+
+def _digests(paths: list[str]) -> list[str | None]:
+    """Hashes of files, None for what cannot be read."""
+    return Parallel(n_jobs=-1, prefer="threads")(delayed(_digest)(path) for path in paths)
+
+
+def _digest(path: str) -> str | None:
+    try:
+        return file_sha256(path)
+    except OSError:
+        return None
+
+
+def _plain(stem: str) -> str:
+    """A name for a folder that stays where it is put and can be seen and typed, made of that of a file.
+
+    Examples
+    --------
+    >>> _plain("...tif"), _plain("scan 3\\n.b")
+    ('image ...tif', 'scan 3_.b')
+    """
+    kept = "".join(c if c.isprintable() and c not in '/\\:' else "_" for c in stem)
+    while len(kept.encode()) > _LONGEST:
+        kept = kept[:-1]
+    return f"image {kept}" if kept.startswith((".", "-")) else kept or "image"
+
+
+def _free(stem: str, taken: set[str]) -> str:
+    """A name for a folder that is not taken yet, whatever the case of its letters."""
+    candidates = [stem, *(f"{stem}-{n}" for n in range(2, len(taken) + 3))]
+    return next(name for name in candidates if name.casefold() not in taken)

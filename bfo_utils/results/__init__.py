@@ -1,0 +1,9 @@
+"""The answer: one analysis from image to verdict, how sure it is, what to be warned of, and how to repeat it.
+
+Belongs here: conclusions as plain data. Does not belong here: files and pages that show them
+(:mod:`bfo_utils.report`).
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,95 @@
+from .analysis import (
+    COMPARED_WINDOWS as COMPARED_WINDOWS,
+)
+from .analysis import (
+    DOMAINS as DOMAINS,
+)
+from .analysis import (
+    MIN_CONTRAST as MIN_CONTRAST,
+)
+from .analysis import (
+    NO_DOMAINS as NO_DOMAINS,
+)
+from .analysis import (
+    Analysis as Analysis,
+)
+from .analysis import (
+    alternative_maps as alternative_maps,
+)
+from .analysis import (
+    analyze as analyze,
+)
+from .analysis import (
+    conclude_analysis as conclude_analysis,
+)
+from .analysis import (
+    judge_domains as judge_domains,
+)
+from .analysis import (
+    maps_over_windows as maps_over_windows,
+)
+from .confidence import Confidence as Confidence
+from .confidence import measure_confidence as measure_confidence
+from .provenance import (
+    Plugin as Plugin,
+)
+from .provenance import (
+    Provenance as Provenance,
+)
+from .provenance import (
+    Simulation as Simulation,
+)
+from .provenance import (
+    changed_versions as changed_versions,
+)
+from .provenance import (
+    check_plugin as check_plugin,
+)
+from .provenance import (
+    compare_tables as compare_tables,
+)
+from .provenance import (
+    plugin_of as plugin_of,
+)
+from .provenance import (
+    provenance_from_plain as provenance_from_plain,
+)
+from .provenance import (
+    read_result as read_result,
+)
+from .provenance import (
+    result_image as result_image,
+)
+from .provenance import (
+    result_path as result_path,
+)
+from .selectors import (
+    SELECTORS as SELECTORS,
+)
+from .selectors import (
+    ari_to_truth as ari_to_truth,
+)
+from .selectors import (
+    judge_selectors as judge_selectors,
+)
+from .selectors import (
+    random_configurations as random_configurations,
+)
+from .selectors import (
+    selector_case as selector_case,
+)
+from .selectors import (
+    selector_table as selector_table,
+)
+from .warnings import (
+    SURE_CELL as SURE_CELL,
+)
+from .warnings import (
+    find_warnings as find_warnings,
+)
+from .warnings import (
+    nonpolar_labels as nonpolar_labels,
+)
+from .warnings import (
+    position_error_px as position_error_px,
+)

@@ -1,0 +1,214 @@
+"""The analysis of one image from beginning to end: columns, search, verdict."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ..io import Image
+from ..rewards import DEFAULT_TOTAL, MIN_CORRELATION, Segmentation, SurrogateTest, autocorrelation, surrogate_test
+from ..search import (
+    OBJECTIVES,
+    EvaluatorFactory,
+    Outcome,
+    PreparedImage,
+    SearchPlan,
+    Trial,
+    Value,
+    best_trial,
+    evaluate_configuration,
+    name_labels,
+    open_trial_log,
+    pareto_front,
+    prepare_image,
+    search_autoencoders,
+    search_configurations,
+    trials_table,
+    without_autoencoders,
+)
+from .confidence import Confidence, measure_confidence, unknown_confidence
+
+COMPARED_WINDOWS = tuple(np.arange(0.5, 2.51, 0.25).tolist())  # cells: edges of the windows that `over_windows` compares
+DOMAINS, NO_DOMAINS = "domains", "no domains"
+MIN_CONTRAST = 0.5  # single domains reach 0.39, domains at 40 counts 0.98 (seeds that no reported figure uses)
+
+REFERENCE_WORDS = {"polar": "polar displacement", "lattice": "strain of the cells", "patch": "content of the patches"}  # of evidence
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything that the analysis of one image found.
+
+    Attributes
+    ----------
+    crystal : PreparedImage
+        Image, indexed columns, analysed cells, evidence.
+    trials : list of Trial
+        All evaluated configurations, number 0 the default one.
+    default, tuned : Outcome
+        Map and rewards of the default configuration and of the one with the highest total, labels renumbered by
+        meaning (see :func:`bfo_utils.search.name_labels`).
+    verdict : str
+        "domains" or "no domains".
+    reason : str
+        Why, in one sentence.
+    seed : int
+    timings_s : dict of str to float
+    total : mapping of str to float
+        Rewards that made the total.
+    """
+
+    crystal: PreparedImage
+    trials: list[Trial]
+    default: Outcome
+    tuned: Outcome
+    verdict: str
+    reason: str
+    seed: int
+    timings_s: Mapping[str, float]
+    total: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_TOTAL))
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The map that the analysis stands by, the tuned one without speckle, or one label where there are no domains."""
+        if self.verdict == NO_DOMAINS:
+            return np.where(self.crystal.mask, 0, -1)
+        return self.partition.clean
+
+    @property
+    def partition(self) -> Segmentation:
+        """The tuned map with its evidence."""
+        return Segmentation(self.tuned.labels, self.crystal.evidence)
+
+    @cached_property
+    def confidence(self) -> Confidence:
+        """How sure the label of every cell is; unknown where there are no domains, and so one label only."""
+        if self.verdict == NO_DOMAINS:
+            return unknown_confidence(self.crystal.mask)
+        return measure_confidence(self.crystal, self.tuned, self.seed)
+
+    @cached_property
+    def standing(self) -> SurrogateTest:
+        """Where the total of the tuned map lies among those that it earns from surrogates of the evidence."""
+        return surrogate_test(self.partition, self.total, self.seed)
+
+
+def analyze(image: Image, plan: SearchPlan = SearchPlan(), report: Callable[[Trial], None] = lambda trial: None,
+            record: Path | None = None, workers: int | EvaluatorFactory = 1) -> Analysis:
+    """Find the columns of an image, search for the configuration that the rewards prefer, and judge the result.
+
+    Parameters
+    ----------
+    image : Image
+    plan : SearchPlan
+        Budget, seed, rewards, and what is fixed.
+    report : callable
+        Called with every trial as it ends.
+    record : Path, optional
+        File in which every trial is recorded as it ends; a call that was stopped goes on from it.
+    workers : int or Spread
+        Threads that evaluate configurations, or what spreads them elsewhere; the result does not depend on it.
+
+    Returns
+    -------
+    Analysis
+
+    Raises
+    ------
+    InputError
+        If the image holds no lattice, or too few cells.
+    """
+    start = time.perf_counter()
+    columns = {k: v for k, v in plan.fixed.items() if k in ("detection_scale", "refinement_radius")}
+    crystal = prepare_image(image, **columns, evidence=plan.evidence)
+    prepared = time.perf_counter()
+    ledger = open_trial_log(record, crystal, plan) if record else None
+    crystal = replace(crystal, networks=str(record.parent / "networks") if record else "")
+    trials = search_configurations(crystal, plan, report, ledger, workers)
+    trials += search_autoencoders(crystal, plan.autoencoders, plan, report, ledger, first=len(trials))
+    timings = {"columns_and_lattice": prepared - start, "search": time.perf_counter() - prepared,
+               "evaluations": sum(t.seconds for t in trials)}
+    return conclude_analysis(crystal, trials, plan.seed, plan.total, timings)
+
+
+def conclude_analysis(crystal: PreparedImage, trials: list[Trial], seed: int, total: Mapping[str, float] = DEFAULT_TOTAL,
+             timings: Mapping[str, float] | None = None) -> Analysis:
+    """Evaluate the default and the best trial again, name their labels, and give the verdict."""
+    default, tuned = (_named(crystal, evaluate_configuration(crystal, t.parameters, seed, total)) for t in (trials[0], best_trial(trials)))
+    verdict, reason = judge_domains(crystal, tuned)
+    return Analysis(crystal, trials, default, tuned, verdict, reason, seed, dict(timings or {}), dict(total))
+
+
+def _named(crystal: PreparedImage, outcome: Outcome) -> Outcome:
+    return replace(outcome, labels=name_labels(crystal, outcome.labels))
+
+
+def judge_domains(crystal: PreparedImage, outcome: Outcome) -> tuple[str, str]:
+    """Whether an image holds domains, and why.
+
+    Two gates must be passed: the evidence field must be alike over three cells (else it is noise), and it must jump
+    across most of the walls that the best configuration drew (else they divide a gradient, or nothing).
+
+    Returns
+    -------
+    verdict, reason : str
+    """
+    alike = autocorrelation(crystal.evidence.field)
+    contrast = outcome.rewards["contrast"]
+    what = REFERENCE_WORDS[crystal.evidence.kind]
+    if alike < MIN_CORRELATION:
+        return NO_DOMAINS, f"the {what} of cells three apart correlates by {alike:.2f} only; domains need {MIN_CORRELATION:.2f}"
+    if contrast < MIN_CONTRAST:
+        return NO_DOMAINS, (f"the {what} does not jump across the walls of the best map: their contrast is "
+                            f"{contrast:.2f}; domains need {MIN_CONTRAST:.2f}")
+    return DOMAINS, (f"the {what} jumps across the walls (contrast {contrast:.2f}; {MIN_CONTRAST:.2f} is needed), and "
+                     f"the map explains {outcome.rewards['evidence']:.0%} of its variance")
+
+
+def alternative_maps(analysis: Analysis, most: int = 12) -> list[tuple[Trial, Outcome]]:
+    """The Pareto front as maps: what another weighting of the rewards would have chosen.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    most : int
+        How many trials of the front are evaluated again, at most: those of the highest total.
+
+    Returns
+    -------
+    list of (Trial, Outcome)
+        In the order of evaluation, labels renumbered by meaning; of trials with equal rewards the first. Autoencoders
+        take part where one of them made the final map; else the front is that of the configurations without.
+    """
+    trials = analysis.trials if analysis.tuned.parameters["descriptor"] == "vae" else without_autoencoders(analysis.trials)
+    rows = pareto_front(trials_table(trials)).drop_duplicates(list(OBJECTIVES)).nlargest(most, "total")
+    chosen = [t for t in trials if t.number in set(rows["number"])]
+    return [(t, replace(_again(analysis, t.parameters), rewards=t.rewards)) for t in chosen]
+
+
+def maps_over_windows(analysis: Analysis, sizes: Sequence[float] = COMPARED_WINDOWS) -> list[Outcome]:
+    """Maps and rewards of the best configuration of plain windows with its window made square and of other sizes.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    sizes : sequence of float
+        Edges of the window in cells.
+
+    Returns
+    -------
+    list of Outcome
+        One per size, labels renumbered by meaning; none where no trial described cells by windows.
+    """
+    described = [t for t in analysis.trials if t.parameters["descriptor"] == "windows"]
+    if not described:
+        return []
+    fixed = best_trial(described).parameters
+    return [_again(analysis, {**fixed, "window_height": size, "window_width": size}) for size in sizes]
+
+
+def _again(analysis: Analysis, parameters: Mapping[str, Value]) -> Outcome:
+    return _named(analysis.crystal, evaluate_configuration(analysis.crystal, parameters, analysis.seed, analysis.total))

@@ -1,0 +1,229 @@
+"""Recipes: what a result was made from, kept in its ``result.json``, and enough to make it again."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from ..compute import read_json
+from ..errors import InputError
+from ..io import Image, file_sha256, read_image
+from ..search import SearchPlan, check_parameters
+from ..simulation import Specimen, simulate_phantom
+
+COMPARED_TABLES = ("columns.csv", "cells.csv", "trials.csv", "pareto.csv")
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A simulated image: its crystal and the seed."""
+
+    crystal: Specimen
+    seed: int
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A user's file that registers rewards, by path and hash."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """All that a result depends on besides the program and the bytes of its image.
+
+    Attributes
+    ----------
+    plan : SearchPlan
+        The search, as it was asked for.
+    pixel_size_nm : float or None
+        Pixel size that was given and overrode the file's.
+    dataset : str or None
+        Name of the image, where the file holds several.
+    phantom : Simulation or None
+        What was simulated, where no image was given.
+    plugin : Plugin or None
+        Rewards of the user's own.
+    """
+
+    plan: SearchPlan = field(default_factory=SearchPlan)
+    pixel_size_nm: float | None = None
+    dataset: str | None = None
+    phantom: Simulation | None = None
+    plugin: Plugin | None = None
+
+    @property
+    def plain(self) -> dict:
+        """The recipe as plain values, for JSON; the total as a list of pairs, for its product depends on their order by a digit."""
+        values = asdict(self)
+        values["plan"]["total"] = [list(pair) for pair in self.plan.total.items()]
+        return values
+
+
+def plugin_of(path: str | None) -> Plugin | None:
+    """A plugin with its hash, None where there is none."""
+    return Plugin(path, file_sha256(path)) if path else None
+
+
+def provenance_from_plain(values: Mapping) -> Provenance:
+    """The recipe that :attr:`Recipe.plain` describes, its parameters checked.
+
+    Raises
+    ------
+    InputError
+        For what is no recipe.
+
+    Examples
+    --------
+    >>> provenance_from_plain(Provenance(SearchPlan(seed=3, fixed={"site": "cell"})).plain).plan.fixed
+    {'site': 'cell'}
+    """
+    try:
+        plan = _plan(values["plan"])
+        made = values["phantom"] and Simulation(Specimen(**values["phantom"]["crystal"]), int(values["phantom"]["seed"]))
+        own = values["plugin"] and Plugin(**values["plugin"])
+        return Provenance(plan, values["pixel_size_nm"], values["dataset"], made, own)
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"recipe: not one that this version wrote ({type(error).__name__}: {error}); "
+                         "repeat the command that made the result") from error
+
+
+def _plan(values: Mapping) -> SearchPlan:
+    """A plan whose values have the types of the default one's."""
+    values = {**values, "total": {str(name): float(power) for name, power in values["total"]}}
+    for name, default in vars(SearchPlan()).items():
+        if type(values[name]) is not type(default):
+            raise TypeError(f"{name} is {values[name]!r}")
+    return SearchPlan(**{**values, "fixed": check_parameters(values["fixed"])})
+
+
+@dataclass(frozen=True)
+class StoredResult:
+    """A stored ``result.json``: its path, its recipe, the image's path and hash, and the versions that it was made with."""
+
+    path: Path
+    recipe: Provenance
+    image: str | None
+    sha256: str | None
+    versions: Mapping[str, str]
+
+
+def read_result(path: str | Path) -> StoredResult:
+    """Read a ``result.json``, or that of a folder of results, see :func:`where`.
+
+    Raises
+    ------
+    InputError
+        One line, where it is missing, no result, or was written without its recipe.
+    """
+    path = result_path(path) if Path(path).is_dir() else Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give the result.json of an analysis")
+    stored = read_json(path)
+    if not isinstance(stored, dict) or not {"input", "versions"} <= set(stored):
+        raise InputError(f"{path}: is no result of an analysis; give the result.json that it wrote")
+    if not stored.get("recipe"):
+        raise InputError(f"{path}: was written without its recipe, by an earlier version or from Python; repeat the command that made it")
+    try:
+        return StoredResult(path, provenance_from_plain(stored["recipe"]), stored["input"]["path"], stored["input"]["sha256"], stored["versions"])
+    except (InputError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def result_path(folder: str | Path) -> Path:
+    """The ``result.json`` of a folder: that of an analysis, else that of a run in its folder ``artifacts``."""
+    places = [Path(folder, "result.json"), Path(folder, "artifacts", "result.json")]
+    return next((place for place in places if place.is_file()), places[0])
+
+
+def result_image(result: StoredResult, moved_to: str | None = None) -> Image:
+    """The image of a result, read or simulated again.
+
+    Parameters
+    ----------
+    result : StoredResult
+    moved_to : str, optional
+        Where the file is now. By default it is looked for where it was, from the present folder and from those of the
+        result.
+
+    Returns
+    -------
+    Image
+
+    Raises
+    ------
+    InputError
+        If the file is gone or has changed since, or is none that the result was made from.
+    """
+    recipe = result.recipe
+    if recipe.phantom:
+        return simulate_phantom(recipe.phantom.crystal, recipe.phantom.seed).image
+    if not result.image or not result.sha256:
+        raise InputError(f"{result.path}: its image was no file but an array in Python; it cannot be read again")
+    path = Path(moved_to) if moved_to else _place(result)
+    if not path.is_file():
+        raise InputError(f"{path}: the image of {result.path} is gone; say where it is with --image FILE")
+    found = read_image(path, pixel_size_nm=recipe.pixel_size_nm, dataset=recipe.dataset)
+    if found.sha256 != result.sha256:
+        raise InputError(f"{path}: has changed since {result.path} was made (another sha256); give the image as it was with --image FILE")
+    return found
+
+
+def _place(result: StoredResult) -> Path:
+    """The image's path as it was given, from where it leads to a file."""
+    given = result.image or ""
+    places = [Path(given), *(folder / given for folder in list(result.path.absolute().parents)[:3])]
+    return next((place for place in places if place.is_file()), places[0])
+
+
+def check_plugin(result: StoredResult, path: str | None) -> None:
+    """See that the file of rewards is the one that a result was made with; only the user says that it may be run.
+
+    Raises
+    ------
+    InputError
+        If it is not given, has changed, or is one too many.
+    """
+    before = result.recipe.plugin
+    if before and not path:
+        raise InputError(f"--plugin: the result was made with rewards of '{before.path}'; give that file with --plugin, it will be run")
+    if path and not before:
+        raise InputError(f"--plugin: the result was made without one; leave out {path}")
+    if before and file_sha256(path) != before.sha256:
+        raise InputError(f"--plugin: {path} has changed since the result was made (another sha256); give it as it was")
+
+
+def changed_versions(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """What versions differ, as a phrase; empty where none does.
+
+    Examples
+    --------
+    >>> changed_versions({"python": "3.11.2", "numpy": "2.1"}, {"python": "3.11.2", "numpy": "2.4"})
+    'numpy 2.1 then, 2.4 now'
+    """
+    names = sorted(set(before) | set(now))
+    return "; ".join(f"{name} {before.get(name, 'absent')} then, {now.get(name, 'absent')} now"
+                     for name in names if before.get(name) != now.get(name))
+
+
+def compare_tables(before: Path, after: Path) -> Iterator[tuple[str, bool]]:
+    """Name of every table that two folders hold, and whether it is the same in both, wall times aside.
+
+    Parameters
+    ----------
+    before, after : Path
+
+    Yields
+    ------
+    name : str
+    same : bool
+    """
+    for name in COMPARED_TABLES:
+        if (before / name).exists():
+            one, two = (pd.read_csv(folder / name, dtype=str).drop(columns="seconds", errors="ignore") for folder in (before, after))
+            yield name, one.equals(two)

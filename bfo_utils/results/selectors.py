@@ -1,0 +1,173 @@
+"""How good is a score? Regret and rank correlation of every way to choose a configuration, on phantoms."""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import spearmanr
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import (
+    adjusted_rand_score,
+    calinski_harabasz_score,
+    davies_bouldin_score,
+    silhouette_score,
+)
+from sklearn.mixture import GaussianMixture
+from threadpoolctl import threadpool_limits
+
+from ..rewards import DEFAULT_TOTAL, ReferenceField, Segmentation, measure_reference, score_map
+from ..search import (
+    Outcome,
+    Parameter,
+    PreparedImage,
+    Value,
+    cell_descriptors,
+    evaluate_configuration,
+    prepare_image,
+    resampling_stability,
+    searched_parameters,
+)
+from ..simulation import Specimen, simulate_phantom, true_label_map
+
+_KINDS = ("lattice", "patch")
+
+
+@dataclass(frozen=True)
+class SelectorCase:
+    """A phantom with its prepared crystal, true map, and evidence of every kind."""
+
+    name: str
+    crystal: PreparedImage
+    truth: np.ndarray
+    evidence: Mapping[str, ReferenceField]
+
+
+def selector_case(crystal: Specimen, seed: int) -> SelectorCase:
+    """Simulate and prepare one phantom."""
+    p = simulate_phantom(crystal, seed)
+    prepared = prepare_image(p.image)
+    cells, mask = prepared.lattice.cells, prepared.mask
+    fields = {kind: measure_reference(p.image, cells, mask, kind) for kind in _KINDS}
+    return SelectorCase(crystal.layout, prepared, true_label_map(p.truth, cells, mask), fields)
+
+
+def random_configurations(sites: tuple[str, ...], n: int, seed: int) -> list[dict]:
+    """Configurations drawn uniformly from the searched space."""
+    rng = np.random.default_rng(seed)
+    return [{p.name: _draw(p, rng) for p in searched_parameters(sites)} for _ in range(n)]
+
+
+def _draw(p: Parameter, rng) -> Value:
+    if p.choices:
+        return str(rng.choice(p.choices))
+    if isinstance(p.default, int):
+        return int(rng.integers(p.low, p.high, endpoint=True))
+    return float(rng.uniform(p.low, p.high))
+
+
+def ari_to_truth(truth: np.ndarray, labels: np.ndarray) -> float:
+    """Adjusted Rand index over the cells of the film."""
+    film = truth >= 0
+    return float(adjusted_rand_score(truth[film], labels[film]))
+
+
+def selector_table(item: SelectorCase, n: int, seed: int) -> pd.DataFrame:
+    """All scores and the ARI of ``n`` random configurations on one phantom, one row each.
+
+    Parameters
+    ----------
+    item : SelectorCase
+    n : int
+        Number of configurations.
+    seed : int
+        Seed of the configurations.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``ari``, every reward, the baselines, ``stability``, and evidence and contrast of the other kinds.
+    """
+    with warnings.catch_warnings(), threadpool_limits(1):
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return pd.DataFrame([_row(item, p) for p in random_configurations(item.crystal.sites, n, seed)])
+
+
+def _row(item: SelectorCase, parameters: dict) -> dict:
+    """All scores of one configuration, and its ARI."""
+    outcome = evaluate_configuration(item.crystal, parameters)
+    values = dict(outcome.rewards)
+    for kind, field in item.evidence.items():
+        other = score_map(Segmentation(outcome.labels, field))
+        values |= {f"evidence_{kind}": other["evidence"], f"contrast_{kind}": other["contrast"]}
+    features = cell_descriptors(item.crystal, outcome.parameters)
+    return {"ari": ari_to_truth(item.truth, outcome.labels)} | values | baseline_scores(features, outcome, item) | {
+        "stability": resampling_stability(item.crystal, outcome.parameters)}
+
+
+def baseline_scores(features: np.ndarray, outcome: Outcome, item: SelectorCase) -> dict[str, float]:
+    """The label-free scores that people use: silhouette, Davies-Bouldin, Calinski-Harabasz, BIC (larger is better)."""
+    labels = outcome.labels[item.crystal.mask]
+    p = outcome.parameters
+    if len(np.unique(labels)) < 2:
+        return dict.fromkeys(("silhouette", "davies_bouldin", "calinski_harabasz", "bic"), -np.inf)
+    mixture = GaussianMixture(p["n_clusters"], covariance_type=p["covariance"], max_iter=60, tol=1e-2, random_state=0)
+    return {"silhouette": silhouette_score(features, labels, sample_size=800, random_state=0),
+            "davies_bouldin": -davies_bouldin_score(features, labels),
+            "calinski_harabasz": calinski_harabasz_score(features, labels),
+            "bic": -mixture.fit(features).bic(features)}
+
+
+def product_of_rewards(*names: str) -> Callable[[pd.DataFrame], pd.Series]:
+    """A selector that multiplies columns."""
+    return lambda table: table[list(names)].prod(axis=1)
+
+
+def _total(left_out: Sequence[str] = (), kind: str = "") -> Callable[[pd.DataFrame], pd.Series]:
+    """The default total without some of its rewards, or with evidence of another kind."""
+    powers = {name: power for name, power in DEFAULT_TOTAL.items() if name not in left_out}
+
+    def select(table: pd.DataFrame) -> pd.Series:
+        columns = {n: f"{n}_{kind}" if kind and n in ("evidence", "contrast") else n for n in powers}
+        return np.prod([table[columns[n]] ** power for n, power in powers.items()], axis=0)
+
+    return lambda table: pd.Series(select(table), table.index)
+
+
+SELECTORS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
+    "silhouette": product_of_rewards("silhouette"), "Davies-Bouldin": product_of_rewards("davies_bouldin"), "BIC": product_of_rewards("bic"),
+    "Calinski-Harabasz": product_of_rewards("calinski_harabasz"), "neighbour agreement": product_of_rewards("agreement"),
+    "stability": product_of_rewards("stability"),
+    "continuity x straightness (as in the paper)": product_of_rewards("continuity", "straightness"),
+    "**total**": product_of_rewards("total"),
+    "total without straightness": _total(("straightness",)), "total without continuity": _total(("continuity",)),
+    "total without both": _total(("continuity", "straightness")),
+    "total without evidence and contrast": _total(("evidence", "contrast")),
+    "total without evidence": _total(("evidence",)), "total without contrast": _total(("contrast",)),
+    "total without guards": _total(("balance", "amount", "thickness")), "evidence alone": product_of_rewards("evidence"),
+    "agreement for the wall graph: evidence x contrast x agreement": product_of_rewards("evidence", "contrast", "agreement"),
+    "evidence x agreement": product_of_rewards("evidence", "agreement"),
+    "total, evidence from the lattice": _total(kind="lattice"),
+    "total, evidence from patches": _total(kind="patch"),
+    "total x stability": product_of_rewards("total", "stability"),
+}
+
+
+def judge_selectors(table: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    """Regret (best ARI present minus the ARI of the pick) and Spearman correlation with ARI, of every selector.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`table`.
+
+    Returns
+    -------
+    dict of str to (float, float)
+    """
+    out = {}
+    for name, select in SELECTORS.items():
+        values = select(table).to_numpy()
+        out[name] = (table["ari"].max() - table["ari"].iloc[int(np.argmax(values))], spearmanr(values, table["ari"])[0])
+    return out

@@ -1,0 +1,64 @@
+from .geometry import continuity as continuity
+from .geometry import straightness as straightness
+from .guards import (
+    agreement as agreement,
+)
+from .guards import (
+    amount as amount,
+)
+from .guards import (
+    balance as balance,
+)
+from .guards import (
+    thickness as thickness,
+)
+from .physics import contrast as contrast
+from .physics import evidence as evidence
+from .reference import (
+    CORRELATION_LAG as CORRELATION_LAG,
+)
+from .reference import (
+    MIN_CORRELATION as MIN_CORRELATION,
+)
+from .reference import (
+    REFERENCE_KINDS as REFERENCE_KINDS,
+)
+from .reference import (
+    ReferenceField as ReferenceField,
+)
+from .reference import (
+    analysed_mask as analysed_mask,
+)
+from .reference import (
+    autocorrelation as autocorrelation,
+)
+from .reference import (
+    measure_reference as measure_reference,
+)
+from .registry import Reward as Reward
+from .registry import register_reward as register_reward
+from .scoring import (
+    DEFAULT_TOTAL as DEFAULT_TOTAL,
+)
+from .scoring import (
+    parse_total as parse_total,
+)
+from .scoring import (
+    reward_names as reward_names,
+)
+from .scoring import (
+    rewards_fingerprint as rewards_fingerprint,
+)
+from .scoring import (
+    score_map as score_map,
+)
+from .segmentation import Segmentation as Segmentation
+from .surrogates import (
+    SIGNIFICANCE_LEVEL as SIGNIFICANCE_LEVEL,
+)
+from .surrogates import (
+    SurrogateTest as SurrogateTest,
+)
+from .surrogates import (
+    surrogate_test as surrogate_test,
+)

@@ -1,0 +1,35 @@
+"""The rewards that are registered, those of the user among them."""
+
+from collections.abc import Callable
+
+from .segmentation import Segmentation
+
+Reward = Callable[[Segmentation], float]
+_REWARDS: dict[str, Reward] = {}
+
+
+def register_reward(name: str) -> Callable[[Reward], Reward]:
+    """Decorator that adds a reward under ``name``.
+
+    Parameters
+    ----------
+    name : str
+        The name by which the total and the command line select it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> @register_reward("few_labels")
+    ... def few_labels(partition):
+    ...     return 1 / len(np.unique(partition.clean[partition.clean >= 0]))
+    >>> from bfo_utils.rewards import reward_names
+    >>> "few_labels" in reward_names()
+    True
+    >>> _ = _REWARDS.pop("few_labels")
+    """
+
+    def add(function: Reward) -> Reward:
+        _REWARDS[name] = function
+        return function
+
+    return add

@@ -1,0 +1,245 @@
+"""Search for the configuration that the rewards prefer: ask, evaluate in batches, tell."""
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
+
+from ..errors import InputError
+from ..rewards import DEFAULT_TOTAL, rewards_fingerprint
+from ..segmentation import without_convergence_warnings
+from ..vae import MIN_EXPLAINED
+from .gaussian_process import ProposalModel
+from .pareto import OBJECTIVES, scalarise
+from .pipeline import Outcome, PreparedImage, effective_parameters, evaluate_configuration
+from .space import Value, searched_parameters
+from .trial_log import TrialLog
+
+TRIALS_PER_BATCH = 8  # configurations asked at a time, whatever the number of workers: the trials depend on the seed alone
+SCREEN_TRIALS = 8  # configurations of the space-filling screen; 8 reached higher totals than 16 or 24
+GOALS = ("total", "pareto")
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """What a search does.
+
+    Attributes
+    ----------
+    budget : int
+        Number of trials.
+    seed : int
+        Seed of the search and of every clustering.
+    total : mapping of str to float
+        Rewards that make the total, with their powers.
+    fixed : mapping of str to value
+        Parameters that are set and not varied.
+    goal : {"total", "pareto"}
+        Maximise the total, or cover the front of continuity, straightness and evidence (ParEGO).
+    whole : bool
+        Vary the column finding as well.
+    evidence : str
+        Kind of evidence, see :func:`bfo_utils.rewards.measure_reference`; :func:`bfo_utils.results.analyze` prepares it.
+    autoencoders : int
+        Number of autoencoders that :func:`bfo_utils.search.search_autoencoders` begins.
+    """
+
+    budget: int = 64
+    seed: int = 0
+    total: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_TOTAL))
+    fixed: Mapping[str, Value] = field(default_factory=dict)
+    goal: str = "total"
+    whole: bool = False
+    evidence: str = "auto"
+    autoencoders: int = 0
+
+    def __post_init__(self):
+        if self.goal not in GOALS:
+            raise InputError(f"goal '{self.goal}': no such goal; choose one of {', '.join(GOALS)}")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One evaluated configuration of a search: its number, where it came from, parameters, rewards and time."""
+
+    number: int
+    source: str
+    parameters: Mapping[str, Value]
+    rewards: Mapping[str, float]
+    seconds: float
+
+    @property
+    def row(self) -> dict:
+        """The trial as one flat row of ``trials.csv``."""
+        return {"number": self.number, "source": self.source, **self.parameters, **self.rewards, "seconds": self.seconds}
+
+
+#: Evaluates configurations and yields their outcomes in the same order.
+Evaluator = Callable[[list[dict[str, Value]]], Generator[Outcome, None, None]]
+#: Context in which configurations of a crystal under a plan are evaluated, on several workers perhaps.
+EvaluatorFactory = Callable[[PreparedImage, SearchPlan], AbstractContextManager[Evaluator]]
+
+
+@contextmanager
+def thread_evaluator(workers: int, crystal: PreparedImage, plan: SearchPlan) -> Iterator[Evaluator]:
+    """The evaluator of :data:`Spread` that shares configurations between threads of this process."""
+    with Parallel(n_jobs=workers, prefer="threads", return_as="generator") as pool:
+        yield lambda configurations: pool(delayed(evaluate_configuration)(crystal, p, plan.seed, plan.total) for p in configurations)
+
+
+def search_configurations(crystal: PreparedImage, plan: SearchPlan = SearchPlan(), report: Callable[[Trial], None] = lambda trial: None,
+           ledger: TrialLog | None = None, workers: int | EvaluatorFactory = 1) -> list[Trial]:
+    """Evaluate configurations: the default one, a space-filling screen, then the surrogate's proposals.
+
+    Parameters
+    ----------
+    crystal : PreparedImage
+        From :func:`bfo_utils.search.prepare_image`.
+    plan : SearchPlan
+        Budget, seed, rewards and what is fixed.
+    report : callable
+        Called with every trial as it ends.
+    ledger : TrialLog, optional
+        Record of evaluated configurations; what it knows is not evaluated again.
+    workers : int or Spread
+        Threads that share a batch, or what spreads it elsewhere. The trials do not depend on it.
+
+    Returns
+    -------
+    list of Trial
+        In the order of evaluation; number 0 is the default configuration, and the only one where all is fixed.
+    """
+    return search_jointly([crystal], plan, report, [ledger] if ledger else None, workers)
+
+
+def search_jointly(crystals: Sequence[PreparedImage], plan: SearchPlan = SearchPlan(), report: Callable[[Trial], None] = lambda trial: None,
+                   ledgers: Sequence[TrialLog] | None = None, workers: int | EvaluatorFactory = 1) -> list[Trial]:
+    """Search one configuration for several crystals: every trial is evaluated on each, and the sum of totals is raised.
+
+    Parameters
+    ----------
+    crystals : sequence of PreparedImage
+        Prepared with the same column settings. Sites that one of them does not offer are not tried.
+    plan : SearchPlan
+    report : callable
+        Called with every trial once it has ended on all crystals.
+    ledgers : sequence of TrialLog, optional
+        One per crystal; they may be those of searches on that crystal alone with the same seed and total.
+    workers : int or Spread
+        Threads that share a batch, crystal by crystal, or what spreads it elsewhere. The trials do not depend on it.
+
+    Returns
+    -------
+    list of Trial
+        As of :func:`search`. Rewards are means over the crystals: the mean of the totals is their sum but for the constant
+        number of crystals, and stays between 0 and 1. Seconds are sums.
+    """
+    ledgers = ledgers or [TrialLog(None, {}) for _ in crystals]
+    sites = tuple(s for s in crystals[0].sites if all(s in c.sites for c in crystals))
+    varied = [p for p in searched_parameters(sites, plan.whole) if p.name not in plan.fixed]
+    if not varied:
+        plan = replace(plan, budget=1)
+    searcher = ProposalModel(varied, screen=SCREEN_TRIALS, seed=plan.seed)
+    weights = np.random.default_rng(plan.seed)
+    trials: list[Trial] = []
+    spread = partial(thread_evaluator, workers) if isinstance(workers, int) else workers
+    with without_convergence_warnings(), threadpool_limits(1), ExitStack() as stack:
+        evaluators = [stack.enter_context(spread(crystal, plan)) for crystal in crystals]
+        asked: list[dict[str, Value]] = [{}]
+        source = "default"
+        while asked:
+            for trial in _evaluated(crystals, plan, asked, source, len(trials), ledgers, evaluators):
+                trials.append(trial)
+                report(trial)
+            if source != "default":
+                searcher.tell(asked, [0.0] * len(asked))
+                searcher.retell(_losses(trials[1:], plan, weights))
+            source = "screen" if searcher.screening else "model"
+            asked = searcher.ask(min(TRIALS_PER_BATCH, plan.budget - len(trials))) if len(trials) < plan.budget else []
+    return trials
+
+
+def open_trial_log(path: Path, crystal: PreparedImage, plan: SearchPlan) -> TrialLog:
+    """The ledger in a file, for this crystal under this plan's seed and total.
+
+    Parameters
+    ----------
+    path : Path
+        File of JSON lines; one begun with another image, seed or total is begun anew.
+    crystal : PreparedImage
+    plan : SearchPlan
+
+    Returns
+    -------
+    TrialLog
+    """
+    return TrialLog(path, {"crystal": crystal.fingerprint, "seed": plan.seed, "total": dict(plan.total),
+                         "rewards": rewards_fingerprint(), "version": version("bfo_utils")})
+
+
+def _evaluated(crystals: Sequence[PreparedImage], plan: SearchPlan, asked: list[dict], source: str, first: int,
+               ledgers: Sequence[TrialLog], evaluators: Sequence[Evaluator]) -> Iterator[Trial]:
+    """Trials of one batch as they end; a configuration that comes to the same as an earlier one takes its rewards."""
+    parameters = [effective_parameters(crystals[0], {**plan.fixed, **given}) for given in asked]
+    once = [p for k, p in enumerate(parameters) if p not in parameters[:k]]
+    outcomes = [evaluator([p for p in once if ledger.get(p) is None]) for evaluator, ledger in zip(evaluators, ledgers, strict=True)]
+    for k, p in enumerate(parameters):
+        for ledger, results in zip(ledgers, outcomes, strict=True):
+            if ledger.get(p) is None:
+                outcome = next(results)
+                ledger.put(p, outcome.rewards, outcome.seconds)
+        yield Trial(first + k, source, p, *_together([known for ledger in ledgers if (known := ledger.get(p))]))
+    for results in outcomes:
+        next(results, None)  # all are consumed; only then does the pool know that nothing is left to cancel
+
+
+def _together(known: Sequence[tuple[Mapping[str, float], float]]) -> tuple[dict[str, float], float]:
+    """Mean rewards and summed seconds of one configuration on all crystals."""
+    rewards, seconds = zip(*known)
+    return {name: sum(r[name] for r in rewards) / len(rewards) for name in rewards[0]}, sum(seconds)
+
+
+def _losses(trials: list[Trial], plan: SearchPlan, rng) -> list[float]:
+    """Losses of all trials: of the total, or of the objectives under fresh random weights."""
+    if plan.goal == "total":
+        return [total_loss(t.rewards["total"]) for t in trials]
+    values = np.array([[t.rewards[name] for name in OBJECTIVES] for t in trials])
+    return scalarise(values, rng.dirichlet(np.ones(len(OBJECTIVES)))).tolist()
+
+
+def total_loss(total: float) -> float:
+    """What the surrogate learns: -ln(total + 0.02), so that bad configurations differ from hopeless ones."""
+    return float(-np.log(total + 0.02))
+
+
+def best_trial(trials: Iterable[Trial]) -> Trial:
+    """The trial of the highest total; the earliest of equals. Autoencoders that have not learned their windows do not count."""
+    learned = [t for t in trials if t.rewards.get("explained", 1.0) >= MIN_EXPLAINED]
+    return max(learned, key=lambda t: (t.rewards["total"], -t.number))
+
+
+def trials_table(trials: Iterable[Trial]) -> pd.DataFrame:
+    """Trials as a table, one row each."""
+    return pd.DataFrame([t.row for t in trials])
+
+
+def without_autoencoders(trials: Iterable[Trial]) -> list[Trial]:
+    """The trials whose descriptor needed no training."""
+    return [t for t in trials if t.parameters["descriptor"] != "vae"]
+
+
+def best_by_descriptor(trials: Iterable[Trial]) -> dict[str, float]:
+    """The highest total that every kind of descriptor reached; autoencoders that have not learned do not count."""
+    top: dict[str, float] = {}
+    for trial in trials:
+        if trial.rewards.get("explained", 1.0) >= MIN_EXPLAINED:
+            kind = trial.parameters["descriptor"]
+            top[kind] = max(top.get(kind, 0.0), trial.rewards["total"])
+    return top

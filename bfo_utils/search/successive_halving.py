@@ -1,0 +1,169 @@
+"""Search among autoencoders by successive halving: many are trained a little, the best of them further.
+
+A rung trains every model that is left to the same number of epochs, clusters its latents in all the ways of
+:data:`CLUSTERINGS`, and keeps the best third (Jamieson and Talwalkar 2016, arXiv 1502.07943). Training goes on where
+the rung before stopped, so that nothing is trained twice. The default model goes all the way, as the yardstick.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from itertools import product
+
+import numpy as np
+
+from ..segmentation import without_convergence_warnings
+from ..vae import MIN_EXPLAINED, align_latents, disentanglement_score, known_quantities, require_vae
+from .gaussian_process import ProposalModel
+from .optimizer import SearchPlan, Trial
+from .pipeline import PreparedImage, cell_windows, effective_parameters, evaluate_configuration
+from .space import AUTOENCODER_CHOICES, Value, searched_vae_parameters
+from .trial_log import TrialLog
+
+RUNGS = (5, 15, 30)  # epochs; in proportion where they are fixed
+KEPT_SHARE = 3  # one in so many goes on to the next rung
+TIED_TOTAL = 0.02  # totals closer than this are equal: fewer clusters, and the model that is easier to read, are preferred
+#: Ways to cluster the latents of every model, by axes kept, clusters, covariance. They cost little beside its training.
+LATENT_CLUSTERINGS: list[dict[str, Value]] = [
+    {"n_components": axes, "n_clusters": k, "covariance": covariance}
+    for axes, k, covariance in product((1, 2, 3, 6), (2, 3, 4, 5, 6), ("full", "tied", "diag"))
+    if axes > 1 or covariance != "diag"]  # along one axis, the same as full
+
+
+def search_autoencoders(crystal: PreparedImage, budget: int, plan: SearchPlan = SearchPlan(), report: Callable[[Trial], None] = lambda trial: None,
+           ledger: TrialLog | None = None, first: int = 0) -> list[Trial]:
+    """Train autoencoders and let the rewards choose among them.
+
+    Parameters
+    ----------
+    crystal : PreparedImage
+        Its folder ``networks`` keeps the models; a search that was stopped goes on from there.
+    budget : int
+        Number of models that are begun; 0 for none. The first is the default one.
+    plan : SearchPlan
+        Seed, rewards and what is fixed.
+    report : callable
+        Called with every trial as it ends.
+    ledger : TrialLog, optional
+        Record of evaluated configurations; what it knows is not evaluated again.
+    first : int
+        Number of the first trial.
+
+    Returns
+    -------
+    list of Trial
+        One for every model at every rung, under the clustering of the highest total.
+
+    Raises
+    ------
+    InputError
+        Where torch or AtomAI is not installed.
+    """
+    if not budget:
+        return []
+    require_vae()
+    ledger = ledger or TrialLog(None, {})
+    left = _models(crystal, budget, plan)
+    trials: list[Trial] = []
+    last = plan.fixed.get("epochs", RUNGS[-1])
+    for rung, epochs in enumerate(max(1, n * last // RUNGS[-1]) for n in RUNGS):
+        merits = []
+        for model in left:
+            trials.append(_trial(crystal, model | {"epochs": epochs}, plan, ledger, first + len(trials), rung + 1))
+            merits.append(_merit(trials[-1]))
+            report(trials[-1])
+        order = sorted(range(1, len(left)), key=lambda k: -merits[k])
+        left = [left[k] for k in [0, *order[: math.ceil(len(order) / KEPT_SHARE)]]]
+    return trials
+
+
+def n_halving_trials(budget: int) -> int:
+    """Number of trials that a search among ``budget`` models makes.
+
+    Examples
+    --------
+    >>> [n_halving_trials(n) for n in (0, 1, 9)]
+    [0, 3, 15]
+    """
+    left, n = budget, 0
+    for _ in RUNGS:
+        n += left
+        left = 1 + math.ceil((left - 1) / KEPT_SHARE) if left else 0
+    return n
+
+
+def _models(crystal: PreparedImage, budget: int, plan: SearchPlan) -> list[dict[str, Value]]:
+    """The default model and others that fill the space evenly."""
+    fixed = {name: value for name, value in plan.fixed.items() if name != "descriptor"}
+    varied = [p for p in searched_vae_parameters(crystal.sites) if p.name not in fixed]
+    others = ProposalModel(varied, screen=budget - 1, seed=plan.seed).ask(budget - 1) if varied and budget > 1 else []
+    return [AUTOENCODER_CHOICES | given | fixed for given in [{}, *others]]
+
+
+def _trial(crystal: PreparedImage, model: dict, plan: SearchPlan, ledger: TrialLog, number: int, rung: int) -> Trial:
+    """The best clustering of one model at one rung."""
+    clusterings = [c | {k: v for k, v in plan.fixed.items() if k in c} for c in LATENT_CLUSTERINGS]
+    results = []
+    with without_convergence_warnings():
+        for parameters in (effective_parameters(crystal, model | clustering) for clustering in clusterings):
+            known = ledger.get(parameters)
+            if known is None:
+                outcome = evaluate_configuration(crystal, parameters, plan.seed, plan.total)
+                ledger.put(parameters, outcome.rewards, outcome.seconds)
+                known = dict(outcome.rewards), outcome.seconds
+            results.append((parameters, *known))
+    parameters, rewards, _ = _simplest(results)
+    rewards = rewards | {"clarity": _clarity(crystal, parameters)}
+    return Trial(number, f"rung {rung}", parameters, rewards, sum(seconds for *_, seconds in results))
+
+
+def _simplest(results: list[tuple]) -> tuple:
+    """Of the clusterings whose total comes within 0.02 of the highest, the best of those with the fewest clusters."""
+    top = max(rewards["total"] for _, rewards, _ in results)
+    close = [result for result in results if result[1]["total"] >= top - TIED_TOTAL]
+    return min(close, key=lambda result: (result[0]["n_clusters"], -result[1]["total"]))
+
+
+def latent_outputs(crystal: PreparedImage, parameters: Mapping[str, Value], labels: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Latents of a configuration's model, turned to be read, and the measured quantities of the same cells.
+
+    Parameters
+    ----------
+    crystal : PreparedImage
+    parameters : mapping
+        Complete parameters with descriptor "vae".
+    labels : ndarray of int, shape (R, C)
+        The map; the mistilt is measured inside its domains.
+
+    Returns
+    -------
+    latents : ndarray, shape (N, K)
+    measured : dict of str to ndarray, shape (N,)
+    """
+    network = crystal.network(parameters)
+    measured = known_quantities(crystal.lattice.cells, labels)
+    latents = network.encode(cell_windows(crystal, parameters))
+    return align_latents(latents, network.settings.poses, measured), measured
+
+
+def _clarity(crystal: PreparedImage, parameters: Mapping[str, Value]) -> float:
+    return disentanglement_score(*latent_outputs(crystal, parameters, np.where(crystal.mask, 0, -1)))
+
+
+def _merit(trial: Trial) -> float:
+    """Total, less where the model has not yet learned its windows."""
+    return trial.rewards["total"] * min(1.0, trial.rewards["explained"] / MIN_EXPLAINED)
+
+
+def preferred_autoencoder(trials: list[Trial]) -> Trial:
+    """The model to show: of the trained ones whose total comes within 0.02 of the highest, the one that is easiest to read.
+
+    Fewest clusters come first, then the largest clarity, see :func:`bfo_utils.vae.disentanglement_score`. Where no model is trained, the one that
+    explains most.
+    """
+    models = [t for t in trials if t.parameters["descriptor"] == "vae"]
+    learned = [t for t in models if t.rewards["explained"] >= MIN_EXPLAINED]
+    if not learned:
+        return max(models, key=lambda t: t.rewards["explained"])
+    top = max(t.rewards["total"] for t in learned)
+    close = [t for t in learned if t.rewards["total"] >= top - TIED_TOTAL]
+    return min(close, key=lambda t: (t.parameters["n_clusters"], -t.rewards["clarity"]))

@@ -1,0 +1,8 @@
+"""From descriptors to a label map with domain walls.
+
+Belongs here: clustering, and the walls of a map. Does not belong here: what a map is worth (:mod:`bfo_utils.rewards`).
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,195 @@
+"""Clustering of descriptors, and names for clusters that do not depend on chance."""
+
+import warnings
+from threading import Lock
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.special import softmax
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+
+from ..errors import InputError
+
+COVARIANCES = ("full", "tied", "diag", "spherical")
+METHODS = ("gmm", "kmeans")
+
+
+class _Quiet:
+    """No convergence warnings while any thread is inside: a mixture that still moves is judged like any other.
+
+    Python's own context manager restores the filters of whichever thread leaves last; this one counts.
+    """
+
+    def __init__(self):
+        self._lock, self._inside, self._saved = Lock(), 0, warnings.catch_warnings()
+
+    def __enter__(self):
+        with self._lock:
+            if self._inside == 0:
+                self._saved = warnings.catch_warnings()
+                self._saved.__enter__()
+                warnings.simplefilter("ignore", ConvergenceWarning)
+            self._inside += 1
+
+    def __exit__(self, *error):
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._saved.__exit__(None, None, None)
+
+
+_QUIET = _Quiet()
+
+
+def without_convergence_warnings() -> _Quiet:
+    """Context in which mixtures that do not converge do not warn; safe between threads."""
+    return _QUIET
+
+
+def cluster_vectors(features: np.ndarray, n_clusters: int, method: str = "gmm", covariance: str = "full",
+            seed: int = 0) -> np.ndarray:
+    """Assign every cell to one of ``n_clusters`` clusters.
+
+    Parameters
+    ----------
+    features : ndarray, shape (N, D)
+        Descriptors, of order 1 (the covariance is regularised by 1e-6).
+    n_clusters : int
+        Number of clusters.
+    method : {"gmm", "kmeans"}
+        Gaussian mixture (maximum a-posteriori component) or k-means.
+    covariance : {"full", "tied", "diag", "spherical"}
+        Shape of the mixture's components.
+    seed : int
+        Seed of the initialisation.
+
+    Returns
+    -------
+    ndarray of int, shape (N,)
+        Labels 0, 1, ... from the largest cluster to the smallest; empty clusters leave no gap.
+
+    Examples
+    --------
+    >>> x = np.r_[np.full(5, 0.0), np.full(3, 9.0)][:, None] + np.linspace(0, 0.1, 8)[:, None]
+    >>> cluster_vectors(x, 2)
+    array([0, 0, 0, 0, 0, 1, 1, 1])
+    """
+    model = _model(n_clusters, method, covariance, seed)
+    with without_convergence_warnings():
+        return number_by_size(model.fit_predict(features))
+
+
+def predict_labels(sample: np.ndarray, features: np.ndarray, n_clusters: int, method: str = "gmm", covariance: str = "full",
+            seed: int = 0) -> np.ndarray:
+    """Fit a clustering to a sample of cells and label all cells with it; arguments as for :func:`cluster`.
+
+    Returns
+    -------
+    ndarray of int, shape (N,)
+    """
+    with without_convergence_warnings():
+        return _model(n_clusters, method, covariance, seed).fit(sample).predict(features)
+
+
+def label_probabilities(features: np.ndarray, n_clusters: int, method: str = "gmm", covariance: str = "full",
+                  seed: int = 0) -> np.ndarray:
+    """Posterior probability of every cluster for every cell; arguments as for :func:`cluster`, and the same fit.
+
+    k-means has no probabilities of its own. It is the limit of a mixture of equal, round Gaussians, so its cells get
+    those of the Gaussians about its centres, with the variance that the cells have within the clusters.
+
+    Returns
+    -------
+    ndarray, shape (N, n_clusters)
+        Rows add up to 1.
+
+    Examples
+    --------
+    >>> x = np.r_[np.full(5, 0.0), np.full(5, 9.0)][:, None] + np.linspace(0, 1, 10)[:, None]
+    >>> label_probabilities(x, 2).max(axis=1).round(2).min()
+    np.float64(1.0)
+    """
+    with without_convergence_warnings():
+        model = _model(n_clusters, method, covariance, seed).fit(features)
+    if method == "gmm":
+        return model.predict_proba(features)
+    square = model.transform(features) ** 2
+    variance = max(float(square.min(axis=1).mean()) / features.shape[1], 1e-12)
+    share = np.bincount(model.labels_, minlength=n_clusters) / len(features)
+    return softmax(np.log(np.maximum(share, 1e-12)) - square / (2 * variance), axis=1)
+
+
+def _model(n_clusters: int, method: str, covariance: str, seed: int):
+    if method not in METHODS:
+        raise InputError(f"method '{method}': unknown; choose one of {', '.join(METHODS)}")
+    if method == "kmeans":
+        return KMeans(n_clusters, n_init=1, random_state=seed)
+    return GaussianMixture(n_clusters, covariance_type=covariance, max_iter=60, tol=1e-2, init_params="kmeans",
+                           random_state=seed)
+
+
+def number_by_size(labels: np.ndarray) -> np.ndarray:
+    """Renumber non-negative labels from the most to the least frequent; negative labels stay.
+
+    Examples
+    --------
+    >>> number_by_size(np.array([7, 3, 3, -1]))
+    array([ 1,  0,  0, -1])
+    """
+    values, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    order = np.argsort(np.where(values < 0, np.inf, -counts), kind="stable")
+    rank = np.empty(len(values), int)
+    rank[order] = np.arange(len(values))
+    return np.where(values < 0, values, rank)[inverse].reshape(labels.shape)
+
+
+def number_by_value(labels: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Renumber non-negative labels by the mean of ``values`` in each, so that names carry over between runs.
+
+    Parameters
+    ----------
+    labels : ndarray of int
+    values : ndarray, same shape
+        For variants: the direction of the polar displacement (as an angle), or a/b of the cell.
+
+    Examples
+    --------
+    >>> number_by_value(np.array([0, 1, 1, -1]), np.array([5.0, 2.0, 2.0, 0.0]))
+    array([ 1,  0,  0, -1])
+    """
+    names = np.unique(labels[labels >= 0])
+    means = [np.nanmean(values[labels == name]) for name in names]
+    rank = dict(zip(names[np.argsort(means, kind="stable")].tolist(), range(len(names))))
+    return np.vectorize(lambda label: rank.get(label, label), otypes=[int])(labels)
+
+
+def match_labels(labels: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Names of a reference for the clusters of another map of the same cells.
+
+    One to one, so that as many cells as possible have the same name in both (the assignment problem).
+
+    Parameters
+    ----------
+    labels, reference : ndarray of int, shape (N,)
+        Not negative.
+
+    Returns
+    -------
+    ndarray of int
+        For every label 0, 1, ... its name in the reference; -1 for a cluster that is left without.
+
+    Examples
+    --------
+    >>> match_labels(np.array([0, 0, 1, 2]), np.array([5, 5, 3, 3]))
+    array([ 5,  3, -1])
+    """
+    names, inverse = np.unique(reference, return_inverse=True)
+    common = np.zeros((int(labels.max()) + 1, len(names)), int)
+    np.add.at(common, (labels, inverse.ravel()), 1)
+    own, other = linear_sum_assignment(common, maximize=True)
+    met = common[own, other] > 0
+    out = np.full(len(common), -1)
+    out[own[met]] = names[other[met]]
+    return out

@@ -1,0 +1,372 @@
+"""Simulated HAADF images of a ferroelectric perovskite with their ground truth.
+
+The crystal is a [001] perovskite: A columns on the nodes of a lattice, a B column in every cell, shifted off its
+centre by the polar displacement of the local variant. The spontaneous strain of the variants is made compatible
+by elasticity (displacements are solved for, never pasted), then the microscope's imperfections are added.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from ..compute import atomic, row_bands
+from ..errors import InputError
+from ..io import Image, check_hdf5, image_from_array
+from ..lattice import Cells, corner_mean
+from .elasticity import cell_gradient, compatible_displacement
+from .layouts import VARIANTS, layout_variants
+
+_PAD = 6  # cells of crystal beyond the frame, so that the frame is full at any rotation
+_STO = (0.62, 0.85)  # A and B intensity of the substrate, relative to the film
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """What is simulated: the crystal and the microscope. Lengths in the unit that the name ends with.
+
+    ``cells`` counts unit cells along each side of the square frame; ``dose`` is the expected number of counts at
+    the peak of an A column; ``wall_cells`` is the tanh width of a wall; ``shear`` the spontaneous strain e_xy of a
+    variant; ``composition`` the largest change of the A columns' height, smooth over ``composition_cells`` cells;
+    ``substrate`` the width of the unpolarized strip at the left as a fraction of the frame.
+    """
+
+    layout: str = "junction"
+    cells: int = 60
+    cell_px: float = 26.0
+    a_nm: float = 0.396
+    dose: float = 30.0
+    polarization_pm: float = 36.0
+    wall_cells: float = 1.0
+    shear: float = 0.004
+    rotation_deg: float = 1.5
+    bend_deg: float = 0.5
+    substrate: float = 0.0
+    misfit: float = 0.02
+    composition: float = 0.12
+    composition_cells: float = 4.0
+    mistilt_pm: float = 4.0
+    illumination: float = 0.2
+    jitter_px: float = 0.12
+    drift_px: float = 2.0
+    missing: float = 0.0
+    b_intensity: float = 0.5
+    background: float = 0.2
+    sigma_cells: float = 0.15
+
+    def __post_init__(self):
+        if self.cells < 8:
+            raise InputError(f"cells = {self.cells}: too few for a crystal; use 8 or more")
+        if not 0 < self.dose <= 1e6:
+            raise InputError(f"dose = {self.dose}: must be a number of counts from above 0 to 1e6")
+
+    @property
+    def pm_per_px(self) -> float:
+        """Pixel size in pm."""
+        return 1000 * self.a_nm / self.cell_px
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Ground truth of a phantom. Positions are (x, y) in pixels, as they appear in the image (scan included).
+
+    ``column_*`` describe every column inside the frame, ``cell_*`` every complete unit cell: centre, index (i, j),
+    variant (-1 in the substrate), polar displacement (pm, image axes), distance to the nearest wall (cells),
+    local lattice rotation (degrees) and relative A intensity.
+    """
+
+    column_xy: np.ndarray
+    column_sublattice: np.ndarray
+    column_ij: np.ndarray
+    cell_xy: np.ndarray
+    cell_ij: np.ndarray
+    cell_variant: np.ndarray
+    cell_p_pm: np.ndarray
+    cell_wall: np.ndarray
+    cell_rotation_deg: np.ndarray
+    cell_intensity: np.ndarray
+
+
+@dataclass(frozen=True)
+class Phantom:
+    """A simulated image, its ground truth and what it was made from."""
+
+    image: Image
+    truth: Truth
+    crystal: Specimen
+    seed: int
+
+
+@dataclass(frozen=True)
+class _Sites:
+    """Columns of the whole crystal on its grids: A nodes (n+1, n+1), B columns (n, n)."""
+
+    a_xy: np.ndarray
+    b_xy: np.ndarray
+    a_intensity: np.ndarray
+    b_intensity: np.ndarray
+    variant: np.ndarray
+    wall: np.ndarray
+    p_pm: np.ndarray
+    rotation_deg: np.ndarray
+    present: np.ndarray = field(repr=False)
+
+
+def simulate_phantom(crystal: Specimen = Specimen(), seed: int = 0) -> Phantom:
+    """Simulate an image of ``crystal``.
+
+    Parameters
+    ----------
+    crystal : Specimen
+        What to simulate.
+    seed : int
+        Seed of everything random: composition, scan, missing columns and counts.
+
+    Returns
+    -------
+    Phantom
+        Image (counts, pixel size set) and ground truth.
+
+    Examples
+    --------
+    >>> p = simulate_phantom(Specimen(layout="halves", cells=10, cell_px=16), seed=1)
+    >>> p.image.shape, sorted(set(p.truth.cell_variant.tolist()))
+    ((160, 160), [0, 2])
+    """
+    rng = np.random.default_rng(seed)
+    sites = _build(crystal, rng)
+    side = round(crystal.cells * crystal.cell_px)
+    scan = _scan(side, crystal, rng)
+    xy = np.concatenate([sites.a_xy.reshape(-1, 2), sites.b_xy.reshape(-1, 2)])
+    amplitude = np.concatenate([(sites.a_intensity * sites.present).ravel(), sites.b_intensity.ravel()])
+    sigma = crystal.sigma_cells * crystal.cell_px
+    counts = _exposed(_render(side, xy, amplitude, sigma, scan), crystal, rng)
+    image = image_from_array(counts, pixel_size_nm=crystal.a_nm / crystal.cell_px, name=f"phantom-{crystal.layout}")
+    return Phantom(image, _truth(sites, side, sigma, scan), crystal, seed)
+
+
+def _build(crystal: Specimen, rng) -> _Sites:
+    """Place all columns: layout -> smooth variant weights -> polarization, strain, intensities."""
+    n = crystal.cells + 2 * _PAD
+    weights, wall = _variant_weights(crystal, n)
+    variant = np.argmax(weights, axis=0)
+    strip = _substrate_weight(crystal, n)
+    variant = np.where(strip > 0.5, -1, variant)
+    p_pm = np.einsum("vij,vk->ijk", weights, VARIANTS) * crystal.polarization_pm / np.sqrt(2)
+    p_pm *= (1 - strip)[..., None]
+    shear = np.einsum("vij,v->ij", weights, VARIANTS.prod(axis=1)) * crystal.shear * (1 - strip)
+    nodes, rotation = _nodes(crystal, shear, strip)
+    turn = np.deg2rad(crystal.rotation_deg)
+    matrix = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    middle = crystal.cells * crystal.cell_px / 2
+    a_xy = (nodes - n / 2) @ matrix * crystal.cell_px + middle
+    p_pm = p_pm @ matrix
+    mistilt = crystal.mistilt_pm * _smooth_noise((n, n, 2), n / 2, rng)
+    b_xy = corner_mean(a_xy) + (p_pm + mistilt) / crystal.pm_per_px
+    a_int, b_int = _intensities(crystal, strip, rng)
+    present = rng.random(a_int.shape) >= crystal.missing
+    return _Sites(a_xy, b_xy, a_int, b_int, variant, wall, p_pm, rotation + crystal.rotation_deg, present)
+
+
+def _variant_weights(crystal: Specimen, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Share of every variant in every cell (tanh across walls), and distance to the nearest wall in cells."""
+    fine = 4 if n < 300 else 2
+    at = (np.arange(n * fine) + 0.5) / fine - _PAD
+    y, x = np.meshgrid(at / crystal.cells, at / crystal.cells, indexing="ij")
+    label = layout_variants(crystal.layout, x, y)
+    distance = np.stack([_signed_distance(label == v)[fine // 2::fine, fine // 2::fine] / fine for v in range(4)])
+    score = np.exp(-np.clip(distance / crystal.wall_cells, -40, 40))  # two variants: (1 + tanh(d / w)) / 2
+    wall = np.abs(distance).min(axis=0)
+    return score / score.sum(axis=0), wall
+
+
+def _signed_distance(inside: np.ndarray) -> np.ndarray:
+    """Distance to the border of a region: negative inside, positive outside; a full or empty region is far."""
+    if inside.all() or not inside.any():
+        return np.full(inside.shape, -1e3 if inside.all() else 1e3)
+    return ndimage.distance_transform_edt(~inside) - ndimage.distance_transform_edt(inside)
+
+
+def _substrate_weight(crystal: Specimen, n: int) -> np.ndarray:
+    """1 in the substrate strip at the left, 0 in the film, over about one cell."""
+    edge = crystal.substrate * crystal.cells
+    x = np.arange(n) + 0.5 - _PAD
+    weight = 0.5 * (1 - np.tanh((x - edge) / 0.6)) if crystal.substrate > 0 else np.zeros(n)
+    return np.broadcast_to(weight, (n, n))
+
+
+def _nodes(crystal: Specimen, shear: np.ndarray, strip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the A nodes in cells, and the local lattice rotation in degrees."""
+    n = shear.shape[0]
+    eigen = np.zeros((n, n, 2, 2))
+    eigen[..., 0, 1] = eigen[..., 1, 0] = shear
+    eigen[..., 0, 0] = -crystal.misfit * strip
+    u = compatible_displacement(eigen)
+    y, x = np.meshgrid(np.arange(n + 1.0), np.arange(n + 1.0), indexing="ij")
+    bend = np.deg2rad(crystal.bend_deg) / (crystal.cells / 2)
+    dx, dy = x - n / 2, y - n / 2
+    u[..., 0] -= bend * dx * dy
+    u[..., 1] += bend * dx**2 / 2
+    gradient = cell_gradient(u)
+    rotation = np.rad2deg(gradient[..., 1, 0] - gradient[..., 0, 1]) / 2
+    return np.stack([x, y], axis=-1) + u, rotation
+
+
+def _smooth_noise(shape, scale: float, rng) -> np.ndarray:
+    """Random field, smooth over ``scale`` cells along the first two axes, scaled to -1..1."""
+    smooth = [scale, scale] + [0] * (len(shape) - 2)
+    noise = ndimage.gaussian_filter(rng.standard_normal(shape), smooth, mode="wrap")
+    noise -= noise.mean(axis=(0, 1))
+    return noise / np.abs(noise).max()
+
+
+def _intensities(crystal: Specimen, strip: np.ndarray, rng) -> tuple[np.ndarray, np.ndarray]:
+    """Peak heights of A (follows the Sm content) and B columns, relative to an A column of the film."""
+    n = strip.shape[0]
+    composition = 1 + crystal.composition * _smooth_noise((n + 1, n + 1), crystal.composition_cells, rng)
+    a_strip, b_strip = np.pad(strip, ((0, 1), (0, 1)), mode="edge"), strip
+    a = composition * (1 - (1 - _STO[0]) * a_strip)
+    b = crystal.b_intensity * (1 - (1 - _STO[1]) * b_strip)
+    return a, b
+
+
+def _scan(side: int, crystal: Specimen, rng) -> np.ndarray:
+    """Displacement (x, y) in px of every scan row: jitter along x, slow drift along both."""
+    drift = ndimage.gaussian_filter1d(rng.standard_normal((side, 2)), side / 6, axis=0)
+    drift *= crystal.drift_px / np.abs(drift).max()
+    drift[:, 0] += rng.normal(0, crystal.jitter_px, side)
+    return drift
+
+
+def _exposed(ideal: np.ndarray, crystal: Specimen, rng) -> np.ndarray:
+    """Counts of an image on its background, under uneven illumination; they replace the image, band by band."""
+    gain = _illumination(len(ideal), crystal.illumination)
+    for rows in row_bands(ideal.shape):
+        expected = (ideal[rows] + np.float32(crystal.background)) * gain(rows) * np.float32(crystal.dose)
+        ideal[rows] = rng.poisson(expected)
+    return ideal
+
+
+def _illumination(side: int, strength: float):
+    """Slowly varying gain of any rows, 1 on average."""
+    t = np.linspace(-0.5, 0.5, side, dtype=np.float32)
+    return lambda rows: 1 + np.float32(strength) * (t[rows, None] * 0.6 + t[None] - t[None] ** 2 + np.float32(1 / 12))
+
+
+def _render(side: int, xy: np.ndarray, amplitude: np.ndarray, sigma: float, scan: np.ndarray) -> np.ndarray:
+    """Sum of Gaussian columns on the pixel grid, every row displaced by the scan."""
+    image = np.zeros(side * side, np.float32)
+    half = int(np.ceil(4.5 * sigma + np.abs(scan).max()))
+    inside = np.all((xy > -half) & (xy < side + half), axis=1) & (amplitude > 0)
+    xy, amplitude = xy[inside], amplitude[inside]
+    step = np.arange(-half, half + 1)
+    for part in np.array_split(np.arange(len(xy)), max(1, len(xy) * step.size**2 // 4_000_000)):
+        rows = np.rint(xy[part, 1]).astype(int)[:, None] + step
+        cols = np.rint(xy[part, 0]).astype(int)[:, None] + step
+        shift = scan[np.clip(rows, 0, side - 1)]
+        gy = amplitude[part, None] * np.exp(-((rows - xy[part, 1:] - shift[..., 1]) ** 2) / (2 * sigma**2))
+        x0 = (xy[part, :1] + shift[..., 0])[..., None]
+        gx = np.exp(-((cols[:, None, :] - x0).astype(np.float32) ** 2) / np.float32(2 * sigma**2))
+        keep = ((rows >= 0) & (rows < side))[:, :, None] & ((cols >= 0) & (cols < side))[:, None, :]
+        flat = (rows[:, :, None] * side + cols[:, None, :])[keep]
+        first = flat.min(initial=image.size - 1)  # a part holds few rows of columns: only those of the image are added to
+        light = np.bincount(flat - first, (gx * gy[..., None])[keep]).astype(np.float32)
+        image[first:first + light.size] += light
+    return image.reshape(side, side)
+
+
+def _truth(sites: _Sites, side: int, sigma: float, scan: np.ndarray) -> Truth:
+    """Collect what lies inside the frame, at the positions where the scan shows it."""
+    a, b = (_apparent(xy, sigma, scan) for xy in (sites.a_xy, sites.b_xy))
+    seen_a = _in_frame(a, side) & sites.present
+    seen_b = _in_frame(b, side)
+    whole = seen_b & seen_a[:-1, :-1] & seen_a[1:, :-1] & seen_a[:-1, 1:] & seen_a[1:, 1:]
+    ij = [np.argwhere(s) for s in (seen_a, seen_b)]
+    return Truth(
+        column_xy=np.concatenate([a[seen_a], b[seen_b]]),
+        column_sublattice=np.repeat(["A", "B"], [seen_a.sum(), seen_b.sum()]),
+        column_ij=np.concatenate(ij),
+        cell_xy=corner_mean(a)[whole],
+        cell_ij=np.argwhere(whole),
+        cell_variant=sites.variant[whole],
+        cell_p_pm=sites.p_pm[whole],
+        cell_wall=sites.wall[whole],
+        cell_rotation_deg=sites.rotation_deg[whole],
+        cell_intensity=corner_mean(sites.a_intensity[..., None])[whole][:, 0],
+    )
+
+
+def _apparent(xy: np.ndarray, sigma: float, scan: np.ndarray) -> np.ndarray:
+    """Add to each position the scan displacement, averaged over the rows of its column."""
+    mean = ndimage.gaussian_filter1d(scan, sigma, axis=0, mode="nearest")
+    rows = np.clip(xy[..., 1], 0, len(scan) - 1)
+    return xy + np.stack([np.interp(rows, np.arange(len(scan)), mean[:, k]) for k in range(2)], axis=-1)
+
+
+def _in_frame(xy: np.ndarray, side: int) -> np.ndarray:
+    return np.all((xy >= 0) & (xy <= side - 1), axis=-1)
+
+
+def true_label_map(truth: Truth, cells: Cells, mask: np.ndarray) -> np.ndarray:
+    """The true variant of every analysed cell, on the grid that was found in the image.
+
+    Parameters
+    ----------
+    truth : Truth
+    cells : Cells
+        Cells of the image's lattice, matched to the true ones by position.
+    mask : ndarray of bool, shape (R, C)
+
+    Returns
+    -------
+    ndarray of int, shape (R, C)
+        Variant; -1 outside the mask, in the substrate and where no true cell lies within a third of a cell.
+    """
+    distance, nearest = cKDTree(truth.cell_xy).query(cells.xy[mask])
+    variants = np.full(mask.shape, -1)
+    variants[mask] = np.where(distance < cells.basis.cell_px / 3, truth.cell_variant[nearest], -1)
+    return variants
+
+
+def save_phantom(phantom: Phantom, path: str | Path) -> None:
+    """Write a phantom to HDF5: dataset ``image`` and group ``truth``; read the image back with ``images.read``.
+
+    Parameters
+    ----------
+    phantom : Phantom
+    path : str or Path
+        File to write; an existing file is replaced only once the new one is complete.
+    """
+    with atomic(path) as part, h5py.File(part, "w") as file:
+        data = file.create_dataset("image", data=phantom.image.data, compression="gzip", compression_opts=1)
+        data.attrs["pixel_size_nm"] = phantom.image.pixel_size_nm
+        for name, value in vars(phantom.truth).items():
+            value = value.astype("S1") if value.dtype.kind == "U" else value
+            file.create_dataset(f"truth/{name}", data=value)
+        file.attrs.update(vars(phantom.crystal) | {"seed": phantom.seed})
+
+
+def load_truth(path: str | Path) -> Truth | None:
+    """Read the ground truth of a phantom file; ``None`` where the file holds none.
+
+    Parameters
+    ----------
+    path : str or Path
+        File written by :func:`save`, or any other image file.
+
+    Returns
+    -------
+    Truth or None
+    """
+    if not h5py.is_hdf5(path):
+        return None
+    with h5py.File(path, "r") as file:
+        if any(f"truth/{name}" not in file for name in Truth.__dataclass_fields__):
+            return None
+        check_hdf5(file)
+        values = {name: file[f"truth/{name}"][()] for name in Truth.__dataclass_fields__}
+    values["column_sublattice"] = values["column_sublattice"].astype("U1")
+    return Truth(**values)

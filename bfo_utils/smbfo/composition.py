@@ -1,0 +1,198 @@
+"""A series of images over composition: read, tuned composition by composition and all together, and judged.
+
+A member is one image of the series, with its authors' parameterisation where there is one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from joblib import Parallel, delayed
+
+from ..errors import InputError
+from ..io import read_image
+from ..results import Analysis, conclude_analysis
+from ..search import PreparedImage, SearchPlan, Trial, best_trial, default_parameters, open_trial_log, prepare_image, search_jointly
+from .agreement import Comparison, compare_parameters
+from .parameterization import Parameterization, read_parameterization
+from .registry import SERIES_IDS, Pair, available_pairs, locate_file
+from .simulated import SeriesStyle, write_series
+
+MOST_MEMBERS = 5  # images of one composition
+#: What a simulated series holds, two images of each composition.
+SIMULATED = tuple(i for i in SERIES_IDS if i.endswith(("_0", "_1")))
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One image of a series.
+
+    Attributes
+    ----------
+    id : str
+    samarium : int
+        Sm content in per cent.
+    crystal : PreparedImage
+        What our own chain found in the image.
+    parameters : Parameterization or None
+        The authors' parameterisation; None where there is no file.
+    comparison : Comparison or None
+        Theirs beside ours; None where both cannot be compared.
+    note : str
+        Why not.
+    """
+
+    id: str
+    samarium: int
+    crystal: PreparedImage
+    parameters: Parameterization | None = None
+    comparison: Comparison | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """Searches over a series: the trials for every composition (by % Sm), and those for all images together."""
+
+    own: dict[int, list[Trial]]
+    joint: list[Trial]
+
+    def parameters(self) -> pd.DataFrame:
+        """The searched parameters, one row each: default, best of every composition, best of all together."""
+        chosen = {"default": self.joint[0].parameters}
+        chosen |= {f"{samarium} % Sm": best_trial(trials).parameters for samarium, trials in self.own.items()}
+        frame = pd.DataFrame(chosen | {"joint": best_trial(self.joint).parameters}).loc[list(default_parameters())]
+        return frame[[len(set(row)) > 1 for row in frame.to_numpy()]]
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """A member, and its analysis under the parameters of its own composition and under the joint ones."""
+
+    member: Member
+    own: Analysis
+    joint: Analysis
+
+    @property
+    def best(self) -> Analysis:
+        """The one of both whose map earns the higher total."""
+        return max(self.own, self.joint, key=lambda analysis: analysis.tuned.rewards["total"])
+
+
+# ---- reading -----------------------------------------------------------------------------------------------------
+
+
+def read_members(folder: str | Path, most: int = MOST_MEMBERS, pixel_size_nm: float = 0.0, workers: int = 1) -> list[Member]:
+    """Read the images of a folder, find their cells, and compare with the authors' parameterisation.
+
+    All members stay in memory: about half a GiB for each image of full size once it is searched.
+
+    Parameterization
+    ----------
+    folder : str or Path
+    most : int
+        How many images of each composition to take, at most.
+    pixel_size_nm : float
+        Nanometres per pixel, which the files do not hold; 0 leaves lengths in px.
+    workers : int
+        Images that are read at a time.
+
+    Returns
+    -------
+    list of Member
+
+    Raises
+    ------
+    InputError
+        If there is no image, a file is damaged, or an image shows no lattice.
+    """
+    pairs = available_pairs(folder, most)
+    with Parallel(n_jobs=workers, prefer="threads") as pool:
+        return pool(delayed(_member)(pair, Path(folder), pixel_size_nm or None) for pair in pairs)
+
+
+def simulate_members(folder: str | Path, cells: int = 28, most: int = MOST_MEMBERS, seed: int = 0, workers: int = 1) -> list[Member]:
+    """Write a small simulated series, two images of each composition at most, and read it.
+
+    Parameterization
+    ----------
+    folder : str or Path
+        For its files.
+    cells : int
+        Unit cells along each side of an image.
+    most, workers : int
+        As for :func:`read`.
+    seed : int
+
+    Returns
+    -------
+    list of Member
+    """
+    style = SeriesStyle(cells=cells)
+    write_series(folder, SIMULATED, style, seed)
+    return read_members(folder, most, style.pixel_nm, workers)
+
+
+def _member(pair: Pair, folder: Path, pixel_size_nm: float | None) -> Member:
+    crystal = prepare_image(read_image(locate_file(folder, pair.image), pixel_size_nm=pixel_size_nm))
+    path = locate_file(folder, pair.parameters)
+    if path is None:
+        return Member(pair.id, pair.samarium, crystal, note=f"no file {pair.parameters}")
+    parameters = read_parameterization(path)
+    try:
+        comparison, note = compare_parameters(parameters, crystal.lattice.cells), ""
+    except InputError as error:
+        comparison, note = None, str(error)
+    return Member(pair.id, pair.samarium, crystal, parameters, comparison, note)
+
+
+# ---- search and verdict ------------------------------------------------------------------------------------------
+
+
+def tune_members(members: Sequence[Member], plan: SearchPlan, folder: str | Path, workers: int = 1) -> Tuning:
+    """Search the configuration that suits every composition best, and the one that suits all images together.
+
+    Each search raises the sum of the totals of its images. All begin with the same configurations, so that the joint one
+    takes these from the record.
+
+    Parameterization
+    ----------
+    members : sequence of Member
+    plan : SearchPlan
+        Of every search.
+    folder : str or Path
+        For the record of every image's trials, ``<id>.jsonl``; a call that was stopped goes on from it.
+    workers : int
+        Threads that evaluate configurations; the result does not depend on it.
+
+    Returns
+    -------
+    Tuning
+    """
+    ledgers = [open_trial_log(Path(folder, f"{m.id}.jsonl"), m.crystal, plan) for m in members]
+
+    def trials(chosen: Sequence[int]) -> list[Trial]:
+        return search_jointly([members[k].crystal for k in chosen], plan, ledgers=[ledgers[k] for k in chosen], workers=workers)
+
+    contents = sorted({m.samarium for m in members})
+    own = {x: trials([k for k, m in enumerate(members) if m.samarium == x]) for x in contents}
+    return Tuning(own, trials(range(len(members))))
+
+
+def judge_members(members: Sequence[Member], tuning: Tuning, plan: SearchPlan) -> list[Finding]:
+    """The analysis of every image under the parameters of its composition and under the joint ones.
+
+    Parameterization
+    ----------
+    members : sequence of Member
+    tuning : Tuning
+    plan : SearchPlan
+        Of the searches.
+
+    Returns
+    -------
+    list of Finding
+    """
+    return [Finding(m, *(conclude_analysis(m.crystal, trials, plan.seed, plan.total) for trials in (tuning.own[m.samarium], tuning.joint)))
+            for m in members]

@@ -1,0 +1,74 @@
+"""Cells that a model of the others does not fit: defects, contamination, interfaces."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from .model import VAE
+
+_NEIGHBOURS = 12
+ANOMALY_LIMIT = 6.0  # robust deviations
+
+
+@dataclass(frozen=True)
+class Anomalies:
+    """Scores on the grid of cells, (R, C), NaN outside the analysed mask, in robust deviations from the median.
+
+    Attributes
+    ----------
+    error : ndarray
+        How badly the window of the cell is drawn again.
+    distance : ndarray
+        How far its latents lie from those of other cells.
+    """
+
+    error: np.ndarray
+    distance: np.ndarray
+
+    @property
+    def found(self) -> np.ndarray:
+        """Cells beyond six deviations in either score."""
+        with np.errstate(invalid="ignore"):
+            return (self.error > ANOMALY_LIMIT) | (self.distance > ANOMALY_LIMIT)
+
+
+def find_anomalies(network: VAE, windows: np.ndarray, mask: np.ndarray) -> Anomalies:
+    """Score every analysed cell by its reconstruction and by its place among the latents.
+
+    Parameters
+    ----------
+    network : VAE
+        A trained autoencoder.
+    windows : ndarray, shape (N, H, W)
+        What it was trained on: one window per analysed cell.
+    mask : ndarray of bool, shape (R, C)
+        The N analysed cells.
+
+    Returns
+    -------
+    Anomalies
+    """
+    latents = network.encode(windows)
+    error = ((windows - network.decode(latents)) ** 2).mean(axis=(1, 2))
+    spread = latents / np.maximum(latents.std(axis=0), 1e-12)
+    distance = cKDTree(spread).query(spread, min(_NEIGHBOURS, len(spread)))[0][:, 1:].mean(axis=1)
+    return Anomalies(*(_on_grid(is_anomalous(np.log(v + 1e-12)), mask) for v in (error, distance)))
+
+
+def is_anomalous(values: np.ndarray) -> np.ndarray:
+    """Distance above the median in robust deviations (median absolute deviation / 0.6745).
+
+    Examples
+    --------
+    >>> is_anomalous(np.array([1.0, 2.0, 3.0, 4.0, 50.0])).round(1).tolist()
+    [-1.3, -0.7, 0.0, 0.7, 31.7]
+    """
+    centre = np.median(values)
+    return (values - centre) / max(float(np.median(np.abs(values - centre))) / 0.6745, 1e-12)
+
+
+def _on_grid(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    grid = np.full(mask.shape, np.nan)
+    grid[mask] = values
+    return grid

@@ -1,0 +1,324 @@
+"""Variational autoencoders of windows: fit, encode, decode, save, load. Torch and AtomAI stay behind this interface.
+
+An autoencoder squeezes every window through a few numbers, its latents, and draws it again from them. What can be
+drawn again has been understood. Angle and shift of the window can be kept apart from its content (Bepler et al. 2019,
+arXiv 1909.11663), so that a turned window has the same content as an upright one.
+"""
+
+import hashlib
+import importlib.util
+import io
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..compute import atomic
+from ..errors import InputError, as_input_error
+
+INVARIANCES = ("none", "rotation", "shift", "both")
+SCHEDULES = ("constant", "warmup", "cyclic")
+MIN_EXPLAINED = 0.5  # share of variance below which a model counts as not trained
+_MAGIC = b"bfo_utils vae 1\n"
+_RAMP = 10  # epochs over which a schedule raises the weight
+_PAUSE = 5.0  # seconds between checkpoints
+
+
+@dataclass(frozen=True)
+class VAESettings:
+    """What a model is and how it learns.
+
+    Attributes
+    ----------
+    invariance : {"none", "rotation", "shift", "both"}
+        What is kept apart from the content: nothing, the angle, the shift, or both.
+    latent_dim : int
+        Dimensions of the content, 1 to 3.
+    kl_weight : float
+        Weight of the divergence from the prior; larger values make fewer and smoother latents.
+    kl_schedule : {"constant", "warmup", "cyclic"}
+        The weight over the epochs: as it is, raised over the first ten, or raised anew every ten.
+    learning_rate : float
+    seed : int
+        Seed of the first weights, the order of the windows and the noise.
+    """
+
+    invariance: str = "rotation"
+    latent_dim: int = 3
+    kl_weight: float = 0.1
+    kl_schedule: str = "constant"
+    learning_rate: float = 0.005
+    seed: int = 0
+
+    def __post_init__(self):
+        for name, value, known in (("invariance", self.invariance, INVARIANCES), ("schedule", self.kl_schedule, SCHEDULES)):
+            if value not in known:
+                raise InputError(f"{name} '{value}': unknown; choose one of {', '.join(known)}")
+
+    @property
+    def rotation(self) -> bool:
+        """Whether the angle is kept apart."""
+        return self.invariance in ("rotation", "both")
+
+    @property
+    def shift(self) -> bool:
+        """Whether the shift is kept apart."""
+        return self.invariance in ("shift", "both")
+
+    @property
+    def poses(self) -> int:
+        """Number of latents that are angle or shift; they come first."""
+        return int(self.rotation) + 2 * int(self.shift)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the latents in order.
+
+        Examples
+        --------
+        >>> VAESettings("both", 2).names
+        ['angle', 'shift x', 'shift y', 'latent 1', 'latent 2']
+        """
+        poses = ["angle"] * self.rotation + ["shift x", "shift y"] * self.shift
+        return poses + [f"latent {k + 1}" for k in range(self.latent_dim)]
+
+    def weight_at(self, epoch: int) -> float:
+        """Weight of the divergence in an epoch, counted from 0.
+
+        Examples
+        --------
+        >>> [VAESettings(kl_weight=1.0, kl_schedule="warmup").weight_at(e) for e in (0, 4, 9, 30)]
+        [0.1, 0.5, 1.0, 1.0]
+        """
+        ramp = {"constant": 1.0, "warmup": min(1.0, (epoch + 1) / _RAMP), "cyclic": (epoch % _RAMP + 1) / _RAMP}
+        return self.kl_weight * ramp[self.kl_schedule]
+
+
+@dataclass
+class VAE:
+    """A variational autoencoder of windows.
+
+    Parameters
+    ----------
+    settings : VAESettings
+
+    Raises
+    ------
+    InputError
+        Where torch or AtomAI is not installed.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> windows = rng.normal(size=(200, 1, 1)) * np.hanning(9)[None, :, None] * np.ones((1, 1, 9))
+    >>> model = VAE(VAESettings("none", 1)).fit(windows, epochs=20)
+    >>> model.encode(windows).shape, model.explained > 0.9
+    ((200, 1), True)
+    """
+
+    settings: VAESettings = field(default_factory=VAESettings)
+
+    def __post_init__(self):
+        require_vae()
+        self._training = None
+        self._source = ""
+
+    def fit(self, windows: np.ndarray, epochs: int = 30, checkpoint: str | Path | None = None) -> "VAE":
+        """Train until ``epochs`` epochs are done, those of earlier calls included; sooner if nothing more is gained.
+
+        Parameters
+        ----------
+        windows : ndarray, shape (N, H, W)
+            A tenth of them is held out to measure the explained variance.
+        epochs : int
+            0 leaves the network as it was made: the untrained control.
+        checkpoint : str or Path, optional
+            File to which the training is written every few seconds. If it exists and is of the same settings and
+            windows, training goes on from there.
+
+        Returns
+        -------
+        VAE
+            Itself.
+
+        Raises
+        ------
+        InputError
+            If there are fewer than 20 windows, or the checkpoint is damaged or of another training.
+        """
+        from .networks import Training
+
+        if windows.ndim != 3 or len(windows) < 20:
+            raise InputError(f"windows of shape {windows.shape}: too few to learn from; give (N, H, W) with N from 20")
+        source = hashlib.sha256(np.ascontiguousarray(windows, np.float32).tobytes()).hexdigest()
+        if self._source not in ("", source):
+            raise InputError("windows: the model was trained on others; fit a new one")
+        if checkpoint is not None and Path(checkpoint).exists():
+            self._go_on_from(checkpoint, source)
+        self._training = self._training or Training(windows.shape[1:], self.settings)
+        self._source = source
+        written = [time.monotonic()]
+
+        def keep() -> None:
+            if checkpoint is not None and time.monotonic() - written[0] > _PAUSE:
+                self.save(checkpoint)
+                written[0] = time.monotonic()
+
+        self._training.run(windows, epochs, keep)
+        return self
+
+    def _go_on_from(self, checkpoint: str | Path, source: str) -> None:
+        saved = load_vae(checkpoint)
+        if saved.settings != self.settings or saved._source != source:
+            raise InputError(f"{checkpoint}: is of another training (other settings or windows); remove it, or name another file")
+        if self._training is None or len(saved.history) > len(self.history):
+            self._training = saved._training
+
+    @property
+    def _fitted(self):
+        if self._training is None:
+            raise InputError("the model has not been fitted; call fit first")
+        return self._training
+
+    @property
+    def history(self) -> list[dict[str, float]]:
+        """One row per epoch with squared error per pixel and divergence of the training, explained variance of held-out windows."""
+        return list(self._fitted.history)
+
+    @property
+    def explained(self) -> float:
+        """Share of the variance of the held-out windows that the model reconstructs; 0 before the first epoch."""
+        return self.history[-1]["explained"] if self.history else 0.0
+
+    def explains(self, windows: np.ndarray) -> float:
+        """Share of the variance of windows about their mean that the model reconstructs.
+
+        Parameters
+        ----------
+        windows : ndarray, shape (N, H, W)
+
+        Returns
+        -------
+        float
+            1 for perfect drawings; below 0 where the mean window would be better.
+        """
+        rest = windows - self.decode(self.encode(windows))
+        return float(1 - (rest**2).sum() / ((windows - windows.mean(axis=0)) ** 2).sum())
+
+    @property
+    def ended(self) -> bool:
+        """Whether training stopped because nothing more was gained."""
+        return self._fitted.ended
+
+    def encode(self, windows: np.ndarray) -> np.ndarray:
+        """Latents of windows, in the order of ``settings.names``.
+
+        Parameters
+        ----------
+        windows : ndarray, shape (N, H, W)
+
+        Returns
+        -------
+        ndarray, shape (N, K)
+            Angle in degrees (x towards y positive), shift in half windows, content in units of its prior.
+        """
+        return self._fitted.encode(windows)[0] * self._units
+
+    def informative(self, windows: np.ndarray) -> np.ndarray:
+        """Which latents say more about windows than their own uncertainty hides.
+
+        Parameters
+        ----------
+        windows : ndarray, shape (N, H, W)
+
+        Returns
+        -------
+        ndarray of bool, shape (K,)
+            Whether the variance of the posterior means exceeds the mean variance of the posteriors.
+        """
+        mean, sd = self._fitted.encode(windows)
+        return mean.var(axis=0) > (sd**2).mean(axis=0)
+
+    def decode(self, latents: np.ndarray) -> np.ndarray:
+        """Windows that latents stand for.
+
+        Parameters
+        ----------
+        latents : ndarray, shape (N, K)
+
+        Returns
+        -------
+        ndarray, shape (N, H, W)
+        """
+        return self._fitted.decode(np.asarray(latents, float) / self._units)
+
+    @property
+    def _units(self) -> np.ndarray:
+        poses = [np.rad2deg(1.0)] * self.settings.rotation + [0.1, 0.1] * self.settings.shift
+        return np.array(poses + [1.0] * self.settings.latent_dim)
+
+    def save(self, path: str | Path) -> None:
+        """Write the model, with all that its training needs to go on; the file is whole or not there."""
+        from .networks import write_network
+
+        body = io.BytesIO()
+        write_network(self._fitted.state() | {"settings": json.dumps(asdict(self.settings)), "source": self._source}, body)
+        with atomic(path) as part:
+            part.write_bytes(_MAGIC + hashlib.sha256(body.getvalue()).hexdigest().encode() + b"\n" + body.getvalue())
+
+
+def load_vae(path: str | Path) -> VAE:
+    """Read a model that :meth:`VAE.save` wrote; no code of the file is run.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    VAE
+
+    Raises
+    ------
+    InputError
+        If the file is missing, truncated, changed, or not a model of this package.
+    """
+    require_vae()
+    from .networks import Training, read_network
+
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); give a model that was saved") from None
+    if not content.startswith(_MAGIC):
+        raise InputError(f"{path}: not a model of bfo_utils; give a file that VAE.save wrote")
+    digest, _, body = content[len(_MAGIC):].partition(b"\n")
+    if hashlib.sha256(body).hexdigest().encode() != digest:
+        raise InputError(f"{path}: truncated or damaged; remove it and train again")
+    try:  # a right digest says that the file is whole, not that we wrote it
+        state = read_network(io.BytesIO(body))
+        model = VAE(VAESettings(**json.loads(state["settings"])))
+        model._training, model._source = Training(state["shape"], model.settings), state["source"]
+        model._training.restore(state)
+    except Exception as error:  # torch fails in any way it likes
+        raise as_input_error(path, error, "a model that VAE.save wrote; remove it and train again") from error
+    return model
+
+
+def vae_available() -> bool:
+    """Whether torch and AtomAI are installed."""
+    return all(importlib.util.find_spec(name) for name in ("torch", "atomai"))
+
+
+def require_vae() -> None:
+    """Say what to install where the autoencoder's libraries are missing.
+
+    Raises
+    ------
+    InputError
+    """
+    if not vae_available():
+        raise InputError("the autoencoder needs torch and AtomAI, which are not installed; "
+                         "run: pip install 'bfo_utils[vae]'")

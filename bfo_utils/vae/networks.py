@@ -1,0 +1,237 @@
+"""Networks of a variational autoencoder and their training: the one module that knows torch and AtomAI.
+
+Encoder, decoders, losses and the transformation of coordinates are AtomAI's. What is ours is how they are trained:
+orthogonalised momentum (Muon) for the weight matrices, running averages of the weights in place of a falling learning
+rate, a decoder that begins at the mean window, and decoding a random part of the pixels in every step.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import nn
+from torch.optim import Adam, Muon
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # of libraries that AtomAI imports
+    from atomai.losses_metrics.vi_losses import kld_normal, kld_rot, reconstruction_loss
+    from atomai.nets.ed import fcDecoderNet, fcEncoderNet, rDecoderNet
+    from atomai.utils.coords import transform_coordinates
+
+HIDDEN = {"encoder": 128, "decoder": 64}  # units of each of the two layers
+TRAINING_BATCH = 128  # windows in one step
+EPOCH = 4096  # windows in one epoch, at most
+PIXELS = 64  # pixels of a window that a spatial decoder draws in one step, at most
+ANGLE_PRIOR, SHIFT_PRIOR = 0.2, 0.1  # radians; half windows
+_COORDINATES = 8.0  # factor on the decoder's initial weights for coordinates: details of a quarter of a window
+_AVERAGE = 0.98  # memory of the running average of the weights, per step
+_PATIENCE, _GAIN = 8, 0.002  # epochs without this gain in explained variance after which training ends
+
+
+def choose_device() -> torch.device:
+    """The first CUDA device where there is one, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+class Autoencoder(nn.Module):
+    """Encoder to angle, shift (as far as the model has them) and content; decoder back to windows.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of a window.
+    latent_dim : int
+        Dimensions of the content.
+    rotation, shift : bool
+        Whether angle and shift are separated from the content; the decoder is then a function of coordinates.
+    """
+
+    def __init__(self, shape: tuple[int, int], latent_dim: int, rotation: bool, shift: bool):
+        super().__init__()
+        self.rotation, self.shift, self.spatial = rotation, shift, rotation or shift
+        self.poses = int(rotation) + 2 * int(shift)
+        self.encoder = fcEncoderNet(shape, latent_dim + self.poses, 2, HIDDEN["encoder"])
+        net, hidden = (rDecoderNet, HIDDEN["decoder"]) if self.spatial else (fcDecoderNet, HIDDEN["encoder"])
+        self.decoder = net(shape, latent_dim, 2, hidden)
+        self.register_buffer("grid", _grid(shape))
+        with torch.no_grad():
+            self.encoder.fc12.bias.fill_(-2.0)  # narrow posteriors to begin with
+            self.encoder.fc11.weight[: self.poses] *= 0.1  # and poses near zero
+            if self.spatial:
+                self.decoder.coord_latent.fc_coord.weight.mul_(_COORDINATES)
+                self.decoder.coord_latent.fc_coord.bias.mul_(_COORDINATES)
+
+    def decode(self, z: torch.Tensor, pixels: torch.Tensor | None = None) -> torch.Tensor:
+        """Windows of latents, (B, P); of a spatial decoder only the given pixels, if they are given."""
+        content = z[:, self.poses:]
+        if not self.spatial:
+            return self.decoder(content).reshape(len(z), -1)
+        grid = self.grid if pixels is None else self.grid[pixels]
+        at = grid.expand(len(z), *grid.shape)
+        if self.shift:
+            at = at - SHIFT_PRIOR * z[:, None, int(self.rotation): self.poses]
+        if self.rotation:
+            at = transform_coordinates(at, -z[:, 0])
+        hidden = self.decoder.fc_decoder(self.decoder.coord_latent(at, content))
+        return self.decoder.out(hidden).reshape(len(z), -1)
+
+    def divergence(self, mean: torch.Tensor, log_sd: torch.Tensor) -> torch.Tensor:
+        """Kullback-Leibler divergence of every posterior from the prior; the mean angle is free."""
+        k = int(self.rotation)
+        kl = kld_normal([mean[:, k:], log_sd[:, k:]])
+        return kl + kld_rot(ANGLE_PRIOR, log_sd[:, 0]) if self.rotation else kl
+
+
+def _grid(shape: tuple[int, int]) -> torch.Tensor:
+    """Coordinates (x, y) of the pixels, -1 to 1 along both axes, shape (P, 2)."""
+    y, x = torch.meshgrid(*(torch.linspace(-1, 1, n) for n in shape), indexing="ij")
+    return torch.stack([x, y], dim=-1).reshape(-1, 2)
+
+
+class Training:
+    """A model in training: everything that the next step depends on, so that it can stop and go on at any epoch.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    settings : bfo_utils.vae.VAESettings
+    """
+
+    def __init__(self, shape: tuple[int, int], settings):
+        self.settings, self.shape, self.device = settings, (shape[0], shape[1]), choose_device()
+        self.generator = torch.Generator().manual_seed(settings.seed)
+        with torch.random.fork_rng():
+            torch.manual_seed(settings.seed)
+            self.model = Autoencoder(self.shape, settings.latent_dim, settings.rotation, settings.shift).to(self.device)
+        self.average = copy.deepcopy(self.model)
+        matrices = [p for p in self.model.parameters() if p.ndim == 2 and min(p.shape) > 8]
+        others = [p for p in self.model.parameters() if not any(p is m for m in matrices)]
+        self.optimisers = (Muon(matrices, lr=4 * settings.learning_rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"),
+                           Adam(others, lr=settings.learning_rate))
+        self.offset, self.scale, self.steps = 0.0, 1.0, 0
+        self.history: list[dict[str, float]] = []
+
+    @property
+    def ended(self) -> bool:
+        """Whether the explained variance has stopped growing."""
+        explained = [row["explained"] for row in self.history]
+        if len(explained) <= 2 * _PATIENCE:
+            return False
+        return max(explained[-_PATIENCE:]) < max(explained[:-_PATIENCE]) + _GAIN
+
+    def run(self, windows: np.ndarray, epochs: int, after_epoch: Callable[[], None] = lambda: None) -> None:
+        """Train until ``epochs`` are done or the explained variance no longer grows; a tenth of the windows is held out."""
+        if self.steps == 0:
+            self.offset, self.scale = float(windows.mean()), float(windows.std()) or 1.0
+        order = np.random.default_rng(self.settings.seed).permutation(len(windows))
+        held, rest = np.split(order, [max(1, len(order) // 10)])
+        flat = torch.as_tensor((windows.reshape(len(windows), -1) - self.offset) / self.scale, dtype=torch.float32)
+        held, rest = flat[held].to(self.device), flat[rest].to(self.device)
+        if self.steps == 0:
+            self._begin_at(rest.mean(dim=0))
+        while len(self.history) < epochs and not self.ended:
+            self.history.append(self._epoch(rest, held))
+            after_epoch()
+
+    def _begin_at(self, window: torch.Tensor) -> None:
+        """Let the decoder draw the mean window before it learns what windows differ by."""
+        decoder = self.model.decoder
+        if not self.model.spatial:
+            with torch.no_grad():
+                decoder.out.bias.copy_(window)
+        else:
+            optimiser, origin = Adam(decoder.parameters(), lr=5e-3), torch.zeros(1, self.model.encoder.fc11.out_features)
+            for _ in range(200):
+                ((self.model.decode(origin.to(self.device)) - window) ** 2).mean().backward()
+                optimiser.step()
+                optimiser.zero_grad()
+        self.average.load_state_dict(self.model.state_dict())
+
+    def _epoch(self, windows: torch.Tensor, held: torch.Tensor) -> dict[str, float]:
+        start, weight, sums = time.perf_counter(), self.settings.weight_at(len(self.history)), []
+        order = torch.randperm(len(windows), generator=self.generator)[:EPOCH]
+        for batch in order.split(TRAINING_BATCH):
+            sums.append(self._step(windows[batch.to(self.device)], weight))
+        loss, kl = torch.stack(sums).mean(dim=0).tolist()
+        return {"epoch": len(self.history) + 1, "reconstruction": loss, "kl": kl, "kl_weight": weight,
+                "explained": self.explained(held, windows.mean(dim=0)), "seconds": time.perf_counter() - start}
+
+    def _step(self, batch: torch.Tensor, weight: float) -> torch.Tensor:
+        """One step down the loss; returns the squared error per pixel and the divergence per window."""
+        mean, log_sd = self.model.encoder(batch)
+        z = mean + torch.exp(log_sd) * self._normal(mean.shape)
+        n = batch.shape[1]
+        pixels = torch.randperm(n, generator=self.generator)[:PIXELS].to(self.device) \
+            if self.model.spatial and n > PIXELS else None
+        target = batch if pixels is None else batch[:, pixels]
+        drawn = self.model.decode(z, pixels)
+        error = reconstruction_loss("mse", self.shape, target, drawn).mean() / target.shape[1]
+        kl = self.model.divergence(mean, log_sd).mean()
+        (n * error + weight * kl).backward()
+        for optimiser in self.optimisers:
+            optimiser.step()
+            optimiser.zero_grad()
+        self._follow()
+        return torch.stack([2 * error, kl]).detach()
+
+    def _normal(self, shape) -> torch.Tensor:
+        return torch.randn(shape, generator=self.generator).to(self.device)
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Let the average follow the weights, closely at first."""
+        self.steps += 1
+        keep = min(_AVERAGE, self.steps / (self.steps + 10))
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - keep)
+
+    @torch.no_grad()
+    def explained(self, flat: torch.Tensor, mean: torch.Tensor) -> float:
+        """Share of the variance of windows about a mean window that the averaged model reconstructs."""
+        drawn = self.average.decode(self.average.encoder(flat)[0])
+        return float(1 - ((flat - drawn) ** 2).sum() / ((flat - mean) ** 2).sum())
+
+    @torch.no_grad()
+    def encode(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Means and deviations of the posteriors, (N, K) each, by the averaged model."""
+        flat = torch.as_tensor((windows.reshape(len(windows), -1) - self.offset) / self.scale, dtype=torch.float32)
+        parts = [self.average.encoder(part.to(self.device)) for part in flat.split(8192)]
+        mean, log_sd = (torch.cat(values).cpu().double().numpy() for values in zip(*parts))
+        return mean, np.exp(log_sd)
+
+    @torch.no_grad()
+    def decode(self, z: np.ndarray) -> np.ndarray:
+        """Windows (N, H, W) of latents by the averaged model."""
+        parts = torch.as_tensor(z, dtype=torch.float32).split(8192)
+        flat = torch.cat([self.average.decode(part.to(self.device)).cpu() for part in parts]).numpy()
+        return flat.reshape(len(z), *self.shape) * self.scale + self.offset
+
+    def state(self) -> dict:
+        """Everything as plain values and tensors."""
+        return {"shape": list(self.shape), "model": self.model.state_dict(), "average": self.average.state_dict(),
+                "optimisers": [o.state_dict() for o in self.optimisers], "random": self.generator.get_state(),
+                "offset": self.offset, "scale": self.scale, "steps": self.steps, "history": self.history}
+
+    def restore(self, state: dict) -> None:
+        """Go back to a state."""
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+        self.generator.set_state(state["random"].cpu())
+        self.offset, self.scale, self.steps = state["offset"], state["scale"], state["steps"]
+        self.history = state["history"]
+
+
+def write_network(state: dict, file) -> None:
+    """Write a state to an open file."""
+    torch.save(state, file)
+
+
+def read_network(file) -> dict:
+    """Read a state without running code from the file."""
+    return torch.load(file, map_location="cpu", weights_only=True)

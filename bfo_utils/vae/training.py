@@ -1,0 +1,116 @@
+"""Autoencoders trained for an image: kept on disk, gone on with where they stopped, turned into descriptors."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import kurtosis, skew
+from sklearn.decomposition import FastICA
+
+from ..compute import hold_lock
+from ..segmentation import without_convergence_warnings
+from .model import VAE, VAESettings, load_vae
+
+
+def settings_of(parameters: Mapping) -> VAESettings:
+    """The model that the parameters of a configuration describe."""
+    names = ("invariance", "latent_dim", "kl_weight", "kl_schedule", "learning_rate")
+    return VAESettings(**{name: parameters[name] for name in names}, seed=parameters["vae_seed"])
+
+
+def trained_vae(windows: np.ndarray, model: VAESettings, epochs: int, folder: str | Path = "") -> VAE:
+    """A model trained for a number of epochs.
+
+    Parameters
+    ----------
+    windows : ndarray, shape (N, H, W)
+    model : VAESettings
+    epochs : int
+    folder : str or Path
+        Where trained models are kept. One that is there is read; one of fewer epochs is trained on; one whose training
+        was interrupted goes on. Several processes may share the folder: one that wants a model which another is training
+        waits for it. Empty: nothing is kept.
+
+    Returns
+    -------
+    VAE
+
+    Raises
+    ------
+    InputError
+        If a file in the folder is damaged.
+    """
+    if not folder:
+        return VAE(model).fit(windows, epochs)
+    stem = _name(windows, model)
+    done, part = Path(folder, f"{stem}-{epochs}.vae"), Path(folder, f"{stem}-{epochs}.part")
+    if not done.exists():
+        with hold_lock(Path(folder, f".{stem}.lock"), wait=True):
+            if not done.exists():  # another process may have trained it meanwhile
+                (_furthest(Path(folder), stem, epochs) or VAE(model)).fit(windows, epochs, part).save(done)
+            part.unlink(missing_ok=True)
+    return load_vae(done)
+
+
+def _name(windows: np.ndarray, model: VAESettings) -> str:
+    """Name of the files of a model: the same for the same windows and settings."""
+    digest = hashlib.sha256(json.dumps(asdict(model), sort_keys=True).encode())
+    digest.update(np.ascontiguousarray(windows, np.float32).data)
+    return digest.hexdigest()[:16]
+
+
+def _furthest(folder: Path, stem: str, epochs: int) -> VAE | None:
+    """The stored model of the most epochs below ``epochs``."""
+    known = [int(path.stem.rpartition("-")[2]) for path in folder.glob(f"{stem}-*.vae")]
+    below = [n for n in known if n < epochs]
+    return load_vae(folder / f"{stem}-{max(below)}.vae") if below else None
+
+
+def independent_axes(latents: np.ndarray, poses: int = 0) -> np.ndarray:
+    """Content turned to independent axes, then angle and shift as they are; of both the most two-humped first, each of deviation 1.
+
+    The prior of an autoencoder looks the same from all sides, so the axes of its content mean nothing. Independent
+    component analysis (Hyvarinen and Oja 2000, doi 10.1016/S0893-6080(00)00026-5) turns them until each is as far from
+    a bell curve as possible. Angle and shift have a meaning of their own: they are not mixed in, and come last. Domains make
+    two humps, of any two sizes: a large (skewness² + 1) / kurtosis, which is 1 for two values and 1/3 for a bell curve.
+
+    Parameters
+    ----------
+    latents : ndarray, shape (N, K)
+    poses : int
+        How many of them, the first, are angle and shift.
+
+    Returns
+    -------
+    ndarray, shape (N, K)
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> humps, bell = rng.choice([-1.0, 1.0], 500), rng.normal(size=500)
+    >>> axes = independent_axes(np.column_stack([humps + bell, humps - bell]))
+    >>> bool(abs(np.corrcoef(axes[:, 0], humps)[0, 1]) > 0.99)
+    True
+    """
+    return np.hstack([_two_humped_first(_components(latents[:, poses:])), _two_humped_first(_scaled(latents[:, :poses]))])
+
+
+def _two_humped_first(axes: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore"):  # of an axis without spread
+        humps = np.nan_to_num((skew(axes, axis=0) ** 2 + 1) / kurtosis(axes, axis=0, fisher=False))
+    return axes[:, np.argsort(-humps, kind="stable")]
+
+
+def _scaled(latents: np.ndarray) -> np.ndarray:
+    return (latents - latents.mean(axis=0)) / np.maximum(latents.std(axis=0), 1e-12)
+
+
+def _components(content: np.ndarray) -> np.ndarray:
+    """Independent components, each of deviation 1."""
+    if content.shape[1] < 2:
+        return _scaled(content)
+    with without_convergence_warnings():
+        return FastICA(whiten="unit-variance", fun="cube", random_state=0, max_iter=500).fit_transform(content)

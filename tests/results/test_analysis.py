@@ -1,0 +1,137 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from bfo_utils.io import image_from_array
+from bfo_utils.report import write_results
+from bfo_utils.results import DOMAINS, analyze, conclude_analysis
+from bfo_utils.search import SearchPlan, best_trial, evaluate_configuration, name_labels, prepare_image, search_configurations
+from bfo_utils.simulation import Specimen, simulate_phantom, true_label_map
+
+COLUMNS = "id,x_px,y_px,sublattice,intensity,sigma_px,ok"
+CELLS = "i,j,x_px,y_px,px_pm,py_pm,a_nm,b_nm,angle_deg,area_nm2,label,posterior,stability"
+FILES = {"columns.csv", "cells.csv", "trials.csv", "pareto.csv", "result.json", "label_map.png", "walls.png",
+         "polarization.png", "confidence.png"}
+
+
+@pytest.fixture(scope="module")
+def done(junction):
+    return analyze(junction.image, SearchPlan(24, 1))
+
+
+@pytest.fixture(scope="module")
+def folder(done, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out")
+    write_results(done, out)
+    return out
+
+
+def test_the_tuned_map_is_the_truth(done, truth_map):
+    inside = truth_map >= 0
+    assert done.verdict == DOMAINS
+    assert adjusted_rand_score(truth_map[inside], done.labels[inside]) > 0.95
+    assert done.tuned.rewards["total"] >= done.default.rewards["total"]
+
+
+def test_all_files_of_the_contract(folder):
+    assert {p.name for p in folder.iterdir()} == FILES
+    assert (folder / "columns.csv").read_text().split("\n")[0].startswith(COLUMNS)
+    assert (folder / "cells.csv").read_text().split("\n")[0] == CELLS
+    for picture in folder.glob("*.png"):
+        assert picture.stat().st_size > 10_000
+
+
+def test_result_json_says_what_was_found(folder, done, junction):
+    result = json.loads((folder / "result.json").read_text())
+    assert result["verdict"] == "domains" and result["n_domains"] == 3
+    assert {"continuity", "straightness", "evidence", "total"} <= set(result["rewards"])
+    assert result["n_columns"] == len(pd.read_csv(folder / "columns.csv"))
+    assert result["n_cells"] == len(pd.read_csv(folder / "cells.csv"))
+    assert result["parameters"] == dict(done.tuned.parameters) and result["seed"] == 1
+    assert result["input"]["shape"] == list(junction.image.shape)
+    assert result["input"]["pixel_size_nm"] == pytest.approx(junction.image.pixel_size_nm)
+    assert {"timings_s", "versions", "walls"} <= set(result) and 0.8 < result["stability"] <= 1
+
+
+def test_cells_are_in_physical_units(folder, junction):
+    cells = pd.read_csv(folder / "cells.csv")
+    assert cells["a_nm"].mean() == pytest.approx(junction.crystal.a_nm, rel=0.02)
+    assert cells["area_nm2"].mean() == pytest.approx(junction.crystal.a_nm**2, rel=0.03)
+    assert np.hypot(cells["px_pm"], cells["py_pm"]).median() == pytest.approx(36, rel=0.15)
+
+
+def test_trials_and_front(folder):
+    trials, front = (pd.read_csv(folder / f"{n}.csv") for n in ("trials", "pareto"))
+    assert len(trials) == 24 and 0 < len(front) <= 24
+    assert set(front["number"]) <= set(trials["number"])
+    assert {"n_clusters", "continuity", "total", "seconds"} <= set(trials)
+
+
+def test_same_seed_same_bytes(folder, junction, tmp_path):
+    write_results(analyze(junction.image, SearchPlan(24, 1)), tmp_path)
+    for name in ("columns.csv", "cells.csv"):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+    one, two = (json.loads((d / "result.json").read_text()) for d in (folder, tmp_path))
+    for result in (one, two):
+        result.pop("timings_s")
+    assert one == two
+    one, two = (pd.read_csv(d / "trials.csv").drop(columns="seconds") for d in (folder, tmp_path))
+    assert one.equals(two)
+
+
+def test_pixels_are_the_unit_where_no_size_is_known(junction, tmp_path):
+    image = image_from_array(junction.image.data)
+    result = write_results(analyze(image, SearchPlan(9)), tmp_path)
+    header = (tmp_path / "cells.csv").read_text().split("\n")[0]
+    assert header == CELLS.replace("_pm", "_px").replace("_nm2", "_px2").replace("_nm", "_px")
+    assert "no_pixel_size" in {note["code"] for note in result["warnings"]}
+
+
+@pytest.mark.parametrize("dose", [20, 100])
+def test_a_single_domain_is_no_map(dose, tmp_path):
+    p = simulate_phantom(Specimen(layout="single", cells=40, cell_px=16, dose=dose), 2)
+    result = write_results(analyze(p.image, SearchPlan(24)), tmp_path)
+    assert result["verdict"] == "no domains" and result["n_domains"] == 1
+    assert result["walls"]["n_segments"] == 0
+    assert set(pd.read_csv(tmp_path / "cells.csv")["label"]) == {-1, 0}
+
+
+def test_one_sublattice_is_analysed_by_its_strain(tmp_path):
+    crystal = Specimen(layout="stripes", cells=50, cell_px=16, dose=100, b_intensity=0, shear=0.04)
+    p = simulate_phantom(crystal, 0)
+    result = write_results(analyze(p.image, SearchPlan(48)), tmp_path)
+    assert result["evidence"] == "lattice" and result["sublattices"] == ["A"]
+    assert "second_sublattice_not_seen" in {note["code"] for note in result["warnings"]}
+    prepared = prepare_image(p.image)
+    truth = true_label_map(p.truth, prepared.lattice.cells, prepared.mask)
+    cells = pd.read_csv(tmp_path / "cells.csv")
+    label = truth[cells["i"], cells["j"]]
+    assert result["verdict"] == "domains"
+    assert adjusted_rand_score(label[label >= 0], cells["label"][label >= 0]) > 0.8
+
+
+def test_labels_keep_their_meaning_between_maps(crystal):
+    maps = [name_labels(crystal, evaluate_configuration(crystal, {"site": "cell", "normalisation": "zscore",
+            "n_components": 6, "n_clusters": 3, "covariance": c}).labels) for c in ("full", "tied")]
+    inside = crystal.mask
+    assert (maps[0] == maps[1])[inside].mean() > 0.95
+
+
+def test_conclude_repeats_what_the_search_saw(crystal):
+    trials = search_configurations(crystal, SearchPlan(10))
+    result = conclude_analysis(crystal, trials, 0)
+    assert dict(result.tuned.rewards) == dict(best_trial(trials).rewards)
+
+
+@pytest.mark.slow
+def test_the_phantom_of_the_book_is_mapped_as_it_was_made():
+    p = simulate_phantom(Specimen(substrate=0.06), 0)
+    done = analyze(p.image, SearchPlan(64))
+    truth = true_label_map(p.truth, done.crystal.lattice.cells, done.crystal.mask)
+    film = truth >= 0
+    tuned, default = (adjusted_rand_score(truth[film], labels[film]) for labels in (done.labels, done.default.labels))
+    assert tuned >= 0.95 and tuned > default
+    assert done.verdict == DOMAINS

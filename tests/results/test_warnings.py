@@ -1,0 +1,68 @@
+"""Every caveat is raised by what it is about, and not by a good image."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bfo_utils.io import image_from_array
+from bfo_utils.results import analyze, find_warnings, position_error_px
+from bfo_utils.rewards import SurrogateTest
+from bfo_utils.search import SearchPlan
+from bfo_utils.simulation import Specimen, simulate_phantom
+
+GOOD = {"site": "cell", "normalisation": "zscore", "n_components": 6, "n_clusters": 3, "method": "gmm", "covariance": "full",
+        "window_height": 1.5, "window_width": 1.5, "binning": 2}
+
+
+def analysed(crystal, change=lambda array: array, clusters=3, pixel_size_nm=0.025):
+    array = change(simulate_phantom(crystal, 3).image.data)
+    return analyze(image_from_array(array, pixel_size_nm=pixel_size_nm), SearchPlan(2, fixed=GOOD | {"n_clusters": clusters}))
+
+
+def codes(done):
+    return [caveat["code"] for caveat in find_warnings(done)]
+
+
+@pytest.fixture(scope="module")
+def good():
+    return analysed(Specimen(layout="junction", cells=32, cell_px=16, dose=80))
+
+
+def test_a_good_image_needs_none(good):
+    assert codes(good) == []
+
+
+@pytest.mark.parametrize(("code", "changes", "change", "clusters"), [
+    ("few_cells", dict(cells=16, cell_px=16), None, 3), ("coarse_pixels", dict(cells=30, cell_px=9), None, 3),
+    ("second_sublattice_not_seen", dict(b_intensity=0.0), None, 3), ("low_dose", dict(dose=3), None, 3),
+    ("missing_cells", dict(missing=0.03), None, 3), ("substrate", dict(substrate=0.25), None, 4),
+    ("invalid_pixels", {}, lambda a: np.where(np.arange(a.size).reshape(a.shape) % 5003 == 0, np.nan, a), 3),
+    ("saturated", {}, lambda a: np.minimum(a, np.quantile(a, 0.95)), 3),
+    ("doubtful_columns", {}, lambda a: np.where(np.arange(len(a))[:, None] % 60 < 3, np.nan, a), 3)])
+def test_what_is_wrong_with_an_image_is_said(code, changes, change, clusters):
+    crystal = Specimen(**{"layout": "junction", "cells": 32, "cell_px": 16, "dose": 80} | changes)
+    done = analysed(crystal, change or (lambda a: a), clusters)
+    said = {caveat["code"]: caveat["message"] for caveat in find_warnings(done)}
+    assert code in said and "\n" not in said[code] and len(said[code]) > 40
+
+
+def test_what_is_wrong_with_a_map_is_said(good):
+    thin = replace(good, tuned=replace(good.tuned, rewards=dict(good.tuned.rewards) | {"contrast": 0.55}))
+    assert "thin_margin" in codes(thin)
+    chance = replace(good)
+    vars(chance)["standing"] = SurrogateTest(0.1, np.linspace(0, 0.3, 99), np.zeros(19))
+    assert "no_better_than_chance" in codes(chance)
+    unsure = replace(good)
+    half = np.where(good.crystal.mask, 0.6, np.nan)
+    vars(unsure)["confidence"] = replace(good.confidence, stability=half)
+    assert codes(unsure) == ["unsure_labels"]
+
+
+def test_no_pixel_size_is_said():
+    assert "no_pixel_size" in codes(analysed(Specimen(cells=14, cell_px=14, dose=80), pixel_size_nm=None))
+
+
+def test_the_error_of_a_position_is_that_of_counting(good):
+    found, truth = good.crystal.lattice, position_error_px(good)
+    assert 0.02 < truth < 0.3 and found.cells.has_b
