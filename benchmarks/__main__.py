@@ -3,7 +3,18 @@
 import importlib
 import sys
 
-NAMES = ("columns", "speed", "junction", "scaling", "large", "null", "rewards", "search", "batch", "vae")
+NAMES = (
+    "columns",
+    "speed",
+    "junction",
+    "scaling",
+    "large",
+    "null",
+    "rewards",
+    "search",
+    "batch",
+    "vae",
+)
 LONG = ("huge", "series")
 
 for name in sys.argv[1:] or NAMES:

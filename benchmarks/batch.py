@@ -30,11 +30,19 @@ def main() -> None:
             crystal = Specimen(layout=LAYOUTS[k % len(LAYOUTS)], cells=40, cell_px=16)
             save_phantom(simulate_phantom(crystal, 970 + k), images / f"p{k:02}.h5")
         outs = {workers: Path(folder, f"out{workers}") for workers in (1, 2)}
-        seconds = {workers: clocked(analysed, workers, images, out)[1] for workers, out in outs.items()}
-        tables = [Path(t.parent.name, t.name) for t in outs[1].glob("*/c*.csv")] + [Path(SUMMARY_FILE)]
+        seconds = {
+            workers: clocked(analysed, workers, images, out)[1] for workers, out in outs.items()
+        }
+        tables = [Path(t.parent.name, t.name) for t in outs[1].glob("*/c*.csv")] + [
+            Path(SUMMARY_FILE)
+        ]
         same, different, missing = filecmp.cmpfiles(outs[1], outs[2], tables, shallow=False)
-    keep("batch", f"{IMAGES} phantoms of 40 x 40 cells, {BUDGET} configurations each",
-         ["worker processes", "seconds", "images per minute", "ratio"],
-         [[w, s, 60 * IMAGES / s, seconds[1] / s] for w, s in seconds.items()],
-         f"Seeds 970 to {969 + IMAGES}. Of summary.csv, columns.csv and cells.csv, {len(same)} files are the same on one process "
-         f"and on two, {len(different) + len(missing)} are not. The start of the processes is counted.")
+    keep(
+        "batch",
+        f"{IMAGES} phantoms of 40 x 40 cells, {BUDGET} configurations each",
+        ["worker processes", "seconds", "images per minute", "ratio"],
+        [[w, s, 60 * IMAGES / s, seconds[1] / s] for w, s in seconds.items()],
+        f"Seeds 970 to {969 + IMAGES}. Of summary.csv, columns.csv and cells.csv, {len(same)} files"
+        f" are the same on one process and on two, {len(different) + len(missing)} are not. The"
+        " start of the processes is counted.",
+    )

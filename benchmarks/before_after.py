@@ -1,4 +1,5 @@
-"""Do two commits give the same tables? Six images are analyzed by both, every table is compared byte for byte.
+"""Do two commits give the same tables? Six images are analyzed by both, every table is compared
+byte for byte.
 
     python -m benchmarks.before_after COMMIT [--against COMMIT]
 
@@ -57,7 +58,9 @@ def tables(folder: Path) -> dict[str, object]:
             text = pd.read_csv(path, dtype=str).drop(columns="seconds").to_csv().encode()
         found[path.name] = text
     result = json.loads((folder / "result.json").read_text())
-    found |= {f"result.json: {k}": v for k, v in result.items() if k not in ("timings_s", "versions")}
+    found |= {
+        f"result.json: {k}": v for k, v in result.items() if k not in ("timings_s", "versions")
+    }
     return found
 
 

@@ -1,4 +1,6 @@
-"""The table of :mod:`benchmarks.large`, with an image of 16k x 16k px at its end; takes some minutes and 8 GiB."""
+"""The table of :mod:`benchmarks.large`, with an image of 16k x 16k px at its end; takes some
+minutes and 8 GiB.
+"""
 
 from . import large
 

@@ -38,7 +38,10 @@ def lattice_of(centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def local_mean(values: np.ndarray) -> np.ndarray:
     """Mean over the known cells of 3 x 3; NaN where the cell itself is unknown."""
     known = np.isfinite(values)
-    total, count = (ndimage.uniform_filter(v, 3, mode="constant") for v in (np.where(known, values, 0), known * 1.0))
+    total, count = (
+        ndimage.uniform_filter(v, 3, mode="constant")
+        for v in (np.where(known, values, 0), known * 1.0)
+    )
     return np.where(known, total / np.where(known, count, 1), np.nan)
 
 
@@ -49,16 +52,22 @@ def correlation(one: np.ndarray, two: np.ndarray) -> float:
 
 
 def two_domains(ratio: np.ndarray) -> np.ndarray:
-    """Label 0 or 1 of every cell by a two-component mixture of a/b, -1 where unknown; 1 has the larger a/b."""
+    """Label 0 or 1 of every cell by a two-component mixture of a/b, -1 where unknown; 1 has the
+    larger a/b.
+    """
     known = np.isfinite(ratio)
     mixture = GaussianMixture(2, random_state=0).fit(ratio[known][:, None])
     labels = np.full(ratio.shape, -1)
-    labels[known] = np.argsort(np.argsort(mixture.means_.ravel()))[mixture.predict(ratio[known][:, None])]
+    labels[known] = np.argsort(np.argsort(mixture.means_.ravel()))[
+        mixture.predict(ratio[known][:, None])
+    ]
     return labels
 
 
 def agreement(labels: np.ndarray, published: np.ndarray) -> float:
-    """Share of cells whose label stands for the published domain that most of its label's cells lie in."""
+    """Share of cells whose label stands for the published domain that most of its label's cells
+    lie in.
+    """
     both = (labels >= 0) & (published >= 0)
     pairs = np.zeros((labels.max() + 1, 2))
     np.add.at(pairs, (labels[both], published[both]), 1)
@@ -82,12 +91,20 @@ def compare(result: Analysis) -> dict[str, float]:
         "a/b, cell by cell": correlation(ours, ratio),
         "a/b, both averaged over 3 x 3 cells": correlation(local_mean(ours), local_mean(ratio)),
         "rotation, cell by cell": correlation(cells.rotation, rotation),
-        "rotation, both averaged over 3 x 3 cells": correlation(local_mean(cells.rotation), local_mean(rotation)),
+        "rotation, both averaged over 3 x 3 cells": correlation(
+            local_mean(cells.rotation), local_mean(rotation)
+        ),
         "domain agreement, a/b of the cells": agreement(two_domains(ours), domains),
-        "domain agreement, both averaged over 3 x 3": agreement(two_domains(local_mean(ours)), two_domains(local_mean(ratio))),
+        "domain agreement, both averaged over 3 x 3": agreement(
+            two_domains(local_mean(ours)), two_domains(local_mean(ratio))
+        ),
         "domain agreement, tuned map": agreement(result.labels, domains),
-        "domain agreement, tuned map, published averaged": agreement(result.labels, two_domains(local_mean(ratio))),
-        "noise of the published centres (px)": noise_px(published), "noise of our centres (px)": noise_px(cells.xy)}
+        "domain agreement, tuned map, published averaged": agreement(
+            result.labels, two_domains(local_mean(ratio))
+        ),
+        "noise of the published centres (px)": noise_px(published),
+        "noise of our centres (px)": noise_px(cells.xy),
+    }
 
 
 def main() -> None:
@@ -97,5 +114,10 @@ def main() -> None:
         return
     image = read_image(DATA / "pto_junction_recovered.tif", pixel_size_nm=0.0192)
     figures = compare(analyze(image, SearchPlan(64, 0)))
-    keep("junction", "PbTiO3 junction against the published cell centres", ["figure", "value"],
-         [[k, v] for k, v in figures.items()], "Budget 64, seed 0.")
+    keep(
+        "junction",
+        "PbTiO3 junction against the published cell centres",
+        ["figure", "value"],
+        [[k, v] for k, v in figures.items()],
+        "Budget 64, seed 0.",
+    )

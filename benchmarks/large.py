@@ -1,6 +1,8 @@
-"""Time per megapixel and peak memory over the size of the image, every size in a process of its own.
+"""Time per megapixel and peak memory over the size of the image, every size in a process of its
+own.
 
-``python -m benchmarks large`` measures 1 to 64 megapixels, ``python -m benchmarks huge`` also 16k x 16k px.
+``python -m benchmarks large`` measures 1 to 64 megapixels, ``python -m benchmarks huge`` also 16k x
+16k px.
 """
 
 import json
@@ -30,7 +32,9 @@ def simulate(path: str, side: int) -> None:
 
 
 def measure(path: str, repeats: int) -> dict:
-    """Median wall and processor time of reading and preparing an image and of a short search, peaks of memory."""
+    """Median wall and processor time of reading and preparing an image and of a short search,
+    peaks of memory.
+    """
     from bfo_utils.io import read_image
     from bfo_utils.search import SearchPlan, prepare_image, search_configurations
 
@@ -42,8 +46,11 @@ def measure(path: str, repeats: int) -> dict:
         search_configurations(crystal, SearchPlan(TRIALS))
         marks, peaks = [*marks, _clocks()], [*peaks, _peak()]
         times.append(np.diff(marks, axis=0))
-    return {"columns": len(crystal.lattice.columns), "seconds": np.median(times, axis=0).ravel().tolist(),
-            "peaks": [peaks[0], peaks[-1]]}
+    return {
+        "columns": len(crystal.lattice.columns),
+        "seconds": np.median(times, axis=0).ravel().tolist(),
+        "peaks": [peaks[0], peaks[-1]],
+    }
 
 
 def _clocks() -> tuple[float, float]:
@@ -60,10 +67,17 @@ def _row(folder: str, side: int, repeats: int) -> list:
     path = str(Path(folder, f"{side}.npy"))
     command = [sys.executable, "-m", "benchmarks.large"]
     subprocess.run([*command, "simulate", path, str(side)], check=True)
-    done = subprocess.run([*command, "measure", path, str(repeats)], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, "measure", path, str(repeats)], check=True, capture_output=True, text=True
+    )
     Path(path).unlink()
     found = json.loads(done.stdout)
-    return [side**2 // 2**20, found["columns"], *(s * 2**20 / side**2 for s in found["seconds"]), *found["peaks"]]
+    return [
+        side**2 // 2**20,
+        found["columns"],
+        *(s * 2**20 / side**2 for s in found["seconds"]),
+        *found["peaks"],
+    ]
 
 
 def main(sides: dict[int, int] = SIDES, name: str = "large") -> None:
@@ -71,12 +85,24 @@ def main(sides: dict[int, int] = SIDES, name: str = "large") -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = [_row(folder, side, repeats) for side, repeats in sides.items()]
     growth = [f"{100 * (rows[-1][k] / rows[0][k] - 1):+.0f} %" for k in (3, 5)]
-    keep(name, "Large images: seconds per megapixel, and memory",
-         ["megapixels", "columns", "prepare, wall", "prepare, processor", "search, wall", "search, processor",
-          "peak, prepare (GiB)", "peak, search (GiB)"], rows,
-         f"Seed 3, {CELL_PX} px per cell; reading is part of preparing, the search has {TRIALS} trials. Medians of "
-         f"{', '.join(map(str, sides.values()))} repeats. Wall time per megapixel from the first to the last: "
-         f"prepare {growth[0]}, search {growth[1]}.")
+    keep(
+        name,
+        "Large images: seconds per megapixel, and memory",
+        [
+            "megapixels",
+            "columns",
+            "prepare, wall",
+            "prepare, processor",
+            "search, wall",
+            "search, processor",
+            "peak, prepare (GiB)",
+            "peak, search (GiB)",
+        ],
+        rows,
+        f"Seed 3, {CELL_PX} px per cell; reading is part of preparing, the search has {TRIALS}"
+        f" trials. Medians of {', '.join(map(str, sides.values()))} repeats. Wall time per"
+        f" megapixel from the first to the last: prepare {growth[0]}, search {growth[1]}.",
+    )
 
 
 if __name__ == "__main__":

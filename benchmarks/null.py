@@ -8,13 +8,26 @@ from bfo_utils.simulation import Specimen, simulate_phantom
 
 from .tables import keep
 
-LAYOUTS = ("curved", "closure", "needles", "array71", "misfit", "zigzag", "lens", "fan", "halves", "quadrants")
+LAYOUTS = (
+    "curved",
+    "closure",
+    "needles",
+    "array71",
+    "misfit",
+    "zigzag",
+    "lens",
+    "fan",
+    "halves",
+    "quadrants",
+)
 DOSES = (5, 10, 20, 40, 80, 160)
 SEEDS = 20
 
 
 def verdict(layout: str, dose: float, seed: int) -> tuple[bool, float, float]:
-    """Whether domains are found, the contrast of the best map, and the share of moved surrogates that reach its total."""
+    """Whether domains are found, the contrast of the best map, and the share of moved surrogates
+    that reach its total.
+    """
     substrate = 0.15 if layout == "misfit" else 0.0
     crystal = Specimen(layout=layout, cells=44, cell_px=16, dose=dose, substrate=substrate)
     result = analyze(simulate_phantom(crystal, seed).image, SearchPlan(32, seed))
@@ -29,11 +42,29 @@ def main() -> None:
         jobs += [(LAYOUTS[s % len(LAYOUTS)], dose, 1850 + s) for s in range(SEEDS)]
         found = Parallel(n_jobs=2)(delayed(verdict)(*job) for job in jobs)
         empty, full = found[:SEEDS], found[SEEDS:]
-        rows.append([dose, f"{sum(f for f, *_ in empty)} / {SEEDS}", f"{max(c for _, c, _ in empty):.2f}",
-                     f"{sum(not f for f, *_ in full)} / {SEEDS}", f"{min(c for _, c, _ in full):.2f}",
-                     *(f"{max(p for *_, p in part):.2f}" for part in (empty, full))])
-    keep("null", "Verdicts over dose: 20 single-domain phantoms and 20 with domains per dose",
-         ["peak counts", "domains found in single domains", "largest contrast there", "domains missed", "smallest contrast there",
-          "largest p of single domains", "largest p of domains"],
-         rows, f"44 x 44 cells of 16 px, mistilt 4 pm, budget 32; layouts {', '.join(LAYOUTS)}; seeds from 1800 and 1850. "
-         f"The verdict asks for a contrast of {MIN_CONTRAST}.")
+        rows.append(
+            [
+                dose,
+                f"{sum(f for f, *_ in empty)} / {SEEDS}",
+                f"{max(c for _, c, _ in empty):.2f}",
+                f"{sum(not f for f, *_ in full)} / {SEEDS}",
+                f"{min(c for _, c, _ in full):.2f}",
+                *(f"{max(p for *_, p in part):.2f}" for part in (empty, full)),
+            ]
+        )
+    keep(
+        "null",
+        "Verdicts over dose: 20 single-domain phantoms and 20 with domains per dose",
+        [
+            "peak counts",
+            "domains found in single domains",
+            "largest contrast there",
+            "domains missed",
+            "smallest contrast there",
+            "largest p of single domains",
+            "largest p of domains",
+        ],
+        rows,
+        f"44 x 44 cells of 16 px, mistilt 4 pm, budget 32; layouts {', '.join(LAYOUTS)}; seeds from"
+        f" 1800 and 1850. The verdict asks for a contrast of {MIN_CONTRAST}.",
+    )

@@ -11,14 +11,27 @@ from skopt.space import Categorical, Integer, Real
 from threadpoolctl import threadpool_limits
 
 from bfo_utils.results import ari_to_truth, random_configurations, selector_case
-from bfo_utils.search import Parameter, SearchPlan, evaluate_configuration, search_configurations, searched_parameters
+from bfo_utils.search import (
+    Parameter,
+    SearchPlan,
+    evaluate_configuration,
+    search_configurations,
+    searched_parameters,
+)
 from bfo_utils.simulation import Specimen
 
 from .tables import RESULTS, keep
 
 LAYOUTS = ("needles", "zigzag", "lens", "fan", "closure", "curved", "quadrants", "island")
 SEEDS = range(10)
-HARD = {"dose": 15.0, "polarization_pm": 20.0, "mistilt_pm": 8.0, "wall_cells": 1.5, "cell_px": 16.0, "cells": 64}
+HARD = {
+    "dose": 15.0,
+    "polarization_pm": 20.0,
+    "mistilt_pm": 8.0,
+    "wall_cells": 1.5,
+    "cell_px": 16.0,
+    "cells": 64,
+}
 BUDGET = 96
 GRID = np.array([0.5, 1.0, 1.5, 2.0, 2.5, 3.0])  # seconds
 
@@ -36,18 +49,29 @@ class Course:
 
     def ari_at(self, item, seed: int, times=None, counts=None) -> list[float]:
         """ARI of the pick at given times, or after given numbers of trials (0 before the first)."""
-        keys, at = ([s[0] for s in self.steps], times) if times is not None else ([s[1] for s in self.steps], counts)
+        keys, at = (
+            ([s[0] for s in self.steps], times)
+            if times is not None
+            else ([s[1] for s in self.steps], counts)
+        )
         picks = [int(np.searchsorted(keys, t, "right")) for t in at]
-        known = {k: ari_to_truth(item.truth, evaluate_configuration(item.crystal, self.steps[k - 1][3], seed).labels)
-                 for k in set(picks) - {0}}
+        known = {
+            k: ari_to_truth(
+                item.truth, evaluate_configuration(item.crystal, self.steps[k - 1][3], seed).labels
+            )
+            for k in set(picks) - {0}
+        }
         return [known.get(k, 0.0) for k in picks]
 
 
 def searched(item, seed: int) -> Course:
     """The course of our search."""
     course = Course()
-    search_configurations(item.crystal, SearchPlan(BUDGET, seed),
-                    lambda t: course(t.number + 1, t.rewards["total"], t.parameters))
+    search_configurations(
+        item.crystal,
+        SearchPlan(BUDGET, seed),
+        lambda t: course(t.number + 1, t.rewards["total"], t.parameters),
+    )
     course.end = time.perf_counter() - course.start
     return course
 
@@ -74,10 +98,17 @@ def compare(layout: str, number: int) -> list[dict]:
     for seed in SEEDS:
         ours = searched(item, seed)
         theirs = random_choice(item, seed, max(GRID[-1], ours.end))
-        rows.append({"layout": layout, "seed": seed, "ours": ours.ari_at(item, seed, GRID),
-                     "random": theirs.ari_at(item, seed, GRID), "ours at 50": ours.ari_at(item, seed, counts=[50])[0],
-                     "random at 200": theirs.ari_at(item, seed, counts=[200])[0],
-                     "seconds": ours.end})
+        rows.append(
+            {
+                "layout": layout,
+                "seed": seed,
+                "ours": ours.ari_at(item, seed, GRID),
+                "random": theirs.ari_at(item, seed, GRID),
+                "ours at 50": ours.ari_at(item, seed, counts=[50])[0],
+                "random at 200": theirs.ari_at(item, seed, counts=[200])[0],
+                "seconds": ours.end,
+            }
+        )
     return rows
 
 
@@ -86,13 +117,31 @@ def race() -> None:
     results = Parallel(n_jobs=2)(delayed(compare)(layout, k) for k, layout in enumerate(LAYOUTS))
     rows = [row for result in results for row in result]
     ours, theirs = (np.array([r[k] for r in rows]) for k in ("ours", "random"))
-    table = [[f"{t:.1f}", *(f"{f(v[:, k]):.3f}" for f in (np.mean, np.median, np.min) for v in (ours, theirs))]
-             for k, t in enumerate(GRID)]
+    table = [
+        [
+            f"{t:.1f}",
+            *(f"{f(v[:, k]):.3f}" for f in (np.mean, np.median, np.min) for v in (ours, theirs)),
+        ]
+        for k, t in enumerate(GRID)
+    ]
     means = [np.mean([r[k] for r in rows]) for k in ("ours at 50", "random at 200")]
-    keep("search", "The search against random choice at equal wall time: ARI of the pick",
-         ["seconds", "mean, search", "mean, random", "median, search", "median, random", "worst, search", "worst, random"],
-         table, f"{len(LAYOUTS)} phantoms ({HARD}), {len(SEEDS)} seeds each, two runs side by side on two cores. "
-         f"Search after 50 trials: mean ARI {means[0]:.3f}; 200 random configurations: {means[1]:.3f}.")
+    keep(
+        "search",
+        "The search against random choice at equal wall time: ARI of the pick",
+        [
+            "seconds",
+            "mean, search",
+            "mean, random",
+            "median, search",
+            "median, random",
+            "worst, search",
+            "worst, random",
+        ],
+        table,
+        f"{len(LAYOUTS)} phantoms ({HARD}), {len(SEEDS)} seeds each, two runs side by side on two"
+        f" cores. Search after 50 trials: mean ARI {means[0]:.3f}; 200 random configurations:"
+        f" {means[1]:.3f}.",
+    )
     _draw(ours, theirs)
 
 
@@ -108,7 +157,9 @@ def _draw(ours: np.ndarray, theirs: np.ndarray) -> None:
 
 
 def overhead() -> None:
-    """50 trials on 3,600 cells: our loop and scikit-optimize's gp_minimize around the same evaluation."""
+    """50 trials on 3,600 cells: our loop and scikit-optimize's gp_minimize around the same
+    evaluation.
+    """
     item = selector_case(Specimen(layout="closure", cells=66, cell_px=16), 790)
     for site in item.crystal.sites:
         item.crystal.patches(site)
@@ -129,10 +180,16 @@ def overhead() -> None:
         gp_minimize(evaluate, [_dimension(p) for p in varied], n_calls=50, random_state=0)
     theirs = time.perf_counter() - start
     inside = sum(t.seconds for t in trials)
-    keep("overhead", f"50 trials on {int(item.crystal.mask.sum())} cells",
-         ["loop", "wall (s)", "evaluations (s)", "optimiser (s)", "ratio of wall"],
-         [["bfo_utils", ours, inside, ours - inside, 1.0],
-          ["gp_minimize", theirs, spent[0], theirs - spent[0], theirs / ours]], "Seeds 790 and 0, one thread.")
+    keep(
+        "overhead",
+        f"50 trials on {int(item.crystal.mask.sum())} cells",
+        ["loop", "wall (s)", "evaluations (s)", "optimiser (s)", "ratio of wall"],
+        [
+            ["bfo_utils", ours, inside, ours - inside, 1.0],
+            ["gp_minimize", theirs, spent[0], theirs - spent[0], theirs / ours],
+        ],
+        "Seeds 790 and 0, one thread.",
+    )
 
 
 def _dimension(p: Parameter):

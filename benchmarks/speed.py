@@ -24,14 +24,20 @@ def clocked(function, *args, **kwargs):
 
 
 def authors_chain(image: np.ndarray) -> tuple[int, float, float]:
-    """Blobs, 40 x 40 px patches on them, two full-covariance mixtures on two components: count and seconds."""
+    """Blobs, 40 x 40 px patches on them, two full-covariance mixtures on two components: count
+    and seconds.
+    """
     scaled = (image - image.min()) / np.ptp(image)
-    blobs, finding = clocked(blob_log, scaled, min_sigma=1, max_sigma=5, num_sigma=30, threshold=0.025, overlap=0.0)
+    blobs, finding = clocked(
+        blob_log, scaled, min_sigma=1, max_sigma=5, num_sigma=30, threshold=0.025, overlap=0.0
+    )
     start = time.perf_counter()
     at = blobs[:, :2].astype(int)
     at = at[np.all((at >= 20) & (at < np.array(image.shape) - 20), axis=1)]
     step = np.arange(-20, 20)
-    patches = scaled[at[:, 0, None, None] + step[:, None], at[:, 1, None, None] + step].reshape(len(at), -1)
+    patches = scaled[at[:, 0, None, None] + step[:, None], at[:, 1, None, None] + step].reshape(
+        len(at), -1
+    )
     for seed in (0, 1):
         GaussianMixture(5, covariance_type="full", random_state=seed).fit_predict(patches)
     PCA(2).fit_transform(patches)
@@ -45,10 +51,23 @@ def large_image() -> None:
     found, finding = clocked(find_columns, p.image)
     indexed, indexing = clocked(build_lattice, p.image, found)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    keep("large_image", "Columns and lattice of a large image",
-         ["image", "columns", "find + fit (s)", "index (s)", "sum (s)", "peak memory (GiB)"],
-         [["x".join(map(str, p.image.shape)), len(indexed.columns), finding, indexing, finding + indexing, peak / 2**20]],
-         f"Seed 201. Peak of the whole process, simulation included ({before / 2**20:.2f} GiB before).")
+    keep(
+        "large_image",
+        "Columns and lattice of a large image",
+        ["image", "columns", "find + fit (s)", "index (s)", "sum (s)", "peak memory (GiB)"],
+        [
+            [
+                "x".join(map(str, p.image.shape)),
+                len(indexed.columns),
+                finding,
+                indexing,
+                finding + indexing,
+                peak / 2**20,
+            ]
+        ],
+        f"Seed 201. Peak of the whole process, simulation included ({before / 2**20:.2f} GiB"
+        " before).",
+    )
 
 
 def configuration() -> None:
@@ -56,16 +75,32 @@ def configuration() -> None:
     p = simulate_phantom(Specimen(cells=78, cell_px=26, dose=60), 202)
     crystal, preparing = clocked(prepare_image, p.image)
     evaluate_configuration(crystal, {"site": "cell"})
-    times = [clocked(evaluate_configuration, crystal, {  # another window each time: nothing is shared between them
-        "site": "cell", "window_width": size, "n_components": 4, "n_clusters": k})[1]
-        for size, k in zip((0.5, 1.0, 1.33, 1.67, 2.0, 2.5), (2, 3, 4, 5, 6, 8))]
+    times = [
+        clocked(
+            evaluate_configuration,
+            crystal,
+            {  # another window each time: nothing is shared between them
+                "site": "cell",
+                "window_width": size,
+                "n_components": 4,
+                "n_clusters": k,
+            },
+        )[1]
+        for size, k in zip((0.5, 1.0, 1.33, 1.67, 2.0, 2.5), (2, 3, 4, 5, 6, 8))
+    ]
     blobs, finding, clustering = authors_chain(p.image.data)
     ours, theirs = float(np.median(times)), finding + clustering
-    keep("configuration", "One whole configuration: descriptors to rewards",
-         ["chain", "cells or blobs", "shared (s)", "per configuration (s)", "ratio"],
-         [["bfo_utils", int(crystal.mask.sum()), preparing, ours, 1.0],
-          ["as published (blob_log, patches, 2 GMM)", blobs, 0.0, theirs, theirs / ours]],
-         f"Seed 202; median over 6 windows and numbers of clusters, slowest {max(times):.3f} s. blob_log alone {finding:.1f} s.")
+    keep(
+        "configuration",
+        "One whole configuration: descriptors to rewards",
+        ["chain", "cells or blobs", "shared (s)", "per configuration (s)", "ratio"],
+        [
+            ["bfo_utils", int(crystal.mask.sum()), preparing, ours, 1.0],
+            ["as published (blob_log, patches, 2 GMM)", blobs, 0.0, theirs, theirs / ours],
+        ],
+        f"Seed 202; median over 6 windows and numbers of clusters, slowest {max(times):.3f} s."
+        f" blob_log alone {finding:.1f} s.",
+    )
 
 
 def main() -> None:

@@ -1,4 +1,6 @@
-"""Autoencoders: how soon they learn beside AtomAI's own training, what they tell apart, what they explain."""
+"""Autoencoders: how soon they learn beside AtomAI's own training, what they tell apart, what
+they explain.
+"""
 
 import contextlib
 import io
@@ -29,7 +31,14 @@ from bfo_utils.search import (
     search_autoencoders,
 )
 from bfo_utils.simulation import Phantom, Specimen, simulate_phantom, true_label_map
-from bfo_utils.vae import INVARIANCES, VAE, VAESettings, explained_share, principal_components, vae_available
+from bfo_utils.vae import (
+    INVARIANCES,
+    VAE,
+    VAESettings,
+    explained_share,
+    principal_components,
+    vae_available,
+)
 
 from .tables import keep
 
@@ -63,7 +72,11 @@ def stock(windows: np.ndarray) -> tuple[float, float]:
     from atomai.models import rVAE
     from atomai.utils import transform_coordinates
 
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.redirect_stdout(io.StringIO()),
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore")
         start = time.perf_counter()
         model = rVAE((SIDE, SIDE), latent_dim=2, seed=0)
@@ -72,12 +85,16 @@ def stock(windows: np.ndarray) -> tuple[float, float]:
     with torch.no_grad():
         z = model.encoder_net(torch.as_tensor(windows[::TESTED]))[0]
         at = model.x_coord.expand(len(z), *model.x_coord.shape)
-        drawn = model.decoder_net(transform_coordinates(at, z[:, 0], (z[:, 1:3] * model.dx_prior)[:, None]), z[:, 3:])
+        drawn = model.decoder_net(
+            transform_coordinates(at, z[:, 0], (z[:, 1:3] * model.dx_prior)[:, None]), z[:, 3:]
+        )
     return error(windows[::TESTED], drawn.numpy()), seconds
 
 
 def ours(windows: np.ndarray, targets: tuple[float, float], training: type) -> list[float]:
-    """Time in s after which a training has come down to each of two errors; infinite where it does not."""
+    """Time in s after which a training has come down to each of two errors; infinite where it
+    does not.
+    """
     tested, reached, start = windows[::TESTED], [np.inf, np.inf], time.perf_counter()
     running = training(windows.shape[1:], VAESettings("both", latent_dim=2, seed=0))
     spent, epoch = time.perf_counter() - start, 0
@@ -86,7 +103,10 @@ def ours(windows: np.ndarray, targets: tuple[float, float], training: type) -> l
         running.run(windows, epoch)
         spent += time.perf_counter() - start
         now = error(tested, running.decode(running.encode(tested)[0]))
-        reached = [min(before, spent) if now <= target else before for before, target in zip(reached, targets)]
+        reached = [
+            min(before, spent) if now <= target else before
+            for before, target in zip(reached, targets)
+        ]
     return reached
 
 
@@ -112,11 +132,16 @@ def variations() -> dict[str, tuple[type, dict[str, float], int]]:
             self.model.encoder.compile()
             self.model.decode = torch.compile(self.model.decode)
 
-    return {"ours": (Training, {}, 2), "Adam in place of Muon": (AdamAlone, {}, 2),
-            "all pixels in every step": (Training, {"PIXELS": SIDE**2}, 2),
-            "no averaging of weights": (Training, {"_AVERAGE": 0.0}, 2),
-            "not begun at the mean window": (FromNoise, {}, 2), "batches of 32": (Training, {"BATCH": 32}, 2),
-            "one thread": (Training, {}, 1), "with torch.compile": (Compiled, {}, 2)}
+    return {
+        "ours": (Training, {}, 2),
+        "Adam in place of Muon": (AdamAlone, {}, 2),
+        "all pixels in every step": (Training, {"PIXELS": SIDE**2}, 2),
+        "no averaging of weights": (Training, {"_AVERAGE": 0.0}, 2),
+        "not begun at the mean window": (FromNoise, {}, 2),
+        "batches of 32": (Training, {"BATCH": 32}, 2),
+        "one thread": (Training, {}, 1),
+        "with torch.compile": (Compiled, {}, 2),
+    }
 
 
 @contextlib.contextmanager
@@ -135,7 +160,9 @@ def constants(values: dict[str, float]):
 
 
 def speed() -> None:
-    """Time to the error that AtomAI's training ends at, and to one that only a trained model reaches."""
+    """Time to the error that AtomAI's training ends at, and to one that only a trained model
+    reaches.
+    """
     import torch
 
     windows = patches()
@@ -149,81 +176,146 @@ def speed() -> None:
             same, further = ours(windows, (end, (1 - SHARE) * spread), training)
         rows.append([name, same, theirs / same, further])
     torch.set_num_threads(2)
-    keep("vae_speed", f"Time to the error that atomai.models.rVAE has after {CYCLES} cycles",
-         ["training", "seconds to it", "times sooner", f"seconds to {SHARE:.0%} explained"], rows,
-         f"{len(windows)} windows of {SIDE} x {SIDE}, seed 0, two threads but where named. Errors are of posterior means on every "
-         f"fourth window: {end:.4f} for AtomAI at its end, {spread:.4f} for the mean window, so that it explains {1 - end / spread:.1%}. "
-         f"Ours holds a tenth of the windows out. A variation is given up after {LIMIT:g} s.")
+    keep(
+        "vae_speed",
+        f"Time to the error that atomai.models.rVAE has after {CYCLES} cycles",
+        ["training", "seconds to it", "times sooner", f"seconds to {SHARE:.0%} explained"],
+        rows,
+        f"{len(windows)} windows of {SIDE} x {SIDE}, seed 0, two threads but where named. Errors"
+        f" are of posterior means on every fourth window: {end:.4f} for AtomAI at its end,"
+        f" {spread:.4f} for the mean window, so that it explains {1 - end / spread:.1%}. Ours holds"
+        f" a tenth of the windows out. A variation is given up after {LIMIT:g} s.",
+    )
 
 
 def explained_by_components(windows: np.ndarray, seed: int) -> float:
-    """Share that eight principal components explain of the windows that a training of this seed holds out."""
+    """Share that eight principal components explain of the windows that a training of this seed
+    holds out.
+    """
     order = np.random.default_rng(seed).permutation(len(windows))
-    held, rest = np.split(windows.reshape(len(windows), -1)[order].astype(float), [max(1, len(order) // 10)])
+    held, rest = np.split(
+        windows.reshape(len(windows), -1)[order].astype(float), [max(1, len(order) // 10)]
+    )
     found = PCA(8, random_state=0).fit(rest)
     drawn = found.inverse_transform(found.transform(held))
     return float(1 - ((held - drawn) ** 2).sum() / ((held - rest.mean(axis=0)) ** 2).sum())
 
 
 def true_factors(made: Phantom, crystal: PreparedImage) -> dict[str, np.ndarray]:
-    """Variant, strain a/b, rotation and intensity of the true cells that are nearest to the analysed ones."""
+    """Variant, strain a/b, rotation and intensity of the true cells that are nearest to the
+    analysed ones.
+    """
     truth = made.truth
     is_a = truth.column_sublattice == "A"
     grid = np.full((*(truth.column_ij[is_a].max(axis=0) + 2), 2), np.nan)
     grid[tuple(truth.column_ij[is_a].T)] = truth.column_xy[is_a]
     along_a, along_b = np.diff(grid, axis=1), np.diff(grid, axis=0)
-    a, b = (np.hypot(*np.moveaxis(sides, -1, 0)) for sides in (along_a[:-1] + along_a[1:], along_b[:, :-1] + along_b[:, 1:]))
+    a, b = (
+        np.hypot(*np.moveaxis(sides, -1, 0))
+        for sides in (along_a[:-1] + along_a[1:], along_b[:, :-1] + along_b[:, 1:])
+    )
     near = cKDTree(truth.cell_xy).query(crystal.lattice.cells.xy[crystal.mask])[1]
-    return {"variant": truth.cell_variant[near], "strain": (a / b)[tuple(truth.cell_ij[near].T)],
-            "rotation": truth.cell_rotation_deg[near], "intensity": truth.cell_intensity[near]}
+    return {
+        "variant": truth.cell_variant[near],
+        "strain": (a / b)[tuple(truth.cell_ij[near].T)],
+        "rotation": truth.cell_rotation_deg[near],
+        "intensity": truth.cell_intensity[near],
+    }
 
 
 def carried(outputs: np.ndarray, values: np.ndarray) -> float:
-    """Largest share of a factor that one output explains; of a variant, the mean over its indicators by their variance."""
+    """Largest share of a factor that one output explains; of a variant, the mean over its
+    indicators by their variance.
+    """
     if values.dtype.kind != "i":
         return max(explained_share(column, values) for column in outputs.T)
     which = (values[:, None] == np.unique(values)) * 1.0
     weights = which.var(axis=0)
     if not weights.sum():
         return 0.0
-    return max(np.average([explained_share(column, v) for v in which.T], weights=weights) for column in outputs.T)
+    return max(
+        np.average([explained_share(column, v) for v in which.T], weights=weights)
+        for column in outputs.T
+    )
 
 
 def tuned(layout: str, seed: int, budget: int = BUDGET) -> list:
     """One row of the table of factors."""
-    made = simulate_phantom(Specimen(layout=layout, cells=60, dose=60, bend_deg=5, rotation_deg=2, composition=0.4,
-                                            composition_cells=12, illumination=0.1), seed)
+    made = simulate_phantom(
+        Specimen(
+            layout=layout,
+            cells=60,
+            dose=60,
+            bend_deg=5,
+            rotation_deg=2,
+            composition=0.4,
+            composition_cells=12,
+            illumination=0.1,
+        ),
+        seed,
+    )
     with tempfile.TemporaryDirectory() as folder:
         crystal = replace(prepare_image(made.image), networks=folder)
         trial = preferred_autoencoder(search_autoencoders(crystal, budget, SearchPlan(seed=seed)))
         labels = evaluate_configuration(crystal, trial.parameters, seed).labels
         outputs, _ = latent_outputs(crystal, trial.parameters, labels)
     windows = cell_windows(crystal, trial.parameters)
-    components, factors = principal_components(windows, outputs.shape[1]), true_factors(made, crystal)
+    components, factors = (
+        principal_components(windows, outputs.shape[1]),
+        true_factors(made, crystal),
+    )
     truth = true_label_map(made.truth, crystal.lattice.cells, crystal.mask)
-    model = f"{trial.parameters['invariance']}, {trial.parameters['latent_dim']}, {trial.parameters['epochs']} epochs"
-    return [layout, seed, model, ari_to_truth(truth, Segmentation(labels, crystal.evidence).clean),
-            *(f"{carried(outputs, factors[name]):.2f} / {carried(components, factors[name]):.2f}" for name in FACTORS),
-            f"{trial.rewards['explained']:.2f} / {explained_by_components(windows, trial.parameters['vae_seed']):.2f}"]
+    model = (
+        f"{trial.parameters['invariance']}, {trial.parameters['latent_dim']},"
+        f" {trial.parameters['epochs']} epochs"
+    )
+    return [
+        layout,
+        seed,
+        model,
+        ari_to_truth(truth, Segmentation(labels, crystal.evidence).clean),
+        *(
+            f"{carried(outputs, factors[name]):.2f} / {carried(components, factors[name]):.2f}"
+            for name in FACTORS
+        ),
+        (
+            f"{trial.rewards['explained']:.2f} /"
+            f" {explained_by_components(windows, trial.parameters['vae_seed']):.2f}"
+        ),
+    ]
 
 
 def factors(layouts: tuple[str, ...] = LAYOUTS, budget: int = BUDGET) -> None:
     """What the tuned autoencoder tells apart, beside as many principal components."""
     rows = [tuned(layout, seed, budget) for seed, layout in enumerate(layouts, FIRST_SEED)]
-    keep("vae_factors", "Tuned autoencoders on phantoms of known factors",
-         ["layout", "seed", "model", "ARI", *FACTORS, "explained"], rows,
-         f"60 x 60 cells, budget {budget}. Of every factor: largest share that one latent, angle or shift explains / that one of as many "
-         "principal components explains. Explained: of held-out windows, by the model / by eight principal components.")
+    keep(
+        "vae_factors",
+        "Tuned autoencoders on phantoms of known factors",
+        ["layout", "seed", "model", "ARI", *FACTORS, "explained"],
+        rows,
+        f"60 x 60 cells, budget {budget}. Of every factor: largest share that one latent, angle or"
+        " shift explains / that one of as many principal components explains. Explained: of"
+        " held-out windows, by the model / by eight principal components.",
+    )
 
 
 def explained() -> None:
-    """Share explained under every invariance, and the angle against the true rotation of the lattice."""
+    """Share explained under every invariance, and the angle against the true rotation of the
+    lattice.
+    """
     rows = []
-    made = [simulate_phantom(c, seed) for c, seed in (
-        (Specimen(cells=32, cell_px=20, dose=60), 1),
-        (Specimen(cells=40, cell_px=20, dose=60, bend_deg=8, rotation_deg=2), 2))]
+    made = [
+        simulate_phantom(c, seed)
+        for c, seed in (
+            (Specimen(cells=32, cell_px=20, dose=60), 1),
+            (Specimen(cells=40, cell_px=20, dose=60, bend_deg=8, rotation_deg=2), 2),
+        )
+    ]
     crystals = [prepare_image(p.image) for p in made]
-    small, bent = (cell_windows(c, complete_parameters(effective_parameters(c, AUTOENCODER_CHOICES))) for c in crystals)
+    small, bent = (
+        cell_windows(c, complete_parameters(effective_parameters(c, AUTOENCODER_CHOICES)))
+        for c in crystals
+    )
     rotation = true_factors(made[1], crystals[1])["rotation"]
     components = explained_by_components(small, 0)
     for invariance in INVARIANCES:
@@ -232,10 +324,15 @@ def explained() -> None:
         angle = VAE(settings).fit(bent).encode(bent)[:, 0] if settings.rotation else None
         found = "" if angle is None else abs(float(np.corrcoef(angle, rotation)[0, 1]))
         rows.append([invariance, share, components, share / components, found])
-    keep("vae_explained", "Share of the variance of held-out windows, and the angle",
-         ["kept apart", "explained", "by eight components", "ratio", "angle against rotation"], rows,
-         f"Shares: 32 x 32 cells, seed 1. Angle: 40 x 40 cells, seed 2, rotations from {rotation.min():.1f} to {rotation.max():.1f} "
-         "degrees; absolute correlation over all analysed cells. 30 epochs at most, seed 0 of the models.")
+    keep(
+        "vae_explained",
+        "Share of the variance of held-out windows, and the angle",
+        ["kept apart", "explained", "by eight components", "ratio", "angle against rotation"],
+        rows,
+        "Shares: 32 x 32 cells, seed 1. Angle: 40 x 40 cells, seed 2, rotations from"
+        f" {rotation.min():.1f} to {rotation.max():.1f} degrees; absolute correlation over all"
+        " analysed cells. 30 epochs at most, seed 0 of the models.",
+    )
 
 
 def main() -> None:

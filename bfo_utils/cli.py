@@ -23,7 +23,9 @@ def main(arguments: list[str] | None = None) -> None:
             traceback.print_exc()
         message = error.format_message() if isinstance(error, click.ClickException) else str(error)
         line = " ".join(message.split())
-        click.echo("bfo: " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line), err=True)  # names come from files
+        click.echo(
+            "bfo: " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line), err=True
+        )  # names come from files
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo("bfo: interrupted", err=True)
@@ -88,21 +90,68 @@ def folder(context, parameter, value: str | None) -> str | None:
 
 
 _DEBUG = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-_SEED = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of everything random.")
-_PIXEL = click.option("--pixel-size", "pixel_size", type=float, metavar="NM", help="Pixel size in nm; overrides the file's.")
-_DATASET = click.option("--dataset", metavar="NAME", help="Dataset to read, where a file holds several.")
+_SEED = click.option(
+    "--seed",
+    type=click.IntRange(0, 2**31 - 1),
+    default=0,
+    show_default=True,
+    help="Seed of everything random.",
+)
+_PIXEL = click.option(
+    "--pixel-size",
+    "pixel_size",
+    type=float,
+    metavar="NM",
+    help="Pixel size in nm; overrides the file's.",
+)
+_DATASET = click.option(
+    "--dataset", metavar="NAME", help="Dataset to read, where a file holds several."
+)
 _SEARCH = (
-    click.option("--budget", type=click.IntRange(2), default=64, show_default=True, help="Configurations to evaluate."),
-    click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Set a parameter instead of searching it."),
+    click.option(
+        "--budget",
+        type=click.IntRange(2),
+        default=64,
+        show_default=True,
+        help="Configurations to evaluate.",
+    ),
+    click.option(
+        "--set",
+        "given",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Set a parameter instead of searching it.",
+    ),
     click.option("--whole", is_flag=True, help="Search the column finding as well."),
-    click.option("--goal", default="total", show_default=True, help="What to maximise: total, or pareto (cover the front)."),
-    click.option("--total", "powers", multiple=True, metavar="REWARD=POWER",
-                 help="Rewards that make the total, instead of the default ones."),
-    click.option("--evidence", type=click.Choice(["auto", *REFERENCE_KINDS]), default="auto", show_default=True,
-                 help="What the map is judged by."),
-    click.option("--vae", type=click.IntRange(0), default=0, show_default=True,
-                 help="Autoencoders to train and let the same rewards judge (needs the extra vae)."),
-    _SEED)
+    click.option(
+        "--goal",
+        default="total",
+        show_default=True,
+        help="What to maximise: total, or pareto (cover the front).",
+    ),
+    click.option(
+        "--total",
+        "powers",
+        multiple=True,
+        metavar="REWARD=POWER",
+        help="Rewards that make the total, instead of the default ones.",
+    ),
+    click.option(
+        "--evidence",
+        type=click.Choice(["auto", *REFERENCE_KINDS]),
+        default="auto",
+        show_default=True,
+        help="What the map is judged by.",
+    ),
+    click.option(
+        "--vae",
+        type=click.IntRange(0),
+        default=0,
+        show_default=True,
+        help="Autoencoders to train and let the same rewards judge (needs the extra vae).",
+    ),
+    _SEED,
+)
 
 
 def _search_options(command):
@@ -127,25 +176,40 @@ def _plan(budget, seed, given, whole, goal, powers, evidence, vae):
 @click.version_option(package_name="bfo_utils")
 @click.pass_context
 def bfo(context) -> None:
-    """Phases and ferroic variants from atomically resolved images, with a physics reward choosing the analysis."""
+    """Phases and ferroic variants from atomically resolved images, with a physics reward
+    choosing the analysis.
+    """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
 @bfo.command("analyze")
 @click.argument("image")
-@click.option("--out", required=True, metavar="DIR", callback=folder, help="Folder for the results.")
+@click.option(
+    "--out", required=True, metavar="DIR", callback=folder, help="Folder for the results."
+)
 @_search_options
-@click.option("--plugin", type=click.Path(exists=True, dir_okay=False), metavar="FILE.py",
-              help="Python file of yours that registers rewards; it is run.")
-@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Threads that share the trials.")
+@click.option(
+    "--plugin",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE.py",
+    help="Python file of yours that registers rewards; it is run.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Threads that share the trials.",
+)
 @_PIXEL
 @_DATASET
 @_DEBUG
 def analyze_command(image, out, plugin, workers, pixel_size, dataset, debug, **search) -> None:
     """Analyse IMAGE without notebooks and write tables, result.json and pictures to DIR.
 
-    Every trial is recorded in DIR/trials.jsonl as it ends; the same call goes on from there if it was stopped.
+    Every trial is recorded in DIR/trials.jsonl as it ends; the same call goes on from there if it
+    was stopped.
     """
     search["given"] = parameters(search["given"])
     from .io import read_image
@@ -178,17 +242,33 @@ def _analysed(picture, recipe, out, workers) -> None:
 
 @bfo.command()
 @click.argument("result", metavar="RESULT.json")
-@click.option("--out", metavar="DIR", callback=folder, help="Folder for the new results.  [default: beside the old ones, -rerun]")
+@click.option(
+    "--out",
+    metavar="DIR",
+    callback=folder,
+    help="Folder for the new results.  [default: beside the old ones, -rerun]",
+)
 @click.option("--image", metavar="FILE", help="Where the image is now, if it was moved.")
-@click.option("--plugin", type=click.Path(exists=True, dir_okay=False), metavar="FILE.py",
-              help="The file of rewards that the result was made with; it is run.")
-@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Threads that share the trials.")
+@click.option(
+    "--plugin",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE.py",
+    help="The file of rewards that the result was made with; it is run.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Threads that share the trials.",
+)
 @_DEBUG
 def rerun(result, out, image, plugin, workers, debug) -> int:
-    """Make a result again from what RESULT.json, or that of a folder, says: same image (checked by its hash), options and seed.
+    """Make a result again from what RESULT.json, or that of a folder, says: same image (checked by
+    its hash), options and seed.
 
-    Works for analyze, batch, and the artifacts of run, whose phantom is simulated again. Exit status 1 where a table
-    differs from the one beside RESULT.json, wall times aside.
+    Works for analyze, batch, and the artifacts of run, whose phantom is simulated again. Exit
+    status 1 where a table differs from the one beside RESULT.json, wall times aside.
     """
     from .report import package_versions
     from .results import changed_versions, check_plugin, compare_tables, read_result, result_image
@@ -207,7 +287,9 @@ def rerun(result, out, image, plugin, workers, debug) -> int:
         run_plugin(plugin)
     differ = changed_versions(before.versions, package_versions())
     if differ:
-        click.echo(f"note: other versions than before, so that numbers may differ: {differ}", err=True)
+        click.echo(
+            f"note: other versions than before, so that numbers may differ: {differ}", err=True
+        )
     _analysed(picture, before.recipe, out, workers)
     tables = dict(compare_tables(home, out))
     if not tables:
@@ -219,51 +301,90 @@ def rerun(result, out, image, plugin, workers, debug) -> int:
 
 @bfo.command()
 @click.argument("image", nargs=-1, required=True)
-@click.option("--out", required=True, metavar="DIR", callback=folder, help="Folder for summary.csv and a folder per image.")
+@click.option(
+    "--out",
+    required=True,
+    metavar="DIR",
+    callback=folder,
+    help="Folder for summary.csv and a folder per image.",
+)
 @_search_options
-@click.option("--workers", type=click.IntRange(1), help="Processes of this machine.  [default: one per core]")
-@click.option("--scheduler", metavar="ADDRESS", help="Use the Dask cluster of this scheduler, such as tcp://10.0.0.1:8786.")
+@click.option(
+    "--workers", type=click.IntRange(1), help="Processes of this machine.  [default: one per core]"
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Use the Dask cluster of this scheduler, such as tcp://10.0.0.1:8786.",
+)
 @_PIXEL
 @_DATASET
 @_DEBUG
 def batch(image, out, workers, scheduler, pixel_size, dataset, debug, **search) -> None:
-    """Analyse every IMAGE (files, or folders of them): one row each in DIR/summary.csv, and a folder of files as analyze writes.
+    """Analyse every IMAGE (files, or folders of them): one row each in DIR/summary.csv, and a
+    folder of files as analyze writes.
 
-    What DIR already holds is not done again, so the same call goes on from where it was stopped. An image that cannot
-    be analysed is a row with its error.
+    What DIR already holds is not done again, so the same call goes on from where it was stopped. An
+    image that cannot be analysed is a row with its error.
     """
     search["given"] = parameters(search["given"])
     if workers and scheduler:
-        raise click.UsageError("--workers: a cluster has its own workers; leave it out, or --scheduler")
+        raise click.UsageError(
+            "--workers: a cluster has its own workers; leave it out, or --scheduler"
+        )
     from .compute import connect_pool, n_cores
     from .report import SUMMARY_FILE, BatchSettings, find_images, run_batch
 
     settings = BatchSettings(_plan(**search), pixel_size, dataset)
     names = find_images(image)
-    with connect_pool(workers or n_cores(), scheduler) as pool, tqdm(
-            total=len(names), desc="batch", unit="image", file=sys.stderr, disable=None) as bar:
+    with (
+        connect_pool(workers or n_cores(), scheduler) as pool,
+        tqdm(total=len(names), desc="batch", unit="image", file=sys.stderr, disable=None) as bar,
+    ):
         table = run_batch(names, out, pool, settings, lambda table: bar.update(len(table) - bar.n))
     failed = table["error"].notna()
     if failed.all():
-        raise InputError(f"{Path(out, SUMMARY_FILE)}: no image could be analysed; its column 'error' says why")
+        raise InputError(
+            f"{Path(out, SUMMARY_FILE)}: no image could be analysed; its column 'error' says why"
+        )
     click.echo(f"{len(table)} images: {(~failed).sum()} analysed, {failed.sum()} with an error")
     click.echo(Path(out, SUMMARY_FILE))
 
 
 @bfo.command()
 @click.argument("image", required=False)
-@click.option("--out", required=True, metavar="DIR", callback=folder,
-              help="Folder for notebooks, artifacts and the book.")
-@click.option("--profile", type=click.Choice(["quick", "full"]), default="quick", show_default=True,
-              help="Evaluate 64 configurations and begin 4 autoencoders, or 256 and 36.")
-@click.option("-p", "given", multiple=True, metavar="NAME=VALUE", help="Set a parameter (see `bfo parameters`).")
-@click.option("--resume", is_flag=True, help="Keep what an earlier run with the same settings has finished.")
+@click.option(
+    "--out",
+    required=True,
+    metavar="DIR",
+    callback=folder,
+    help="Folder for notebooks, artifacts and the book.",
+)
+@click.option(
+    "--profile",
+    type=click.Choice(["quick", "full"]),
+    default="quick",
+    show_default=True,
+    help="Evaluate 64 configurations and begin 4 autoencoders, or 256 and 36.",
+)
+@click.option(
+    "-p",
+    "given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set a parameter (see `bfo parameters`).",
+)
+@click.option(
+    "--resume", is_flag=True, help="Keep what an earlier run with the same settings has finished."
+)
 @_PIXEL
 @_DATASET
 @_SEED
 @_DEBUG
 def run(image, out, profile, given, resume, pixel_size, dataset, seed, debug) -> None:
-    """Run the notebooks on IMAGE (without it: on a phantom) and render the book to DIR/html/index.html."""
+    """Run the notebooks on IMAGE (without it: on a phantom) and render the book to
+    DIR/html/index.html.
+    """
     values = parameters(given, PARAMETERS + RUN_PARAMETERS)
     from .book import run_book
 
@@ -273,12 +394,21 @@ def run(image, out, profile, given, resume, pixel_size, dataset, seed, debug) ->
 @bfo.command()
 @click.argument("one", metavar="A")
 @click.argument("two", metavar="B")
-@click.option("--out", default="comparison", show_default=True, metavar="DIR", callback=folder, help="Folder for the page.")
+@click.option(
+    "--out",
+    default="comparison",
+    show_default=True,
+    metavar="DIR",
+    callback=folder,
+    help="Folder for the page.",
+)
 @_DEBUG
 def compare(one, two, out, debug) -> None:
-    """Compare the results in the folders A and B, of `run` or `analyze`, on one page: DIR/index.html.
+    """Compare the results in the folders A and B, of `run` or `analyze`, on one page:
+    DIR/index.html.
 
-    Parameters, rewards, maps, timings and input stand side by side. The page needs no other file and no network.
+    Parameters, rewards, maps, timings and input stand side by side. The page needs no other file
+    and no network.
     """
     from .report import write_comparison
 
@@ -290,7 +420,9 @@ def compare(one, two, out, debug) -> None:
 @click.option("--out", metavar="FILE.pdf", help="File to write.  [default: DIR/report.pdf]")
 @_DEBUG
 def pdf(run, out, debug) -> None:
-    """Print the report of the run in DIR (the folder that `bfo run` wrote) as a PDF; needs Chromium, Chrome or Edge."""
+    """Print the report of the run in DIR (the folder that `bfo run` wrote) as a PDF; needs
+    Chromium, Chrome or Edge.
+    """
     from .report import print_pdf
 
     click.echo(print_pdf(run, out))
@@ -298,10 +430,30 @@ def pdf(run, out, debug) -> None:
 
 @bfo.command()
 @click.option("--out", required=True, metavar="FILE.h5", help="File to write.")
-@click.option("--layout", default="junction", show_default=True, metavar="NAME", help="Arrangement of the variants.")
-@click.option("--cells", type=click.IntRange(8, 1000), default=60, show_default=True, help="Unit cells along each side.")
-@click.option("--dose", type=float, default=30.0, show_default=True, help="Counts at the peak of an A column.")
-@click.option("--cell-px", type=click.FloatRange(6, 80), default=26.0, show_default=True, help="Pixels per unit cell.")
+@click.option(
+    "--layout",
+    default="junction",
+    show_default=True,
+    metavar="NAME",
+    help="Arrangement of the variants.",
+)
+@click.option(
+    "--cells",
+    type=click.IntRange(8, 1000),
+    default=60,
+    show_default=True,
+    help="Unit cells along each side.",
+)
+@click.option(
+    "--dose", type=float, default=30.0, show_default=True, help="Counts at the peak of an A column."
+)
+@click.option(
+    "--cell-px",
+    type=click.FloatRange(6, 80),
+    default=26.0,
+    show_default=True,
+    help="Pixels per unit cell.",
+)
 @_SEED
 @_DEBUG
 def phantom(out, layout, cells, dose, cell_px, seed, debug) -> None:
@@ -318,17 +470,30 @@ def phantom(out, layout, cells, dose, cell_px, seed, debug) -> None:
 @bfo.command()
 @click.argument("series", type=click.Choice(["smbfo"]))
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--dir", "where", metavar="D", help="Folder of the files; default: $BFO_DATA_DIR, else the user's cache.")
-@click.option("--unpickle", is_flag=True,
-              help="Fetch record 4876786 instead, the series as ONE PICKLED FILE (2.1 GB), and unpack it to .npz files. "
-                   "DANGEROUS: reading a pickle can run any code that its author, or whoever replaced the file, put into "
-                   "it, with your rights. It is read only if its MD5 sum is the record's and it names nothing but arrays. "
-                   "You hardly need it: the pairs hold the same data.")
+@click.option(
+    "--dir",
+    "where",
+    metavar="D",
+    help="Folder of the files; default: $BFO_DATA_DIR, else the user's cache.",
+)
+@click.option(
+    "--unpickle",
+    is_flag=True,
+    help=(
+        "Fetch record 4876786 instead, the series as ONE PICKLED FILE (2.1 GB), and unpack it to"
+        " .npz files. DANGEROUS: reading a pickle can run any code that its author, or whoever"
+        " replaced the file, put into it, with your rights. It is read only if its MD5 sum is the"
+        " record's and it names nothing but arrays. You hardly need it: the pairs hold the same"
+        " data."
+    ),
+)
 @_DEBUG
 def fetch(series, ids, where, unpickle, debug) -> None:
-    """Download the real images of Sm-doped BiFeO3 (SERIES: smbfo) and check them: the pairs ID..., or all 14.
+    """Download the real images of Sm-doped BiFeO3 (SERIES: smbfo) and check them: the pairs ID...,
+    or all 14.
 
-    Prints size, licence and citation first. What is there already is not downloaded again; what came in part goes on.
+    Prints size, licence and citation first. What is there already is not downloaded again; what
+    came in part goes on.
     """
     from .smbfo import fetch_dictionary, fetch_series, read_trusted_pickle, unpack_series
 
@@ -339,14 +504,24 @@ def fetch(series, ids, where, unpickle, debug) -> None:
     if ids:
         raise InputError(f"--unpickle: the file holds the whole series; leave out {' '.join(ids)}")
     path, checksum = fetch_dictionary(where)
-    for unpacked in unpack_series(read_trusted_pickle(path, checksum, trust=True), path.with_suffix("")):
+    for unpacked in unpack_series(
+        read_trusted_pickle(path, checksum, trust=True), path.with_suffix("")
+    ):
         click.echo(unpacked)
 
 
 @bfo.command()
 @click.argument("folder", metavar="DIR", callback=folder)
-@click.option("--from", "run", metavar="RUN", type=click.Path(exists=True, file_okay=False),
-              help="Folder of a finished `bfo run`: participants get its results and can begin with any notebook.")
+@click.option(
+    "--from",
+    "run",
+    metavar="RUN",
+    type=click.Path(exists=True, file_okay=False),
+    help=(
+        "Folder of a finished `bfo run`: participants get its results and can begin with any"
+        " notebook."
+    ),
+)
 @_DEBUG
 def workshop(folder, run, debug) -> None:
     """Lay out the notebooks without their solutions in DIR, with a page for participants.

@@ -8,9 +8,9 @@ import traceback
 class InputError(ValueError):
     """Input that cannot be used: a file, an option, a value.
 
-    The command line prints its text as one line and exits with 2, so the text names the thing, says what is wrong and
-    what would be right: ``"thing: what is wrong; what would be right"``. Line breaks (of a library's message, say)
-    become spaces.
+    The command line prints its text as one line and exits with 2, so the text names the thing, says
+    what is wrong and what would be right: ``"thing: what is wrong; what would be right"``. Line
+    breaks (of a library's message, say) become spaces.
 
     Parameters
     ----------
@@ -29,14 +29,17 @@ class InputError(ValueError):
 
 
 class DiskError(InputError):
-    """A folder without room or access: what befalls one result would befall all, so that a batch ends with it."""
+    """A folder without room or access: what befalls one result would befall all, so that a batch
+    ends with it.
+    """
 
 
 def as_input_error(label, error, expected):
     """Make the `InputError` that tells which input an error is about.
 
-    For code that hands the user's data to other libraries, which fail in any way they like. Some leave their file open,
-    and the traceback would keep it so: it is freed at once and kept as text, in a note of `error`.
+    For code that hands the user's data to other libraries, which fail in any way they like. Some
+    leave their file open, and the traceback would keep it so: it is freed at once and kept as text,
+    in a note of `error`.
 
     Parameters
     ----------
@@ -59,7 +62,8 @@ def as_input_error(label, error, expected):
     ... except ValueError as error:
     ...     raise as_input_error("cells", error, "a whole number") from error
     Traceback (most recent call last):
-    bfo_utils.errors.InputError: cells: not readable (ValueError: invalid literal ...); expected a whole number
+    bfo_utils.errors.InputError: cells: not readable (ValueError: invalid literal ...); expected a
+    whole number
     """
     if isinstance(error, InputError):
         return InputError(f"{label}: {error}")
@@ -68,5 +72,8 @@ def as_input_error(label, error, expected):
     error.__traceback__ = None
     gc.collect()
     if isinstance(error, MemoryError):
-        return InputError(f"{label}: needs more memory than there is; give a smaller one, or use a machine with more memory")
+        return InputError(
+            f"{label}: needs more memory than there is; give a smaller one, or use a machine with"
+            " more memory"
+        )
     return InputError(f"{label}: not readable ({reason}); expected {expected}")

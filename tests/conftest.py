@@ -1,4 +1,6 @@
-"""Phantoms, crystals, a rendered book and a browser that several tests share; made once per session."""
+"""Phantoms, crystals, a rendered book and a browser that several tests share; made once per
+session.
+"""
 
 import shutil
 from pathlib import Path
@@ -14,7 +16,13 @@ from bfo_utils.simulation import Specimen, simulate_phantom, true_label_map
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")  # a busy machine is no failure
 
-SMALL = {"cells": 24, "budget": 16, "dose": 60.0, "vae_budget": 2, "series_budget": 8}  # a run of the book in minutes
+SMALL = {
+    "cells": 24,
+    "budget": 16,
+    "dose": 60.0,
+    "vae_budget": 2,
+    "series_budget": 8,
+}  # a run of the book in minutes
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -61,16 +69,28 @@ def answer(crystal):
 
 @pytest.fixture(scope="session")
 def browser():
-    """Headless Chromium (a selenium driver), 1280 px wide, that reaches nothing but files of this machine."""
+    """Headless Chromium (a selenium driver), 1280 px wide, that reaches nothing but files of
+    this machine.
+    """
     program, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not program or not driver:
-        pytest.skip("chromium and chromedriver are not installed (Debian: apt-get install chromium chromium-driver)")
+        pytest.skip(
+            "chromium and chromedriver are not installed (Debian: apt-get install chromium"
+            " chromium-driver)"
+        )
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
     options.binary_location = program
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars",
-                     "--window-size=1280,900", "--host-resolver-rules=MAP * ~NOTFOUND"):
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        "--window-size=1280,900",
+        "--host-resolver-rules=MAP * ~NOTFOUND",
+    ):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))

@@ -1,4 +1,6 @@
-"""Commands killed at random moments, and what they leave, but for what the clock has written into it."""
+"""Commands killed at random moments, and what they leave, but for what the clock has written
+into it.
+"""
 
 import hashlib
 import io
@@ -31,11 +33,17 @@ class Command:
     environment: tuple[tuple[str, str], ...] = ()
 
     def start(self, out, *more, log=None):
-        """A process of the command in a group of its own; what it says goes to a file beside the folder."""
+        """A process of the command in a group of its own; what it says goes to a file beside the
+        folder.
+        """
         with open(log or f"{out}.log", "w") as file:
             return subprocess.Popen(
-                [sys.executable, "-m", "bfo_utils", *self.arguments, self.option, str(out), *more], stdout=file, stderr=file,
-                env=os.environ | dict(self.environment), start_new_session=True)
+                [sys.executable, "-m", "bfo_utils", *self.arguments, self.option, str(out), *more],
+                stdout=file,
+                stderr=file,
+                env=os.environ | dict(self.environment),
+                start_new_session=True,
+            )
 
     def whole(self, out, *more):
         """Run to the end; returns the wall time."""
@@ -56,7 +64,8 @@ class Command:
 
 
 def strike(command, root, kills, seed, watched=nullcontext):
-    """Kill a command at moments drawn over its undisturbed wall time, call it a second time, and compare with an undisturbed run.
+    """Kill a command at moments drawn over its undisturbed wall time, call it a second time, and
+    compare with an undisturbed run.
 
     The second calls are made in the context `watched`. Returns a row for the table.
     """
@@ -81,9 +90,11 @@ def strike(command, root, kills, seed, watched=nullcontext):
 
 
 def strike_in_chains(command, root, kills, seed, piece=0.25):
-    """The same for a long command: killed and resumed, again and again, until it ends; then it begins anew.
+    """The same for a long command: killed and resumed, again and again, until it ends; then it
+    begins anew.
 
-    Every call is killed after a time drawn up to a piece of the undisturbed one, so that the kills come in all its phases.
+    Every call is killed after a time drawn up to a piece of the undisturbed one, so that the kills
+    come in all its phases.
     """
     root.mkdir(parents=True, exist_ok=True)
     out, rng = root / "out", np.random.default_rng(seed)
@@ -103,9 +114,14 @@ def strike_in_chains(command, root, kills, seed, piece=0.25):
 
 
 def _row(tried, failed, seconds, left, differ):
-    return {"tried": tried, "survived": tried - failed, "bytes_lost": sum(n for _, n in differ),
-            "differ": sorted({name for name, _ in differ}),
-            "left_by_the_killed": left, "undisturbed_s": round(seconds, 1)}
+    return {
+        "tried": tried,
+        "survived": tried - failed,
+        "bytes_lost": sum(n for _, n in differ),
+        "differ": sorted({name for name, _ in differ}),
+        "left_by_the_killed": left,
+        "undisturbed_s": round(seconds, 1),
+    }
 
 
 def _undisturbed(command, out):
@@ -118,11 +134,17 @@ def _undisturbed(command, out):
 def leftovers(folder):
     """Temporary files, locks and sockets."""
     marks = re.compile(r"\.lock.*|.*\.part(\.\w+)?|\.html\.old|\.book|kernel-ipc-\d+")
-    return [p for p in Path(folder).rglob("*") if marks.fullmatch(p.name)] if Path(folder).exists() else []
+    return (
+        [p for p in Path(folder).rglob("*") if marks.fullmatch(p.name)]
+        if Path(folder).exists()
+        else []
+    )
 
 
 def differences(wanted, found):
-    """Names of files that differ, are missing or too many, with the number of bytes that are not as wanted."""
+    """Names of files that differ, are missing or too many, with the number of bytes that are not
+    as wanted.
+    """
     rows = []
     for name in sorted(wanted.keys() | found.keys()):
         one, two = wanted.get(name, b""), found.get(name, b"")
@@ -133,13 +155,17 @@ def differences(wanted, found):
     return rows
 
 
-# ---- contents without clock ---------------------------------------------------------------------------------------
+# ---- contents without clock ----------------------------------------------------------
 
 
 def content(folder):
     """Bytes of every file below a folder by its path, without what :data:`CLOCKS` takes out."""
     folder = Path(folder)
-    paths = [p for p in sorted(folder.rglob("*")) if not p.is_dir() and p.name not in _pictures_of_time(folder)]
+    paths = [
+        p
+        for p in sorted(folder.rglob("*"))
+        if not p.is_dir() and p.name not in _pictures_of_time(folder)
+    ]
     return {path.relative_to(folder).as_posix(): _timeless(path) for path in paths}
 
 
@@ -153,11 +179,20 @@ def _timeless(path):
 def _pictures_of_time(folder):
     """Names of the pictures in the book that give a time in their title."""
     page = folder / "html" / "search" / "06_optimization.html"
-    return {Path(src.decode()).name for _, src in re.findall(_PICTURE, page.read_bytes())} if page.exists() else set()
+    return (
+        {Path(src.decode()).name for _, src in re.findall(_PICTURE, page.read_bytes())}
+        if page.exists()
+        else set()
+    )
 
 
 def _table(data):
-    return pd.read_csv(io.BytesIO(data), dtype=str).drop(columns="seconds").to_csv(index=False).encode()
+    return (
+        pd.read_csv(io.BytesIO(data), dtype=str)
+        .drop(columns="seconds")
+        .to_csv(index=False)
+        .encode()
+    )
 
 
 def _lines(data):
@@ -191,7 +226,7 @@ def _text(data):
 
 
 def _index(data):
-    index = json.loads(data[data.index(b"(") + 1:data.rindex(b")")])
+    index = json.loads(data[data.index(b"(") + 1 : data.rindex(b")")])
     for kind in ("terms", "titleterms"):
         index[kind] = {term: where for term, where in index[kind].items() if not term.isdigit()}
     return json.dumps(index, sort_keys=True).encode()
@@ -217,8 +252,17 @@ _DRAWN_TIMES = ("figures.trials(table)", 'result["timings_s"]')  # in the cells 
 _PRINTED = rb'\\*"timings_s\\*": \{[^}]*\}'
 _TABLE = rb"<th>seconds</th>.*?</table>"
 _PICTURE = rb'(alt="Total reward of every trial[^>]*src=)"([^"]*)"'
-#: What is taken out, by the name of the file: wall times in tables, records and results; in notebooks the metadata of papermill and the
-#: random names that it gives cells, the times that the report lists and the picture with a time in its title; the same in the pages, and
+#: What is taken out, by the name of the file: wall times in tables, records and results; in
+#: notebooks the metadata of papermill and the
+#: random names that it gives cells, the times that the report lists and the picture with a time in
+#: its title; the same in the pages, and
 #: numbers in their search index; the wall time of every epoch of a model.
-CLOCKS = {r"(trials|pareto)\.csv": _table, r".*\.jsonl": _lines, r"(result|search)\.json": _json, r".*\.ipynb": _notebook,
-          r".*\.html": _text, r"searchindex\.js": _index, r".*\.vae": _model}
+CLOCKS = {
+    r"(trials|pareto)\.csv": _table,
+    r".*\.jsonl": _lines,
+    r"(result|search)\.json": _json,
+    r".*\.ipynb": _notebook,
+    r".*\.html": _text,
+    r"searchindex\.js": _index,
+    r".*\.vae": _model,
+}

@@ -22,8 +22,9 @@ READ, REFUSED = "read", "refused"
 class Worker:
     """A process that reads files and is started again when it dies or hangs.
 
-    Its address space may grow by `ROOM` only, so that a reader which allocates what a header claims gets a MemoryError;
-    that is a failure, as is whatever does not end in an image or in one line that begins with the path.
+    Its address space may grow by `ROOM` only, so that a reader which allocates what a header claims
+    gets a MemoryError; that is a failure, as is whatever does not end in an image or in one line
+    that begins with the path.
     """
 
     def __init__(self, log: Path):
@@ -55,8 +56,14 @@ class Worker:
             command = [sys.executable, "-m", "tests.fuzzing"]
             environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
             with self._log.open("w") as log:
-                self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
-                                                 env=environment, cwd=Path(__file__).parents[1])
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    env=environment,
+                    cwd=Path(__file__).parents[1],
+                )
             self._process.stdout.readline()
         return self._process
 
@@ -87,7 +94,11 @@ def _answer(path: str) -> dict:
         read_image(path)
     except InputError as error:
         cause = error.__cause__
-        return {"outcome": REFUSED, "text": str(error), "cause": "MemoryError" if isinstance(cause, MemoryError) else ""}
+        return {
+            "outcome": REFUSED,
+            "text": str(error),
+            "cause": "MemoryError" if isinstance(cause, MemoryError) else "",
+        }
     except BaseException as error:
         return {"outcome": type(error).__name__, "text": str(error)[:200]}
     return {"outcome": READ, "text": ""}
@@ -98,18 +109,28 @@ def _serve() -> None:
 
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    pages = int(Path("/proc/self/statm").read_text().split()[0]) if Path("/proc/self/statm").exists() else 0
+    pages = (
+        int(Path("/proc/self/statm").read_text().split()[0])
+        if Path("/proc/self/statm").exists()
+        else 0
+    )
     if pages:
         resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + ROOM,) * 2)
     print(RAMP.size, file=answers, flush=True)
     modules = 0
     for line in sys.stdin:
-        if len(sys.modules) != modules:  # what is loaded stays: every refusal collects garbage, and need not look at it
+        if (
+            len(sys.modules) != modules
+        ):  # what is loaded stays: every refusal collects garbage, and need not look at it
             modules = len(sys.modules)
             gc.freeze()
         started = time.process_time()
         answer = _answer(line.rstrip("\n"))
-        print(json.dumps(answer | {"seconds": time.process_time() - started}), file=answers, flush=True)
+        print(
+            json.dumps(answer | {"seconds": time.process_time() - started}),
+            file=answers,
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

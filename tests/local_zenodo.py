@@ -16,10 +16,11 @@ from urllib.parse import unquote, urlsplit
 class Faults:
     """What goes wrong, by the name of the file.
 
-    ``drops``: after how many bytes each of the next answers breaks off; ``damaged``, ``missing``, ``moved`` (a redirect),
-    ``wordy`` (more bytes than the record says); ``busy``: how many requests are answered by ``busy_status``; ``no_ranges``:
-    the server always sends the whole file; ``answer``: text instead of the record's description; ``stalled``: files of
-    which half is sent, and then nothing until this is lifted; ``slow``: seconds between two pieces of 32 KiB.
+    ``drops``: after how many bytes each of the next answers breaks off; ``damaged``, ``missing``,
+    ``moved`` (a redirect), ``wordy`` (more bytes than the record says); ``busy``: how many requests
+    are answered by ``busy_status``; ``no_ranges``: the server always sends the whole file;
+    ``answer``: text instead of the record's description; ``stalled``: files of which half is sent,
+    and then nothing until this is lifted; ``slow``: seconds between two pieces of 32 KiB.
     """
 
     drops: dict[str, list[int]] = field(default_factory=dict)
@@ -38,13 +39,16 @@ class Faults:
 class LocalZenodo:
     """Serve the files of a folder as one record; use it as a context manager.
 
-    ``log`` holds (path, Range header) of every request; ``spelled`` how the record spells names of files.
+    ``log`` holds (path, Range header) of every request; ``spelled`` how the record spells names of
+    files.
     """
 
     def __init__(self, folder):
         self.files = {p.name: p.read_bytes() for p in sorted(Path(folder).iterdir())}
         self.faults, self.log, self.spelled = Faults(), [], {}
-        self.httpd = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"archive": self}))
+        self.httpd = ThreadingHTTPServer(
+            ("127.0.0.1", 0), type("Handler", (_Handler,), {"archive": self})
+        )
         self.url = f"http://127.0.0.1:{self.httpd.server_port}"
 
     def __enter__(self):
@@ -63,9 +67,18 @@ class LocalZenodo:
 
     def description(self):
         """The record's description as the archive's API gives it."""
-        listed = [{"key": self.spelled.get(name, name), "size": len(data), "checksum": f"md5:{hashlib.md5(data).hexdigest()}",
-                   "links": {"self": "unused"}} for name, data in self.files.items()]
-        return json.dumps({"id": 4555979, "metadata": {"license": {"id": "cc-by-4.0"}}, "files": listed})
+        listed = [
+            {
+                "key": self.spelled.get(name, name),
+                "size": len(data),
+                "checksum": f"md5:{hashlib.md5(data).hexdigest()}",
+                "links": {"self": "unused"},
+            }
+            for name, data in self.files.items()
+        ]
+        return json.dumps(
+            {"id": 4555979, "metadata": {"license": {"id": "cc-by-4.0"}}, "files": listed}
+        )
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -107,7 +120,9 @@ class _Handler(BaseHTTPRequestHandler):
             while name in faults.stalled:
                 time.sleep(0.02)
             return None
-        return self.answer(206 if start else 200, data[start:], headers, drops.pop(0) if drops else None)
+        return self.answer(
+            206 if start else 200, data[start:], headers, drops.pop(0) if drops else None
+        )
 
     def answer(self, status, data, headers=(), drop=None):
         self.send_response(status)
@@ -117,5 +132,5 @@ class _Handler(BaseHTTPRequestHandler):
         with suppress(ConnectionError):  # the other side was killed
             data = data[:drop]
             for first in range(0, len(data), 1 << 15):
-                self.wfile.write(data[first:first + (1 << 15)])
+                self.wfile.write(data[first : first + (1 << 15)])
                 time.sleep(self.archive.faults.slow)

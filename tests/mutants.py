@@ -1,12 +1,13 @@
 """Small faults put into the rewards and the walls, one at a time: does a test notice?
 
-``python -m tests.mutants`` swaps every operator, comparison, number, minimum and maximum of the two modules for another,
-leaves out every assignment in place, runs the modules' tests on each of these mutants, and prints which survived. Survivors
-that compute the same as the original, or differ by what no test should pin down, are explained in ``tests/mutants.json``.
+``python -m tests.mutants`` swaps every operator, comparison, number, minimum and maximum of the two
+modules for another, leaves out every assignment in place, runs the modules' tests on each of these
+mutants, and prints which survived. Survivors that compute the same as the original, or differ by
+what no test should pin down, are explained in ``tests/mutants.json``.
 
-Why not a ready-made tool: mutmut leaves out functions with a decorator, which all rewards have; Cosmic Ray makes 2018
-mutants of the two modules and starts an interpreter for each, which takes hours. Here every mutant is a fork of one
-process that has the libraries loaded.
+Why not a ready-made tool: mutmut leaves out functions with a decorator, which all rewards have;
+Cosmic Ray makes 2018 mutants of the two modules and starts an interpreter for each, which takes
+hours. Here every mutant is a fork of one process that has the libraries loaded.
 """
 
 import ast
@@ -31,17 +32,60 @@ import pytest
 from .record import record
 
 ROOT = Path(__file__).resolve().parents[1]
-MODULES = ("segmentation/walls", "rewards/geometry", "rewards/physics", "rewards/guards", "rewards/scoring")
-TESTS = ("bfo_utils/segmentation/walls.py", "bfo_utils/rewards", "tests/segmentation/test_walls.py", "tests/rewards/test_scoring.py")
+MODULES = (
+    "segmentation/walls",
+    "rewards/geometry",
+    "rewards/physics",
+    "rewards/guards",
+    "rewards/scoring",
+)
+TESTS = (
+    "bfo_utils/segmentation/walls.py",
+    "bfo_utils/rewards",
+    "tests/segmentation/test_walls.py",
+    "tests/rewards/test_scoring.py",
+)
 EXPLAINED = json.loads(Path(__file__).with_name("mutants.json").read_text())
 LIMIT = 90  # seconds after which a mutant counts as noticed: it hangs
 WORKERS = 2
-_LOADED = ("hypothesis.extra.numpy", "scipy.ndimage", "scipy.sparse.csgraph", "scipy.spatial", "sklearn.mixture", "pandas", "h5py")
+_LOADED = (
+    "hypothesis.extra.numpy",
+    "scipy.ndimage",
+    "scipy.sparse.csgraph",
+    "scipy.spatial",
+    "sklearn.mixture",
+    "pandas",
+    "h5py",
+)
 _SWAPS: dict[type, type] = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult,
-    ast.Pow: ast.Mult, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE,
-    ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.And: ast.Or, ast.Or: ast.And}
-_NAMES = {"min": "max", "max": "min", "minimum": "maximum", "maximum": "minimum", "any": "all", "all": "any", "cos": "sin", "sin": "cos"}
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.Mult,
+    ast.Pow: ast.Mult,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+}
+_NAMES = {
+    "min": "max",
+    "max": "min",
+    "minimum": "maximum",
+    "maximum": "minimum",
+    "any": "all",
+    "all": "any",
+    "cos": "sin",
+    "sin": "cos",
+}
 
 
 @dataclass(frozen=True)
@@ -68,13 +112,17 @@ def mutants(module: str) -> list[Mutant]:
         for change in _changes(node) if id(node) not in idle else ():
             other = copy.deepcopy(tree)
             change(next(n for k, n in enumerate(ast.walk(other)) if k == position))
-            mutant = _difference(module, ast.unparse(tree), ast.unparse(ast.fix_missing_locations(other)))
+            mutant = _difference(
+                module, ast.unparse(tree), ast.unparse(ast.fix_missing_locations(other))
+            )
             found[mutant.source] = mutant
     return list(found.values())
 
 
 def _idle(tree: ast.AST) -> Iterator[ast.AST]:
-    """Parts that do nothing when the program runs: annotations, aliases of types, decorators' names."""
+    """Parts that do nothing when the program runs: annotations, aliases of types, decorators'
+    names.
+    """
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             yield from filter(None, [node.returns, *node.decorator_list])
@@ -106,7 +154,9 @@ def _changes(node: ast.AST) -> Iterator[Callable[[ast.AST], None]]:
     if isinstance(getattr(node, "body", None), list):
         for k, statement in enumerate(node.body):
             if isinstance(statement, ast.AugAssign) or (
-                    isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Subscript)):
+                isinstance(statement, ast.Assign)
+                and isinstance(statement.targets[0], ast.Subscript)
+            ):
                 yield lambda n, k=k: n.body.__setitem__(k, ast.Pass())
 
 
@@ -156,8 +206,18 @@ def _test(folder: Path) -> None:
     os.dup2(quiet, 2)
     code = 1
     with contextlib.suppress(BaseException):
-        code = pytest.main([*TESTS, "-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0",
-                            "-W", "ignore::pytest.PytestAssertRewriteWarning"])  # hypothesis is loaded already
+        code = pytest.main(
+            [
+                *TESTS,
+                "-x",
+                "-q",
+                "-p",
+                "no:cacheprovider",
+                "--hypothesis-seed=0",
+                "-W",
+                "ignore::pytest.PytestAssertRewriteWarning",
+            ]
+        )  # hypothesis is loaded already
     os._exit(int(code))
 
 
@@ -198,7 +258,12 @@ def main(names: list[str]) -> int:
         chosen = mutants(module)
         alive = [m for m, lives in zip(chosen, tried(chosen), strict=True) if lives]
         open_ = [m for m in alive if m.key not in EXPLAINED]
-        counts = {"mutants": len(chosen), "killed": len(chosen) - len(alive), "explained": len(alive) - len(open_), "survived": len(open_)}
+        counts = {
+            "mutants": len(chosen),
+            "killed": len(chosen) - len(alive),
+            "explained": len(alive) - len(open_),
+            "survived": len(open_),
+        }
         record("mutants", module=module, **counts)
         print(module, counts, flush=True)
         for m in open_:

@@ -1,7 +1,8 @@
 """What the tests measured, kept for the book's page on dependability.
 
-A test that tries a fault, fuzzes a format or measures a tolerance writes a row; `make dependability` collects the rows.
-Without `$BFO_RECORD` nothing is written, so that a plain run of the tests leaves no files behind.
+A test that tries a fault, fuzzes a format or measures a tolerance writes a row; `make
+dependability` collects the rows. Without `$BFO_RECORD` nothing is written, so that a plain run of
+the tests leaves no files behind.
 """
 
 import json
@@ -14,8 +15,9 @@ VARIABLE = "BFO_RECORD"
 def record(table: str, **row) -> None:
     """Append one row, as a line of JSON, to `$BFO_RECORD/<table>.jsonl`.
 
-    The line goes out in one write to a file opened for appending, so that rows of several processes do not mix.
-    numpy's scalars become plain numbers; anything else that JSON cannot say becomes its text.
+    The line goes out in one write to a file opened for appending, so that rows of several processes
+    do not mix. numpy's scalars become plain numbers; anything else that JSON cannot say becomes its
+    text.
     """
     folder = os.environ.get(VARIABLE)
     if not folder:

@@ -17,7 +17,9 @@ RNG = np.random.default_rng(0)
 
 
 def bfo(*arguments):
-    return subprocess.run([sys.executable, "-m", "bfo_utils", *map(str, arguments)], capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, "-m", "bfo_utils", *map(str, arguments)], capture_output=True, text=True
+    )
 
 
 def refused(capsys, *arguments):
@@ -33,6 +35,7 @@ def refused(capsys, *arguments):
 
 def bad_images(folder):
     """Files that are no image of a crystal, each with what the message must name."""
+
     def npy(name, array):
         np.save(folder / name, array)
         return folder / name
@@ -45,18 +48,33 @@ def bad_images(folder):
     io.imsave(rgb, RNG.integers(0, 255, (64, 64, 3), dtype=np.uint8), check_contrast=False)
     smooth = ndimage.gaussian_filter(RNG.standard_normal((300, 300)), 2)
     return {
-        "missing": (folder / "missing.tif", "no such file"), "text": (text, "unknown format"),
-        "disguised": (disguised, "image.tif"), "rgb": (rgb, "RGB image"),
+        "missing": (folder / "missing.tif", "no such file"),
+        "text": (text, "unknown format"),
+        "disguised": (disguised, "image.tif"),
+        "rgb": (rgb, "RGB image"),
         "stack": (npy("stack.npy", RNG.random((40, 64, 64))), "stack"),
         "constant": (npy("constant.npy", np.ones((64, 64))), "constant image"),
         "nan": (npy("nan.npy", np.full((64, 64), np.nan)), "all pixels are NaN"),
         "tiny": (npy("tiny.npy", RNG.random((16, 16))), "16 x 16 px is too small"),
         "noise": (npy("noise.npy", RNG.random((300, 300))), "no crystal lattice"),
         "amorphous": (npy("amorphous.npy", smooth), "no crystal lattice"),
-        "folder": (folder, "directory")}
+        "folder": (folder, "directory"),
+    }
 
 
-KINDS = ["missing", "text", "disguised", "rgb", "stack", "constant", "nan", "tiny", "noise", "amorphous", "folder"]
+KINDS = [
+    "missing",
+    "text",
+    "disguised",
+    "rgb",
+    "stack",
+    "constant",
+    "nan",
+    "tiny",
+    "noise",
+    "amorphous",
+    "folder",
+]
 
 
 @pytest.mark.parametrize("command", ["analyze", "run"])
@@ -68,23 +86,42 @@ def test_bad_images_are_one_clear_line(capsys, tmp_path, command, kind):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("arguments", "expected"), [
-    (["analyze", "x.npy", "--out", "o", "--set", "windows=3"], "parameter 'windows': no such parameter"),
-    (["analyze", "x.npy", "--out", "o", "--set", "n_clusters=many"], "parameter n_clusters: 'many' is not a whole number"),
-    (["analyze", "x.npy", "--out", "o", "--set", "n_clusters"], "write it as name=value"),
-    (["analyze", "x.npy", "--out", "o", "--budget", "lots"], "'lots' is not a valid integer"),
-    (["analyze", "x.npy", "--out", "o", "--pixel-size", "-1"], "pixel size"),
-    (["analyze", "x.npy", "--out", "o", "--total", "beauty=1"], "reward 'beauty': no such reward"),
-    (["analyze", "x.npy", "--out", "o", "--total", "evidence=x"], "write it as evidence=1"),
-    (["analyze", "x.npy", "--out", "o", "--goal", "fame"], "goal 'fame': no such goal"),
-    (["analyze", "x.npy"], "--out"), (["analyze", "--out", "o"], "IMAGE"), (["analyse"], "No such command"),
-    (["run", "--out", "o", "-p", "colour=red"], "parameter 'colour': no such parameter"),
-    (["run", "--out", "o", "-p", "site=D"], "parameter site: 'D' is out of range; give one of A, B, cell"),
-    (["run", "--out", "o", "--profile", "slow"], "'slow' is not one of"),
-    (["run", "--out", "o", "--pixel-size", "0.02"], "belong to an image"),
-    (["phantom", "--out", "o.h5", "--dose", "inf"], "dose = inf"),
-    (["phantom", "--out", "o.h5", "--layout", "spiral"], "layout 'spiral': no such layout"),
-    (["phantom", "--out", "o.png"], "ends with .h5"), (["phantom", "--out", "o.h5", "--dose", "-3"], "dose")])
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (
+            ["analyze", "x.npy", "--out", "o", "--set", "windows=3"],
+            "parameter 'windows': no such parameter",
+        ),
+        (
+            ["analyze", "x.npy", "--out", "o", "--set", "n_clusters=many"],
+            "parameter n_clusters: 'many' is not a whole number",
+        ),
+        (["analyze", "x.npy", "--out", "o", "--set", "n_clusters"], "write it as name=value"),
+        (["analyze", "x.npy", "--out", "o", "--budget", "lots"], "'lots' is not a valid integer"),
+        (["analyze", "x.npy", "--out", "o", "--pixel-size", "-1"], "pixel size"),
+        (
+            ["analyze", "x.npy", "--out", "o", "--total", "beauty=1"],
+            "reward 'beauty': no such reward",
+        ),
+        (["analyze", "x.npy", "--out", "o", "--total", "evidence=x"], "write it as evidence=1"),
+        (["analyze", "x.npy", "--out", "o", "--goal", "fame"], "goal 'fame': no such goal"),
+        (["analyze", "x.npy"], "--out"),
+        (["analyze", "--out", "o"], "IMAGE"),
+        (["analyse"], "No such command"),
+        (["run", "--out", "o", "-p", "colour=red"], "parameter 'colour': no such parameter"),
+        (
+            ["run", "--out", "o", "-p", "site=D"],
+            "parameter site: 'D' is out of range; give one of A, B, cell",
+        ),
+        (["run", "--out", "o", "--profile", "slow"], "'slow' is not one of"),
+        (["run", "--out", "o", "--pixel-size", "0.02"], "belong to an image"),
+        (["phantom", "--out", "o.h5", "--dose", "inf"], "dose = inf"),
+        (["phantom", "--out", "o.h5", "--layout", "spiral"], "layout 'spiral': no such layout"),
+        (["phantom", "--out", "o.png"], "ends with .h5"),
+        (["phantom", "--out", "o.h5", "--dose", "-3"], "dose"),
+    ],
+)
 def test_bad_usage_is_one_clear_line(capsys, tmp_path, monkeypatch, arguments, expected):
     monkeypatch.chdir(tmp_path)
     assert expected in refused(capsys, *arguments)
@@ -97,11 +134,32 @@ def test_debug_shows_the_traceback():
 
 
 def test_phantom_then_analyze(tmp_path):
-    done = bfo("phantom", "--out", tmp_path / "p.h5", "--cells", 24, "--cell-px", 16, "--layout", "halves", "--seed", 4)
+    done = bfo(
+        "phantom",
+        "--out",
+        tmp_path / "p.h5",
+        "--cells",
+        24,
+        "--cell-px",
+        16,
+        "--layout",
+        "halves",
+        "--seed",
+        4,
+    )
     assert done.returncode == 0, done.stderr
     with h5py.File(tmp_path / "p.h5") as file:
         assert file["image"].shape == (384, 384) and file.attrs["seed"] == 4
-    done = bfo("analyze", tmp_path / "p.h5", "--out", tmp_path / "out", "--budget", 10, "--set", "site=cell")
+    done = bfo(
+        "analyze",
+        tmp_path / "p.h5",
+        "--out",
+        tmp_path / "out",
+        "--budget",
+        10,
+        "--set",
+        "site=cell",
+    )
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "out" / "result.json").read_text())
     assert result["verdict"] == "domains" and result["parameters"]["site"] == "cell"
@@ -110,10 +168,24 @@ def test_phantom_then_analyze(tmp_path):
 
 def test_a_reward_of_ones_own_by_name(tmp_path):
     (tmp_path / "mine.py").write_text(
-        "from bfo_utils.rewards import register_reward\n@register_reward('mine')\ndef mine(partition):\n    return 0.5\n")
+        "from bfo_utils.rewards import register_reward\n@register_reward('mine')\ndef"
+        " mine(partition):\n    return 0.5\n"
+    )
     bfo("phantom", "--out", tmp_path / "p.h5", "--cells", 20, "--cell-px", 14)
-    done = bfo("analyze", tmp_path / "p.h5", "--out", tmp_path / "out", "--budget", 9, "--plugin", tmp_path / "mine.py",
-               "--total", "mine=2", "--total", "evidence=1")
+    done = bfo(
+        "analyze",
+        tmp_path / "p.h5",
+        "--out",
+        tmp_path / "out",
+        "--budget",
+        9,
+        "--plugin",
+        tmp_path / "mine.py",
+        "--total",
+        "mine=2",
+        "--total",
+        "evidence=1",
+    )
     assert done.returncode == 0, done.stderr
     rewards = json.loads((tmp_path / "out" / "result.json").read_text())["rewards"]
     assert rewards["mine"] == 0.5 and rewards["total"] == pytest.approx(0.25 * rewards["evidence"])
@@ -149,17 +221,23 @@ def test_without_a_command_the_commands_are_listed(capsys):
     with pytest.raises(SystemExit) as stop:
         main([])
     shown = capsys.readouterr().out
-    assert stop.value.code == 0 and all(f"\n  {name} " in shown for name in ("run", "analyze", "batch", "phantom", "fetch"))
+    assert stop.value.code == 0 and all(
+        f"\n  {name} " in shown for name in ("run", "analyze", "batch", "phantom", "fetch")
+    )
 
 
 def test_a_file_is_no_output_folder(capsys, tmp_path):
     (tmp_path / "out").write_text("mine")
-    assert "is a file; give a folder" in refused(capsys, "analyze", tmp_path / "a.tif", "--out", tmp_path / "out")
+    assert "is a file; give a folder" in refused(
+        capsys, "analyze", tmp_path / "a.tif", "--out", tmp_path / "out"
+    )
     assert (tmp_path / "out").read_text() == "mine"
 
 
 def test_a_plugin_that_fails_is_named(capsys, tmp_path):
     plugin = tmp_path / "mine.py"
     plugin.write_text("import bfo_utils.no_such_thing\n")
-    line = refused(capsys, "analyze", tmp_path / "a.tif", "--out", tmp_path / "out", "--plugin", plugin)
+    line = refused(
+        capsys, "analyze", tmp_path / "a.tif", "--out", tmp_path / "out", "--plugin", plugin
+    )
     assert "mine.py" in line and "no_such_thing" in line

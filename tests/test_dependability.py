@@ -11,7 +11,11 @@ from tests import dependability, mutants
 ROOT = Path(__file__).resolve().parents[1]
 CONTENT = json.loads((dependability.GENERATED / "dependability.json").read_text())
 TABLES = CONTENT["tables"]
-SOURCES = "".join(path.read_text() for path in (ROOT / "tests").rglob("*.py") if path.name not in ("record.py", "test_record.py"))
+SOURCES = "".join(
+    path.read_text()
+    for path in (ROOT / "tests").rglob("*.py")
+    if path.name not in ("record.py", "test_record.py")
+)
 RECORDED = sorted(set(re.findall(r'\brecord\("(\w+)"', SOURCES)) & set(dependability.TABLES))
 
 
@@ -23,7 +27,9 @@ def test_what_the_tests_record_is_in_the_book(table):
 
 def test_the_tables_are_those_of_the_figures():
     for name, text in dependability.pages(CONTENT, mutants.EXPLAINED).items():
-        assert (dependability.GENERATED / name).read_text() == text, f"{name}: run make dependability"
+        assert (dependability.GENERATED / name).read_text() == text, (
+            f"{name}: run make dependability"
+        )
 
 
 def test_nothing_was_lost_and_nothing_got_through():
@@ -42,23 +48,49 @@ def test_the_tests_run_nine_branches_of_ten():
 
 
 def test_rows_are_joined_by_their_texts(tmp_path):
-    rows = [{"command": "run", "fault": "kill -9", "tried": 1, "survived": 1, "bytes_lost": 0, "seed": 3},
-            {"command": "run", "fault": "kill -9", "tried": 2, "survived": 1, "bytes_lost": 7},
-            {"command": "batch", "fault": "kill -9", "tried": 1, "survived": 1, "bytes_lost": 0}]
+    rows = [
+        {
+            "command": "run",
+            "fault": "kill -9",
+            "tried": 1,
+            "survived": 1,
+            "bytes_lost": 0,
+            "seed": 3,
+        },
+        {"command": "run", "fault": "kill -9", "tried": 2, "survived": 1, "bytes_lost": 7},
+        {"command": "batch", "fault": "kill -9", "tried": 1, "survived": 1, "bytes_lost": 0},
+    ]
     (tmp_path / "faults.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     first, second = dependability.rows_of(tmp_path, "faults")
-    assert first == {"command": "run", "fault": "kill -9", "tried": 3, "survived": 2, "bytes_lost": 7}
+    assert first == {
+        "command": "run",
+        "fault": "kill -9",
+        "tried": 3,
+        "survived": 2,
+        "bytes_lost": 7,
+    }
     assert second["command"] == "batch"
 
 
 def test_of_measured_numbers_the_worst_is_shown_and_of_yes_and_no_how_often(tmp_path):
-    rows = [{"relation": "flip", "cells": c, "bar": 0.9, "displacement_px": d} for c, d in ((1, 0.04), (0.95, 0.01))]
+    rows = [
+        {"relation": "flip", "cells": c, "bar": 0.9, "displacement_px": d}
+        for c, d in ((1, 0.04), (0.95, 0.01))
+    ]
     rows.append({"relation": "blank", "refused": "image: constant"})
     (tmp_path / "metamorphic.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (tmp_path / "reproducible.jsonl").write_text('{"what": "threads", "same": true}\n{"what": "threads", "same": false}\n')
-    assert dependability.rows_of(tmp_path, "metamorphic") == [{"relation": "flip", "cells": 0.95, "bar": 0.9, "displacement_px": 0.04}]
-    assert dependability.rows_of(tmp_path, "refusals") == [{"relation": "blank", "refused": "image: constant"}]
-    assert dependability.rows_of(tmp_path, "reproducible") == [{"what": "threads", "same": "1 of 2"}]
+    (tmp_path / "reproducible.jsonl").write_text(
+        '{"what": "threads", "same": true}\n{"what": "threads", "same": false}\n'
+    )
+    assert dependability.rows_of(tmp_path, "metamorphic") == [
+        {"relation": "flip", "cells": 0.95, "bar": 0.9, "displacement_px": 0.04}
+    ]
+    assert dependability.rows_of(tmp_path, "refusals") == [
+        {"relation": "blank", "refused": "image: constant"}
+    ]
+    assert dependability.rows_of(tmp_path, "reproducible") == [
+        {"what": "threads", "same": "1 of 2"}
+    ]
 
 
 def test_a_table_without_rows_keeps_those_of_the_last_time(tmp_path, monkeypatch):

@@ -1,4 +1,6 @@
-"""Inputs as enemies: damaged and lying files, code in data, names that are paths or pages, parameters that are programs."""
+"""Inputs as enemies: damaged and lying files, code in data, names that are paths or pages,
+parameters that are programs.
+"""
 
 import ast
 import collections
@@ -67,22 +69,40 @@ def test_damaged_files_are_read_or_refused(worker, tmp_path, name):
         ends[end] += 1
         if end not in (READ, REFUSED):
             failures.append((number, end))
-    record("fuzz", format=name, inputs=VARIANTS, read=ends[READ], refused=ends[REFUSED], failures=len(failures))
+    record(
+        "fuzz",
+        format=name,
+        inputs=VARIANTS,
+        read=ends[READ],
+        refused=ends[REFUSED],
+        failures=len(failures),
+    )
     assert not failures
 
 
 @posix
-@pytest.mark.parametrize(("suffix", "lie"), [(suffix, lie) for suffix, lies in LIES.items() for lie in lies])
+@pytest.mark.parametrize(
+    ("suffix", "lie"), [(suffix, lie) for suffix, lies in LIES.items() for lie in lies]
+)
 def test_lying_files_are_refused(worker, tmp_path, suffix, lie):
     path = tmp_path / f"liar.{suffix}"
     LIES[suffix][lie](path)
     end = worker.read(path)
-    record("fuzz", format=f"{suffix}, lies", inputs=1, read=0, refused=int(end == REFUSED), failures=int(end != REFUSED))
+    record(
+        "fuzz",
+        format=f"{suffix}, lies",
+        inputs=1,
+        read=0,
+        refused=int(end == REFUSED),
+        failures=int(end != REFUSED),
+    )
     assert end == REFUSED
 
 
 @posix
-@pytest.mark.parametrize(("suffix", "lie"), [(suffix, lie) for suffix, lies in HARMLESS.items() for lie in lies])
+@pytest.mark.parametrize(
+    ("suffix", "lie"), [(suffix, lie) for suffix, lies in HARMLESS.items() for lie in lies]
+)
 def test_lies_that_do_no_harm_may_be_read(worker, tmp_path, suffix, lie):
     path = tmp_path / f"liar.{suffix}"
     HARMLESS[suffix][lie](path)
@@ -103,7 +123,9 @@ def test_the_worker_tells_what_is_wrong(worker, tmp_path, monkeypatch):
 def test_memory_that_is_not_there_is_one_line(tmp_path, monkeypatch):
     np.save(tmp_path / "a.npy", RAMP)
     monkeypatch.setattr(images, "file_sha256", lambda path: (_ for _ in ()).throw(MemoryError))
-    with pytest.raises(InputError, match="a.npy: needs more memory than there is; give a smaller one"):
+    with pytest.raises(
+        InputError, match="a.npy: needs more memory than there is; give a smaller one"
+    ):
         read_image(tmp_path / "a.npy")
 
 
@@ -135,12 +157,46 @@ def test_a_picture_is_one_by_its_content(tmp_path):
 
 _TEXT = st.text(max_size=9)
 _JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | _TEXT | st.sampled_from(["path", "key", "finished"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-        _TEXT | st.sampled_from(["path", "sha256", "settings", "key", "rewards", "seconds", "finished", "number", "plan", "recipe"]),
-        inner, max_size=4))
-_FILES = st.binary(max_size=60) | _JSON.map(lambda content: json.dumps(content).encode()) | st.just(b"[" * 100_000)
-fuzzed = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | _TEXT
+    | st.sampled_from(["path", "key", "finished"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            _TEXT
+            | st.sampled_from(
+                [
+                    "path",
+                    "sha256",
+                    "settings",
+                    "key",
+                    "rewards",
+                    "seconds",
+                    "finished",
+                    "number",
+                    "plan",
+                    "recipe",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+)
+_FILES = (
+    st.binary(max_size=60)
+    | _JSON.map(lambda content: json.dumps(content).encode())
+    | st.just(b"[" * 100_000)
+)
+fuzzed = settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 
 def ends_well(call):
@@ -155,8 +211,18 @@ def ends_well(call):
 @fuzzed
 @given(_FILES)
 def test_records_of_runs_are_used_or_refused(tmp_path, content):
-    for name in ("run.json", "search.json", "recipe.json", "default/rewards.json", "ledger.jsonl", "one/batch.json", "one/result.json",
-                 "one/run.json", "one/cells.csv", "one/workshop.json"):
+    for name in (
+        "run.json",
+        "search.json",
+        "recipe.json",
+        "default/rewards.json",
+        "ledger.jsonl",
+        "one/batch.json",
+        "one/result.json",
+        "one/run.json",
+        "one/cells.csv",
+        "one/workshop.json",
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
     assert ends_well(lambda: _finished(tmp_path, {"seed": 1}))
@@ -175,7 +241,9 @@ def test_records_of_runs_are_used_or_refused(tmp_path, content):
 @given(_JSON)
 def test_a_finished_run_is_one_with_the_same_settings(tmp_path, finished):
     (tmp_path / "run.json").write_text(json.dumps({"seed": 1, "finished": finished}))
-    assert _finished(tmp_path, {"seed": 1}) <= set(map(str, finished if isinstance(finished, list) else []))
+    assert _finished(tmp_path, {"seed": 1}) <= set(
+        map(str, finished if isinstance(finished, list) else [])
+    )
 
 
 @fuzzed
@@ -189,7 +257,10 @@ def test_lines_that_are_no_trials_count_as_torn(tmp_path, lines):
     ledger = TrialLog(path, {})
     ledger.put({"a": 2}, {"total": 0.25}, 1.0)
     again = TrialLog(path, {})
-    assert again.get({"a": 1}) == ({"total": 0.5}, 1.0) and again.get({"a": 2}) == ({"total": 0.25}, 1.0)
+    assert again.get({"a": 1}) == ({"total": 0.5}, 1.0) and again.get({"a": 2}) == (
+        {"total": 0.25},
+        1.0,
+    )
 
 
 def test_damaged_artifacts_are_one_line(tmp_path):
@@ -204,7 +275,14 @@ def test_damaged_artifacts_are_one_line(tmp_path):
         except InputError as error:
             assert "\n" not in str(error)
             ends[REFUSED] += 1
-    record("fuzz", format="artifacts", inputs=10 * VARIANTS, read=ends[READ], refused=ends[REFUSED], failures=0)
+    record(
+        "fuzz",
+        format="artifacts",
+        inputs=10 * VARIANTS,
+        read=ends[READ],
+        refused=ends[REFUSED],
+        failures=0,
+    )
     assert ends[READ] and ends[REFUSED]
 
 
@@ -247,9 +325,18 @@ def test_nothing_is_unpickled_but_in_one_place():
         loader = name in ("joblib.load", "pd.read_pickle", "read_pickle")
         if loader or name.split(".")[0] in ("pickle", "cloudpickle", "dill", "shelve", "marshal"):
             found[module].add(name)
-        assert option(call, "allow_pickle") in (None, "False") and option(call, "allow_restricted_pickle") is None, module
+        assert (
+            option(call, "allow_pickle") in (None, "False")
+            and option(call, "allow_restricted_pickle") is None
+        ), module
     assert not found
-    users = {path.stem for path in PACKAGE if any("pickle" in line for line in path.read_text().split("\n") if line.startswith("import"))}
+    users = {
+        path.stem
+        for path in PACKAGE
+        if any(
+            "pickle" in line for line in path.read_text().split("\n") if line.startswith("import")
+        )
+    }
     assert users == {"pickles"}
 
 
@@ -257,16 +344,32 @@ def test_no_shell_and_no_code_from_text():
     programs = {}
     for module, name, call in calls():
         assert option(call, "shell") is None, module
-        assert name not in ("os.system", "os.popen", "eval", "exec", "compile", "__import__"), module
-        assert not name.startswith(("subprocess.getoutput", "os.spawn", "os.exec", "commands.")), module
+        assert name not in (
+            "os.system",
+            "os.popen",
+            "eval",
+            "exec",
+            "compile",
+            "__import__",
+        ), module
+        assert not name.startswith(("subprocess.getoutput", "os.spawn", "os.exec", "commands.")), (
+            module
+        )
         if name.startswith(("subprocess.", "runpy.")):
             programs.setdefault(module, set()).add(name)
-    assert programs == {"build": {"subprocess.run"}, "printing": {"subprocess.run"},  # the book tool; the browser that prints
-                        "cli": {"runpy.run_path"}}  # the user's own plugin
+    assert programs == {
+        "build": {"subprocess.run"},
+        "printing": {"subprocess.run"},  # the book tool; the browser that prints
+        "cli": {"runpy.run_path"},
+    }  # the user's own plugin
 
 
 def test_yaml_is_loaded_safely():
-    modules = [*PACKAGE, *sorted(Path(__file__).parent.rglob("*.py")), *sorted(Path(__file__).parents[1].glob("benchmarks/*.py"))]
+    modules = [
+        *PACKAGE,
+        *sorted(Path(__file__).parent.rglob("*.py")),
+        *sorted(Path(__file__).parents[1].glob("benchmarks/*.py")),
+    ]
     for path in modules:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("yaml."):
@@ -297,15 +400,35 @@ def test_no_file_of_any_name_is_unpickled(tmp_path):
             for member in ("image", "data", "meta_data", "meta_data_json", "__plain__", "values"):
                 file.writestr(f"{member}.npy", array.getvalue())
         with pytest.raises(InputError):
-            load_arrays(tmp_path / name, Labels) if name == "labels.npz" else read_image(tmp_path / name)
+            (
+                load_arrays(tmp_path / name, Labels)
+                if name == "labels.npz"
+                else read_image(tmp_path / name)
+            )
     assert not trap.exists()
 
 
 # Names
 
 
-NAMES = ["...tif", "..tif", ".hidden.tif", "-rf.tif", "a\nb.tif", "\x1b[31mred.tif", "<script>.tif", "$x_{.tif", "a:b\\c.tif",
-         "é" * 100 + ".tif", "\udcff.tif", " .tif", "summary.csv.tif", "a.tif", "a.npy", "A.tif"]
+NAMES = [
+    "...tif",
+    "..tif",
+    ".hidden.tif",
+    "-rf.tif",
+    "a\nb.tif",
+    "\x1b[31mred.tif",
+    "<script>.tif",
+    "$x_{.tif",
+    "a:b\\c.tif",
+    "é" * 100 + ".tif",
+    "\udcff.tif",
+    " .tif",
+    "summary.csv.tif",
+    "a.tif",
+    "a.npy",
+    "A.tif",
+]
 
 
 def test_folders_of_a_batch_stay_in_it(tmp_path):
@@ -314,9 +437,13 @@ def test_folders_of_a_batch_stay_in_it(tmp_path):
     folders = [job.folder for job in jobs]
     assert ready == [] and len({f.name.casefold() for f in folders}) == len(folders)
     for one in folders:
-        assert one.parent == out and one.resolve().parent == out.resolve() and one.name.isprintable()
+        assert (
+            one.parent == out and one.resolve().parent == out.resolve() and one.name.isprintable()
+        )
         one.mkdir(parents=True)
-    assert len(list(out.glob("*"))) == len(folders) and not any(f.name.startswith((".", "-")) for f in folders)
+    assert len(list(out.glob("*"))) == len(folders) and not any(
+        f.name.startswith((".", "-")) for f in folders
+    )
     assert "summary.csv" not in {f.name for f in folders}
 
 
@@ -325,19 +452,34 @@ def test_a_batch_of_odd_names_writes_below_its_folder(tmp_path, capsys):
     for name in ("...tif", "<img src=x> $x_{.tif", "a\nb.tif"):
         (tmp_path / "in" / name).write_bytes(b"no image")
     with pytest.raises(SystemExit) as stop:
-        main(["batch", *(str(tmp_path / "in" / n) for n in ("...tif", "<img src=x> $x_{.tif", "a\nb.tif")),
-                  "--out", str(tmp_path / "out"), "--workers", "1"])
+        main(
+            [
+                "batch",
+                *(str(tmp_path / "in" / n) for n in ("...tif", "<img src=x> $x_{.tif", "a\nb.tif")),
+                "--out",
+                str(tmp_path / "out"),
+                "--workers",
+                "1",
+            ]
+        )
     assert stop.value.code == 2 and len(capsys.readouterr().err.strip().split("\n")) >= 1
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "out"]
     assert {p.name for p in (tmp_path / "out").iterdir() if p.is_file()} == {"summary.csv"}
 
 
-@pytest.mark.parametrize("name", ["a\x1b[31mb.tif", "a\r\nb.tif", "a\udcffb.tif", "a\x00b.tif", "\u202eb.tif"])
+@pytest.mark.parametrize(
+    "name", ["a\x1b[31mb.tif", "a\r\nb.tif", "a\udcffb.tif", "a\x00b.tif", "\u202eb.tif"]
+)
 def test_no_name_reaches_the_terminal_raw(capsys, tmp_path, name):
     with pytest.raises(SystemExit) as stop:
         main(["analyze", name, "--out", str(tmp_path / "out")])
     line = capsys.readouterr().err.rstrip("\n")
-    assert stop.value.code == 2 and line.isprintable() and line.startswith("bfo: ") and "no such file" in line
+    assert (
+        stop.value.code == 2
+        and line.isprintable()
+        and line.startswith("bfo: ")
+        and "no such file" in line
+    )
     assert not (tmp_path / "out").exists()
 
 
@@ -350,7 +492,10 @@ def test_names_that_are_no_text_are_rows_of_a_batch_and_refused_by_a_run(capsys,
     capsys.readouterr()
     with pytest.raises(SystemExit) as stop:
         main(["run", name, "--out", str(tmp_path / "out")])
-    assert stop.value.code == 2 and "a\\udcff.npy: is not valid text (UTF-8)" in capsys.readouterr().err
+    assert (
+        stop.value.code == 2
+        and "a\\udcff.npy: is not valid text (UTF-8)" in capsys.readouterr().err
+    )
     assert not (tmp_path / "out").exists()
 
 
@@ -364,7 +509,9 @@ class Scripts(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self._inside = tag == "script"
-        self.run += [value or "" for name, value in attributes if name.startswith("on") or name == "src"]
+        self.run += [
+            value or "" for name, value in attributes if name.startswith("on") or name == "src"
+        ]
 
     def handle_endtag(self, tag):
         self._inside = False
@@ -375,11 +522,19 @@ class Scripts(HTMLParser):
 
 @pytest.mark.slow
 def test_names_and_titles_are_text_in_a_page(tmp_path, junction):
-    name, title = "-<script>alert(1)<!-- $x_{ **b** `c` {d} \"; import os.h5", "<img src=x onerror=alert(2)> $y_{"
+    name, title = (
+        '-<script>alert(1)<!-- $x_{ **b** `c` {d} "; import os.h5',
+        "<img src=x onerror=alert(2)> $y_{",
+    )
     out = tmp_path / "o {x} $z_{ <b>"
     with h5py.File(tmp_path / name, "w") as file:
         file[title], file["other"] = junction.image.data, junction.image.data
-    given = {"artifacts": str(out / "artifacts"), "image": str(tmp_path / name), "dataset": title, "seed": 1}
+    given = {
+        "artifacts": str(out / "artifacts"),
+        "image": str(tmp_path / name),
+        "dataset": title,
+        "seed": 1,
+    }
     step = BookStep("01_data", "default", given)
     execute_notebook(step, out)
     assert Artifacts(out / "artifacts").crystal().image.name == Path(name).stem
@@ -388,30 +543,73 @@ def test_names_and_titles_are_text_in_a_page(tmp_path, junction):
     (out / "notebooks" / step.target).rename(pages / "01_data.ipynb")
     (pages / "_toc.yml").write_text("format: jb-book\nroot: 01_data\n")
     (pages / "_config.yml").write_text("execute:\n  execute_notebooks: 'off'\n")
-    command = [sys.executable, "-W", "ignore", "-c", "from jupyter_book.cli.main import main; main()", "build", str(pages), "-q"]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-c",
+        "from jupyter_book.cli.main import main; main()",
+        "build",
+        str(pages),
+        "-q",
+    ]
     subprocess.run(command, check=True, capture_output=True)
     page = Scripts((pages / "_build" / "html" / "01_data.html").read_text())
-    assert "alert(1)" in "".join(page.shown) and not any("alert(" in text or text == "x" for text in page.run)
+    assert "alert(1)" in "".join(page.shown) and not any(
+        "alert(" in text or text == "x" for text in page.run
+    )
 
 
 # Parameters
 
 
-VALUES = ['"; import os', "'; import os", '"""', "'''", "\\", "\\\\n", "a\nb", "a\r\nb\t", "{x} {{y}} {0}", "%s %(a)s",
-          "é \U0001f9b7 \u2028", "\x00\x1b", "$(touch x)",
-          "`id`", "#", "r''", "{{cookiecutter}}", "\\N{DIGIT ONE}", "\\x41", "None", "nan"]
+VALUES = [
+    '"; import os',
+    "'; import os",
+    '"""',
+    "'''",
+    "\\",
+    "\\\\n",
+    "a\nb",
+    "a\r\nb\t",
+    "{x} {{y}} {0}",
+    "%s %(a)s",
+    "é \U0001f9b7 \u2028",
+    "\x00\x1b",
+    "$(touch x)",
+    "`id`",
+    "#",
+    "r''",
+    "{{cookiecutter}}",
+    "\\N{DIGIT ONE}",
+    "\\x41",
+    "None",
+    "nan",
+]
 
 
 @pytest.mark.parametrize("value", VALUES)
-@pytest.mark.parametrize(("notebook", "name"), [("01_data", "dataset"), ("01_data", "image"), ("06_optimization", "fixed"),
-                                                ("09_composition", "series"), ("01_data", "artifacts")])
+@pytest.mark.parametrize(
+    ("notebook", "name"),
+    [
+        ("01_data", "dataset"),
+        ("01_data", "image"),
+        ("06_optimization", "fixed"),
+        ("09_composition", "series"),
+        ("01_data", "artifacts"),
+    ],
+)
 def test_text_reaches_a_notebook_as_it_is(notebook, name, value):
     from papermill.iorw import load_notebook_node
     from papermill.parameterize import parameterize_notebook
 
     source = load_notebook_node(str(resource_path("notebooks") / f"{notebook}.ipynb"))
-    injected = parameterize_notebook(source, {name: value}, kernel_name="python3", language="python").cells
-    (code,) = [cell.source for cell in injected if "injected-parameters" in cell.metadata.get("tags", [])]
+    injected = parameterize_notebook(
+        source, {name: value}, kernel_name="python3", language="python"
+    ).cells
+    (code,) = [
+        cell.source for cell in injected if "injected-parameters" in cell.metadata.get("tags", [])
+    ]
     (assignment,) = ast.parse(code).body
     assert isinstance(assignment, ast.Assign) and ast.literal_eval(assignment.value) == value
 

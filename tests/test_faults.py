@@ -18,7 +18,14 @@ from bfo_utils.book import BookStep, build, execute_notebook, render_book
 from bfo_utils.compute import HELPERS, OWNER, join_run, locked_folder, locks, partial
 from bfo_utils.errors import DiskError, InputError
 from bfo_utils.simulation import Specimen, save_phantom, simulate_phantom
-from bfo_utils.smbfo import FOLDER_VARIABLE, HASHES, SERVER_VARIABLE, SeriesStyle, fetch_series, write_series
+from bfo_utils.smbfo import (
+    FOLDER_VARIABLE,
+    HASHES,
+    SERVER_VARIABLE,
+    SeriesStyle,
+    fetch_series,
+    write_series,
+)
 from bfo_utils.vae import vae_available
 
 from .faults import KILLS, Command, leftovers, strike, strike_in_chains
@@ -54,7 +61,7 @@ def survived(name, row):
     assert not row["differ"] and row["tried"] == KILLS
 
 
-# ---- killed at any moment -------------------------------------------------------------------------------------------
+# ---- killed at any moment ------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -80,11 +87,17 @@ def test_a_download_that_is_killed_ends_the_same_and_repeats_nothing(archive, tm
     @contextmanager
     def watched(out):
         """Count bytes that are there and are asked for again."""
-        had = {p.name.removesuffix(".part"): p.stat().st_size for p in out.glob("S*")} if out.exists() else {}
+        had = (
+            {p.name.removesuffix(".part"): p.stat().st_size for p in out.glob("S*")}
+            if out.exists()
+            else {}
+        )
         before = len(archive.log)
         yield
         for path, wanted in archive.log[before:]:
-            repeated.append(max(0, had.pop(path.split("/")[-1], 0) - (int(wanted[6:-1]) if wanted else 0)))
+            repeated.append(
+                max(0, had.pop(path.split("/")[-1], 0) - (int(wanted[6:-1]) if wanted else 0))
+            )
 
     row = strike(command, tmp_path, KILLS, seed=3, watched=watched)
     archive.faults.slow = 0.0
@@ -96,7 +109,14 @@ def test_a_download_that_is_killed_ends_the_same_and_repeats_nothing(archive, tm
 @pytest.mark.slow
 @pytest.mark.parametrize("autoencoders", [0, 2])
 def test_a_run_that_is_killed_ends_with_the_same_book(tmp_path, autoencoders):
-    given = {"cells": 24, "budget": 8, "dose": 60, "vae_budget": autoencoders, "epochs": 6, "series_budget": 8}
+    given = {
+        "cells": 24,
+        "budget": 8,
+        "dose": 60,
+        "vae_budget": autoencoders,
+        "epochs": 6,
+        "series_budget": 8,
+    }
     if KILLS < 10:
         pytest.skip("takes minutes; `make faults` does it")
     if not autoencoders:
@@ -108,14 +128,18 @@ def test_a_run_that_is_killed_ends_with_the_same_book(tmp_path, autoencoders):
     assert not row["differ"] and row["tried"] == kills
 
 
-# ---- no room, no access ---------------------------------------------------------------------------------------------
+# ---- no room, no access --------------------------------------------------------------
 
 
 @contextmanager
 def disk(place, megabytes):
     """A small file system in memory, mounted at a folder."""
     place.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", str(place)], capture_output=True, text=True)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", str(place)],
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
         pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
     try:
@@ -135,7 +159,15 @@ def out(tmp_path):
 
 @pytest.fixture(params=["analyze", "batch"])
 def command(request, image):
-    return Command((request.param, str(image), "--budget", "8", *(["--workers", "1"] if request.param == "batch" else [])))
+    return Command(
+        (
+            request.param,
+            str(image),
+            "--budget",
+            "8",
+            *(["--workers", "1"] if request.param == "batch" else []),
+        )
+    )
 
 
 def fill(place, but):
@@ -149,7 +181,9 @@ def read_only(place):
 
 
 def refused(command, out, *more):
-    """The one line of a refused call; the disk, too, is as it was but for the record of the trials that were done."""
+    """The one line of a refused call; the disk, too, is as it was but for the record of the
+    trials that were done.
+    """
     before, status = results(out), command.start(out, *more).wait(300)
     said = Path(f"{out}.log").read_text()
     lines = [line for line in said.split("\n") if line.startswith("bfo: ")]
@@ -159,18 +193,33 @@ def refused(command, out, *more):
 
 
 def results(out):
-    return {p.relative_to(out).as_posix(): p.read_bytes() for p in sorted(out.rglob("*")) if p.is_file() and p.suffix != ".jsonl"}
+    return {
+        p.relative_to(out).as_posix(): p.read_bytes()
+        for p in sorted(out.rglob("*"))
+        if p.is_file() and p.suffix != ".jsonl"
+    }
 
 
 @pytest.mark.slow
 def test_a_disk_without_room_or_access_is_one_line_and_leaves_the_results(command, out):
     command.whole(out)
-    for room in (0, 30_000, 1_000_000):  # nothing fits; the record of trials does; the tables do, too
+    for room in (
+        0,
+        30_000,
+        1_000_000,
+    ):  # nothing fits; the record of trials does; the tables do, too
         fill(out, room)
         assert "No space left on device" in refused(command, out, "--seed", "1")
     read_only(out)
     assert "Read-only file system" in refused(command, out, "--seed", "1")
-    record("faults", command=command.arguments[0], fault="full or read-only disk", tried=4, survived=4, bytes_lost=0)
+    record(
+        "faults",
+        command=command.arguments[0],
+        fault="full or read-only disk",
+        tried=4,
+        survived=4,
+        bytes_lost=0,
+    )
 
 
 @pytest.mark.slow
@@ -187,11 +236,14 @@ def test_a_run_without_room_or_access_leaves_the_earlier_book(out):
         said = Path(f"{out}.log").read_text()
         assert "bfo: " in said and "No space left on device" in said and "Traceback" not in said
         assert {name: results(out)[name] for name in before if name != "run.json"} == {
-            name: data for name, data in before.items() if name != "run.json"}
+            name: data for name, data in before.items() if name != "run.json"
+        }
         assert not leftovers(out)
     read_only(out)
     assert "Read-only file system" in refused(run, out)
-    record("faults", command="run", fault="full or read-only disk", tried=3, survived=3, bytes_lost=0)
+    record(
+        "faults", command="run", fault="full or read-only disk", tried=3, survived=3, bytes_lost=0
+    )
 
 
 def test_a_book_that_finds_no_room_leaves_the_earlier_one(out):
@@ -212,7 +264,9 @@ def test_a_download_without_room_or_access(archive, out, monkeypatch):
     before = results(out)
     with pytest.raises(InputError, match="needed; choose another folder"):
         fetch_series(["Sm_10_0"], out, archive.url)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, 1 << 40))  # another process fills it meanwhile
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, 1 << 40)
+    )  # another process fills it meanwhile
     with pytest.raises(DiskError, match="No space left on device"):
         fetch_series(["Sm_10_0"], out, archive.url)
     part = partial(out / IMAGE)
@@ -222,12 +276,16 @@ def test_a_download_without_room_or_access(archive, out, monkeypatch):
     read_only(out)
     with pytest.raises(DiskError, match="Read-only file system"):
         fetch_series(["Sm_10_0"], out, archive.url)
-    assert list(fetch_series(["Sm_20_1"], out, archive.url)) == ["Sm_20_1"]  # what is there can be used
+    assert list(fetch_series(["Sm_20_1"], out, archive.url)) == [
+        "Sm_20_1"
+    ]  # what is there can be used
     assert results(out) == before
-    record("faults", command="fetch", fault="full or read-only disk", tried=3, survived=3, bytes_lost=0)
+    record(
+        "faults", command="fetch", fault="full or read-only disk", tried=3, survived=3, bytes_lost=0
+    )
 
 
-# ---- two at once ----------------------------------------------------------------------------------------------------
+# ---- two at once ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["analyze", "batch", "run"])
@@ -241,10 +299,16 @@ def test_a_second_run_into_the_same_folder_is_refused(image, tmp_path, name):
 
 
 def test_a_dead_process_holds_no_lock(tmp_path):
-    code = f"import time; from bfo_utils.compute import locked_folder\nwith locked_folder({str(tmp_path)!r}): print(flush=True); time.sleep(600)"
+    code = (
+        "import time; from bfo_utils.compute import locked_folder\nwith"
+        f" locked_folder({str(tmp_path)!r}): print(flush=True); time.sleep(600)"
+    )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as holder:
         holder.stdout.readline()
-        with pytest.raises(InputError, match=f"in use by process {holder.pid} "), locked_folder(tmp_path):
+        with (
+            pytest.raises(InputError, match=f"in use by process {holder.pid} "),
+            locked_folder(tmp_path),
+        ):
             pass
         holder.kill()
     assert (tmp_path / OWNER).exists()
@@ -267,10 +331,18 @@ def test_a_helper_of_a_killed_run_is_waited_for(tmp_path, monkeypatch):
 
 
 def test_the_kernel_of_a_notebook_is_a_helper(tmp_path, monkeypatch):
-    cell = {"cell_type": "code", "execution_count": None, "id": "a", "metadata": {"tags": ["parameters"]}, "outputs": [], "source":
-            "from pathlib import Path\nassert Path('../../.lock-helpers').exists()"}
+    cell = {
+        "cell_type": "code",
+        "execution_count": None,
+        "id": "a",
+        "metadata": {"tags": ["parameters"]},
+        "outputs": [],
+        "source": "from pathlib import Path\nassert Path('../../.lock-helpers').exists()",
+    }
     monkeypatch.setattr(build, "resource_path", lambda name: tmp_path)
-    (tmp_path / "n.ipynb").write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    (tmp_path / "n.ipynb").write_text(
+        json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    )
     with locked_folder(tmp_path / "a 'b'"):
         execute_notebook(BookStep("n", "part", {}), tmp_path / "a 'b'")
     assert [p.name for p in (tmp_path / "a 'b'").iterdir()] == ["notebooks"]
@@ -279,15 +351,26 @@ def test_the_kernel_of_a_notebook_is_a_helper(tmp_path, monkeypatch):
 def test_downloads_into_the_same_folder_wait_for_each_other(archive, tmp_path, monkeypatch):
     monkeypatch.setattr(archive.faults, "slow", 0.02)
     begun = len(archive.log)
-    environment = ((SERVER_VARIABLE, archive.url), ("NO_PROXY", "127.0.0.1"), (FOLDER_VARIABLE, str(tmp_path / "d")))
+    environment = (
+        (SERVER_VARIABLE, archive.url),
+        ("NO_PROXY", "127.0.0.1"),
+        (FOLDER_VARIABLE, str(tmp_path / "d")),
+    )
     ids = (("Sm_10_0",), ("Sm_10_0", "Sm_20_1"), ("Sm_20_1",))
-    calls = [Command(("fetch", "smbfo", *i), "--dir", environment).start(tmp_path / "d", log=tmp_path / f"{k}") for k, i in enumerate(ids)]
+    calls = [
+        Command(("fetch", "smbfo", *i), "--dir", environment).start(
+            tmp_path / "d", log=tmp_path / f"{k}"
+        )
+        for k, i in enumerate(ids)
+    ]
     assert [call.wait(120) for call in calls] == [0, 0, 0]
     assert {p.name for p in (tmp_path / "d").iterdir()} == {*archive.files, HASHES}
     assert all((tmp_path / "d" / name).read_bytes() == data for name, data in archive.files.items())
     asked = [path.split("/")[-1] for path, _ in archive.log[begun:] if "/files/" in path]
     assert sorted(asked) == sorted(archive.files)  # each once
-    assert sum("waiting until it has ended" in (tmp_path / f"{k}").read_text() for k in range(3)) >= 1
+    assert (
+        sum("waiting until it has ended" in (tmp_path / f"{k}").read_text() for k in range(3)) >= 1
+    )
     record("faults", command="fetch", fault="two at once", tried=3, survived=3, bytes_lost=0)
 
 
@@ -303,40 +386,80 @@ def test_processes_that_want_the_same_model_train_it_once(tmp_path):
         VAE.fit = lambda *a: (print_("trained"), fit(*a))[1]
         model = trained_vae(windows, VAESettings("none", 1), 30, {str(tmp_path / "networks")!r})
         print(float(model.encode(windows).sum()))"""
-    pair = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    pair = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
     said = [process.communicate(timeout=300)[0].split() for process in pair]
     assert sorted(map(len, said)) == [1, 2] and said[0][-1] == said[1][-1]
     assert [p.suffix for p in (tmp_path / "networks").iterdir()] == [".vae"]
     record("faults", command="models", fault="two at once", tried=2, survived=2, bytes_lost=0)
 
 
-# ---- every write ----------------------------------------------------------------------------------------------------
+# ---- every write ---------------------------------------------------------------------
 
-WRITES = {"write_text", "write_bytes", "to_csv", "to_json", "savefig", "savez", "savez_compressed", "save_npz", "imsave", "dump", "rename",
-          "replace", "copy", "copytree", "move", "tofile", "mkstemp", "execute_notebook"}
-MODULES_OF = {"rename": "os", "replace": "os", "copy": "shutil", "save": "torch", "dump": "json"}  # text has a replace, too
+WRITES = {
+    "write_text",
+    "write_bytes",
+    "to_csv",
+    "to_json",
+    "savefig",
+    "savez",
+    "savez_compressed",
+    "save_npz",
+    "imsave",
+    "dump",
+    "rename",
+    "replace",
+    "copy",
+    "copytree",
+    "move",
+    "tofile",
+    "mkstemp",
+    "execute_notebook",
+}
+MODULES_OF = {
+    "rename": "os",
+    "replace": "os",
+    "copy": "shutil",
+    "save": "torch",
+    "dump": "json",
+}  # text has a replace, too
 #: Functions that write without :func:`bfo_utils.compute.atomic`, and why they may.
 DIRECT = {
-    "files.atomic": "itself", "files.together": "itself",
-    "files.take_place": "renames a folder that is complete", "files.put_back": "and undoes it where only one of two renames was made",
-    "trial_log.put": "appends one line and waits for the disk; a torn last line is left out when it is read",
-    "transfer._go_on": "the part of a download, which goes on where it ends; fetch checks and renames it",
+    "files.atomic": "itself",
+    "files.together": "itself",
+    "files.take_place": "renames a folder that is complete",
+    "files.put_back": "and undoes it where only one of two renames was made",
+    "trial_log.put": (
+        "appends one line and waits for the disk; a torn last line is left out when it is read"
+    ),
+    "transfer._go_on": (
+        "the part of a download, which goes on where it ends; fetch checks and renames it"
+    ),
     "download._download": "renames the part once it is checked and on the disk",
     "style._write": "writes where `save` says, which is atomic, or to memory",
-    "interactive._uri": "to memory", "workshop._copy": "to a folder that `lay_out` puts in its place once it is complete",
+    "interactive._uri": "to memory",
+    "workshop._copy": "to a folder that `lay_out` puts in its place once it is complete",
     "networks.write_network": "to memory; vae.VAE.save is atomic",
     "build._papermill": "writes where `execute` says, which is atomic",
-    "build._build": "a folder of its own, which becomes the book once it is complete", "build._stand_in": "in that folder",
+    "build._build": "a folder of its own, which becomes the book once it is complete",
+    "build._stand_in": "in that folder",
 }
 
 
 def writes(path):
     """Functions of a module that write outside of a block of `atomic` or `atomic_folder`."""
+
     def visit(node, function, safe):
         if isinstance(node, ast.FunctionDef):
             function = node.name
         if isinstance(node, ast.With):
-            safe = safe or any(getattr(getattr(i.context_expr, "func", None), "id", "") in ("atomic", "atomic_folder") for i in node.items)
+            safe = safe or any(
+                getattr(getattr(i.context_expr, "func", None), "id", "")
+                in ("atomic", "atomic_folder")
+                for i in node.items
+            )
         if isinstance(node, ast.Call) and not safe and is_write(node):
             yield f"{path.stem}.{function}"
         for child in ast.iter_child_nodes(node):

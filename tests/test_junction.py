@@ -1,7 +1,8 @@
 """The PbTiO3 junction against the cell centres that its authors published.
 
-The published centres scatter by 0.24 px, ours by 0.06 px; that scatter limits what any measurement can reach cell by
-cell. Both are therefore compared averaged over 3 x 3 cells; `python -m benchmarks junction` prints both ways.
+The published centres scatter by 0.24 px, ours by 0.06 px; that scatter limits what any measurement
+can reach cell by cell. Both are therefore compared averaged over 3 x 3 cells; `python -m benchmarks
+junction` prints both ways.
 """
 
 from dataclasses import replace
@@ -12,7 +13,13 @@ from benchmarks import junction
 from bfo_utils.io import read_image
 from bfo_utils.results import analyze
 from bfo_utils.rewards import Segmentation
-from bfo_utils.search import SearchPlan, evaluate_configuration, preferred_autoencoder, prepare_image, search_autoencoders
+from bfo_utils.search import (
+    SearchPlan,
+    evaluate_configuration,
+    preferred_autoencoder,
+    prepare_image,
+    search_autoencoders,
+)
 from bfo_utils.vae import vae_available
 
 
@@ -20,7 +27,9 @@ from bfo_utils.vae import vae_available
 def test_the_map_of_the_tuned_autoencoder_agrees(real_data, tmp_path):
     if not vae_available():
         pytest.skip("torch and AtomAI are not installed")
-    crystal = prepare_image(read_image(real_data / "pto_junction_recovered.tif", pixel_size_nm=0.0192))
+    crystal = prepare_image(
+        read_image(real_data / "pto_junction_recovered.tif", pixel_size_nm=0.0192)
+    )
     crystal = replace(crystal, networks=str(tmp_path))
     chosen = preferred_autoencoder(search_autoencoders(crystal, 2)).parameters
     labels = Segmentation(evaluate_configuration(crystal, chosen).labels, crystal.evidence).clean
@@ -48,4 +57,6 @@ def test_domains_agree(figures):
 
 
 def test_our_centres_scatter_less_than_the_published_ones(figures):
-    assert figures["noise of our centres (px)"] < 0.5 * figures["noise of the published centres (px)"]
+    assert (
+        figures["noise of our centres (px)"] < 0.5 * figures["noise of the published centres (px)"]
+    )

@@ -19,12 +19,18 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if not path.stem.startsw
 ROOMS = sorted(path.parent for path in PACKAGE.glob("*/__init__.py"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "rosettasciio": "rosettasciio-base"}
-BROUGHT = {"python", "pip", "imageio", "tifffile"}  # named in environment.yml alone, with a reason there
-
+BROUGHT = {
+    "python",
+    "pip",
+    "imageio",
+    "tifffile",
+}  # named in environment.yml alone, with a reason there
 
 
 def requirement(text):
-    name, specifier = re.fullmatch(r"([A-Za-z0-9_.-]+)(?:\[.*\])?(.*)", text.replace(" ", "")).groups()
+    name, specifier = re.fullmatch(
+        r"([A-Za-z0-9_.-]+)(?:\[.*\])?(.*)", text.replace(" ", "")
+    ).groups()
     return name, specifier
 
 
@@ -33,7 +39,9 @@ def test_environment_and_pyproject_say_the_same():
     listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     conda = dict(requirement(d) for d in listed if isinstance(d, str))
     assert conda.pop("python") == PROJECT["requires-python"]
-    assert {CONDA_NAMES.get(n, n): s for n, s in wanted.items()} == {n: s for n, s in conda.items() if n not in BROUGHT}
+    assert {CONDA_NAMES.get(n, n): s for n, s in wanted.items()} == {
+        n: s for n, s in conda.items() if n not in BROUGHT
+    }
 
 
 def test_constraints_pin_every_dependency_and_hold_no_address():
@@ -51,7 +59,9 @@ def test_every_dependency_has_its_reason_in_the_readme():
 
 
 def test_rooms_import_one_way():
-    done = subprocess.run([Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -70,7 +80,9 @@ def test_public_names_are_unique_in_the_package():
 def test_rooms_are_few_and_small():
     assert len([path for path in PACKAGE.iterdir() if path.name != "__pycache__"]) <= 20
     for room in ROOMS:
-        assert 1 <= len([path for path in room.glob("*.py") if path.stem != "__init__"]) <= 9, room.name
+        assert 1 <= len([path for path in room.glob("*.py") if path.stem != "__init__"]) <= 9, (
+            room.name
+        )
         exported = importlib.import_module(f"bfo_utils.{room.name}").__all__
         assert exported and not [name for name in exported if name.startswith("_")], room.name
 
@@ -84,23 +96,35 @@ def test_what_is_private_stays_in_its_room():
 
 
 def test_every_room_has_its_tests():
-    assert {room.name for room in ROOMS} == {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")}
+    assert {room.name for room in ROOMS} == {
+        path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")
+    }
 
 
 def test_the_command_line_starts_without_the_heavy_libraries():
-    code = "import sys, bfo_utils.cli; print([m for m in ('torch', 'matplotlib', 'skopt', 'papermill', 'distributed') if m in sys.modules])"
+    code = (
+        "import sys, bfo_utils.cli; print([m for m in ('torch', 'matplotlib', 'skopt', 'papermill',"
+        " 'distributed') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
 def test_one_module_imports_torch():
-    knows = {path.name for path in (ROOT / "bfo_utils").rglob("*.py")
-             if re.search(r"^\s*(import|from) (torch|atomai)", path.read_text(), re.M)}
+    knows = {
+        path.name
+        for path in (ROOT / "bfo_utils").rglob("*.py")
+        if re.search(r"^\s*(import|from) (torch|atomai)", path.read_text(), re.M)
+    }
     assert knows == {"networks.py"}
 
 
 def test_that_module_is_imported_lazily_and_by_one():
-    users = {path: path.read_text() for path in MODULES if "networks import" in path.read_text() or "import networks" in path.read_text()}
+    users = {
+        path: path.read_text()
+        for path in MODULES
+        if "networks import" in path.read_text() or "import networks" in path.read_text()
+    }
     assert {path.name for path in users} == {"model.py"}
     assert not re.search(r"^from .*networks", "".join(users.values()), re.M)
 
@@ -117,7 +141,17 @@ def test_notebooks_are_stored_clean(path):
 
 @pytest.mark.slow
 def test_the_wheel_carries_the_notebooks_and_the_book(tmp_path):
-    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "--wheel-dir", str(tmp_path), str(ROOT)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--no-deps",
+        "--quiet",
+        "--wheel-dir",
+        str(tmp_path),
+        str(ROOT),
+    ]
     subprocess.run(command, check=True)
     names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
     for wanted in ("notebooks/01_data.ipynb", "book/_toc.yml", "_config.yml"):

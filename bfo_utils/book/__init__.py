@@ -1,4 +1,5 @@
-"""The book: notebooks executed one after the other and rendered, exercises with self-checks, the workshop's handout.
+"""The book: notebooks executed one after the other and rendered, exercises with self-checks, the
+workshop's handout.
 
 Belongs here: teaching. Does not belong here: anything that a notebook would call to compute.
 """

@@ -2,12 +2,13 @@
 
     crystal.npz                     image, indexed columns, analysed cells, evidence      (01 data)
     truth.npz                       ground truth, for phantoms only                       (01 data)
-    <stage>/features.npz            descriptors of the analysed cells                     (02 descriptors)
-    <stage>/labels.npz              label map                                             (03 clustering)
-    <stage>/rewards.json            rewards of the map                                    (04 rewards)
-    recipe.json                     what all of it is made from                           (01 data, 06 optimization, 05 vae)
-    search.json                     every trial of the search                             (06 optimization, 05 vae)
-    networks/                       trained autoencoders                                  (05 vae)
+    <stage>/features.npz            descriptors of the analysed cells                     (02
+    descriptors) <stage>/labels.npz              label map
+    (03 clustering) <stage>/rewards.json            rewards of the map
+    (04 rewards) recipe.json                     what all of it is made from
+    (01 data, 06 optimization, 05 vae) search.json                     every trial of the search
+    (06 optimization, 05 vae) networks/                       trained autoencoders
+    (05 vae)
 
 ``<stage>`` is "default" or "tuned": the same notebooks before and after the optimisation.
 """
@@ -83,7 +84,9 @@ class Artifacts:
         try:
             return [Trial(**row) for row in read_json(path)]
         except TypeError:
-            raise InputError(f"{path}: not the trials of a search; run the notebook that writes it again") from None
+            raise InputError(
+                f"{path}: not the trials of a search; run the notebook that writes it again"
+            ) from None
 
     def recipe(self) -> Provenance:
         """What the results of this run are made from, as far as it has come."""
@@ -103,8 +106,11 @@ class Artifacts:
 
     def save(self, item: PreparedImage | Features | Labels) -> None:
         """Write one of the array-like artifacts to its place."""
-        name = {PreparedImage: "crystal.npz", Features: f"{self.stage}/features.npz",
-                Labels: f"{self.stage}/labels.npz"}[type(item)]
+        name = {
+            PreparedImage: "crystal.npz",
+            Features: f"{self.stage}/features.npz",
+            Labels: f"{self.stage}/labels.npz",
+        }[type(item)]
         save_arrays(Path(self.folder, name), item)
 
     def save_rewards(self, rewards: dict[str, float]) -> None:
@@ -112,5 +118,7 @@ class Artifacts:
         write_json(Path(self.folder, self.stage, "rewards.json"), rewards)
 
     def save_trials(self, trials: list[Trial]) -> None:
-        """Write the trials of the search; their rewards keep their order, which is that of the columns of ``trials.csv``."""
+        """Write the trials of the search; their rewards keep their order, which is that of the
+        columns of ``trials.csv``.
+        """
         write_json(Path(self.folder, "search.json"), [vars(t) for t in trials], sort=False)

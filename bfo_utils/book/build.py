@@ -13,7 +13,16 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ..compute import atomic, locked_folder, put_back, read_json, sweep, take_place, write_json, writing
+from ..compute import (
+    atomic,
+    locked_folder,
+    put_back,
+    read_json,
+    sweep,
+    take_place,
+    write_json,
+    writing,
+)
 from ..errors import InputError
 from ..io import read_image
 from ..search import (
@@ -33,8 +42,17 @@ from .resources import resource_path
 
 PROFILE_BUDGETS = {"quick": 64, "full": 256}  # configurations that a profile evaluates
 PROFILE_AUTOENCODERS = {"quick": 4, "full": 36}  # and autoencoders that it begins
-_SECONDS = {"01_data": 9, "02_descriptors": 7, "03_clustering": 7, "04_rewards": 7, "06_optimization": 15, "05_vae": 50,
-            "07_report": 10, "08_judgement": 18, "09_composition": 40}
+_SECONDS = {
+    "01_data": 9,
+    "02_descriptors": 7,
+    "03_clustering": 7,
+    "04_rewards": 7,
+    "06_optimization": 15,
+    "05_vae": 50,
+    "07_report": 10,
+    "08_judgement": 18,
+    "09_composition": 40,
+}
 _OF_THE_SERIES = {p.name for p in RUN_PARAMETERS if p.stage == "series"}
 _RENDER = 25  # seconds, roughly, for the progress bar
 
@@ -53,21 +71,31 @@ class BookStep:
         return f"{self.part}/{self.notebook}.ipynb"
 
 
-def run_book(image: str | None, out: str | Path, profile: str = "quick", given: Mapping[str, Value] | None = None,
-        pixel_size_nm: float | None = None, dataset: str | None = None, seed: int = 0, resume: bool = False) -> Path:
-    """Execute the notebooks with the default parameters, optimise, execute them with the tuned ones, render the book.
+def run_book(
+    image: str | None,
+    out: str | Path,
+    profile: str = "quick",
+    given: Mapping[str, Value] | None = None,
+    pixel_size_nm: float | None = None,
+    dataset: str | None = None,
+    seed: int = 0,
+    resume: bool = False,
+) -> Path:
+    """Execute the notebooks with the default parameters, optimise, execute them with the tuned
+    ones, render the book.
 
     Parameters
     ----------
     image : str or None
         Image file; None for the embedded phantom.
     out : str or Path
-        Folder of the run. ``out/html/index.html`` is the book, ``out/artifacts`` holds tables and pictures,
-        ``out/notebooks`` the executed notebooks.
+        Folder of the run. ``out/html/index.html`` is the book, ``out/artifacts`` holds tables and
+        pictures, ``out/notebooks`` the executed notebooks.
     profile : {"quick", "full"}
         How many configurations are evaluated (64 or 256) unless ``given`` says it.
     given : mapping, optional
-        Parameters of the workflow, which are then not searched, and of the run (see :data:`bfo_utils.search.RUN_PARAMETERS`).
+        Parameters of the workflow, which are then not searched, and of the run (see
+        :data:`bfo_utils.search.RUN_PARAMETERS`).
     pixel_size_nm : float, optional
         Overrides the file's.
     dataset : str, optional
@@ -84,12 +112,14 @@ def run_book(image: str | None, out: str | Path, profile: str = "quick", given: 
     Raises
     ------
     InputError
-        For an image or a parameter that cannot be used; nothing is written then. Where another run writes to the folder, or
-        it has no room; an earlier book is still there then.
+        For an image or a parameter that cannot be used; nothing is written then. Where another run
+        writes to the folder, or it has no room; an earlier book is still there then.
     """
     out = Path(out).absolute()
     if (out / "html").exists() and not (out / "run.json").exists():
-        raise InputError(f"{out / 'html'}: is not from an earlier run; give another folder with --out")
+        raise InputError(
+            f"{out / 'html'}: is not from an earlier run; give another folder with --out"
+        )
     for text in (str(out), image or "", dataset or ""):
         _notable(text)
     settings = _settings(image, profile, given or {}, pixel_size_nm, dataset, seed)
@@ -101,8 +131,13 @@ def run_book(image: str | None, out: str | Path, profile: str = "quick", given: 
 def _run(out: Path, settings: dict, finished: set[str]) -> Path:
     """Execute the notebooks that are not finished, and render; nobody else writes to the folder."""
     write_json(out / "run.json", settings | {"finished": sorted(finished)})
-    with tqdm(total=_total(), desc="book", unit="s", file=sys.stderr,
-              bar_format="{desc:28} {bar} about {remaining} left") as bar:
+    with tqdm(
+        total=_total(),
+        desc="book",
+        unit="s",
+        file=sys.stderr,
+        bar_format="{desc:28} {bar} about {remaining} left",
+    ) as bar:
         for step in _steps(out, settings):
             bar.set_description(f"{step.part} {step.notebook}")
             if step.target not in finished:
@@ -110,7 +145,9 @@ def _run(out: Path, settings: dict, finished: set[str]) -> Path:
                 finished.add(step.target)
                 write_json(out / "run.json", settings | {"finished": sorted(finished)})
             bar.update(_SECONDS[step.notebook])
-        for notebook in (out / "notebooks").rglob("*.ipynb"):  # of an earlier run with other settings
+        for notebook in (out / "notebooks").rglob(
+            "*.ipynb"
+        ):  # of an earlier run with other settings
             if notebook.relative_to(out / "notebooks").as_posix() not in finished:
                 notebook.unlink()
         bar.set_description("rendering the book")
@@ -124,7 +161,10 @@ def _notable(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise InputError(f"{text}: is not valid text (UTF-8), so that notebooks cannot name it; give it another name") from None
+        raise InputError(
+            f"{text}: is not valid text (UTF-8), so that notebooks cannot name it; give it another"
+            " name"
+        ) from None
 
 
 def _tidy(out: Path) -> None:
@@ -139,50 +179,87 @@ def _tidy(out: Path) -> None:
 def _settings(image, profile, given, pixel_size_nm, dataset, seed) -> dict:
     """Everything that the result of a run depends on, checked, as plain values."""
     if profile not in PROFILE_BUDGETS:
-        raise InputError(f"profile '{profile}': no such profile; choose one of {', '.join(PROFILE_BUDGETS)}")
+        raise InputError(
+            f"profile '{profile}': no such profile; choose one of {', '.join(PROFILE_BUDGETS)}"
+        )
     parameters = check_parameters(given, PARAMETERS + RUN_PARAMETERS)
     read = read_image(image, pixel_size_nm=pixel_size_nm, dataset=dataset) if image else None
     _applicable(read, parameters, pixel_size_nm, dataset)
     if parameters.get("series"):
         parameters["series"] = str(Path(parameters["series"]).expanduser().absolute())
-    return {"image": str(Path(image).absolute()) if image else "", "sha256": read.sha256 if read else "",
-            "parameters": {"budget": PROFILE_BUDGETS[profile], "vae_budget": _autoencoders(profile, parameters)} | parameters,
-            "pixel_size_nm": pixel_size_nm or 0.0,
-            "dataset": dataset or "", "seed": seed, "series": _members(parameters)}
+    return {
+        "image": str(Path(image).absolute()) if image else "",
+        "sha256": read.sha256 if read else "",
+        "parameters": (
+            {
+                "budget": PROFILE_BUDGETS[profile],
+                "vae_budget": _autoencoders(profile, parameters),
+            }
+            | parameters
+        ),
+        "pixel_size_nm": pixel_size_nm or 0.0,
+        "dataset": dataset or "",
+        "seed": seed,
+        "series": _members(parameters),
+    }
 
 
 def _members(parameters: Mapping[str, Value]) -> list[str]:
-    """Ids of the images in the folder of the series, which is looked into before anything is written."""
+    """Ids of the images in the folder of the series, which is looked into before anything is
+    written.
+    """
     if not parameters.get("series"):
         return []
-    return [pair.id for pair in available_pairs(parameters["series"], parameters.get("pairs", len(SERIES_PAIRS)))]
+    return [
+        pair.id
+        for pair in available_pairs(
+            parameters["series"], parameters.get("pairs", len(SERIES_PAIRS))
+        )
+    ]
 
 
 def _autoencoders(profile: str, parameters: Mapping[str, Value]) -> int:
-    """How many autoencoders a run begins: none, with a note, where their libraries are missing and none were asked for."""
+    """How many autoencoders a run begins: none, with a note, where their libraries are missing
+    and none were asked for.
+    """
     if vae_available():
         return PROFILE_AUTOENCODERS[profile]
     if parameters.get("vae_budget"):
         require_vae()
-    print("note: the chapter on autoencoders is left out; for it run: pip install 'bfo_utils[vae]'", file=sys.stderr)
+    print(
+        "note: the chapter on autoencoders is left out; for it run: pip install 'bfo_utils[vae]'",
+        file=sys.stderr,
+    )
     return 0
 
 
 def _applicable(image, parameters: Mapping[str, Value], pixel_size_nm, dataset) -> None:
-    """Refuse, before anything is written, what this image cannot be analysed with and what would be ignored."""
+    """Refuse, before anything is written, what this image cannot be analysed with and what would
+    be ignored.
+    """
     if image is None:
         if pixel_size_nm is not None or dataset:
-            raise InputError("--pixel-size and --dataset belong to an image; give its path, or leave them out")
+            raise InputError(
+                "--pixel-size and --dataset belong to an image; give its path, or leave them out"
+            )
         return
     ignored = sorted({p.name for p in RUN_PARAMETERS if p.stage == "phantom"} & set(parameters))
     if ignored:
-        raise InputError(f"parameter {ignored[0]}: it shapes the simulated image; leave out it or the path of the image")
+        raise InputError(
+            f"parameter {ignored[0]}: it shapes the simulated image; leave out it or the path of"
+            " the image"
+        )
     from ..search import prepare_image
 
-    columns = {k: parameters[k] for k in ("detection_scale", "refinement_radius") if k in parameters}
+    columns = {
+        k: parameters[k] for k in ("detection_scale", "refinement_radius") if k in parameters
+    }
     sites = prepare_image(image, **columns).sites
     if parameters.get("site", "A") not in sites:
-        raise InputError(f"parameter site: '{parameters['site']}' is not seen in this image; give one of {', '.join(sites)}")
+        raise InputError(
+            f"parameter site: '{parameters['site']}' is not seen in this image; give one of"
+            f" {', '.join(sites)}"
+        )
 
 
 def _finished(out: Path, settings: dict) -> set[str]:
@@ -207,12 +284,18 @@ def _steps(out: Path, settings: dict) -> Iterator[BookStep]:
     base = {"artifacts": str(out / "artifacts")}
     run_level = {k: v for k, v in given.items() if k in ("layout", "cells", "dose")}
     columns = {k: given[k] for k in ("detection_scale", "refinement_radius") if k in given}
-    source = {"image": settings["image"], "pixel_size_nm": settings["pixel_size_nm"], "dataset": settings["dataset"]}
+    source = {
+        "image": settings["image"],
+        "pixel_size_nm": settings["pixel_size_nm"],
+        "dataset": settings["dataset"],
+    }
     yield BookStep("01_data", "default", base | source | run_level | columns | {"seed": seed})
     fixed = {k: v for k, v in given.items() if k in parameter_names()}
     yield from _analysis("default", base, complete_parameters(fixed), seed)
     text = " ".join(f"{k}={v}" for k, v in fixed.items())
-    yield BookStep("06_optimization", "search", base | {"budget": given["budget"], "seed": seed, "fixed": text})
+    yield BookStep(
+        "06_optimization", "search", base | {"budget": given["budget"], "seed": seed, "fixed": text}
+    )
     if given["vae_budget"]:
         yield BookStep("05_vae", "search", base | {"vae_budget": given["vae_budget"]})
     yield BookStep("08_judgement", "search", base)
@@ -223,10 +306,15 @@ def _steps(out: Path, settings: dict) -> Iterator[BookStep]:
     yield BookStep("07_report", "report", base)
 
 
-def _analysis(stage: str, base: dict, parameters: Mapping[str, Value], seed: int) -> Iterator[BookStep]:
+def _analysis(
+    stage: str, base: dict, parameters: Mapping[str, Value], seed: int
+) -> Iterator[BookStep]:
     """Descriptors, clustering and rewards at one stage."""
     here = base | {"stage": stage}
-    of = {s: {p.name: parameters[p.name] for p in PARAMETERS if p.stage == s} for s in ("descriptors", "clustering")}
+    of = {
+        s: {p.name: parameters[p.name] for p in PARAMETERS if p.stage == s}
+        for s in ("descriptors", "clustering")
+    }
     yield BookStep("02_descriptors", stage, here | of["descriptors"])
     yield BookStep("03_clustering", stage, here | of["clustering"] | {"seed": seed})
     yield BookStep("04_rewards", stage, here)
@@ -249,7 +337,10 @@ def execute_notebook(step: BookStep, out: Path) -> None:
     source = resource_path("notebooks") / f"{step.notebook}.ipynb"
     undeclared = set(step.parameters) - declared_parameters(source)
     if undeclared:
-        raise InputError(f"{source.name}: no parameter '{sorted(undeclared)[0]}'; it has {', '.join(sorted(declared_parameters(source)))}")
+        raise InputError(
+            f"{source.name}: no parameter '{sorted(undeclared)[0]}'; it has"
+            f" {', '.join(sorted(declared_parameters(source)))}"
+        )
     with atomic(out / "notebooks" / step.target) as part:
         _papermill(source, part, step.parameters, out)
 
@@ -257,7 +348,9 @@ def execute_notebook(step: BookStep, out: Path) -> None:
 def declared_parameters(notebook: Path) -> set[str]:
     """Names of the parameters that a notebook declares in its parameters cell."""
     cells = json.loads(notebook.read_text())["cells"]
-    lines = [line for c in cells if "parameters" in c["metadata"].get("tags", []) for line in c["source"]]
+    lines = [
+        line for c in cells if "parameters" in c["metadata"].get("tags", []) for line in c["source"]
+    ]
     return {line.split("=")[0].split(":")[0].strip() for line in lines if "=" in line}
 
 
@@ -265,15 +358,29 @@ def _papermill(source: Path, target: Path, parameters: Mapping[str, Value], out:
     import papermill
     from traitlets.config import Config
 
-    first = f"from bfo_utils.compute import join_run; join_run({str(out)!r})"  # a kernel outlives a killed run by a second or so
-    kernel = Config({"KernelManager": {"transport": "ipc"},  # files of this user instead of open TCP ports
-                     "NotebookClient": {"extra_arguments": [f"--IPKernelApp.exec_lines={first}"]}})
+    # a kernel outlives a killed run by a second or so
+    first = f"from bfo_utils.compute import join_run; join_run({str(out)!r})"
+    kernel = Config(
+        {
+            "KernelManager": {"transport": "ipc"},  # files of this user instead of open TCP ports
+            "NotebookClient": {"extra_arguments": [f"--IPKernelApp.exec_lines={first}"]},
+        }
+    )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the execution machinery; what a notebook warns of is in its output
+        warnings.simplefilter(
+            "ignore"
+        )  # of the execution machinery; what a notebook warns of is in its output
         try:
-            papermill.execute_notebook(_literal(source), _literal(target), parameters=dict(parameters), kernel_name="python3",
-                                       progress_bar=False, cwd=str(target.parent), config=kernel,
-                                       coalesce_streams=True)  # else what a cell prints falls into pieces by chance
+            papermill.execute_notebook(
+                _literal(source),
+                _literal(target),
+                parameters=dict(parameters),
+                kernel_name="python3",
+                progress_bar=False,
+                cwd=str(target.parent),
+                config=kernel,
+                coalesce_streams=True,
+            )  # else what a cell prints falls into pieces by chance
         except papermill.PapermillExecutionError as error:
             if error.ename == "InputError":
                 raise InputError(error.evalue) from error
@@ -296,7 +403,8 @@ def render_book(out: Path) -> Path:
     Returns
     -------
     Path
-        ``out/html/index.html``; an earlier ``out/html`` is replaced only by a book that was built without warning.
+        ``out/html/index.html``; an earlier ``out/html`` is replaced only by a book that was built
+        without warning.
     """
     stage = out / ".book"
     with writing(out / "html"):
@@ -315,8 +423,19 @@ def _build(out: Path, stage: Path) -> None:
     shutil.copy(resource_path("_config.yml"), stage)
     shutil.copytree(out / "notebooks", stage, dirs_exist_ok=True)
     _stand_in(stage / "search" / "05_vae")
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(stage), "-W", "--keep-going", "-q"]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONWARNINGS": "ignore"})
+    command = [
+        sys.executable,
+        "-c",
+        "from jupyter_book.cli.main import main; main()",
+        "build",
+        str(stage),
+        "-W",
+        "--keep-going",
+        "-q",
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | {"PYTHONWARNINGS": "ignore"}
+    )
     for number in (errno.ENOSPC, errno.EDQUOT):
         if done.returncode and os.strerror(number) in done.stdout + done.stderr:
             raise OSError(number, os.strerror(number))
@@ -328,5 +447,7 @@ def _stand_in(chapter: Path) -> None:
     """A page in the place of a chapter that this run left out."""
     if not chapter.with_suffix(".ipynb").exists():
         chapter.with_suffix(".md").write_text(
-            "# Autoencoders: descriptors that are learned\n\nThis run left the autoencoders out. `pip install 'bfo_utils[vae]'` "
-            "installs what they need; then run it again with `-p vae_budget=4`.\n")
+            "# Autoencoders: descriptors that are learned\n\nThis run left the autoencoders out."
+            " `pip install 'bfo_utils[vae]'` installs what they need; then run it again with `-p"
+            " vae_budget=4`.\n"
+        )

@@ -33,7 +33,8 @@ class Mark:
 
 
 def check_answers(chapter: str, source: Any, **answers: GivenAnswer | None) -> None:
-    """Print one line per answer of a chapter, right and why or wrong with a hint, and one with what is not answered yet.
+    """Print one line per answer of a chapter, right and why or wrong with a hint, and one with what
+    is not answered yet.
 
     A wrong answer never stops the notebook, and the right one is not shown.
 
@@ -42,8 +43,8 @@ def check_answers(chapter: str, source: Any, **answers: GivenAnswer | None) -> N
     chapter : str
         Name of the notebook, such as ``"01_data"``.
     source : object
-        What the right answers are computed from: the result of the notebook that :data:`bfo_utils.book.CHAPTERS`
-        names.
+        What the right answers are computed from: the result of the notebook that
+        :data:`bfo_utils.book.CHAPTERS` names.
     **answers
         One per question; None for those that are left open.
 
@@ -55,8 +56,8 @@ def check_answers(chapter: str, source: Any, **answers: GivenAnswer | None) -> N
     Examples
     --------
     >>> check_answers("08_judgement", [], regret=0.9, rank=None, fooling=None)
-    ✗ regret: Too large. Regret looks at the ARI of two maps: the best one, and the one that the score likes best.
-    … not answered yet: rank, fooling
+    ✗ regret: Too large. Regret looks at the ARI of two maps: the best one, and the one that the
+    score likes best. … not answered yet: rank, fooling
     """
     marks = judge_answer(chapter, source, answers)
     for name, mark in marks.items():
@@ -66,7 +67,9 @@ def check_answers(chapter: str, source: Any, **answers: GivenAnswer | None) -> N
         print(f"{MARKS['open']} {marks[waiting[0]].text}: {', '.join(waiting)}")
 
 
-def judge_answer(chapter: str, source: Any, answers: dict[str, GivenAnswer | None]) -> dict[str, Mark]:
+def judge_answer(
+    chapter: str, source: Any, answers: dict[str, GivenAnswer | None]
+) -> dict[str, Mark]:
     """The mark of every answer of a chapter.
 
     Parameters
@@ -86,16 +89,24 @@ def judge_answer(chapter: str, source: Any, answers: dict[str, GivenAnswer | Non
         If there is no such chapter, or no such question in it.
     """
     if chapter not in CHAPTERS:
-        raise InputError(f"chapter '{chapter}': has no self-check; choose one of {', '.join(CHAPTERS)}")
+        raise InputError(
+            f"chapter '{chapter}': has no self-check; choose one of {', '.join(CHAPTERS)}"
+        )
     questions = CHAPTERS[chapter]
     for name in answers:
         if name not in questions:
-            raise InputError(f"answer '{name}': is not asked in {chapter}; it asks for {', '.join(questions)}")
-    return {name: _mark(question, answers.get(name), source) for name, question in questions.items()}
+            raise InputError(
+                f"answer '{name}': is not asked in {chapter}; it asks for {', '.join(questions)}"
+            )
+    return {
+        name: _mark(question, answers.get(name), source) for name, question in questions.items()
+    }
 
 
 def _mark(question: Question, answer: GivenAnswer | None, source: Any) -> Mark:
-    """The mark of one answer; the right one is computed only where there is something to compare."""
+    """The mark of one answer; the right one is computed only where there is something to
+    compare.
+    """
     if answer is None:
         return Mark("open", "not answered yet")
     kind = _misfit(question, answer)
@@ -118,24 +129,36 @@ def _misfit(question: Question, answer: GivenAnswer) -> str:
             near = difflib.get_close_matches(unknown[0], map(str, question.choices), 1)
             meant = f" Did you mean {near[0]!r}?" if near else ""
             return f"{unknown[0]!r} is none of {', '.join(map(repr, question.choices))}.{meant}"
-    elif isinstance(answer, str) or not all(isinstance(v, (int, float)) or hasattr(v, "item") for v in _listed(answer)):
+    elif isinstance(answer, str) or not all(
+        isinstance(v, (int, float)) or hasattr(v, "item") for v in _listed(answer)
+    ):
         return "Give a number, or numbers in brackets, as the question says."
     return ""
 
 
 def _listed(answer: GivenAnswer) -> list:
-    return list(answer) if isinstance(answer, (list, tuple, set, frozenset, np.ndarray)) else [answer]
+    return (
+        list(answer) if isinstance(answer, (list, tuple, set, frozenset, np.ndarray)) else [answer]
+    )
 
 
 def _agree(answer: GivenAnswer, right: GivenAnswer, tolerance: float) -> bool:
-    """Whether an answer is right: sets as sets, numbers within the tolerance (relative; absolute about zero)."""
+    """Whether an answer is right: sets as sets, numbers within the tolerance (relative; absolute
+    about zero).
+    """
     if isinstance(right, (set, frozenset)):
         return set(_listed(answer)) == set(right)
     given, wanted = _listed(answer), _listed(right)
     if len(given) != len(wanted):
         return False
-    return all(a == r if isinstance(r, (str, bool)) else math.isclose(a, r, rel_tol=tolerance, abs_tol=tolerance)
-               for a, r in zip(given, wanted))
+    return all(
+        (
+            a == r
+            if isinstance(r, (str, bool))
+            else math.isclose(a, r, rel_tol=tolerance, abs_tol=tolerance)
+        )
+        for a, r in zip(given, wanted)
+    )
 
 
 def _direction(answer: GivenAnswer, right: GivenAnswer) -> str:

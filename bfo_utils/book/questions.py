@@ -1,7 +1,8 @@
-"""The questions of the exercises, and how their right answers are computed from what a notebook has made.
+"""The questions of the exercises, and how their right answers are computed from what a notebook has
+made.
 
-No answer is written down here: each is computed from the notebook's own results or from a small experiment, so that it
-holds for any image and cannot drift from the code that it is about.
+No answer is written down here: each is computed from the notebook's own results or from a small
+experiment, so that it holds for any image and cannot drift from the code that it is about.
 """
 
 from collections.abc import Callable
@@ -25,7 +26,10 @@ from .artifacts import Features
 #: What a question can be answered with.
 GivenAnswer = bool | int | float | str | tuple | set
 
-QUESTION_MAPS = {"ari": (0.9, 0.7, 0.2), "score": (0.4, 0.8, 0.1)}  # of three maps, in the exercise on regret
+QUESTION_MAPS = {
+    "ari": (0.9, 0.7, 0.2),
+    "score": (0.4, 0.8, 0.1),
+}  # of three maps, in the exercise on regret
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class Question:
     Attributes
     ----------
     right : callable
-        The right answer from the chapter's result; None where the image does not allow the question.
+        The right answer from the chapter's result; None where the image does not allow the
+        question.
     hint : str
         What to think of, after a wrong answer.
     then : str
@@ -55,13 +60,17 @@ class Question:
 
 # 01 data: a workflow.Crystal
 
+
 def _single_domain(crystal: PreparedImage) -> str:
     alone = prepare_image(simulate_phantom(Specimen(layout="single", cells=24, cell_px=16)).image)
     return "open" if autocorrelation(alone.evidence.field) >= MIN_CORRELATION else "closed"
 
 
 def _farther(crystal: PreparedImage) -> str | None:
-    near, far = (autocorrelation(crystal.evidence.field, lag) for lag in (CORRELATION_LAG, 4 * CORRELATION_LAG))
+    near, far = (
+        autocorrelation(crystal.evidence.field, lag)
+        for lag in (CORRELATION_LAG, 4 * CORRELATION_LAG)
+    )
     if near < MIN_CORRELATION:
         return None  # no regions: both are noise
     return "larger" if far > near else "smaller"
@@ -75,10 +84,16 @@ def _displacement(crystal: PreparedImage) -> float | None:
 
 # 02 descriptors: artifacts.Features
 
+
 def _blind(features: Features) -> set[str]:
     bright = 1.5 * features.windows + 0.1
-    return {how for how in NORMALIZATIONS if np.allclose(
-        normalize_windows(bright, how), normalize_windows(features.windows, how), atol=1e-4)}
+    return {
+        how
+        for how in NORMALIZATIONS
+        if np.allclose(
+            normalize_windows(bright, how), normalize_windows(features.windows, how), atol=1e-4
+        )
+    }
 
 
 def b_columns(size: float) -> int:
@@ -100,6 +115,7 @@ def b_columns(size: float) -> int:
 
 # 03 clustering: artifacts.Features
 
+
 def _from_noise(features: Features) -> int:
     noise = np.random.default_rng(0).normal(size=features.values.shape)
     return len(np.unique(_labels(noise)))
@@ -107,7 +123,10 @@ def _from_noise(features: Features) -> int:
 
 def _after_shuffle(features: Features) -> str:
     order = np.random.default_rng(0).permutation(len(features.values))
-    before, after = (np.bincount(_labels(values)) / len(order) for values in (features.values, features.values[order]))
+    before, after = (
+        np.bincount(_labels(values)) / len(order)
+        for values in (features.values, features.values[order])
+    )
     return "shares" if np.allclose(np.sort(before), np.sort(after), atol=0.05) else "regions"
 
 
@@ -129,7 +148,9 @@ def striped_map(partition: Segmentation, width: int = 6) -> Segmentation:
     width : int
         Of a stripe, in cells.
     """
-    stripes = np.broadcast_to(np.arange(partition.labels.shape[1]) // width % 2, partition.labels.shape)
+    stripes = np.broadcast_to(
+        np.arange(partition.labels.shape[1]) // width % 2, partition.labels.shape
+    )
     return Segmentation(np.where(partition.labels >= 0, stripes, -1), partition.evidence)
 
 
@@ -155,13 +176,16 @@ def speckled_map(partition: Segmentation, share: float) -> Segmentation:
     rows, columns = np.nonzero(partition.labels >= 0)
     labels = np.full(partition.labels.shape, -1)
     labels[rows, columns] = rows > np.median(rows)
-    apart = np.flatnonzero((rows % 3 == 0) & (columns % 3 == 0) & (np.abs(rows - np.median(rows)) > 3))
+    apart = np.flatnonzero(
+        (rows % 3 == 0) & (columns % 3 == 0) & (np.abs(rows - np.median(rows)) > 3)
+    )
     wrong = np.random.default_rng(0).permutation(apart)[: round(share * len(rows))]
     labels[rows[wrong], columns[wrong]] = 1 - labels[rows[wrong], columns[wrong]]
     return Segmentation(labels, partition.evidence)
 
 
 # 05 autoencoders: list of optimize.Trial
+
 
 def _poses(trials: list[Trial]) -> tuple[int, int]:
     return VAESettings("none").poses + 3, VAESettings("both").poses + 3
@@ -172,6 +196,7 @@ def _unlearned(trials: list[Trial]) -> int:
 
 
 # 06 optimization: list of optimize.Trial
+
 
 def _reached(trials: list[Trial]) -> int:
     course = np.maximum.accumulate([t.rewards["total"] for t in trials])
@@ -185,13 +210,18 @@ def _best_on_front(trials: list[Trial]) -> bool:
 
 # 07 report: analysis.Analysis
 
+
 def _turn(done: Analysis) -> float | None:
     cells, labels = done.crystal.lattice.cells, done.labels
     numbers, sizes = np.unique(labels[labels >= 0], return_counts=True)
     if len(numbers) < 2 or not cells.has_b:
         return None
-    first, second = (np.nanmean(cells.polar[labels == n], axis=0) for n in numbers[np.argsort(-sizes)][:2])
-    return float(np.degrees(np.arccos(first @ second / np.linalg.norm(first) / np.linalg.norm(second))))
+    first, second = (
+        np.nanmean(cells.polar[labels == n], axis=0) for n in numbers[np.argsort(-sizes)][:2]
+    )
+    return float(
+        np.degrees(np.arccos(first @ second / np.linalg.norm(first) / np.linalg.norm(second)))
+    )
 
 
 def _more_domains(done: Analysis) -> int:
@@ -199,6 +229,7 @@ def _more_domains(done: Analysis) -> int:
 
 
 # 08 judgement: list of the rewards of maps, the true one first
+
 
 def _regret(earned: list[dict]) -> float:
     return max(QUESTION_MAPS["ari"]) - QUESTION_MAPS["ari"][int(np.argmax(QUESTION_MAPS["score"]))]
@@ -215,6 +246,7 @@ def _fooling(earned: list[dict]) -> int:
 
 # 09 composition: the table of bfo_utils.smbfo
 
+
 def _noise(table: pd.DataFrame) -> tuple[float, float]:
     field = np.random.default_rng(0).normal(size=(200, 200, 2))
     return float(np.hypot(*field.T).mean()), coherent_length(field)
@@ -228,86 +260,172 @@ def _joint_wins(table: pd.DataFrame) -> int:
     return int((table["total_joint"] > table["total_own"]).sum())
 
 
-#: Chapter -> name of the answer -> question. The comment above each group of functions says what `source` is.
+#: Chapter -> name of the answer -> question. The comment above each group of functions says what
+#: `source` is.
 CHAPTERS: dict[str, dict[str, Question]] = {
     "01_data": {
         "single_domain": Question(
-            _single_domain, "The mean of the field is taken away first. What is left of a crystal that is everywhere the same?",
-            "With its mean taken away, only noise is left of a single domain, and noise does not resemble itself.",
-            choices=("open", "closed")),
+            _single_domain,
+            "The mean of the field is taken away first. What is left of a crystal that is"
+            " everywhere the same?",
+            "With its mean taken away, only noise is left of a single domain, and noise does not"
+            " resemble itself.",
+            choices=("open", "closed"),
+        ),
         "farther": Question(
-            _farther, "How many pairs of cells lie on two sides of a wall, if they are 12 apart instead of 3?",
-            "The farther apart two cells are, the more often a wall runs between them. How fast it falls tells the size of domains.",
-            choices=("larger", "smaller")),
+            _farther,
+            "How many pairs of cells lie on two sides of a wall, if they are 12 apart instead"
+            " of 3?",
+            "The farther apart two cells are, the more often a wall runs between them. How fast it"
+            " falls tells the size of domains.",
+            choices=("larger", "smaller"),
+        ),
         "displacement": Question(
-            _displacement, "Take the length of every vector of `grid.polar[crystal.mask]` (in px), then their median.",
-            "A few per cent of the cell's edge: that small is the signal that everything else rests on.", tolerance=0.03)},
+            _displacement,
+            "Take the length of every vector of `grid.polar[crystal.mask]` (in px), then their"
+            " median.",
+            "A few per cent of the cell's edge: that small is the signal that everything else"
+            " rests on.",
+            tolerance=0.03,
+        ),
+    },
     "02_descriptors": {
         "blind": Question(
-            _blind, "Put a window w beside 1.5 w + 0.1. Which rule turns both into the same numbers? Try `descriptors.normalise`.",
-            "Both take offset and gain out of every window by itself, and illumination is little more than that.",
-            choices=NORMALIZATIONS),
+            _blind,
+            "Put a window w beside 1.5 w + 0.1. Which rule turns both into the same numbers? Try"
+            " `descriptors.normalise`.",
+            "Both take offset and gain out of every window by itself, and illumination is little"
+            " more than that.",
+            choices=NORMALIZATIONS,
+        ),
         "b_columns": Question(
             lambda features: tuple(map(b_columns, (0.5, 1.54, 2.5))),
-            "The B columns are half a cell away along both axes, the next ones one and a half. How far does the window reach?",
-            "Between 1 and 3 cells it is always four: a larger window adds A columns and cut-off pieces, no further B column.")},
+            "The B columns are half a cell away along both axes, the next ones one and a half. How"
+            " far does the window reach?",
+            "Between 1 and 3 cells it is always four: a larger window adds A columns and cut-off"
+            " pieces, no further B column.",
+        ),
+    },
     "03_clustering": {
         "from_noise": Question(
-            _from_noise, "Does the algorithm have any way to return fewer clusters than it was asked for?",
-            "It divides whatever it gets. That there are clusters proves nothing."),
+            _from_noise,
+            "Does the algorithm have any way to return fewer clusters than it was asked for?",
+            "It divides whatever it gets. That there are clusters proves nothing.",
+        ),
         "after_shuffle": Question(
-            _after_shuffle, "What does the clustering know about the place of a cell?",
-            "It never knew where the cells were: the regions of the map come from the image, and so they are information.",
-            choices=("shares", "regions"))},
+            _after_shuffle,
+            "What does the clustering know about the place of a cell?",
+            "It never knew where the cells were: the regions of the map come from the image, and so"
+            " they are information.",
+            choices=("shares", "regions"),
+        ),
+    },
     "04_rewards": {
         "not_fooled": Question(
-            _not_fooled, "Two of them look at the map alone, and stripes are perfect walls. Which one looks at the crystal?",
-            "Stripes have the best walls that there are. Only a measured field can object.", choices=GEOMETRY_AND_EVIDENCE),
+            _not_fooled,
+            "Two of them look at the map alone, and stripes are perfect walls. Which one looks at"
+            " the crystal?",
+            "Stripes have the best walls that there are. Only a measured field can object.",
+            choices=GEOMETRY_AND_EVIDENCE,
+        ),
         "speckle_costs": Question(
-            _speckle_costs, "Equation of continuity: the factor that has f in it, with f = 0.03.",
-            "A fifth is lost for three cells in a hundred: speckle is dear, as walls around single cells are not walls.",
-            tolerance=0.02)},
+            _speckle_costs,
+            "Equation of continuity: the factor that has f in it, with f = 0.03.",
+            "A fifth is lost for three cells in a hundred: speckle is dear, as walls around single"
+            " cells are not walls.",
+            tolerance=0.02,
+        ),
+    },
     "05_vae": {
         "latents": Question(
-            _poses, "Three numbers of content, and in front of them one for an angle and two for a shift, where they are kept apart.",
-            "Angle and shift are latents as well. Leave them out of the clustering, and variants that are turned copies merge."),
+            _poses,
+            "Three numbers of content, and in front of them one for an angle and two for a shift,"
+            " where they are kept apart.",
+            "Angle and shift are latents as well. Leave them out of the clustering, and variants"
+            " that are turned copies merge.",
+        ),
         "unlearned": Question(
-            _unlearned, "Trials of the source `rung 1` whose `explained` is below `vae.TRAINED`.",
-            "Such networks are not shown, and their total is discounted: a map from a network that learned nothing is luck.")},
+            _unlearned,
+            "Trials of the source `rung 1` whose `explained` is below `vae.TRAINED`.",
+            "Such networks are not shown, and their total is discounted: a map from a network that"
+            " learned nothing is luck.",
+        ),
+    },
     "06_optimization": {
         "reached": Question(
-            _reached, "`table['total'].cummax()`; the first place where it is at least 0.95 of its last value. Count from 1.",
-            "The rest of the budget bought the last twentieth, and the assurance that there was not more."),
+            _reached,
+            "`table['total'].cummax()`; the first place where it is at least 0.95 of its last"
+            " value. Count from 1.",
+            "The rest of the budget bought the last twentieth, and the assurance that there was not"
+            " more.",
+        ),
         "best_on_front": Question(
-            _best_on_front, "The front knows three rewards. The total knows them too, but also the guards. Look at `front['number']`.",
-            "Total and front are two readings of one table; where guards decide, the two can disagree.", choices=(True, False))},
+            _best_on_front,
+            "The front knows three rewards. The total knows them too, but also the guards. Look at"
+            " `front['number']`.",
+            "Total and front are two readings of one table; where guards decide, the two can"
+            " disagree.",
+            choices=(True, False),
+        ),
+    },
     "07_report": {
         "turn": Question(
-            _turn, "Mean vector of `cells.polar` under each of the two labels with most cells, and the angle between the two.",
-            "Seen along one axis, a 71° wall looks like a turn by 90° or by nothing, a 109° wall like 90° or 180°: the third "
-            "component is hidden.",
-            tolerance=0.05),
+            _turn,
+            "Mean vector of `cells.polar` under each of the two labels with most cells, and the"
+            " angle between the two.",
+            "Seen along one axis, a 71° wall looks like a turn by 90° or by nothing, a 109° wall"
+            " like 90° or 180°: the third component is hidden.",
+            tolerance=0.05,
+        ),
         "more_domains": Question(
-            _more_domains, "`n_domains` of `result`, and the number of labels in the map.",
-            "A variant may occur in several places: domains are pieces of the map, variants are directions.")},
+            _more_domains,
+            "`n_domains` of `result`, and the number of labels in the map.",
+            "A variant may occur in several places: domains are pieces of the map, variants are"
+            " directions.",
+        ),
+    },
     "08_judgement": {
         "regret": Question(
-            _regret, "Regret looks at the ARI of two maps: the best one, and the one that the score likes best.",
-            "The score's pick is the second map. How it orders the others does not matter for regret.", tolerance=0.005),
+            _regret,
+            "Regret looks at the ARI of two maps: the best one, and the one that the score likes"
+            " best.",
+            "The score's pick is the second map. How it orders the others does not matter for"
+            " regret.",
+            tolerance=0.005,
+        ),
         "rank": Question(
-            _rank, "Replace both rows by ranks, 1 to 3, and correlate the ranks.",
-            "One swap among three maps costs half of the correlation.", tolerance=0.005),
+            _rank,
+            "Replace both rows by ranks, 1 to 3, and correlate the ranks.",
+            "One swap among three maps costs half of the correlation.",
+            tolerance=0.005,
+        ),
         "fooling": Question(
-            _fooling, "`earned[0]` is the truth. Compare `r['continuity'] * r['straightness']` of the others with it.",
-            "Every one of them would be picked before the truth if geometry alone decided.")},
+            _fooling,
+            "`earned[0]` is the truth. Compare `r['continuity'] * r['straightness']` of the others"
+            " with it.",
+            "Every one of them would be picked before the truth if geometry alone decided.",
+        ),
+    },
     "09_composition": {
         "noise": Question(
-            _noise, "Draw an array of shape (200, 200, 2) with `numpy.random`; mean of the lengths, then `trends.coherent`.",
-            "A length cannot be negative, so noise alone has a mean length. The coherent displacement hardly sees it.", tolerance=0.1),
+            _noise,
+            "Draw an array of shape (200, 200, 2) with `numpy.random`; mean of the lengths, then"
+            " `trends.coherent`.",
+            "A length cannot be negative, so noise alone has a mean length. The coherent"
+            " displacement hardly sees it.",
+            tolerance=0.1,
+        ),
         "lost": Question(
-            _lost, "Mean of the column `order` for every content of samarium.",
-            "Where the correlation over three cells is gone, there is no ferroelectric order, however long the arrows."),
+            _lost,
+            "Mean of the column `order` for every content of samarium.",
+            "Where the correlation over three cells is gone, there is no ferroelectric order,"
+            " however long the arrows.",
+        ),
         "joint_wins": Question(
-            _joint_wins, "Count the rows of `table` in which `total_joint` is larger than `total_own`.",
-            "A composition's own search raises the sum over its images with a small budget; on one of them the joint one may be luckier.")},
+            _joint_wins,
+            "Count the rows of `table` in which `total_joint` is larger than `total_own`.",
+            "A composition's own search raises the sum over its images with a small budget; on one"
+            " of them the joint one may be luckier.",
+        ),
+    },
 }

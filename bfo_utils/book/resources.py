@@ -1,4 +1,6 @@
-"""Where the notebooks and the pages of the book are: in the source tree, or inside the installed package."""
+"""Where the notebooks and the pages of the book are: in the source tree, or inside the installed
+package.
+"""
 
 from pathlib import Path
 

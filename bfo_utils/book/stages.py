@@ -7,7 +7,8 @@ from ..compute import read_json
 
 
 def stage_durations(out: str | Path) -> dict[str, float]:
-    """Seconds that every executed notebook of a run took, as papermill noted them, in the order of their execution.
+    """Seconds that every executed notebook of a run took, as papermill noted them, in the order of
+    their execution.
 
     Parameters
     ----------
@@ -19,10 +20,19 @@ def stage_durations(out: str | Path) -> dict[str, float]:
     dict of str to float
         By part and notebook; the report itself, which asks, is left out.
     """
-    noted = {path: read_json(path)["metadata"].get("papermill", {}) for path in Path(out, "notebooks").glob("*/*.ipynb")}
-    timed = [path for path in noted if path.parent.name != "report" and noted[path].get("duration") is not None]
-    return {f"{path.parent.name} {path.stem}": float(noted[path]["duration"])
-            for path in sorted(timed, key=lambda path: (noted[path]["start_time"], path))}
+    noted = {
+        path: read_json(path)["metadata"].get("papermill", {})
+        for path in Path(out, "notebooks").glob("*/*.ipynb")
+    }
+    timed = [
+        path
+        for path in noted
+        if path.parent.name != "report" and noted[path].get("duration") is not None
+    ]
+    return {
+        f"{path.parent.name} {path.stem}": float(noted[path]["duration"])
+        for path in sorted(timed, key=lambda path: (noted[path]["start_time"], path))
+    }
 
 
 def repeat_command(artifacts: str | Path) -> str:
@@ -47,7 +57,18 @@ def repeat_command(artifacts: str | Path) -> str:
     if not record.exists():
         return shlex.join(["bfo", "rerun", str(artifacts), "--out", "again"])
     run = read_json(record)
-    words = ["bfo", "run", *([run["image"]] if run["image"] else []), "--out", "again", "--seed", str(run["seed"])]
+    words = [
+        "bfo",
+        "run",
+        *([run["image"]] if run["image"] else []),
+        "--out",
+        "again",
+        "--seed",
+        str(run["seed"]),
+    ]
     words += ["--pixel-size", str(run["pixel_size_nm"])] if run["pixel_size_nm"] else []
     words += ["--dataset", run["dataset"]] if run["dataset"] else []
-    return shlex.join(words + [word for name, value in run["parameters"].items() for word in ("-p", f"{name}={value}")])
+    return shlex.join(
+        words
+        + [word for name, value in run["parameters"].items() for word in ("-p", f"{name}={value}")]
+    )

@@ -1,7 +1,8 @@
 """Notebooks for a workshop: without the solutions, with the results that they start from.
 
-One source: exercises and solutions are cells of the notebooks themselves, tagged ``exercise`` and ``solution``, so that
-they cannot drift apart. The book shows solutions folded; here they are left out.
+One source: exercises and solutions are cells of the notebooks themselves, tagged ``exercise`` and
+``solution``, so that they cannot drift apart. The book shows solutions folded; here they are left
+out.
 """
 
 import hashlib
@@ -20,18 +21,38 @@ LEFT_OUT = {"solution", "colab"}  # tags of the cells that participants do not g
 MANIFEST = "workshop.json"
 #: The notebooks in the order in which they are run, and those whose results each of them reads.
 CHAPTER_NEEDS: dict[str, tuple[str, ...]] = {
-    "01_data": (), "02_descriptors": ("01_data",), "03_clustering": ("01_data", "02_descriptors"),
-    "04_rewards": ("01_data", "02_descriptors", "03_clustering"), "06_optimization": ("01_data",),
-    "05_vae": ("01_data", "06_optimization"), "07_report": ("01_data", "06_optimization"),
-    "08_judgement": ("01_data", "06_optimization"), "09_composition": ()}
+    "01_data": (),
+    "02_descriptors": ("01_data",),
+    "03_clustering": ("01_data", "02_descriptors"),
+    "04_rewards": ("01_data", "02_descriptors", "03_clustering"),
+    "06_optimization": ("01_data",),
+    "05_vae": ("01_data", "06_optimization"),
+    "07_report": ("01_data", "06_optimization"),
+    "08_judgement": ("01_data", "06_optimization"),
+    "09_composition": (),
+}
 #: What notebooks leave for those after them; the rest of a run's artifacts is not handed out.
-_WRITES = {"01_data": "crystal.npz", "02_descriptors": "default/features.npz", "03_clustering": "default/labels.npz",
-           "06_optimization": "search.json"}
-_HANDED_OUT = ("crystal.npz", "truth.npz", "recipe.json", "default", "tuned", "search.json", "trials.jsonl", "networks")
+_WRITES = {
+    "01_data": "crystal.npz",
+    "02_descriptors": "default/features.npz",
+    "03_clustering": "default/labels.npz",
+    "06_optimization": "search.json",
+}
+_HANDED_OUT = (
+    "crystal.npz",
+    "truth.npz",
+    "recipe.json",
+    "default",
+    "tuned",
+    "search.json",
+    "trials.jsonl",
+    "networks",
+)
 
 _README = """# Workshop: domains by reward
 
-One notebook per chapter. Open a terminal in this folder, with the Python that has `bfo_utils` installed, and start
+One notebook per chapter. Open a terminal in this folder, with the Python that has `bfo_utils`
+installed, and start
 Jupyter (`pip install jupyterlab` where it is missing):
 
     jupyter lab
@@ -42,27 +63,38 @@ Jupyter (`pip install jupyterlab` where it is missing):
 | --- | --- |
 {table}
 
-At the end of every notebook there are exercises, and a cell that checks your answers: put them in the place of `None`
+At the end of every notebook there are exercises, and a cell that checks your answers: put them
+in the place of `None`
 and run it. It tells right from wrong and gives a hint. Predict first, then run.
 
-Without Jupyter, `papermill 02_descriptors.ipynb out.ipynb` runs a notebook from top to bottom; `-p NAME VALUE` changes one
+Without Jupyter, `papermill 02_descriptors.ipynb out.ipynb` runs a notebook from top to bottom;
+`-p NAME VALUE` changes one
 of the parameters that stand in its first cells. `05_vae` needs `pip install 'bfo_utils[vae]'`.
 
 With an image of your own: `papermill 01_data.ipynb out.ipynb -p image PATH`, then the others again.
 """
-_ALL_THERE = "The folder `artifacts` holds the results of all notebooks, so that you can begin with any of them."
-_IN_ORDER = "Run the notebooks in the order of this table; each reads what those before it have left in the folder `artifacts`."
+_ALL_THERE = (
+    "The folder `artifacts` holds the results of all notebooks, so that you can begin with any of"
+    " them."
+)
+_IN_ORDER = (
+    "Run the notebooks in the order of this table; each reads what those before it have left in the"
+    " folder `artifacts`."
+)
 
 
 def lay_out(folder: str | Path, run: str | Path | None = None) -> Path:
-    """Write the notebooks without solutions, a page for participants, and the artifacts of a run, to a folder.
+    """Write the notebooks without solutions, a page for participants, and the artifacts of a run,
+    to a folder.
 
     Parameters
     ----------
     folder : str or Path
-        New, empty, or laid out by this function and not touched since; then it is replaced. It appears when all is there.
+        New, empty, or laid out by this function and not touched since; then it is replaced. It
+        appears when all is there.
     run : str or Path, optional
-        Folder of a finished `bfo run`, whose artifacts are handed out; without it, participants run the notebooks in order.
+        Folder of a finished `bfo run`, whose artifacts are handed out; without it, participants run
+        the notebooks in order.
 
     Returns
     -------
@@ -79,7 +111,9 @@ def lay_out(folder: str | Path, run: str | Path | None = None) -> Path:
     artifacts = _artifacts(run) if run is not None else None
     with atomic_folder(folder) as part:
         for name in CHAPTER_NEEDS:
-            notebook = json.loads((resource_path("notebooks") / f"{name}.ipynb").read_text(encoding="utf-8"))
+            notebook = json.loads(
+                (resource_path("notebooks") / f"{name}.ipynb").read_text(encoding="utf-8")
+            )
             text = json.dumps(without_solutions(notebook), indent=1, ensure_ascii=False) + "\n"
             (part / f"{name}.ipynb").write_text(text, encoding="utf-8")
         (part / "README.md").write_text(_readme(artifacts is not None), encoding="utf-8")
@@ -102,14 +136,23 @@ def without_solutions(notebook: dict) -> dict:
     dict
         A new notebook.
     """
-    kept = [cell for cell in notebook["cells"] if not LEFT_OUT & set(cell["metadata"].get("tags", []))]
-    cells = [cell | {"source": readable("".join(cell["source"])).splitlines(keepends=True)}
-             if cell["cell_type"] == "markdown" else cell for cell in kept]
+    kept = [
+        cell for cell in notebook["cells"] if not LEFT_OUT & set(cell["metadata"].get("tags", []))
+    ]
+    cells = [
+        (
+            cell | {"source": readable("".join(cell["source"])).splitlines(keepends=True)}
+            if cell["cell_type"] == "markdown"
+            else cell
+        )
+        for cell in kept
+    ]
     return notebook | {"cells": cells}
 
 
 def readable(text: str) -> str:
-    """Markdown of the book as markdown that Jupyter shows: roles become plain words and links between notebooks.
+    """Markdown of the book as markdown that Jupyter shows: roles become plain words and links
+    between notebooks.
 
     Parameters
     ----------
@@ -121,7 +164,10 @@ def readable(text: str) -> str:
 
     Examples
     --------
-    >>> readable("A {term}`map <label map>`, see {doc}`/search/06_optimization` and {doc}`/rewards` {cite:p}`jia2008atomic`.")
+    >>> readable(
+    ...     "A {term}`map <label map>`, see {doc}`/search/06_optimization` and {doc}`/rewards` "
+    ...     "{cite:p}`jia2008atomic`."
+    ... )
     'A map, see [06_optimization](06_optimization.ipynb) and *rewards* (Jia 2008).'
     """
     return re.sub(r"\{([a-z:]+)\}`([^`<]*?)(?: *<([^>`]*)>)?`", _role, text)
@@ -135,15 +181,20 @@ def _role(match: re.Match) -> str:
         words = words if target else name
         return f"[{words}]({name}.ipynb)" if name in CHAPTER_NEEDS else f"*{words}*"
     if role.startswith("cite"):
-        names = ", ".join(re.sub(r"([a-z-]+)(\d{4})?.*", r"\1 \2", key).strip().capitalize() for key in words.split(","))
+        names = ", ".join(
+            re.sub(r"([a-z-]+)(\d{4})?.*", r"\1 \2", key).strip().capitalize()
+            for key in words.split(",")
+        )
         return f"({names})" if role.endswith(":p") else names
     return f"(equation “{words.removeprefix('eq-')}”)" if role == "eq" else words
 
 
 def catch_up(chapter: str, artifacts: str | Path = "artifacts") -> None:
-    """Run the notebooks that a chapter builds on, where their results are missing, with the default parameters.
+    """Run the notebooks that a chapter builds on, where their results are missing, with the default
+    parameters.
 
-    For a chapter that is opened by itself, on Colab or Binder say, where nothing has been run before.
+    For a chapter that is opened by itself, on Colab or Binder say, where nothing has been run
+    before.
 
     Parameters
     ----------
@@ -158,13 +209,17 @@ def catch_up(chapter: str, artifacts: str | Path = "artifacts") -> None:
         If there is no such chapter.
     """
     if chapter not in CHAPTER_NEEDS:
-        raise InputError(f"chapter '{chapter}': no such notebook; choose one of {', '.join(CHAPTER_NEEDS)}")
+        raise InputError(
+            f"chapter '{chapter}': no such notebook; choose one of {', '.join(CHAPTER_NEEDS)}"
+        )
     artifacts = Path(artifacts).absolute()
     with tempfile.TemporaryDirectory() as executed:
         for name in CHAPTER_NEEDS[chapter]:
             if not (artifacts / _WRITES[name]).exists():
                 print(f"running {name} first")
-                execute_notebook(BookStep(name, "before", {"artifacts": str(artifacts)}), Path(executed))
+                execute_notebook(
+                    BookStep(name, "before", {"artifacts": str(artifacts)}), Path(executed)
+                )
 
 
 def _replaceable(folder: Path) -> None:
@@ -174,13 +229,21 @@ def _replaceable(folder: Path) -> None:
     if not folder.exists() or not any(folder.iterdir()):
         return
     if not (folder / MANIFEST).exists():
-        raise InputError(f"{folder}: is not empty and not from an earlier `bfo workshop`; give a new folder")
+        raise InputError(
+            f"{folder}: is not empty and not from an earlier `bfo workshop`; give a new folder"
+        )
     manifest = read_json(folder / MANIFEST)
     known = manifest if isinstance(manifest, dict) else {}
-    touched = [path.name for path in sorted(folder.iterdir())
-               if path.name not in (MANIFEST, "artifacts") and (not path.is_file() or known.get(path.name) != _hash(path))]
+    touched = [
+        path.name
+        for path in sorted(folder.iterdir())
+        if path.name not in (MANIFEST, "artifacts")
+        and (not path.is_file() or known.get(path.name) != _hash(path))
+    ]
     if touched:
-        raise InputError(f"{folder}: {touched[0]} was changed or added since it was laid out; give a new folder")
+        raise InputError(
+            f"{folder}: {touched[0]} was changed or added since it was laid out; give a new folder"
+        )
 
 
 def _artifacts(run: str | Path) -> Path:
@@ -189,9 +252,16 @@ def _artifacts(run: str | Path) -> Path:
         with hold_lock(busy):  # left behind by a killed run, or refused
             pass
     artifacts = Path(run) / "artifacts"
-    missing = [name for name in ("crystal.npz", "search.json", "tuned/labels.npz") if not (artifacts / name).exists()]
+    missing = [
+        name
+        for name in ("crystal.npz", "search.json", "tuned/labels.npz")
+        if not (artifacts / name).exists()
+    ]
     if missing:
-        raise InputError(f"{run}: holds no finished run (artifacts/{missing[0]} is missing); give the --out folder of a `bfo run`")
+        raise InputError(
+            f"{run}: holds no finished run (artifacts/{missing[0]} is missing); give the --out"
+            " folder of a `bfo run`"
+        )
     return artifacts
 
 
@@ -205,7 +275,10 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _readme(ready: bool) -> str:
-    rows = "\n".join(f"| `{name}` | {', '.join(f'`{n}`' for n in needs) or 'nothing'} |" for name, needs in CHAPTER_NEEDS.items())
+    rows = "\n".join(
+        f"| `{name}` | {', '.join(f'`{n}`' for n in needs) or 'nothing'} |"
+        for name, needs in CHAPTER_NEEDS.items()
+    )
     return _README.format(start=_ALL_THERE if ready else _IN_ORDER, table=rows)
 
 

@@ -1,6 +1,7 @@
 """Atomic columns: find them without a tuned threshold, fit them to a fraction of a pixel.
 
-The scale of everything here is the image's own lattice: the strongest Bragg peak of its power spectrum.
+The scale of everything here is the image's own lattice: the strongest Bragg peak of its power
+spectrum.
 """
 
 from dataclasses import dataclass, replace
@@ -16,8 +17,10 @@ from ..io import Image
 _SAMPLE = 512  # px, side of the parts of the image whose power spectra are averaged
 _BRAGG = 30.0  # power of a Bragg peak over the median of its ring; noise reaches 16
 _PASSES = 8  # Gauss-Newton steps, each after a subtraction of the neighbours
-_WIDTHS = 0.2  # expected relative spread of the columns' widths: holds the width where noise would drown it
-_MOMENTS = ((0, 0), (1, 1), (1, 2), (2, 1), (1, 3), (3, 1))  # (y, x) factors of 1, g, xg, yg, xxg, yyg
+# expected relative spread of the columns' widths: holds the width where noise would drown it
+_WIDTHS = 0.2
+# (y, x) factors of 1, g, xg, yg, xxg, yyg.
+_MOMENTS = ((0, 0), (1, 1), (1, 2), (2, 1), (1, 3), (3, 1))
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,9 @@ class Columns:
 def column_spacing(image: Image) -> float:
     """Period of the strongest lattice planes of an image, in px.
 
-    Power spectra of up to 4 x 4 Hann-windowed parts are averaged; a Bragg peak is a point that stands out of the
-    median of its ring (same spatial frequency), so that neither a bright background nor amorphous material counts.
+    Power spectra of up to 4 x 4 Hann-windowed parts are averaged; a Bragg peak is a point that
+    stands out of the median of its ring (same spatial frequency), so that neither a bright
+    background nor amorphous material counts.
 
     Parameters
     ----------
@@ -65,7 +69,8 @@ def column_spacing(image: Image) -> float:
     Returns
     -------
     float
-        Plane spacing d in px: the cell edge, or 1/sqrt(2) of it where two sublattices are about equally bright.
+        Plane spacing d in px: the cell edge, or 1/sqrt(2) of it where two sublattices are about
+        equally bright.
 
     Raises
     ------
@@ -81,7 +86,10 @@ def column_spacing(image: Image) -> float:
     16.0
     """
     power = _power_spectrum(image)
-    ky, kx = (fft.fftfreq(s)[:, None] if axis == 0 else fft.fftfreq(s)[None] for axis, s in enumerate(power.shape))
+    ky, kx = (
+        fft.fftfreq(s)[:, None] if axis == 0 else fft.fftfreq(s)[None]
+        for axis, s in enumerate(power.shape)
+    )
     k = np.hypot(ky, kx)
     band = (k > max(1 / 90, 3 / power.shape[0])) & (k < 0.32) & (kx >= 0)
     ring = np.rint(k * power.shape[0]).astype(int)
@@ -90,23 +98,32 @@ def column_spacing(image: Image) -> float:
     if not bragg.any():
         raise InputError(
             f"{image.name}: no crystal lattice found (no Bragg peak in its power spectrum); "
-            "an image of atomic columns with 5 to 60 px between them is needed")
+            "an image of atomic columns with 5 to 60 px between them is needed"
+        )
     smooth = np.where(bragg, power, 0)
     peak = np.unravel_index(np.argmax(smooth), smooth.shape)
     return float(1 / _subpixel_frequency(power, peak))
 
 
 def _power_spectrum(image: Image) -> np.ndarray:
-    """Mean power spectrum of parts, flattened by a high pass so that slow background does not leak."""
+    """Mean power spectrum of parts, flattened by a high pass so that slow background does not
+    leak.
+    """
     size = min(_SAMPLE, *image.data.shape)
-    starts = [np.unique(np.linspace(0, s - size, min(4, 1 + (s - size) // (size // 2) + (s > size))).astype(int))
-              for s in image.data.shape]
+    starts = [
+        np.unique(
+            np.linspace(0, s - size, min(4, 1 + (s - size) // (size // 2) + (s > size))).astype(int)
+        )
+        for s in image.data.shape
+    ]
     window = np.hanning(size)[:, None] * np.hanning(size)[None]
     total = np.zeros((size, size))
     for y in starts[0]:
         for x in starts[1]:
-            part = image.data[y:y + size, x:x + size].astype(float)
-            total += np.abs(fft.fft2((part - ndimage.uniform_filter(part, size // 8)) * window)) ** 2
+            part = image.data[y : y + size, x : x + size].astype(float)
+            total += (
+                np.abs(fft.fft2((part - ndimage.uniform_filter(part, size // 8)) * window)) ** 2
+            )
     return total
 
 
@@ -116,15 +133,23 @@ def _subpixel_frequency(power: np.ndarray, peak) -> float:
     offsets = np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1], indexing="ij"), axis=-1).reshape(-1, 2)
     at = (np.array(peak) + offsets) % n
     weight = power[at[:, 0], at[:, 1]]
-    centre = (np.array(peak) + n // 2) % n - n // 2 + (weight[:, None] * offsets).sum(0) / weight.sum()
+    centre = (
+        (np.array(peak) + n // 2) % n - n // 2 + (weight[:, None] * offsets).sum(0) / weight.sum()
+    )
     return float(np.hypot(*centre) / n)
 
 
-def find_columns(image: Image, detection_scale: float = 1.0, refinement_radius: float = 0.45, side: int = TILE_SIDE) -> Columns:
+def find_columns(
+    image: Image,
+    detection_scale: float = 1.0,
+    refinement_radius: float = 0.45,
+    side: int = TILE_SIDE,
+) -> Columns:
     """Find and fit all columns of an image.
 
-    Local maxima of a scale-normalised Laplacian of Gaussian whose width follows the image's lattice, kept where
-    they exceed the response that the image's own noise would give; then a Gaussian fit of each.
+    Local maxima of a scale-normalised Laplacian of Gaussian whose width follows the image's
+    lattice, kept where they exceed the response that the image's own noise would give; then a
+    Gaussian fit of each.
 
     Parameters
     ----------
@@ -134,7 +159,8 @@ def find_columns(image: Image, detection_scale: float = 1.0, refinement_radius: 
     refinement_radius : float
         Half width of the fitted window as a fraction of the plane spacing.
     side : int
-        Largest side of the tiles (px) that the image is worked on in. The result does not depend on it.
+        Largest side of the tiles (px) that the image is worked on in. The result does not depend on
+        it.
 
     Returns
     -------
@@ -147,14 +173,17 @@ def find_columns(image: Image, detection_scale: float = 1.0, refinement_radius: 
 
     Notes
     -----
-    Detection after Barakati et al., Digital Discovery 2024 (d4dd00132j), with scale and threshold from the image.
+    Detection after Barakati et al., Digital Discovery 2024 (d4dd00132j), with scale and threshold
+    from the image.
     """
     period = column_spacing(image)
     xy, sigma = detect_maxima(image, period, detection_scale, side)
     return fit_columns(image, xy, sigma, refinement_radius * period, period, side)
 
 
-def detect_maxima(image: Image, period: float, detection_scale: float = 1.0, side: int = TILE_SIDE) -> tuple[np.ndarray, float]:
+def detect_maxima(
+    image: Image, period: float, detection_scale: float = 1.0, side: int = TILE_SIDE
+) -> tuple[np.ndarray, float]:
     """Positions (N, 2) of the local maxima of the blob filter, and the filter's sigma in px.
 
     Parameters
@@ -170,9 +199,18 @@ def detect_maxima(image: Image, period: float, detection_scale: float = 1.0, sid
     sigma = 0.18 * period * detection_scale
     threshold = 3 * image.noise * _laplace_norm(sigma)
     size = 2 * round(0.3 * period) + 1
-    reach = int(4 * sigma + 0.5) + size // 2  # of the Laplacian of Gaussian, and of the maximum filter after it
-    peaks = np.concatenate([_peaks(image, tile, sigma, size, threshold) for tile in divide_into_tiles(image.shape, reach, side)])
-    inside = np.all((peaks > 0) & (peaks < np.array(image.shape[::-1]) - 1), axis=1)  # one on the edge may lie outside
+    reach = (
+        int(4 * sigma + 0.5) + size // 2
+    )  # of the Laplacian of Gaussian, and of the maximum filter after it
+    peaks = np.concatenate(
+        [
+            _peaks(image, tile, sigma, size, threshold)
+            for tile in divide_into_tiles(image.shape, reach, side)
+        ]
+    )
+    inside = np.all(
+        (peaks > 0) & (peaks < np.array(image.shape[::-1]) - 1), axis=1
+    )  # one on the edge may lie outside
     peaks = peaks[inside]
     return peaks[np.lexsort(peaks.T)].astype(float), sigma
 
@@ -186,19 +224,24 @@ def _peaks(image: Image, tile: Tile, sigma: float, size: int, threshold: float) 
 
 
 def _laplace_norm(sigma: float) -> float:
-    """Factor from white pixel noise to noise of the filtered image: L2 norm of the filter, 1 / (sigma^3 sqrt(2 pi))."""
+    """Factor from white pixel noise to noise of the filtered image: L2 norm of the filter, 1 /
+    (sigma^3 sqrt(2 pi)).
+    """
     return float(1 / (sigma**3 * np.sqrt(2 * np.pi)))
 
 
-def fit_columns(image: Image, xy: np.ndarray, sigma: float, radius: float, period: float, side: int = TILE_SIDE) -> Columns:
+def fit_columns(
+    image: Image, xy: np.ndarray, sigma: float, radius: float, period: float, side: int = TILE_SIDE
+) -> Columns:
     """Fit a round Gaussian on a constant background to every column, all columns at once.
 
-    Gauss-Newton on square windows. All sums of the normal equations separate into x and y factors, so one
-    iteration costs a few small matrix products per column. After the first iterations the fitted neighbours are
-    subtracted from every window (as if all columns were fitted together) and the fit goes on.
+    Gauss-Newton on square windows. All sums of the normal equations separate into x and y factors,
+    so one iteration costs a few small matrix products per column. After the first iterations the
+    fitted neighbours are subtracted from every window (as if all columns were fitted together) and
+    the fit goes on.
 
-    All columns take each step together, tile by tile, with their neighbours as the step before left them: that, and
-    not an overlap, makes the result independent of the tiles.
+    All columns take each step together, tile by tile, with their neighbours as the step before left
+    them: that, and not an overlap, makes the result independent of the tiles.
 
     Parameters
     ----------
@@ -225,7 +268,10 @@ def fit_columns(image: Image, xy: np.ndarray, sigma: float, radius: float, perio
     state, width = _start(xy, sigma), sigma
     for turn in range(1 + _PASSES):
         tree = cKDTree(state.xy) if turn else None
-        parts = [_turn(_windows(image, corners[group], half), state, group, tree, period, noise, width) for group in groups]
+        parts = [
+            _turn(_windows(image, corners[group], half), state, group, tree, period, noise, width)
+            for group in groups
+        ]
         state = _scattered(parts, groups)
         width = float(np.median(state.sigma))
     contrast, seen = np.empty(len(xy)), np.empty(len(xy))
@@ -265,11 +311,18 @@ def _start(xy: np.ndarray, sigma: float) -> _State:
 def _scattered(parts: list[_State], groups: list[np.ndarray]) -> _State:
     """The states of groups of columns as one, every column at its own index."""
     place = np.argsort(np.concatenate(groups))
-    return _State(*(np.concatenate([getattr(p, name) for p in parts])[place] for name in _State.__dataclass_fields__))
+    return _State(
+        *(
+            np.concatenate([getattr(p, name) for p in parts])[place]
+            for name in _State.__dataclass_fields__
+        )
+    )
 
 
 def _corners(shape: tuple[int, int], xy: np.ndarray, half: int) -> np.ndarray:
-    """First column and row (N, 2) of the windows around the nearest pixels; at the border they are moved inside."""
+    """First column and row (N, 2) of the windows around the nearest pixels; at the border they
+    are moved inside.
+    """
     return np.clip(np.rint(xy).astype(int) - half, 0, np.array(shape[::-1]) - 1 - 2 * half)
 
 
@@ -295,7 +348,8 @@ def _factors(axis: np.ndarray, centre: np.ndarray, sigma: np.ndarray) -> np.ndar
 def _step(windows: _Windows, state: _State, period: float, noise: float, width: float) -> _State:
     """One Gauss-Newton step: least squares on 1, g and its derivatives by x, y and sigma.
 
-    The width has a Gaussian prior about ``width``, which counts only where the noise would leave it undetermined.
+    The width has a Gaussian prior about ``width``, which counts only where the noise would leave it
+    undetermined.
     """
     fx = _factors(windows.x, state.xy[:, 0], state.sigma)
     fy = _factors(windows.y, state.xy[:, 1], state.sigma)
@@ -309,7 +363,9 @@ def _step(windows: _Windows, state: _State, period: float, noise: float, width: 
     combine[5, 4] = 1  # x^2 g and y^2 g share one coefficient
     a, b = combine.T @ a @ combine, b @ combine
     stiff = (noise / (_WIDTHS * width)) ** 2
-    slope = np.maximum(state.amplitude, 3 * noise) / state.sigma**3  # coefficient of the last term per unit of width
+    slope = (
+        np.maximum(state.amplitude, 3 * noise) / state.sigma**3
+    )  # coefficient of the last term per unit of width
     a[:, 4, 4] += stiff / slope**2
     b[:, 4] += stiff / slope * (width - state.sigma)
     scale = np.sqrt(np.einsum("nii->ni", a))
@@ -322,28 +378,48 @@ def _step(windows: _Windows, state: _State, period: float, noise: float, width: 
     return _State(state.xy + move, c[:, 1], c[:, 0], sigma)
 
 
-def _turn(windows: _Windows, state: _State, group: np.ndarray, tree: cKDTree | None, period: float, noise: float,
-          width: float) -> _State:
-    """The next state of a group of columns; with a tree of all columns, their neighbours are subtracted first."""
+def _turn(
+    windows: _Windows,
+    state: _State,
+    group: np.ndarray,
+    tree: cKDTree | None,
+    period: float,
+    noise: float,
+    width: float,
+) -> _State:
+    """The next state of a group of columns; with a tree of all columns, their neighbours are
+    subtracted first.
+    """
     own = state.take(group)
     if tree is not None:
-        windows = _subtract(windows, state, tree.query(own.xy, k=9, distance_upper_bound=3 * period)[1][:, 1:])
+        windows = _subtract(
+            windows, state, tree.query(own.xy, k=9, distance_upper_bound=3 * period)[1][:, 1:]
+        )
     return _step(windows, own, period, noise, width)
 
 
 def _subtract(windows: _Windows, state: _State, near: np.ndarray) -> _Windows:
-    """Windows without the fitted neighbours of their column: indices (N, 8), too high where there is none."""
+    """Windows without the fitted neighbours of their column: indices (N, 8), too high where
+    there is none.
+    """
     others = state.take(np.minimum(near, len(state.xy) - 1))
-    x, y, two = (v[..., None].astype(np.float32) for v in (*np.moveaxis(others.xy, -1, 0), others.sigma))
+    x, y, two = (
+        v[..., None].astype(np.float32) for v in (*np.moveaxis(others.xy, -1, 0), others.sigma)
+    )
     two = 2 * two**2
     gx = np.exp(-((windows.x[:, None] - x) ** 2) / two)
     gy = np.exp(-((windows.y[:, None] - y) ** 2) / two)
-    gy *= np.where(near < len(state.xy), np.maximum(others.amplitude, 0), 0)[..., None].astype(np.float32)
+    gy *= np.where(near < len(state.xy), np.maximum(others.amplitude, 0), 0)[..., None].astype(
+        np.float32
+    )
     return replace(windows, data=windows.data - np.matmul(gy.transpose(0, 2, 1), gx))
 
 
-def _checked(image: Image, start, state: _State, contrast: np.ndarray, seen: np.ndarray, period: float) -> Columns:
-    """Columns from the fits; one that left its column, its window's contrast or the frame is undone and marked.
+def _checked(
+    image: Image, start, state: _State, contrast: np.ndarray, seen: np.ndarray, period: float
+) -> Columns:
+    """Columns from the fits; one that left its column, its window's contrast or the frame is undone
+    and marked.
 
     A column whose flank is cut by the frame or by invalid pixels is marked too, but keeps its fit.
     """
@@ -354,4 +430,6 @@ def _checked(image: Image, start, state: _State, contrast: np.ndarray, seen: np.
     xy = np.where(good[:, None], state.xy, start)
     margin = state.sigma[:, None]
     ok = good & (seen > 0.9) & np.all((xy >= margin) & (xy <= edge - margin), axis=1)
-    return Columns(xy, np.where(good, state.amplitude, contrast / 2), state.background, state.sigma, ok, period)
+    return Columns(
+        xy, np.where(good, state.amplitude, contrast / 2), state.background, state.sigma, ok, period
+    )

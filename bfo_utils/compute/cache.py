@@ -35,7 +35,8 @@ class Cache:
     def once(self, key: Hashable, make: Callable[[], Any], weight: float = 0) -> Any:
         """What ``make`` returned at the first call for ``key``; other keys do not wait for it.
 
-        Older results make room before ``make`` is called: for a result of ``weight``, such as its bytes.
+        Older results make room before ``make`` is called: for a result of ``weight``, such as its
+        bytes.
         """
         with self._lock:
             entry = self._entries.setdefault(key, _Entry(weight))

@@ -1,4 +1,6 @@
-"""Where tasks run: on processes of this machine, or on a Dask cluster. Chosen here and nowhere else."""
+"""Where tasks run: on processes of this machine, or on a Dask cluster. Chosen here and nowhere
+else.
+"""
 
 import os
 import threading
@@ -23,8 +25,10 @@ class WorkerDied(InputError):
     """What a task comes to whose worker ended under it every time, without an answer."""
 
     def __init__(self):
-        super().__init__("its worker process was ended from outside every time (out of memory?); "
-                         "give it more memory, fewer workers or a smaller image")
+        super().__init__(
+            "its worker process was ended from outside every time (out of memory?); "
+            "give it more memory, fewer workers or a smaller image"
+        )
 
 
 class Pool(Protocol):
@@ -35,10 +39,11 @@ class Pool(Protocol):
         """Tasks that can run at a time."""
 
     def run(self, function: Callable[[Any], Any], tasks: Sequence) -> Iterator[tuple[int, Any]]:
-        """Position and result of every task as it ends; the result is a `WorkerDied` where there can be none.
+        """Position and result of every task as it ends; the result is a `WorkerDied` where there
+        can be none.
 
-        A worker that dies costs its running task, which is run again; other tasks do not notice. Exceptions of the
-        function are raised.
+        A worker that dies costs its running task, which is run again; other tasks do not notice.
+        Exceptions of the function are raised.
         """
 
 
@@ -49,14 +54,16 @@ def n_cores() -> int:
 
 @contextmanager
 def connect_pool(workers: int = 1, scheduler: str | None = None) -> Iterator[Pool]:
-    """A pool of processes of this machine or, given a scheduler's address, the workers of a Dask cluster.
+    """A pool of processes of this machine or, given a scheduler's address, the workers of a Dask
+    cluster.
 
     Parameters
     ----------
     workers : int
         Number of local processes.
     scheduler : str, optional
-        Address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``. The workers are those that it has.
+        Address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``. The workers are those that it
+        has.
 
     Yields
     ------
@@ -109,10 +116,12 @@ def in_order(pairs: Iterator[tuple[int, Any]]) -> Generator[Any, None, None]:
 
 
 class Processes:
-    """Processes of this machine, each a pool of its own: one that dies takes no other's task with it.
+    """Processes of this machine, each a pool of its own: one that dies takes no other's task with
+    it.
 
-    (In one pool of several processes, the death of one breaks the pool and costs all running tasks.) They are started
-    when there is work for them, by loky, joblib's own start of processes, which needs no guard in the caller's script.
+    (In one pool of several processes, the death of one breaks the pool and costs all running
+    tasks.) They are started when there is work for them, by loky, joblib's own start of processes,
+    which needs no guard in the caller's script.
 
     Parameters
     ----------
@@ -143,7 +152,9 @@ class Processes:
                     yield k, WorkerDied()
 
     def close(self) -> None:
-        """End all processes: those at work at once, idle ones as soon as they have left in good order."""
+        """End all processes: those at work at once, idle ones as soon as they have left in good
+        order.
+        """
         for process in self._all:
             process.shutdown(kill_workers=process not in self._idle)
 
@@ -155,7 +166,9 @@ class Processes:
 
 
 def _follow(parent: int) -> None:
-    """End this process soon after its parent, so that a call that is killed leaves no worker behind."""
+    """End this process soon after its parent, so that a call that is killed leaves no worker
+    behind.
+    """
 
     def watch():
         while os.getppid() == parent:
@@ -166,7 +179,8 @@ def _follow(parent: int) -> None:
 
 
 class Dask:
-    """The workers of a Dask cluster; a lost task is run again by its scheduler, as often as that allows failures.
+    """The workers of a Dask cluster; a lost task is run again by its scheduler, as often as that
+    allows failures.
 
     Parameters
     ----------
@@ -202,11 +216,15 @@ class Dask:
         except InputError:
             raise
         except (CancelledError, OSError) as error:
-            raise InputError(f"{self._address}: the connection to the scheduler was lost; start the cluster again and "
-                             "repeat the command: what is done is not done again") from error
+            raise InputError(
+                f"{self._address}: the connection to the scheduler was lost; start the cluster"
+                " again and repeat the command: what is done is not done again"
+            ) from error
         except Exception as error:
-            raise InputError(f"{self._address}: the cluster cannot run the analysis ({type(error).__name__}: {error}); "
-                             "start scheduler and workers with the same Python and packages as here") from error
+            raise InputError(
+                f"{self._address}: the cluster cannot run the analysis ({type(error).__name__}:"
+                f" {error}); start scheduler and workers with the same Python and packages as here"
+            ) from error
 
 
 def _client(scheduler: str):
@@ -214,9 +232,14 @@ def _client(scheduler: str):
     try:
         from distributed import Client
     except ImportError:
-        raise InputError("--scheduler: the package distributed is missing; install bfo_utils with its extra 'cluster'") from None
+        raise InputError(
+            "--scheduler: the package distributed is missing; install bfo_utils with its extra"
+            " 'cluster'"
+        ) from None
     try:
         return Client(scheduler, timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError) as error:
-        raise InputError(f"{scheduler}: no Dask scheduler answers there; give the address that `dask scheduler` prints, "
-                         "such as tcp://10.0.0.1:8786") from error
+        raise InputError(
+            f"{scheduler}: no Dask scheduler answers there; give the address that `dask scheduler`"
+            " prints, such as tcp://10.0.0.1:8786"
+        ) from error

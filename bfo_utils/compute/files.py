@@ -12,7 +12,8 @@ import pandas as pd
 
 from ..errors import DiskError, InputError
 
-_PART = re.compile(r"\..+\.\d+\.part(\.\w+)?")  # name of what is being written, and by which process
+# Name of what is being written, and by which process.
+_PART = re.compile(r"\..+\.\d+\.part(\.\w+)?")
 
 
 def _part(path: Path, suffix: str = "") -> Path:
@@ -38,15 +39,22 @@ def writing(what: str | Path) -> Iterator[None]:
     >>> with writing("results"):
     ...     raise OSError(28, "No space left on device")
     Traceback (most recent call last):
-    bfo_utils.errors.DiskError: results: cannot be written (No space left on device); give a folder with room and access
+    bfo_utils.errors.DiskError: results: cannot be written (No space left on device); give a folder
+    with room and access
     """
     try:
         yield
     except OSError as error:
-        if error.errno is None and not isinstance(error, shutil.Error):  # not the file system: a kernel that died, say
+        if error.errno is None and not isinstance(
+            error, shutil.Error
+        ):  # not the file system: a kernel that died, say
             raise
-        reason = error.args[0][0][-1] if isinstance(error, shutil.Error) else error.strerror or error
-        raise DiskError(f"{what}: cannot be written ({reason}); give a folder with room and access") from error
+        reason = (
+            error.args[0][0][-1] if isinstance(error, shutil.Error) else error.strerror or error
+        )
+        raise DiskError(
+            f"{what}: cannot be written ({reason}); give a folder with room and access"
+        ) from error
 
 
 @contextmanager
@@ -134,7 +142,9 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 
 
 def take_place(new: Path, folder: Path) -> None:
-    """Put a new folder where an earlier one is; :func:`put_back` undoes what a process that was killed has half done."""
+    """Put a new folder where an earlier one is; :func:`put_back` undoes what a process that was
+    killed has half done.
+    """
     old = _earlier(folder)
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
@@ -144,7 +154,9 @@ def take_place(new: Path, folder: Path) -> None:
 
 
 def put_back(folder: Path) -> None:
-    """Put an earlier folder back in its place, where :func:`take_place` was killed before the new one was there."""
+    """Put an earlier folder back in its place, where :func:`take_place` was killed before the
+    new one was there.
+    """
     if _earlier(folder).exists() and not folder.exists():
         os.rename(_earlier(folder), folder)
 
@@ -155,10 +167,12 @@ def _earlier(folder: Path) -> Path:
 
 @contextmanager
 def together(folder: str | Path, last: str) -> Iterator[Path]:
-    """A temporary folder whose files take their places, replacing older ones, once the block has ended well.
+    """A temporary folder whose files take their places, replacing older ones, once the block has
+    ended well.
 
-    Until then older files stay as they are; should the disk run full they are still there. Whoever finds ``last`` finds all
-    files of the same making: the older ``last`` goes before the first file comes, and the new one comes after all others.
+    Until then older files stay as they are; should the disk run full they are still there. Whoever
+    finds ``last`` finds all files of the same making: the older ``last`` goes before the first file
+    comes, and the new one comes after all others.
 
     Parameters
     ----------
@@ -205,14 +219,17 @@ def to_disk(path: Path) -> None:
     """Wait until the content of a file, or the names in a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        with suppress(OSError) if path.is_dir() else writing(path):  # not every file system does it for folders
+        with (
+            suppress(OSError) if path.is_dir() else writing(path)
+        ):  # not every file system does it for folders
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
 def sweep(folder: str | Path, deep: bool = False) -> None:
-    """Remove the temporary files of processes that were killed as they wrote; nobody may be writing there now.
+    """Remove the temporary files of processes that were killed as they wrote; nobody may be writing
+    there now.
 
     Parameters
     ----------
@@ -239,7 +256,9 @@ def sweep(folder: str | Path, deep: bool = False) -> None:
 
 
 def write_json(path: str | Path, content, sort: bool = True) -> None:
-    """Write JSON, with sorted keys unless told otherwise, so that equal content gives equal bytes."""
+    """Write JSON, with sorted keys unless told otherwise, so that equal content gives equal
+    bytes.
+    """
     with atomic(path) as part:
         part.write_text(json.dumps(content, indent=2, sort_keys=sort, allow_nan=False) + "\n")
 
@@ -259,10 +278,20 @@ def read_json(path: str | Path):
     except (ValueError, RecursionError):
         raise InputError(f"{path}: not valid JSON; remove it and run again") from None
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error}); remove it and run again") from error
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror or error}); remove it and run again"
+        ) from error
 
 
 def write_csv(path: str | Path, table: pd.DataFrame, float_format: str | None = "%.8g") -> None:
-    """Write a table as CSV without index; names of files that are no valid text keep their bytes as ``\\udcff``."""
+    """Write a table as CSV without index; names of files that are no valid text keep their bytes
+    as ``\\udcff``.
+    """
     with atomic(path) as part:
-        table.to_csv(part, index=False, float_format=float_format, lineterminator="\n", errors="backslashreplace")
+        table.to_csv(
+            part,
+            index=False,
+            float_format=float_format,
+            lineterminator="\n",
+            errors="backslashreplace",
+        )

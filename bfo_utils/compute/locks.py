@@ -1,4 +1,6 @@
-"""One process at a time in a folder: locks that the operating system takes back when their holder ends, however it ends."""
+"""One process at a time in a folder: locks that the operating system takes back when their
+holder ends, however it ends.
+"""
 
 import fcntl
 import math
@@ -14,13 +16,16 @@ from ..errors import InputError
 from .files import sweep, writing
 
 OWNER, HELPERS = ".lock", ".lock-helpers"  # files in the folder; gone when nobody works there
-_ORPHANS_S = 60.0  # s in which processes that a killed run has started notice that it is gone; most need one
+_ORPHANS_S = (
+    60.0  # s in which processes that a killed run has started notice that it is gone; most need one
+)
 _LOOK_S = 0.05  # s between two looks at a lock that is waited for
 
 
 @contextmanager
 def locked_folder(folder: str | Path, wait: bool = False) -> Iterator[None]:
-    """Be the only one that writes to a folder; what a killed process left half-written there is removed first.
+    """Be the only one that writes to a folder; what a killed process left half-written there is
+    removed first.
 
     The folder is made where missing, and taken away again if the block leaves it empty.
 
@@ -33,7 +38,8 @@ def locked_folder(folder: str | Path, wait: bool = False) -> Iterator[None]:
     Raises
     ------
     InputError
-        If another process, or a helper of a killed one, works there; if the folder cannot be written.
+        If another process, or a helper of a killed one, works there; if the folder cannot be
+        written.
 
     Examples
     --------
@@ -42,7 +48,8 @@ def locked_folder(folder: str | Path, wait: bool = False) -> Iterator[None]:
     >>> with locked_folder(folder), locked_folder(folder):
     ...     pass
     Traceback (most recent call last):
-    bfo_utils.errors.InputError: ...: in use by process ... on ... since ...; wait until it has ended, or give another folder
+    bfo_utils.errors.InputError: ...: in use by process ... on ... since ...; wait until it has
+    ended, or give another folder
     """
     folder = Path(folder)
     made = [path for path in (folder, *folder.parents) if not path.exists()]
@@ -94,7 +101,8 @@ def hold_lock(path: str | Path, wait: bool = False, seconds: float = 0.0) -> Ite
 
 @contextmanager
 def helper_processes(folder: str | Path) -> Iterator[None]:
-    """Write to a folder on behalf of the process that holds it, which may be killed before this one notices.
+    """Write to a folder on behalf of the process that holds it, which may be killed before this one
+    notices.
 
     The next process waits for the helpers of the one before.
     """
@@ -106,7 +114,9 @@ def helper_processes(folder: str | Path) -> Iterator[None]:
 
 
 def join_run(folder: str | Path) -> int:
-    """Help, see :func:`helping`, until this process ends or closes the file descriptor that is returned."""
+    """Help, see :func:`helping`, until this process ends or closes the file descriptor that is
+    returned.
+    """
     with writing(folder):
         Path(folder).mkdir(parents=True, exist_ok=True)
         return _lock(Path(folder, HELPERS), fcntl.LOCK_SH, _ORPHANS_S)
@@ -125,21 +135,34 @@ def _lock(path: Path, kind: int, seconds: float, aloud: bool = False) -> int:
         holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another process"
         os.close(descriptor)
         if time.monotonic() >= end:
-            raise InputError(f"{path.parent}: in use by {holder}; wait until it has ended, or give another folder")
+            raise InputError(
+                f"{path.parent}: in use by {holder}; wait until it has ended, or give another"
+                " folder"
+            )
         if aloud:
-            print(f"note: {path.parent}: in use by {holder}; waiting until it has ended", file=sys.stderr, flush=True)
+            print(
+                f"note: {path.parent}: in use by {holder}; waiting until it has ended",
+                file=sys.stderr,
+                flush=True,
+            )
             aloud = False
         time.sleep(_LOOK_S)
 
 
 def _locked(descriptor: int, kind: int) -> bool:
-    """Whether a descriptor could be locked; a file system that knows no locks leaves it to the user to be alone."""
+    """Whether a descriptor could be locked; a file system that knows no locks leaves it to the
+    user to be alone.
+    """
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:
-        print(f"note: this file system has no locks ({error.strerror}); let no second run write to the same folder", file=sys.stderr)
+        print(
+            f"note: this file system has no locks ({error.strerror}); let no second run write to"
+            " the same folder",
+            file=sys.stderr,
+        )
     return True
 
 
@@ -152,4 +175,9 @@ def _is_still(path: Path, descriptor: int) -> bool:
 def _sign(descriptor: int) -> None:
     """Say in the file who holds it."""
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode(), 0)
+    os.pwrite(
+        descriptor,
+        f"process {os.getpid()} on {socket.gethostname()} since"
+        f" {time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode(),
+        0,
+    )

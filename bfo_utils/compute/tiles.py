@@ -1,8 +1,9 @@
 """Tiles: a large image in parts that overlap, so that no step needs memory for more than a part.
 
-A tile owns its core; cores meet without gap or overlap. Its box is wider by the reach of the filters to be run, cut at
-the frame of the image. A filter run on the box gives in the core what it gives on the whole image, to the last bit, so
-nothing that is computed in tiles depends on their size.
+A tile owns its core; cores meet without gap or overlap. Its box is wider by the reach of the
+filters to be run, cut at the frame of the image. A filter run on the box gives in the core what it
+gives on the whole image, to the last bit, so nothing that is computed in tiles depends on their
+size.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ TILE_SIDE = 1024  # px: a tile and its filtered copies stay in the processor's c
 
 @dataclass(frozen=True)
 class Tile:
-    """One tile of an image: first row and column, and the end of both, of its core and of its box."""
+    """One tile of an image: first row and column, and the end of both, of its core and of its
+    box.
+    """
 
     core: tuple[slice, slice]
     box: tuple[slice, slice]
@@ -23,7 +26,9 @@ class Tile:
     @property
     def inner(self) -> tuple[slice, slice]:
         """The core as seen from the box."""
-        rows, cols = (slice(c.start - b.start, c.stop - b.start) for c, b in zip(self.core, self.box))
+        rows, cols = (
+            slice(c.start - b.start, c.stop - b.start) for c, b in zip(self.core, self.box)
+        )
         return rows, cols
 
     @property
@@ -55,8 +60,10 @@ def divide_into_tiles(shape: tuple[int, int], reach: int = 0, side: int = TILE_S
     >>> first.core, last.box
     ((slice(0, 100, None), slice(0, 83, None)), (slice(0, 100, None), slice(161, 250, None)))
     """
-    spans = [[(slice(a, b), slice(max(0, a - reach), min(size, b + reach))) for a, b in pairwise(cuts)]
-             for size, cuts in zip(shape, (_cuts(size, side) for size in shape))]
+    spans = [
+        [(slice(a, b), slice(max(0, a - reach), min(size, b + reach))) for a, b in pairwise(cuts)]
+        for size, cuts in zip(shape, (_cuts(size, side) for size in shape))
+    ]
     return [Tile((rows[0], cols[0]), (rows[1], cols[1])) for rows in spans[0] for cols in spans[1]]
 
 
@@ -65,7 +72,9 @@ def _cuts(size: int, side: int) -> list[int]:
     return np.linspace(0, size, -(-size // side) + 1).astype(int).tolist()
 
 
-def owned_by_tile(xy: np.ndarray, shape: tuple[int, int], side: int = TILE_SIDE) -> list[np.ndarray]:
+def owned_by_tile(
+    xy: np.ndarray, shape: tuple[int, int], side: int = TILE_SIDE
+) -> list[np.ndarray]:
     """The points that lie in the core of every tile of :func:`divide`, in their own order.
 
     Parameters
@@ -84,14 +93,19 @@ def owned_by_tile(xy: np.ndarray, shape: tuple[int, int], side: int = TILE_SIDE)
 
     Examples
     --------
-    >>> [index.tolist() for index in owned_by_tile(np.array([[70, 2], [3, 3], [60, -1]]), (50, 100), side=50)]
+    >>> xy = np.array([[70, 2], [3, 3], [60, -1]])
+    >>> [index.tolist() for index in owned_by_tile(xy, (50, 100), side=50)]
     [[1], [0, 2]]
     """
     cuts = [_cuts(size, side) for size in shape]
-    row, col = (np.searchsorted(cut[1:-1], xy[:, axis], side="right") for cut, axis in zip(cuts, (1, 0)))
+    row, col = (
+        np.searchsorted(cut[1:-1], xy[:, axis], side="right") for cut, axis in zip(cuts, (1, 0))
+    )
     tile = row * (len(cuts[1]) - 1) + col
     order = np.argsort(tile, kind="stable")
-    return np.split(order, np.searchsorted(tile[order], np.arange(1, (len(cuts[0]) - 1) * (len(cuts[1]) - 1))))
+    return np.split(
+        order, np.searchsorted(tile[order], np.arange(1, (len(cuts[0]) - 1) * (len(cuts[1]) - 1)))
+    )
 
 
 def row_bands(shape: tuple[int, int], pixels: int = TILE_SIDE**2) -> list[slice]:

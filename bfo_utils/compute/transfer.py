@@ -1,4 +1,6 @@
-"""Transfer over HTTP that survives bad lines: pauses and new tries, and files that go on where they broke off."""
+"""Transfer over HTTP that survives bad lines: pauses and new tries, and files that go on where
+they broke off.
+"""
 
 import sys
 import textwrap
@@ -13,7 +15,8 @@ from tqdm import tqdm
 
 from ..errors import InputError
 
-PAUSES = (1.0, 2.0, 4.0, 8.0)  # s before another try; they begin anew with every try that brought something
+# S before another try; they begin anew with every try that brought something.
+PAUSES = (1.0, 2.0, 4.0, 8.0)
 _TIMEOUT = 30.0  # s without a byte: the connection counts as lost
 _CHUNK = 1 << 16  # bytes; as much is lost at most where a line breaks
 _LONGEST_PAUSE = 60.0  # s, where the server asks for one
@@ -36,6 +39,7 @@ def body(url: str) -> bytes:
     InputError
         If the server cannot be reached after several tries, or answers with an error.
     """
+
     def once() -> bytes:
         with _get(url, {}) as response:
             return response.content
@@ -63,7 +67,8 @@ class Download:
     ----------
     url : str
     part : Path
-        File with what has come, see :func:`partial`. It stays where a download is given up or killed.
+        File with what has come, see :func:`partial`. It stays where a download is given up or
+        killed.
     size : int
         Size of the whole file in bytes.
     """
@@ -78,10 +83,15 @@ class Download:
         Raises
         ------
         InputError
-            If the server cannot be reached after several tries that brought nothing, or does not give the file.
+            If the server cannot be reached after several tries that brought nothing, or does not
+            give the file.
         """
-        with _explained(self.part.stem), tqdm(total=self.size, desc=self.part.stem, unit="B", unit_scale=True,
-                                              file=sys.stderr) as bar:
+        with (
+            _explained(self.part.stem),
+            tqdm(
+                total=self.size, desc=self.part.stem, unit="B", unit_scale=True, file=sys.stderr
+            ) as bar,
+        ):
             _persist(lambda: self._go_on(bar), self._have)
 
     def _have(self) -> int:
@@ -97,7 +107,9 @@ class Download:
         if have == self.size > 0:
             return
         with _get(self.url, {"Range": f"bytes={have}-"} if have else {}) as response:
-            if response.status_code != 200 and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+            if response.status_code != 200 and not response.headers.get(
+                "Content-Range", ""
+            ).startswith(f"bytes {have}-"):
                 self.part.unlink(missing_ok=True)
                 raise requests.ConnectionError("the server has not the part that is missing")
             have = have if response.status_code == 206 else 0
@@ -110,21 +122,28 @@ class Download:
                         break
         if self._have() > self.size:
             self.part.unlink()
-            raise InputError(f"{self.part.stem}: the server sends more than the {self.size} bytes of the record; "
-                             "nothing was kept, look at the record in a browser")
+            raise InputError(
+                f"{self.part.stem}: the server sends more than the {self.size} bytes of the record;"
+                " nothing was kept, look at the record in a browser"
+            )
         if self._have() < self.size:
-            raise requests.ConnectionError(f"the connection ended after {self._have()} of {self.size} bytes")
+            raise requests.ConnectionError(
+                f"the connection ended after {self._have()} of {self.size} bytes"
+            )
 
 
 def _get(url: str, headers: dict[str, str]) -> requests.Response:
-    """An open answer of the server: the whole (200), a part (206), or that there is no such part (416).
+    """An open answer of the server: the whole (200), a part (206), or that there is no such part
+    (416).
 
     Raises
     ------
     requests.RequestException
         If there is none, or another error.
     """
-    response = requests.get(url, headers={"Accept-Encoding": "identity"} | headers, stream=True, timeout=_TIMEOUT)
+    response = requests.get(
+        url, headers={"Accept-Encoding": "identity"} | headers, stream=True, timeout=_TIMEOUT
+    )
     if response.status_code not in (200, 206, 416):
         response.close()
         raise requests.HTTPError(f"status {response.status_code}", response=response)
@@ -134,8 +153,8 @@ def _get(url: str, headers: dict[str, str]) -> requests.Response:
 def _persist(action: Callable, reached: Callable[[], int] = lambda: 0):
     """Do something over the network; try again after a pause where it may help.
 
-    A try that has brought something (``reached`` has grown) does not count as failed: a large file over a line that
-    breaks every minute still arrives.
+    A try that has brought something (``reached`` has grown) does not count as failed: a large file
+    over a line that breaks every minute still arrives.
     """
     failed, farthest = 0, reached()
     while True:
@@ -151,7 +170,9 @@ def _persist(action: Callable, reached: Callable[[], int] = lambda: 0):
 
 
 def _passing(error: requests.RequestException) -> bool:
-    """Whether an error may be gone in a moment: lost connections, busy servers; not 404 and its like."""
+    """Whether an error may be gone in a moment: lost connections, busy servers; not 404 and its
+    like.
+    """
     status = error.response.status_code if error.response is not None else 503
     return status >= 500 or status in (408, 429)
 
@@ -170,7 +191,11 @@ def _explained(what: str) -> Iterator[None]:
     except requests.HTTPError as error:
         right = _AGAIN if _passing(error) else "look at the record in a browser, it may have moved"
         answer = error.response
-        said = f"{answer.status_code} {answer.reason} for {answer.url}" if answer is not None else str(error)
+        said = (
+            f"{answer.status_code} {answer.reason} for {answer.url}"
+            if answer is not None
+            else str(error)
+        )
         raise InputError(f"{what}: the server answers {said}; {right}") from error
     except requests.RequestException as error:
         raise InputError(f"{what}: {_reason(error)}; check the network and {_AGAIN}") from error

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.decomposition import PCA
 
-_SEEN = 32_768  # vectors that components are found from, and projected at a time; more of them move no component
+# vectors that components are found from, and projected at a time; more of them move no component
+_SEEN = 32_768
 
 
 def project_vectors(vectors: np.ndarray, n_components: int, seed: int = 0) -> np.ndarray:
@@ -28,8 +29,11 @@ def project_vectors(vectors: np.ndarray, n_components: int, seed: int = 0) -> np
     return scores / max(scores[:, 0].std(), 1e-12)
 
 
-def project_in_parts(describe: Callable[[np.ndarray], np.ndarray], n: int, n_components: int, seed: int = 0) -> np.ndarray:
-    """As :func:`project`, for vectors that are made when they are asked for, so that they are never all there.
+def project_in_parts(
+    describe: Callable[[np.ndarray], np.ndarray], n: int, n_components: int, seed: int = 0
+) -> np.ndarray:
+    """As :func:`project`, for vectors that are made when they are asked for, so that they are never
+    all there.
 
     Of more than 32,768 vectors, the components are those of as many drawn at random.
 
@@ -62,6 +66,8 @@ def project_in_parts(describe: Callable[[np.ndarray], np.ndarray], n: int, n_com
 
 
 def explained_variance(vectors: np.ndarray, n_components: int) -> np.ndarray:
-    """Share of the variance that each of the leading principal components holds, shape (n_components,)."""
+    """Share of the variance that each of the leading principal components holds, shape
+    (n_components,).
+    """
     k = min(n_components, *vectors.shape)
     return PCA(k, random_state=0).fit(vectors).explained_variance_ratio_

@@ -4,11 +4,22 @@ import numpy as np
 
 from ..lattice import Cells
 
-MEASURED_QUANTITIES = ("polar_x", "polar_y", "a", "b", "angle", "rotation", "area", "a_intensity", "b_intensity")
+MEASURED_QUANTITIES = (
+    "polar_x",
+    "polar_y",
+    "a",
+    "b",
+    "angle",
+    "rotation",
+    "area",
+    "a_intensity",
+    "b_intensity",
+)
 
 
 def measured_vectors(cells: Cells, mask: np.ndarray, without: str = "") -> np.ndarray:
-    """Measured quantities of every cell, each with mean 0 and deviation 1: the descriptor that needs no window.
+    """Measured quantities of every cell, each with mean 0 and deviation 1: the descriptor that
+    needs no window.
 
     Parameters
     ----------
@@ -20,13 +31,21 @@ def measured_vectors(cells: Cells, mask: np.ndarray, without: str = "") -> np.nd
     Returns
     -------
     ndarray, shape (N, K)
-        Columns in the order of :data:`PHYSICS`; those of the B sublattice are left out where it is not seen.
+        Columns in the order of :data:`PHYSICS`; those of the B sublattice are left out where it is
+        not seen.
     """
-    left_out = {"polar": ("polar_x", "polar_y"), "lattice": ("a", "b", "angle", "rotation")}.get(without, ())
+    left_out = {"polar": ("polar_x", "polar_y"), "lattice": ("a", "b", "angle", "rotation")}.get(
+        without, ()
+    )
     columns = {
-        "polar_x": cells.polar[..., 0], "polar_y": cells.polar[..., 1],
+        "polar_x": cells.polar[..., 0],
+        "polar_y": cells.polar[..., 1],
         **{name: getattr(cells, name) for name in MEASURED_QUANTITIES[2:]},
     }
-    kept = [v[mask] for name, v in columns.items() if name not in left_out and np.isfinite(v[mask]).all()]
+    kept = [
+        v[mask]
+        for name, v in columns.items()
+        if name not in left_out and np.isfinite(v[mask]).all()
+    ]
     table = np.stack(kept, axis=1)
     return (table - table.mean(axis=0)) / np.maximum(table.std(axis=0), 1e-12)

@@ -1,7 +1,7 @@
 """Local descriptors: what every unit cell is described by before it is clustered.
 
-Windows are cut once per site, on a grid aligned with the mean lattice, at the largest size that the search may ask
-for. A configuration then crops, bins, normalises and projects them.
+Windows are cut once per site, on a grid aligned with the mean lattice, at the largest size that the
+search may ask for. A configuration then crops, bins, normalises and projects them.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,9 @@ NORMALIZATIONS = ("none", "zscore", "minmax")
 
 @dataclass(frozen=True)
 class Patches:
-    """Windows on one site of every analysed cell: ``data`` has shape (N, S, S), rows along b, columns along a."""
+    """Windows on one site of every analysed cell: ``data`` has shape (N, S, S), rows along b,
+    columns along a.
+    """
 
     data: np.ndarray
 
@@ -40,11 +42,14 @@ def window_bytes(n: int) -> int:
     return n * (2 * _REACH + 1) ** 2 * np.dtype(np.float32).itemsize
 
 
-def cut_windows(image: Image, cells: Cells, mask: np.ndarray, site: str = "A", side: int = TILE_SIDE) -> Patches:
+def cut_windows(
+    image: Image, cells: Cells, mask: np.ndarray, site: str = "A", side: int = TILE_SIDE
+) -> Patches:
     """Sample the windows of all cells of ``mask`` on a grid that follows the mean lattice.
 
-    The image is first averaged over about one sample distance, so that a window costs as many numbers as it holds
-    information. Aligning the grid with the lattice makes the result independent of how the crystal lies in the frame.
+    The image is first averaged over about one sample distance, so that a window costs as many
+    numbers as it holds information. Aligning the grid with the lattice makes the result independent
+    of how the crystal lies in the frame.
 
     Parameters
     ----------
@@ -53,9 +58,11 @@ def cut_windows(image: Image, cells: Cells, mask: np.ndarray, site: str = "A", s
     mask : ndarray of bool, shape (R, C)
         Cells to describe.
     site : {"A", "B", "cell"}
-        Where windows are centred: the A column at the cell's upper left corner, the B column, or the cell's centre.
+        Where windows are centred: the A column at the cell's upper left corner, the B column, or
+        the cell's centre.
     side : int
-        Largest side of the tiles (px) that the image is averaged in. The result does not depend on it.
+        Largest side of the tiles (px) that the image is averaged in. The result does not depend on
+        it.
 
     Returns
     -------
@@ -74,17 +81,25 @@ def cut_windows(image: Image, cells: Cells, mask: np.ndarray, site: str = "A", s
     offsets = (step[:, None, None] * b + step[None, :, None] * a).T.swapaxes(1, 2)
     reach = int(np.abs(offsets).max() + 4 * sigma) + 2
     out = np.empty((len(centres), step.size, step.size), np.float32)
-    for tile, group in zip(divide_into_tiles(image.shape, reach, side), owned_by_tile(centres, image.shape, side)):
+    for tile, group in zip(
+        divide_into_tiles(image.shape, reach, side), owned_by_tile(centres, image.shape, side)
+    ):
         if len(group):
             data = ndimage.gaussian_filter(image.data[tile.box], sigma) - image.median
             for part in np.split(group, range(_AT_ONCE, len(group), _AT_ONCE)):
-                out[part] = _sample(data, tile.origin, centres[part].T[:, :, None, None] + offsets[:, None])
+                out[part] = _sample(
+                    data, tile.origin, centres[part].T[:, :, None, None] + offsets[:, None]
+                )
     return Patches(out)
 
 
 def _sample(data: np.ndarray, origin: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Bilinear interpolation of a part of the image, which begins at ``origin``, at positions (2, ...) in the image."""
-    at -= origin[:, None, None, None]  # exact: the origin is whole, and no position is larger for it
+    """Bilinear interpolation of a part of the image, which begins at ``origin``, at positions
+    (2, ...) in the image.
+    """
+    at -= origin[
+        :, None, None, None
+    ]  # exact: the origin is whole, and no position is larger for it
     return ndimage.map_coordinates(data, at[::-1], order=1, mode="reflect")
 
 
@@ -92,12 +107,17 @@ def _centres(cells: Cells, site: str) -> np.ndarray:
     if site not in SITES:
         raise InputError(f"site '{site}': no such site; choose one of {', '.join(SITES)}")
     if site == "B" and not cells.has_b:
-        raise InputError("site 'B': the second sublattice is not seen in this image; use site 'A' or 'cell'")
+        raise InputError(
+            "site 'B': the second sublattice is not seen in this image; use site 'A' or 'cell'"
+        )
     return {"A": cells.corner, "B": cells.b_site, "cell": cells.xy}[site]
 
 
-def crop_windows(patches: Patches, height: float, width: float, binning: int = 1, part=slice(None)) -> np.ndarray:
-    """Central windows of ``height`` x ``width`` cells, averaged over ``binning`` x ``binning`` samples.
+def crop_windows(
+    patches: Patches, height: float, width: float, binning: int = 1, part=slice(None)
+) -> np.ndarray:
+    """Central windows of ``height`` x ``width`` cells, averaged over ``binning`` x ``binning``
+    samples.
 
     Parameters
     ----------
@@ -120,11 +140,16 @@ def crop_windows(patches: Patches, height: float, width: float, binning: int = 1
     """
     middle = patches.centre
     halves = [min(_half(size), middle) for size in (height, width)]
-    (top, left), (rows, cols) = [middle - h for h in halves], [(2 * h + 1) // binning * binning for h in halves]
-    window = patches.data[:, top:top + rows, left:left + cols][part]
+    (top, left), (rows, cols) = (
+        [middle - h for h in halves],
+        [(2 * h + 1) // binning * binning for h in halves],
+    )
+    window = patches.data[:, top : top + rows, left : left + cols][part]
     if binning == 1:
         return window
-    return window.reshape(len(window), rows // binning, binning, cols // binning, binning).mean(axis=(2, 4))
+    return window.reshape(len(window), rows // binning, binning, cols // binning, binning).mean(
+        axis=(2, 4)
+    )
 
 
 def _half(size: float) -> int:
@@ -149,7 +174,8 @@ def round_window(size: float) -> float:
 
 
 def normalize_windows(windows: np.ndarray, how: str = "none") -> np.ndarray:
-    """Flatten windows to vectors and normalise each: not at all, to mean 0 and deviation 1, or to the range 0..1.
+    """Flatten windows to vectors and normalise each: not at all, to mean 0 and deviation 1, or to
+    the range 0..1.
 
     Parameters
     ----------
@@ -166,7 +192,9 @@ def normalize_windows(windows: np.ndarray, how: str = "none") -> np.ndarray:
     array([[0., 1.]], dtype=float32)
     """
     if how not in NORMALIZATIONS:
-        raise InputError(f"normalisation '{how}': unknown; choose one of {', '.join(NORMALIZATIONS)}")
+        raise InputError(
+            f"normalisation '{how}': unknown; choose one of {', '.join(NORMALIZATIONS)}"
+        )
     flat = windows.reshape(len(windows), -1).astype(np.float32)
     if how == "none":
         return flat

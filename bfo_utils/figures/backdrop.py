@@ -1,4 +1,6 @@
-"""Backdrops: an image in grey, and what is drawn over it at its true place: labels, values, walls."""
+"""Backdrops: an image in grey, and what is drawn over it at its true place: labels, values,
+walls.
+"""
 
 import numpy as np
 from matplotlib.collections import LineCollection, PolyCollection
@@ -10,7 +12,8 @@ from ..segmentation import Walls
 from .placement import quadrilaterals, wall_lines
 from .style import GREY, INK, label_colors, scale_bar
 
-#: How far the grey levels reach beyond the image's own at the black and at the white end, in units of their range:
+#: How far the grey levels reach beyond the image's own at the black and at the white end, in units
+#: of their range:
 #: a light or dark backdrop leaves the other greys to what is drawn over it.
 TONES = {"plain": (0.0, 0.0), "light": (0.4, 0.0), "dark": (0.0, 1.2)}
 _SHOWN = 1600  # px: larger images are averaged over whole pixels before they are drawn
@@ -46,15 +49,25 @@ def backdrop(axes, image: Image, tone: str = "plain", part=None) -> None:
 
 
 def _grey(axes, image: Image, tone: tuple[float, float], part=None, **kwargs) -> None:
-    """The grey levels of a part of the image, ``tone`` times their range wider at the black and the white end."""
+    """The grey levels of a part of the image, ``tone`` times their range wider at the black and
+    the white end.
+    """
     left, top, width, height = _whole_pixels(part, image.shape)
-    data = image.data[top:top + height, left:left + width]
+    data = image.data[top : top + height, left : left + width]
     step = max(1, -(-max(data.shape) // _SHOWN))
     small = _averaged(data, step)
     black, white = _ends(image, tone)
     right, bottom = left + small.shape[1] * step, top + small.shape[0] * step
-    axes.imshow(small, cmap=GREY, vmin=black, vmax=white, aspect="equal",
-                extent=(left - 0.5, right - 0.5, bottom - 0.5, top - 0.5), interpolation="antialiased", **kwargs)
+    axes.imshow(
+        small,
+        cmap=GREY,
+        vmin=black,
+        vmax=white,
+        aspect="equal",
+        extent=(left - 0.5, right - 0.5, bottom - 0.5, top - 0.5),
+        interpolation="antialiased",
+        **kwargs,
+    )
 
 
 def _ends(image: Image, tone: tuple[float, float]) -> tuple[float, float]:
@@ -86,14 +99,21 @@ def grey_levels(image: Image, step: int, tone: str = "plain") -> np.ndarray:
     (4, 4)
     """
     black, white = _ends(image, TONES[tone])
-    return np.clip(255 * (_averaged(image.data, step) - black) / (white - black), 0, 255).astype(np.uint8)
+    return np.clip(255 * (_averaged(image.data, step) - black) / (white - black), 0, 255).astype(
+        np.uint8
+    )
 
 
 def _whole_pixels(part, shape) -> tuple[int, int, int, int]:
     """Left, top, width, height of a part, cut to the image and to whole pixels."""
     left, top, width, height = part or (0, 0, shape[1], shape[0])
     left, top = int(np.clip(left, 0, shape[1] - 2)), int(np.clip(top, 0, shape[0] - 2))
-    return left, top, int(np.clip(width, 2, shape[1] - left)), int(np.clip(height, 2, shape[0] - top))
+    return (
+        left,
+        top,
+        int(np.clip(width, 2, shape[1] - left)),
+        int(np.clip(height, 2, shape[0] - top)),
+    )
 
 
 def _averaged(data: np.ndarray, step: int) -> np.ndarray:
@@ -101,13 +121,14 @@ def _averaged(data: np.ndarray, step: int) -> np.ndarray:
     if step == 1:
         return data
     rows, cols = (size // step for size in data.shape)
-    return data[:rows * step, :cols * step].reshape(rows, step, cols, step).mean(axis=(1, 3))
+    return data[: rows * step, : cols * step].reshape(rows, step, cols, step).mean(axis=(1, 3))
 
 
 def tint(axes, image: Image, cells: Cells, labels: np.ndarray, tone: str, veil: float) -> None:
     """Draw labels in colour with the image shining through.
 
-    Opaque cells lie between the image and a veil of itself, so that cells that overlap by a pixel leave no seams.
+    Opaque cells lie between the image and a veil of itself, so that cells that overlap by a pixel
+    leave no seams.
 
     Parameters
     ----------
@@ -143,7 +164,9 @@ def paint(axes, cells: Cells, shown: np.ndarray, **kwargs) -> PolyCollection:
     matplotlib.collections.PolyCollection
         Drawn without antialiasing: no seams shine through.
     """
-    shapes = PolyCollection(quadrilaterals(cells)[shown], linewidths=0, antialiaseds=False, **kwargs)
+    shapes = PolyCollection(
+        quadrilaterals(cells)[shown], linewidths=0, antialiaseds=False, **kwargs
+    )
     return axes.add_collection(shapes, autolim=False)
 
 
@@ -159,7 +182,9 @@ def draw_walls(axes, cells: Cells, walls: Walls) -> None:
     """
     lines = wall_lines(cells, walls)
     for colour, width in (("white", 2.6), (INK, 1.2)):
-        axes.add_collection(LineCollection(lines, colors=colour, linewidths=width, capstyle="round"), autolim=False)
+        axes.add_collection(
+            LineCollection(lines, colors=colour, linewidths=width, capstyle="round"), autolim=False
+        )
 
 
 def walls_of(labels: np.ndarray) -> Walls:

@@ -29,11 +29,13 @@ from .style import (
 _PARTS = ("continuity", "straightness", "evidence")
 
 
-# ---- features ----------------------------------------------------------------------------------------------------
+# ---- features ------------------------------------------------------------------------
 
 
 @styled
-def plot_mean_windows(windows: np.ndarray, labels: np.ndarray, samples_per_cell: float = SAMPLES) -> Figure:
+def plot_mean_windows(
+    windows: np.ndarray, labels: np.ndarray, samples_per_cell: float = SAMPLES
+) -> Figure:
     """Mean window of every label, and what sets it apart from the mean of all.
 
     Parameters
@@ -60,8 +62,13 @@ def plot_mean_windows(windows: np.ndarray, labels: np.ndarray, samples_per_cell:
     apart = means - windows[labels >= 0].mean(axis=0)
     figure, rows = _two_rows(len(found), windows.shape[2] / windows.shape[1])
     for panels, images, cmap, about, unit in zip(
-            rows, (means, apart), (INTENSITIES, SIGNED), (None, 0), ("intensity", "minus the mean"),
-            strict=True):
+        rows,
+        (means, apart),
+        (INTENSITIES, SIGNED),
+        (None, 0),
+        ("intensity", "minus the mean"),
+        strict=True,
+    ):
         _window_row(figure, panels, images, cmap, color_limits(images, about), unit)
     for panel, label, count in zip(rows[0], found, counts, strict=True):
         panel.set_title(f"cluster {label}\n{count:,} cells")
@@ -78,7 +85,9 @@ def _two_rows(n: int, aspect: float) -> tuple[Figure, np.ndarray]:
     return figure, figure.subplots(2, n, squeeze=False)
 
 
-def _window_row(figure: Figure, panels, images: np.ndarray, cmap: str, scale: Normalize, unit: str) -> None:
+def _window_row(
+    figure: Figure, panels, images: np.ndarray, cmap: str, scale: Normalize, unit: str
+) -> None:
     for panel, values in zip(panels, images, strict=True):
         shown = panel.imshow(values, cmap=cmap, norm=scale)
         panel.set(xticks=[], yticks=[])
@@ -89,7 +98,11 @@ def _window_row(figure: Figure, panels, images: np.ndarray, cmap: str, scale: No
 
 
 @styled
-def plot_scatter(features: np.ndarray, labels: np.ndarray, names: Sequence[str] = ("component 1 (score)", "component 2 (score)")) -> Figure:
+def plot_scatter(
+    features: np.ndarray,
+    labels: np.ndarray,
+    names: Sequence[str] = ("component 1 (score)", "component 2 (score)"),
+) -> Figure:
     """The first two features of every cell, coloured by label.
 
     Parameters
@@ -120,11 +133,13 @@ def plot_scatter(features: np.ndarray, labels: np.ndarray, names: Sequence[str] 
 
 
 def _dots(labels: np.ndarray) -> list[Line2D]:
-    return [Line2D([], [], ls="", marker="o", ms=6, color=label_colors(k), label=f"cluster {k}")
-            for k in np.unique(labels[labels >= 0])]
+    return [
+        Line2D([], [], ls="", marker="o", ms=6, color=label_colors(k), label=f"cluster {k}")
+        for k in np.unique(labels[labels >= 0])
+    ]
 
 
-# ---- rewards -----------------------------------------------------------------------------------------------------
+# ---- rewards -------------------------------------------------------------------------
 
 
 @styled
@@ -142,20 +157,31 @@ def plot_rewards(rows: Mapping[str, Mapping[str, float]]) -> Figure:
 
     Examples
     --------
-    >>> figure = plot_rewards({"default": {"total": 0.2, "evidence": 0.5}, "tuned": {"total": 0.7, "evidence": 0.8}})
+    >>> before, after = {"total": 0.2, "evidence": 0.5}, {"total": 0.7, "evidence": 0.8}
+    >>> figure = plot_rewards({"default": before, "tuned": after})
     >>> [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
     ['total', 'evidence']
     """
     given = dict.fromkeys(name for values in rows.values() for name in values)
     names = sorted(given, key=lambda name: name != "total")
     thick = 0.8 / max(1, len(rows))
-    figure = Figure(figsize=(WIDTH, 0.9 + len(names) * max(0.3, 0.17 * len(rows))), layout="constrained")
+    figure = Figure(
+        figsize=(WIDTH, 0.9 + len(names) * max(0.3, 0.17 * len(rows))), layout="constrained"
+    )
     axes = figure.subplots()
     for k, (label, values) in enumerate(rows.items()):
         place = np.arange(len(names)) + (k - (len(rows) - 1) / 2) * thick
-        bars = axes.barh(place, [values.get(n, np.nan) for n in names], 0.92 * thick, label=label, color=_series(k))
+        bars = axes.barh(
+            place,
+            [values.get(n, np.nan) for n in names],
+            0.92 * thick,
+            label=label,
+            color=_series(k),
+        )
         axes.bar_label(bars, fmt=_two_digits, padding=3, fontsize=9)
-    axes.set(yticks=np.arange(len(names)), yticklabels=names, xlim=(0, 1.08), xlabel="reward (0 to 1)")
+    axes.set(
+        yticks=np.arange(len(names)), yticklabels=names, xlim=(0, 1.08), xlabel="reward (0 to 1)"
+    )
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(axis="x")
     if len(rows) > 1:
@@ -172,7 +198,7 @@ def _series(k: int) -> str:
     return (MUTED, *SERIES_STYLES)[k % (len(SERIES_STYLES) + 1)]
 
 
-# ---- search ------------------------------------------------------------------------------------------------------
+# ---- search --------------------------------------------------------------------------
 
 
 @styled
@@ -182,7 +208,8 @@ def plot_trials(frame: pd.DataFrame) -> Figure:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row per trial; columns ``number``, ``total``, ``continuity``, ``straightness``, ``evidence``, ``seconds``.
+        One row per trial; columns ``number``, ``total``, ``continuity``, ``straightness``,
+        ``evidence``, ``seconds``.
 
     Returns
     -------
@@ -191,7 +218,8 @@ def plot_trials(frame: pd.DataFrame) -> Figure:
     Examples
     --------
     >>> table = pd.DataFrame({"number": [0, 1], "total": [0.1, 0.4], "continuity": [0.5, 0.6],
-    ...                       "straightness": [0.4, 0.7], "evidence": [0.5, 0.9], "seconds": [0.1, 0.2]})
+    ...                       "straightness": [0.4, 0.7], "evidence": [0.5, 0.9],
+    ...                       "seconds": [0.1, 0.2]})
     >>> plot_trials(table).axes[0].get_ylabel()
     'total reward'
     """
@@ -201,12 +229,28 @@ def plot_trials(frame: pd.DataFrame) -> Figure:
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     number = frame["number"].to_numpy()
     upper.plot(number, frame["total"], "o", ms=4, color=MUTED, mew=0, label="trial")
-    upper.plot(number, frame["total"].to_numpy(float)[best], color=ACCENT, lw=2, drawstyle="steps-post",
-               label="best so far")
+    upper.plot(
+        number,
+        frame["total"].to_numpy(float)[best],
+        color=ACCENT,
+        lw=2,
+        drawstyle="steps-post",
+        label="best so far",
+    )
     for name, colour, line in zip(_PARTS, SERIES_STYLES, ("-", "--", ":"), strict=False):
-        lower.plot(number, frame[name].to_numpy(float)[best], line, color=colour, lw=2, drawstyle="steps-post",
-                   label=name)
-    upper.set(ylabel="total reward", title=f"{len(frame)} trials, {frame['seconds'].sum():.1f} s of evaluation")
+        lower.plot(
+            number,
+            frame[name].to_numpy(float)[best],
+            line,
+            color=colour,
+            lw=2,
+            drawstyle="steps-post",
+            label=name,
+        )
+    upper.set(
+        ylabel="total reward",
+        title=f"{len(frame)} trials, {frame['seconds'].sum():.1f} s of evaluation",
+    )
     lower.set(ylabel="rewards of the best", xlabel="trial number")
     for axes in (upper, lower):
         axes.set_ylim(-0.03, 1.03)
@@ -231,15 +275,16 @@ def _running_best(total: np.ndarray) -> np.ndarray:
 
 @styled
 def plot_pareto_front(trials: pd.DataFrame, front: pd.DataFrame) -> Figure:
-    """Continuity against evidence of all trials, coloured by straightness, with the front and the chosen trial.
+    """Continuity against evidence of all trials, coloured by straightness, with the front and the
+    chosen trial.
 
     Parameters
     ----------
     trials : pandas.DataFrame
         One row per trial; columns ``continuity``, ``straightness``, ``evidence``.
     front : pandas.DataFrame
-        The non-dominated trials, same columns; the chosen one is marked where a boolean column ``chosen`` says it,
-        here or in ``trials``.
+        The non-dominated trials, same columns; the chosen one is marked where a boolean column
+        ``chosen`` says it, here or in ``trials``.
 
     Returns
     -------
@@ -247,21 +292,46 @@ def plot_pareto_front(trials: pd.DataFrame, front: pd.DataFrame) -> Figure:
 
     Examples
     --------
-    >>> table = pd.DataFrame({"continuity": [0.5, 0.6], "straightness": [0.4, 0.7], "evidence": [0.5, 0.9]})
+    >>> table = pd.DataFrame(
+    ...     {"continuity": [0.5, 0.6], "straightness": [0.4, 0.7], "evidence": [0.5, 0.9]}
+    ... )
     >>> figure = plot_pareto_front(table, table.iloc[1:].assign(chosen=True))
     >>> [text.get_text() for text in figure.axes[0].get_legend().texts]
     ['trial', 'front (1)', 'chosen']
     """
     figure = Figure(figsize=(6.4, 4.6), layout="constrained")
     axes = figure.subplots()
-    dots = axes.scatter(trials["evidence"], trials["continuity"], s=26, c=trials["straightness"], cmap=VALUES,
-                        vmin=0, vmax=1, linewidths=0, label="trial")
-    axes.scatter(front["evidence"], front["continuity"], s=70, facecolors="none", edgecolors=INK,
-                 linewidths=1.2, label=f"front ({len(front)})")
+    dots = axes.scatter(
+        trials["evidence"],
+        trials["continuity"],
+        s=26,
+        c=trials["straightness"],
+        cmap=VALUES,
+        vmin=0,
+        vmax=1,
+        linewidths=0,
+        label="trial",
+    )
+    axes.scatter(
+        front["evidence"],
+        front["continuity"],
+        s=70,
+        facecolors="none",
+        edgecolors=INK,
+        linewidths=1.2,
+        label=f"front ({len(front)})",
+    )
     chosen = _chosen(front, trials)
     if len(chosen):
-        axes.plot(chosen["evidence"], chosen["continuity"], "*", ms=16, color=ACCENT, mec="white",
-                  label="chosen")
+        axes.plot(
+            chosen["evidence"],
+            chosen["continuity"],
+            "*",
+            ms=16,
+            color=ACCENT,
+            mec="white",
+            label="chosen",
+        )
     color_bar(dots, axes, "straightness")
     axes.set(xlabel="evidence", ylabel="continuity", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
     axes.grid()
@@ -299,7 +369,11 @@ def plot_importance(series: Mapping[str, float] | pd.Series) -> Figure:
     axes = figure.subplots()
     bars = axes.barh(np.arange(len(ranked)), ranked.to_numpy(), 0.7, color=SERIES_STYLES[0])
     axes.bar_label(bars, fmt=_two_digits, padding=3, fontsize=9)
-    axes.set(yticks=np.arange(len(ranked)), yticklabels=ranked.index, xlabel="R² lost when the values are shuffled")
+    axes.set(
+        yticks=np.arange(len(ranked)),
+        yticklabels=ranked.index,
+        xlabel="R² lost when the values are shuffled",
+    )
     axes.set_ylim(len(ranked) - 0.4, -0.6)
     axes.margins(x=0.12)
     axes.grid(axis="x")
@@ -307,8 +381,12 @@ def plot_importance(series: Mapping[str, float] | pd.Series) -> Figure:
 
 
 @styled
-def plot_landscape(values: np.ndarray, windows: Sequence[float], clusters: Sequence[int],
-              chosen: tuple[float, float] | None = None) -> Figure:
+def plot_landscape(
+    values: np.ndarray,
+    windows: Sequence[float],
+    clusters: Sequence[int],
+    chosen: tuple[float, float] | None = None,
+) -> Figure:
     """Reward over window size and number of clusters as a heat map with its numbers.
 
     Parameters
@@ -328,7 +406,8 @@ def plot_landscape(values: np.ndarray, windows: Sequence[float], clusters: Seque
 
     Examples
     --------
-    >>> figure = plot_landscape(np.array([[0.1, 0.2], [0.3, 0.4]]), [0.5, 1.0], [2, 3], chosen=(0.75, 3))
+    >>> totals = np.array([[0.1, 0.2], [0.3, 0.4]])
+    >>> figure = plot_landscape(totals, [0.5, 1.0], [2, 3], chosen=(0.75, 3))
     >>> figure.axes[0].get_xlabel()
     'number of clusters'
     """
@@ -336,15 +415,33 @@ def plot_landscape(values: np.ndarray, windows: Sequence[float], clusters: Seque
     axes = figure.subplots()
     shown = axes.imshow(values, cmap=VALUES, origin="lower", vmin=0, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
-        halo = withStroke(linewidth=3, foreground=shown.to_rgba(value))  # keeps the star off the number
-        axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=INK if value > 0.6 else "white",
-                  path_effects=[halo])
+        halo = withStroke(
+            linewidth=3, foreground=shown.to_rgba(value)
+        )  # keeps the star off the number
+        axes.text(
+            column,
+            row,
+            f"{value:.2f}",
+            ha="center",
+            va="center",
+            color=INK if value > 0.6 else "white",
+            path_effects=[halo],
+        )
     if chosen is not None:
-        place = np.interp(chosen[1], clusters, range(len(clusters))), np.interp(chosen[0], windows, range(len(windows)))
+        place = (
+            np.interp(chosen[1], clusters, range(len(clusters))),
+            np.interp(chosen[0], windows, range(len(windows))),
+        )
         axes.plot(*place, "*", ms=30, mfc="none", mec=ACCENT, mew=2)
     color_bar(shown, axes, "total")
-    axes.set(xticks=range(len(clusters)), xticklabels=clusters, xlabel="number of clusters", yticks=range(len(windows)),
-             yticklabels=[f"{w:g}" for w in windows], ylabel="window (cells)")
+    axes.set(
+        xticks=range(len(clusters)),
+        xticklabels=clusters,
+        xlabel="number of clusters",
+        yticks=range(len(windows)),
+        yticklabels=[f"{w:g}" for w in windows],
+        ylabel="window (cells)",
+    )
     return figure
 
 
@@ -373,8 +470,16 @@ def plot_curves(x: Sequence[float], rows: Mapping[str, Sequence[float]], xlabel:
     figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
     axes = figure.subplots()
     for k, (name, values) in enumerate(rows.items()):
-        axes.plot(x, values, ("-", "--", ":")[k % 3], marker="o", ms=4, lw=2, label=name,
-                  color=SERIES_STYLES[k % len(SERIES_STYLES)])
+        axes.plot(
+            x,
+            values,
+            ("-", "--", ":")[k % 3],
+            marker="o",
+            ms=4,
+            lw=2,
+            label=name,
+            color=SERIES_STYLES[k % len(SERIES_STYLES)],
+        )
     axes.set(xlabel=xlabel, ylabel="reward (0 to 1)", ylim=(-0.03, 1.05))
     axes.grid()
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))

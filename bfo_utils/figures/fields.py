@@ -26,12 +26,13 @@ from .style import (
 _ARROWS = 1500
 
 
-# ---- over the image ----------------------------------------------------------------------------------------------
+# ---- over the image ------------------------------------------------------------------
 
 
 @styled
 def plot_polarization(image: Image, cells: Cells, labels: np.ndarray | None = None) -> Figure:
-    """Polar displacement as arrows over the image and its magnitude; strain where the B columns are not seen.
+    """Polar displacement as arrows over the image and its magnitude; strain where the B columns are
+    not seen.
 
     Arrows show the mean over blocks of cells, at most about 1,500 of them, coloured by direction.
 
@@ -52,8 +53,12 @@ def plot_polarization(image: Image, cells: Cells, labels: np.ndarray | None = No
         _arrows(axes[0], image, cells)
         _magnitude(axes[1], image, cells)
     else:
-        figure.suptitle("The second sublattice is not seen in this image: strain of the lattice instead")
-        _field(axes[0], image, cells, cells.a / cells.b, "ratio of the cell edges", "a / b", about=1)
+        figure.suptitle(
+            "The second sublattice is not seen in this image: strain of the lattice instead"
+        )
+        _field(
+            axes[0], image, cells, cells.a / cells.b, "ratio of the cell edges", "a / b", about=1
+        )
         _field(axes[1], image, cells, cells.rotation, "rotation of the cell", "degrees", about=0)
     if labels is not None:
         for panel in axes:
@@ -62,30 +67,48 @@ def plot_polarization(image: Image, cells: Cells, labels: np.ndarray | None = No
 
 
 def _arrows(axes, image: Image, cells: Cells) -> None:
-    """Quiver of the mean displacement of square blocks of cells, with the colour wheel of directions."""
+    """Quiver of the mean displacement of square blocks of cells, with the colour wheel of
+    directions.
+    """
     backdrop(axes, image, "dark")
     block = max(1, int(np.ceil(np.sqrt(cells.n / _ARROWS))))
     at, polar = _block_means(cells, block)
     longest = max(float(np.quantile(np.hypot(*polar.T), 0.95)), 1e-9) if len(polar) else 1.0
     spacing = block * cells.basis.cell_px
     axes.quiver(
-        *at.T, *polar.T, np.arctan2(polar[:, 1], polar[:, 0]), cmap=ANGLES, clim=(-np.pi, np.pi), angles="xy",
-        scale_units="xy", scale=longest / (1.05 * spacing), units="xy", pivot="middle", width=0.16 * spacing,
-        headwidth=3.2, headlength=3.4, headaxislength=3.2)
+        *at.T,
+        *polar.T,
+        np.arctan2(polar[:, 1], polar[:, 0]),
+        cmap=ANGLES,
+        clim=(-np.pi, np.pi),
+        angles="xy",
+        scale_units="xy",
+        scale=longest / (1.05 * spacing),
+        units="xy",
+        pivot="middle",
+        width=0.16 * spacing,
+        headwidth=3.2,
+        headlength=3.4,
+        headaxislength=3.2,
+    )
     direction_wheel(axes)
     averaged = f"\nmean of {block} × {block} cells" if block > 1 else ""
     axes.set_title(f"polar displacement{averaged}", loc="left", y=1.01)
 
 
 def _block_means(cells: Cells, block: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean position (px) and displacement (px) of the valid cells of every block that is at least half full."""
+    """Mean position (px) and displacement (px) of the valid cells of every block that is at
+    least half full.
+    """
     rows, cols = -(-np.array(cells.shape) // block)
     i, j = np.nonzero(cells.valid)
     index = (i // block) * cols + j // block
     count = np.bincount(index, minlength=rows * cols)
     values = np.concatenate([cells.xy[i, j], cells.polar[i, j]], axis=1)
     kept = count >= max(1, block**2 / 2)
-    means = np.stack([np.bincount(index, v, rows * cols)[kept] / count[kept] for v in values.T], axis=1)
+    means = np.stack(
+        [np.bincount(index, v, rows * cols)[kept] / count[kept] for v in values.T], axis=1
+    )
     return means[:, :2], means[:, 2:]
 
 
@@ -99,19 +122,39 @@ def _picometres(pixel_size_nm: float | None) -> tuple[float, str]:
     return (1000 * pixel_size_nm, "pm") if pixel_size_nm else (1.0, "px")
 
 
-def _field(axes, image: Image, cells: Cells, values: np.ndarray, title: str, unit: str, about=None, scale=None) -> None:
-    """Values of the cells at their true places over the image, with a colour bar; diverging ``about`` a centre."""
+def _field(
+    axes,
+    image: Image,
+    cells: Cells,
+    values: np.ndarray,
+    title: str,
+    unit: str,
+    about=None,
+    scale=None,
+) -> None:
+    """Values of the cells at their true places over the image, with a colour bar; diverging
+    ``about`` a centre.
+    """
     backdrop(axes, image)
     shown = np.isfinite(values)
-    painted = paint(axes, cells, shown, array=values[shown], cmap=VALUES if about is None else SIGNED,
-                     norm=scale or color_limits(values, about))
+    painted = paint(
+        axes,
+        cells,
+        shown,
+        array=values[shown],
+        cmap=VALUES if about is None else SIGNED,
+        norm=scale or color_limits(values, about),
+    )
     color_bar(painted, axes, unit, extend="both")
     axes.set_title(title)
 
 
 @styled
-def plot_confidence(image: Image, cells: Cells, labels: np.ndarray, posterior: np.ndarray, stability: np.ndarray) -> Figure:
-    """How sure the label of every cell is: posterior and stability over the image, with the walls of the map.
+def plot_confidence(
+    image: Image, cells: Cells, labels: np.ndarray, posterior: np.ndarray, stability: np.ndarray
+) -> Figure:
+    """How sure the label of every cell is: posterior and stability over the image, with the walls
+    of the map.
 
     Parameters
     ----------
@@ -128,14 +171,19 @@ def plot_confidence(image: Image, cells: Cells, labels: np.ndarray, posterior: n
     """
     height, width = image.shape
     figure, axes = make_panels(2, width / height, beside=0.8, extra=0.3, footer=0.35)
-    panels = zip(axes, (posterior, stability), ("posterior of the label", "stability of the label"), strict=True)
+    panels = zip(
+        axes,
+        (posterior, stability),
+        ("posterior of the label", "stability of the label"),
+        strict=True,
+    )
     for panel, values, title in panels:
         _field(panel, image, cells, values, title, "share", scale=Normalize(0.5, 1))
         draw_walls(panel, cells, walls_of(labels))
     return figure
 
 
-# ---- on the grid -------------------------------------------------------------------------------------------------
+# ---- on the grid ---------------------------------------------------------------------
 
 
 @styled
@@ -166,17 +214,30 @@ def plot_quantities(cells: Cells, pixel_size_nm: float | None = None) -> Figure:
 def _quantities(cells: Cells, pixel_size_nm: float | None) -> list[tuple]:
     """Title, values, unit, colour map and scale of every quantity that is measured."""
     length, unit = (pixel_size_nm, "nm") if pixel_size_nm else (1.0, "px")
-    edges = [_value("edge a", length * cells.a, unit), _value("edge b", length * cells.b, unit),
-             _signed("a / b", cells.a / cells.b, "", 1)]
-    angles = [_value("angle between a and b", cells.angle, "degrees"),
-              _signed("rotation", cells.rotation, "degrees", 0)]
+    edges = [
+        _value("edge a", length * cells.a, unit),
+        _value("edge b", length * cells.b, unit),
+        _signed("a / b", cells.a / cells.b, "", 1),
+    ]
+    angles = [
+        _value("angle between a and b", cells.angle, "degrees"),
+        _signed("rotation", cells.rotation, "degrees", 0),
+    ]
     if not cells.has_b:
         return [*edges, *angles, _height("A columns", cells.a_intensity)]
     scale, small = _picometres(pixel_size_nm)
     x, y = np.moveaxis(cells.polar, -1, 0)
-    polar = [("direction of P", np.rad2deg(np.arctan2(y, x)), "degrees", ANGLES, Normalize(-180, 180)),
-             _value("magnitude of P", scale * np.hypot(x, y), small)]
-    return [*polar, _height("A columns", cells.a_intensity), *edges, *angles, _height("B columns", cells.b_intensity)]
+    polar = [
+        ("direction of P", np.rad2deg(np.arctan2(y, x)), "degrees", ANGLES, Normalize(-180, 180)),
+        _value("magnitude of P", scale * np.hypot(x, y), small),
+    ]
+    return [
+        *polar,
+        _height("A columns", cells.a_intensity),
+        *edges,
+        *angles,
+        _height("B columns", cells.b_intensity),
+    ]
 
 
 def _value(title, values, unit, cmap=VALUES) -> tuple:
@@ -193,7 +254,9 @@ def _height(title, values) -> tuple:
 
 
 @styled
-def plot_components(features: np.ndarray, mask: np.ndarray, explained: Sequence[float] | None = None) -> Figure:
+def plot_components(
+    features: np.ndarray, mask: np.ndarray, explained: Sequence[float] | None = None
+) -> Figure:
     """Scores of the principal components on the grid of cells.
 
     Parameters
@@ -221,7 +284,10 @@ def plot_components(features: np.ndarray, mask: np.ndarray, explained: Sequence[
         values[mask] = features[:, k]
         shown = panel.imshow(values, cmap=SIGNED, norm=color_limits(values, 0))
         color_bar(shown, panel, "score")
-        panel.set_title(f"component {k + 1}" + (f" ({100 * explained[k]:.0f} %)" if explained is not None else ""))
+        panel.set_title(
+            f"component {k + 1}"
+            + (f" ({100 * explained[k]:.0f} %)" if explained is not None else "")
+        )
     return figure
 
 
@@ -250,21 +316,27 @@ def plot_maps(maps: Sequence[np.ndarray], captions: Sequence[str]) -> Figure:
     rows = -(-len(maps) // side_by_side)
     side = (WIDTH - 0.2) / 4
     titles = 0.2 + 0.17 * max(caption.count("\n") + 1 for caption in captions)
-    figure = Figure(figsize=(side_by_side * side + 0.2, rows * (side + titles)), layout="constrained")
+    figure = Figure(
+        figsize=(side_by_side * side + 0.2, rows * (side + titles)), layout="constrained"
+    )
     panels = figure.subplots(rows, side_by_side, squeeze=False).ravel()
     for panel, labels, caption in zip(panels, maps, captions, strict=False):
         panel.imshow(label_colors(labels))
         panel.set(xticks=[], yticks=[], title=caption)
         panel.spines[:].set_visible(False)
-    for spare in panels[len(maps):]:
+    for spare in panels[len(maps) :]:
         spare.remove()
     return figure
 
 
 def grid_panels(n: int, shape: tuple[int, int]) -> tuple[Figure, list]:
     """Panels for a grid of cells of a shape, with whole numbers and labels on the outer axes."""
-    figure, axes = make_panels(n, shape[1] / shape[0], least=1.5, beside=1.0, footer=0.4, sharex=True, sharey=True)
-    lowest = n - axes[0].get_subplotspec().get_gridspec().ncols  # panels from here on have none below
+    figure, axes = make_panels(
+        n, shape[1] / shape[0], least=1.5, beside=1.0, footer=0.4, sharex=True, sharey=True
+    )
+    lowest = (
+        n - axes[0].get_subplotspec().get_gridspec().ncols
+    )  # panels from here on have none below
     for k, panel in enumerate(axes):
         panel.locator_params(integer=True, nbins=4)
         panel.set(xlabel="column j (cells)", ylabel="row i (cells)")

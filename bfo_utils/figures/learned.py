@@ -1,4 +1,6 @@
-"""Figures of what an autoencoder has learned: its training, latents, manifold, and what its latents mean."""
+"""Figures of what an autoencoder has learned: its training, latents, manifold, and what its
+latents mean.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,14 +9,32 @@ import pandas as pd
 
 from ..vae import ANOMALY_LIMIT, MIN_EXPLAINED, Anomalies
 from .fields import grid_panels
-from .style import ACCENT, INK, INTENSITIES, SERIES_STYLES, SIGNED, VALUES, WIDTH, Figure, color_bar, color_limits, label_legend, styled
+from .style import (
+    ACCENT,
+    INK,
+    INTENSITIES,
+    SERIES_STYLES,
+    SIGNED,
+    VALUES,
+    WIDTH,
+    Figure,
+    color_bar,
+    color_limits,
+    label_legend,
+    styled,
+)
 
-_UNITS = {"angle": "degrees", "shift x": "half windows", "shift y": "half windows"}  # of latents that have one
+_UNITS = {
+    "angle": "degrees",
+    "shift x": "half windows",
+    "shift y": "half windows",
+}  # of latents that have one
 
 
 @styled
 def plot_training(history: Sequence[Mapping[str, float]]) -> Figure:
-    """Course of a training: reconstruction, divergence, and the share of held-out variance that is explained.
+    """Course of a training: reconstruction, divergence, and the share of held-out variance that is
+    explained.
 
     Parameters
     ----------
@@ -34,7 +54,11 @@ def plot_training(history: Sequence[Mapping[str, float]]) -> Figure:
     figure = Figure(figsize=(WIDTH, 2.7), layout="constrained")
     axes = figure.subplots(1, 3)
     rows = pd.DataFrame(history)
-    labels = {"reconstruction": "squared error per pixel", "kl": "divergence (nats per window)", "explained": "explained variance"}
+    labels = {
+        "reconstruction": "squared error per pixel",
+        "kl": "divergence (nats per window)",
+        "explained": "explained variance",
+    }
     for k, (panel, (name, label)) in enumerate(zip(axes, labels.items())):
         panel.plot(rows["epoch"], rows[name], "-o", ms=3, color=SERIES_STYLES[k])
         panel.set(xlabel="epoch", ylabel=label)
@@ -62,7 +86,8 @@ def plot_latents(outputs: np.ndarray, names: Sequence[str], mask: np.ndarray) ->
 
     Examples
     --------
-    >>> [axes.get_title() for axes in plot_latents(np.zeros((12, 1)), ["angle"], np.ones((3, 4), bool)).axes[:1]]
+    >>> figure = plot_latents(np.zeros((12, 1)), ["angle"], np.ones((3, 4), bool))
+    >>> [axes.get_title() for axes in figure.axes[:1]]
     ['angle']
     """
     figure, axes = grid_panels(outputs.shape[1], mask.shape)
@@ -99,14 +124,19 @@ def plot_manifold(windows: np.ndarray, xlabel: str, ylabel: str) -> Figure:
     framed = np.pad(windows.astype(float), ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=np.nan)
     figure = Figure(figsize=(5.6, 5.6 * rows / cols), layout="constrained")
     axes = figure.subplots()
-    axes.imshow(framed.transpose(0, 2, 1, 3).reshape(rows * (height + 1), cols * (width + 1)), cmap=INTENSITIES)
+    axes.imshow(
+        framed.transpose(0, 2, 1, 3).reshape(rows * (height + 1), cols * (width + 1)),
+        cmap=INTENSITIES,
+    )
     axes.set(xticks=[], yticks=[], xlabel=xlabel, ylabel=ylabel)
     axes.spines[:].set_visible(False)
     return figure
 
 
 @styled
-def plot_distributions(outputs: np.ndarray, names: Sequence[str], groups: Mapping[str, np.ndarray]) -> Figure:
+def plot_distributions(
+    outputs: np.ndarray, names: Sequence[str], groups: Mapping[str, np.ndarray]
+) -> Figure:
     """Histograms of every latent in groups of cells.
 
     Parameters
@@ -133,12 +163,19 @@ def plot_distributions(outputs: np.ndarray, names: Sequence[str], groups: Mappin
         low, high = np.quantile(column, [0.005, 0.995])
         edges = np.linspace(low - 1e-9, high + 1e-9, 41)
         for k, (label, own) in enumerate(groups.items()):
-            panel.hist(column[own], edges, histtype="step", linewidth=1.6, density=True, label=label,
-                       color=SERIES_STYLES[k % len(SERIES_STYLES)])
+            panel.hist(
+                column[own],
+                edges,
+                histtype="step",
+                linewidth=1.6,
+                density=True,
+                label=label,
+                color=SERIES_STYLES[k % len(SERIES_STYLES)],
+            )
         panel.set(xlabel=f"{name} ({_UNITS[name]})" if name in _UNITS else name, yticks=[])
-    for panel in panels[:len(names):side_by_side]:
+    for panel in panels[: len(names) : side_by_side]:
         panel.set_ylabel("density of cells")
-    for spare in panels[len(names):]:
+    for spare in panels[len(names) :]:
         spare.remove()
     label_legend(figure, panels[0].get_legend_handles_labels()[0])
     return figure
@@ -146,7 +183,8 @@ def plot_distributions(outputs: np.ndarray, names: Sequence[str], groups: Mappin
 
 @styled
 def plot_factors(tables: Mapping[str, pd.DataFrame]) -> Figure:
-    """Share of every quantity that every output explains, as numbers on a heat map, one panel per model.
+    """Share of every quantity that every output explains, as numbers on a heat map, one panel per
+    model.
 
     Parameters
     ----------
@@ -166,12 +204,27 @@ def plot_factors(tables: Mapping[str, pd.DataFrame]) -> Figure:
     rows = max(len(table) for table in tables.values())
     figure = Figure(figsize=(WIDTH, 0.34 * rows + 1.5), layout="constrained")
     widths = [table.shape[1] for table in tables.values()]
-    panels = figure.subplots(1, len(tables), squeeze=False, sharey=True, width_ratios=widths).ravel()
+    panels = figure.subplots(
+        1, len(tables), squeeze=False, sharey=True, width_ratios=widths
+    ).ravel()
     for panel, (title, table) in zip(panels, tables.items()):
         shown = panel.imshow(table.to_numpy(), cmap=VALUES, vmin=0, vmax=1, aspect="auto")
         for (row, column), value in np.ndenumerate(table.to_numpy()):
-            panel.text(column, row, f"{value:.2f}", ha="center", va="center", color=INK if value > 0.6 else "white", fontsize=8)
-        panel.set(xticks=range(table.shape[1]), yticks=range(len(table)), yticklabels=table.index, title=title)
+            panel.text(
+                column,
+                row,
+                f"{value:.2f}",
+                ha="center",
+                va="center",
+                color=INK if value > 0.6 else "white",
+                fontsize=8,
+            )
+        panel.set(
+            xticks=range(table.shape[1]),
+            yticks=range(len(table)),
+            yticklabels=table.index,
+            title=title,
+        )
         panel.set_xticklabels(table.columns, rotation=35, ha="right")
     color_bar(shown, panels[-1], "explained share")
     return figure
@@ -191,7 +244,9 @@ def plot_anomalies(scores: Anomalies) -> Figure:
     """
     figure, axes = grid_panels(2, scores.error.shape)
     rows, cols = np.nonzero(scores.found)
-    for panel, title, values in zip(axes, ("badly redrawn", "far from others"), (scores.error, scores.distance)):
+    for panel, title, values in zip(
+        axes, ("badly redrawn", "far from others"), (scores.error, scores.distance)
+    ):
         shown = panel.imshow(values, cmap=VALUES, vmin=0, vmax=2 * ANOMALY_LIMIT)
         panel.plot(cols, rows, "o", ms=7, mfc="none", mec=ACCENT, mew=1.2)
         color_bar(shown, panel, "robust deviations", extend="both")

@@ -38,12 +38,16 @@ _STRAIGHT = 0.45  # cells: roughness up to which the straightness reward counts 
 LabelNames = Mapping[int, str] | Sequence[str]
 
 
-# ---- image -------------------------------------------------------------------------------------------------------
+# ---- image ---------------------------------------------------------------------------
 
 
 @styled
-def plot_image(image: Image, columns: Columns | None = None, lattice: Lattice | None = None,
-          zoom: tuple[float, float, float, float] | None = None) -> Figure:
+def plot_image(
+    image: Image,
+    columns: Columns | None = None,
+    lattice: Lattice | None = None,
+    zoom: tuple[float, float, float, float] | None = None,
+) -> Figure:
     """An image, with its columns and an enlarged part where these are given.
 
     Parameters
@@ -71,7 +75,9 @@ def plot_image(image: Image, columns: Columns | None = None, lattice: Lattice | 
     for panel, part in zip(axes, (None, zoom), strict=False):
         backdrop(panel, image, part=part)
     if zoom is not None:
-        axes[0].add_patch(Rectangle(zoom[:2], *zoom[2:], fill=False, edgecolor=ACCENT, linewidth=1.6))
+        axes[0].add_patch(
+            Rectangle(zoom[:2], *zoom[2:], fill=False, edgecolor=ACCENT, linewidth=1.6)
+        )
     marked = columns if lattice is None else lattice.columns
     if marked is not None:
         for panel in axes:
@@ -81,7 +87,9 @@ def plot_image(image: Image, columns: Columns | None = None, lattice: Lattice | 
 
 
 def _overview(image: Image, zoom) -> tuple[Figure, list]:
-    """Figure with a panel for the image and, where a part is enlarged, a second one beside or below it."""
+    """Figure with a panel for the image and, where a part is enlarged, a second one beside or
+    below it.
+    """
     height, width = image.shape
     if zoom is None:
         return make_panels(1, width / height, extra=0.05, footer=0.3)
@@ -103,21 +111,30 @@ def _mark(axes, columns: Columns, sublattice: np.ndarray | None) -> list[Line2D]
         own = columns.ok & (sublattice == name if name else True)
         look = dict(mfc=colour, mew=0) if size < 4 else dict(mfc="none", mec=colour, mew=1.3)
         axes.plot(*columns.xy[own].T, "o", ms=size, **look)
-        handles += [_entry("o", colour, f"{name} columns ({own.sum():,})".strip())] * bool(own.any())
+        handles += [_entry("o", colour, f"{name} columns ({own.sum():,})".strip())] * bool(
+            own.any()
+        )
     axes.plot(*columns.xy[~columns.ok].T, "x", ms=min(size, 5), color=_DOUBTFUL, mew=1)
-    return handles + [_entry("x", _DOUBTFUL, f"doubtful fit ({(~columns.ok).sum():,})")] * bool((~columns.ok).any())
+    return handles + [_entry("x", _DOUBTFUL, f"doubtful fit ({(~columns.ok).sum():,})")] * bool(
+        (~columns.ok).any()
+    )
 
 
 def _entry(marker: str, colour: str, label: str) -> Line2D:
     return Line2D([], [], ls="", marker=marker, color=colour, ms=6, label=label)
 
 
-# ---- labels ------------------------------------------------------------------------------------------------------
+# ---- labels --------------------------------------------------------------------------
 
 
 @styled
-def plot_label_map(image: Image, cells: Cells, labels: np.ndarray, walls: Walls | None = None,
-              names: LabelNames | None = None) -> Figure:
+def plot_label_map(
+    image: Image,
+    cells: Cells,
+    labels: np.ndarray,
+    walls: Walls | None = None,
+    names: LabelNames | None = None,
+) -> Figure:
     """Labels of all cells at their true places over the image, with the walls between them.
 
     Parameters
@@ -154,8 +171,13 @@ def plot_label_map(image: Image, cells: Cells, labels: np.ndarray, walls: Walls 
 
 
 @styled
-def plot_before_after(image: Image, cells: Cells, default_labels: np.ndarray, tuned_labels: np.ndarray,
-                 captions: tuple[str, str] = ("default parameters", "tuned parameters")) -> Figure:
+def plot_before_after(
+    image: Image,
+    cells: Cells,
+    default_labels: np.ndarray,
+    tuned_labels: np.ndarray,
+    captions: tuple[str, str] = ("default parameters", "tuned parameters"),
+) -> Figure:
     """Two label maps of one image beside each other, in the same colours.
 
     Parameters
@@ -191,8 +213,10 @@ def _shares(labels: np.ndarray, names: LabelNames | None) -> list[Patch]:
     """Legend entries of all labels present, with their share of the cells."""
     found, counts = np.unique(labels[labels >= 0], return_counts=True)
     share = 100 * counts / max(1, counts.sum())
-    return [_swatch(k, f"{_name(k, names)}: {s:.0f} %" if s >= 0.5 else f"{_name(k, names)}: < 1 %")
-            for k, s in zip(found.tolist(), share, strict=True)]
+    return [
+        _swatch(k, f"{_name(k, names)}: {s:.0f} %" if s >= 0.5 else f"{_name(k, names)}: < 1 %")
+        for k, s in zip(found.tolist(), share, strict=True)
+    ]
 
 
 def _swatch(label: int, text: str) -> Patch:
@@ -204,12 +228,13 @@ def _name(label: int, names: LabelNames | None) -> str:
     return named.get(label, f"cluster {label}")
 
 
-# ---- walls -------------------------------------------------------------------------------------------------------
+# ---- walls ---------------------------------------------------------------------------
 
 
 @styled
 def plot_walls(image: Image, cells: Cells, labels: np.ndarray, walls: Walls) -> Figure:
-    """Domain walls over the image, coloured by their local roughness, and the rose of their directions.
+    """Domain walls over the image, coloured by their local roughness, and the rose of their
+    directions.
 
     Parameters
     ----------
@@ -234,7 +259,9 @@ def plot_walls(image: Image, cells: Cells, labels: np.ndarray, walls: Walls) -> 
 
 
 def _beside_a_rose(aspect: float) -> tuple:
-    """Figure with a panel for an image and a smaller polar one: to its right, or below a wide image."""
+    """Figure with a panel for an image and a smaller polar one: to its right, or below a wide
+    image.
+    """
     wide = column_handles(2, aspect) == 1
     height = WIDTH / aspect + 3.4 if wide else min(5.2 / aspect, TALLEST) + 0.9
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
@@ -246,11 +273,20 @@ def _beside_a_rose(aspect: float) -> tuple:
 def _draw_roughness(axes, cells: Cells, walls: Walls) -> None:
     lines, scale = wall_lines(cells, walls), Normalize(0, 1)
     dark = LineCollection(lines, colors="black", linewidths=4, capstyle="round")
-    bright = LineCollection(lines, array=walls.roughness, cmap=ROUGHNESS, norm=scale, linewidths=2.2,
-                            capstyle="round")
+    bright = LineCollection(
+        lines, array=walls.roughness, cmap=ROUGHNESS, norm=scale, linewidths=2.2, capstyle="round"
+    )
     axes.add_collection(dark, autolim=False)
     axes.add_collection(bright, autolim=False)
-    color_bar(bright, axes, "local roughness (cells)", location="bottom", extend="max", shrink=0.8, aspect=35)
+    color_bar(
+        bright,
+        axes,
+        "local roughness (cells)",
+        location="bottom",
+        extend="max",
+        shrink=0.8,
+        aspect=35,
+    )
 
 
 def _summary(walls: Walls) -> str:
@@ -270,7 +306,8 @@ def plot_rose(walls: Walls, vectors: np.ndarray | None = None) -> Figure:
     ----------
     walls : Walls
     vectors : ndarray, shape (2, 2), optional
-        Lattice vectors a, b (``cells.basis.vectors``): directions are then those in the image, else those against a.
+        Lattice vectors a, b (``cells.basis.vectors``): directions are then those in the image, else
+        those against a.
 
     Returns
     -------
@@ -291,7 +328,8 @@ def plot_rose(walls: Walls, vectors: np.ndarray | None = None) -> Figure:
 def draw_rose(axes, walls: Walls, vectors: np.ndarray | None) -> None:
     """Draw the directions of walls on a polar panel.
 
-    A histogram in bins of 10 degrees, to both sides since a wall has no head; y points down as in the image.
+    A histogram in bins of 10 degrees, to both sides since a wall has no head; y points down as in
+    the image.
 
     Parameters
     ----------
@@ -305,11 +343,16 @@ def draw_rose(axes, walls: Walls, vectors: np.ndarray | None) -> None:
     index = np.rint(direction / np.pi * bins).astype(int) % bins
     share = 100 * np.bincount(index, walls.length, bins) / max(walls.length.sum(), 1e-9)
     centres = np.arange(2 * bins) * np.pi / bins
-    axes.bar(centres, np.tile(share, 2), width=0.9 * np.pi / bins, color=LABELS[0], edgecolor="none")
+    axes.bar(
+        centres, np.tile(share, 2), width=0.9 * np.pi / bins, color=LABELS[0], edgecolor="none"
+    )
     axes.set_theta_direction(-1)
     top = max(10.0, float(share.max()))
     axes.set(xticks=np.deg2rad(np.arange(0, 360, 45)), ylim=(0, top), yticks=[top / 2])
     axes.set_xticklabels(["0°", "45°", "90°", "135°"] * 2)
     axes.set_yticklabels([])
     axes.spines["polar"].set_color(MUTED)
-    axes.set_title("wall directions\n" + (f"(rim: {top:.0f} % of the length)" if walls.n_segments else "(no walls)"))
+    axes.set_title(
+        "wall directions\n"
+        + (f"(rim: {top:.0f} % of the length)" if walls.n_segments else "(no walls)")
+    )

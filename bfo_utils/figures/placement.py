@@ -1,7 +1,7 @@
 """Placement: where on the image a place of the crystal's grid lies.
 
-Labels and walls live on the grid of cells; figures and tables need them in pixels. The map between the two follows
-the measured cell centres and goes on with the mean lattice where there are none.
+Labels and walls live on the grid of cells; figures and tables need them in pixels. The map between
+the two follows the measured cell centres and goes on with the mean lattice where there are none.
 """
 
 import numpy as np
@@ -14,8 +14,9 @@ from ..segmentation import Walls
 def to_px(cells: Cells, at: np.ndarray) -> np.ndarray:
     """Pixel position of points given in grid coordinates.
 
-    The offsets of the measured cell centres from the mean lattice are interpolated bilinearly. Unknown cells, and
-    points beyond the grid, take the offset of the nearest known cell, which extrapolates by the mean lattice.
+    The offsets of the measured cell centres from the mean lattice are interpolated bilinearly.
+    Unknown cells, and points beyond the grid, take the offset of the nearest known cell, which
+    extrapolates by the mean lattice.
 
     Parameters
     ----------
@@ -46,7 +47,9 @@ def to_px(cells: Cells, at: np.ndarray) -> np.ndarray:
     nearest = ndimage.distance_transform_edt(unknown, return_distances=False, return_indices=True)
     offset = offset[tuple(nearest)]
     place = at.reshape(-1, 2).T[::-1]
-    local = [ndimage.map_coordinates(offset[..., k], place, order=1, mode="nearest") for k in (0, 1)]
+    local = [
+        ndimage.map_coordinates(offset[..., k], place, order=1, mode="nearest") for k in (0, 1)
+    ]
     return at[..., :1] * a + at[..., 1:] * b + np.stack(local, axis=-1).reshape(at.shape)
 
 
@@ -82,7 +85,9 @@ def wall_lines(cells: Cells, walls: Walls) -> np.ndarray:
     ndarray, shape (E, 2, 2)
         Both ends (x, y) in px.
     """
-    across = (walls.cells[:, 1] - walls.cells[:, 0]).astype(float)  # (di, dj): along (x, y) = (di, dj) runs the edge
+    across = (walls.cells[:, 1] - walls.cells[:, 0]).astype(
+        float
+    )  # (di, dj): along (x, y) = (di, dj) runs the edge
     ends = walls.midpoint[:, None] + np.array([-0.5, 0.5])[None, :, None] * across[:, None]
     return to_px(cells, ends)
 

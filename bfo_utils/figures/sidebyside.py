@@ -9,21 +9,35 @@ from matplotlib.patches import Patch
 
 from ..segmentation import Walls
 from .maps import draw_rose
-from .style import ACCENT, MUTED, SERIES_STYLES, WIDTH, Figure, label_colors, label_legend, make_panels, styled
+from .style import (
+    ACCENT,
+    MUTED,
+    SERIES_STYLES,
+    WIDTH,
+    Figure,
+    label_colors,
+    label_legend,
+    make_panels,
+    styled,
+)
 
 _MARKERS = ("o", "D", "s", "^")
 
 
 @styled
-def plot_over_composition(x: Sequence[float], panels: Mapping[str, Mapping[str, Sequence[float]]], xlabel: str) -> Figure:
-    """Quantities over a common x, one panel each: a point per image, and a line through the means at every x.
+def plot_over_composition(
+    x: Sequence[float], panels: Mapping[str, Mapping[str, Sequence[float]]], xlabel: str
+) -> Figure:
+    """Quantities over a common x, one panel each: a point per image, and a line through the means
+    at every x.
 
     Parameters
     ----------
     x : sequence of float, length N
         The same value for images of one kind.
     panels : mapping of str to (mapping of str to sequence of float)
-        For every y label the named quantities of that panel, length N each; NaN where there is none.
+        For every y label the named quantities of that panel, length N each; NaN where there is
+        none.
     xlabel : str
         What ``x`` is, with its unit.
 
@@ -52,11 +66,22 @@ def plot_over_composition(x: Sequence[float], panels: Mapping[str, Mapping[str, 
 
 
 def _points(axes, x: Sequence[float], values: Sequence[float], k: int, name: str) -> None:
-    """Points of one quantity, in the colour and with the marker of its number, and the line through their means."""
+    """Points of one quantity, in the colour and with the marker of its number, and the line
+    through their means.
+    """
     colour, marker = SERIES_STYLES[k % len(SERIES_STYLES)], _MARKERS[k % len(_MARKERS)]
     means = pd.Series(np.asarray(values, float)).groupby(np.asarray(x)).mean()
     axes.plot(x, values, marker, ms=5, mfc="none", mec=colour, alpha=0.8)
-    axes.plot(means.index, means, ("-", "--", ":", "-.")[k % 4], marker=marker, ms=3, color=colour, lw=1.8, label=name)
+    axes.plot(
+        means.index,
+        means,
+        ("-", "--", ":", "-.")[k % 4],
+        marker=marker,
+        ms=3,
+        color=colour,
+        lw=1.8,
+        label=name,
+    )
 
 
 @styled
@@ -66,7 +91,8 @@ def plot_shares(rows: Mapping[str, Mapping[str, float]]) -> Figure:
     Parameters
     ----------
     rows : mapping of str to (mapping of str to float)
-        For every image the share of every part, in one order. Parts have the colours of the labels 0, 1, ...
+        For every image the share of every part, in one order. Parts have the colours of the labels
+        0, 1, ...
 
     Returns
     -------
@@ -83,7 +109,15 @@ def plot_shares(rows: Mapping[str, Mapping[str, float]]) -> Figure:
     axes = figure.subplots()
     start = np.zeros(len(frame))
     for k, part in enumerate(frame.columns):
-        axes.barh(frame.index, 100 * frame[part], 0.8, left=start, color=label_colors(k), edgecolor="white", label=part)
+        axes.barh(
+            frame.index,
+            100 * frame[part],
+            0.8,
+            left=start,
+            color=label_colors(k),
+            edgecolor="white",
+            label=part,
+        )
         start = start + 100 * frame[part].to_numpy()
     axes.set(xlim=(0, 100), xlabel="share of the cells (%)")
     axes.set_ylim(len(frame) - 0.45, -0.55)
@@ -92,7 +126,9 @@ def plot_shares(rows: Mapping[str, Mapping[str, float]]) -> Figure:
 
 
 @styled
-def plot_roses(walls: Sequence[Walls], vectors: Sequence[np.ndarray], captions: Sequence[str]) -> Figure:
+def plot_roses(
+    walls: Sequence[Walls], vectors: Sequence[np.ndarray], captions: Sequence[str]
+) -> Figure:
     """Roses of wall directions, five in a row.
 
     Parameters
@@ -123,7 +159,7 @@ def plot_roses(walls: Sequence[Walls], vectors: Sequence[np.ndarray], captions: 
         draw_rose(panel, one, basis)
         panel.set_title(caption)
         panel.set_xticklabels(["0°", "", "90°", ""] * 2)
-    for spare in grid[len(walls):]:
+    for spare in grid[len(walls) :]:
         spare.remove()
     return figure
 
@@ -145,14 +181,17 @@ def plot_differences(one: np.ndarray, two: np.ndarray, captions: tuple[str, str]
 
     Examples
     --------
-    >>> figure = plot_differences(np.eye(4, dtype=int), np.zeros((4, 4), int), ("diagonal", "one label"))
+    >>> one, two = np.eye(4, dtype=int), np.zeros((4, 4), int)
+    >>> figure = plot_differences(one, two, ("diagonal", "one label"))
     >>> figure.axes[2].get_title()
     'differ: 4 cells (25 %)'
     """
     both = (one >= 0) & (two >= 0)
     differ = both & (one != two)
     share = differ.sum() / max(1, both.sum())
-    figure, axes = make_panels(3, one.shape[1] / one.shape[0], least=1.5, beside=0.25, footer=0.7, sharex=True, sharey=True)
+    figure, axes = make_panels(
+        3, one.shape[1] / one.shape[0], least=1.5, beside=0.25, footer=0.7, sharex=True, sharey=True
+    )
     shown = to_rgba_array([ACCENT, MUTED, "none"])[np.select([differ, both], [0, 1], 2)]
     axes[0].imshow(label_colors(one))
     axes[1].imshow(label_colors(two))
@@ -162,5 +201,7 @@ def plot_differences(one: np.ndarray, two: np.ndarray, captions: tuple[str, str]
         panel.locator_params(integer=True, nbins=4)
         panel.set(xlabel="column j (cells)", ylabel="row i (cells)", title=title)
         panel.label_outer()
-    label_legend(figure, [Patch(facecolor=ACCENT, label="differ"), Patch(facecolor=MUTED, label="agree")])
+    label_legend(
+        figure, [Patch(facecolor=ACCENT, label="differ"), Patch(facecolor=MUTED, label="agree")]
+    )
     return figure

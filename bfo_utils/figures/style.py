@@ -1,7 +1,8 @@
 """The one look of all figures: colours, sizes, and the furniture that panels share.
 
-Values have perceptually uniform maps, signed values a balanced diverging one, angles a cyclic one, labels a set of
-colours that also the colour-blind tell apart: label k has colour k in every figure of the book.
+Values have perceptually uniform maps, signed values a balanced diverging one, angles a cyclic one,
+labels a set of colours that also the colour-blind tell apart: label k has colour k in every figure
+of the book.
 """
 
 import functools
@@ -24,10 +25,23 @@ VALUES = "viridis"
 INTENSITIES = "cividis"
 SIGNED = "RdBu_r"
 GREY = "gray"
-#: Colours of the labels 0, 1, ... (after Okabe and Ito), as many as eight clusters can need, four of them in the directions of
+#: Colours of the labels 0, 1, ... (after Okabe and Ito), as many as eight clusters can need, four
+#: of them in the directions of
 #: variants. More labels than colours begin again.
-LABELS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#882255",
-          "#BBEE99", "#661100", "#FFAABB", "#222255")
+LABELS = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#D55E00",
+    "#56B4E9",
+    "#F0E442",
+    "#882255",
+    "#BBEE99",
+    "#661100",
+    "#FFAABB",
+    "#222255",
+)
 #: Colours of the A and B columns, of what is singled out, and of what stays in the background.
 SUBLATTICES = {"A": "#E69F00", "B": "#56B4E9"}
 ACCENT, MUTED, INK = "#D55E00", "#9AA0A6", "#222222"
@@ -35,15 +49,30 @@ ACCENT, MUTED, INK = "#D55E00", "#9AA0A6", "#222222"
 SERIES_STYLES = ("#332288", "#117733", "#AA4499", "#999933")
 
 RC = {
-    "figure.dpi": DPI, "figure.facecolor": "white", "figure.titlesize": 10.5, "font.size": 9.5,
-    "axes.titlesize": 10, "axes.labelsize": 9.5, "xtick.labelsize": 9, "ytick.labelsize": 9, "legend.fontsize": 9,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": INK, "axes.axisbelow": True,
-    "grid.color": "#DDDDDD", "grid.linewidth": 0.6, "legend.frameon": False, "image.interpolation": "nearest",
+    "figure.dpi": DPI,
+    "figure.facecolor": "white",
+    "figure.titlesize": 10.5,
+    "font.size": 9.5,
+    "axes.titlesize": 10,
+    "axes.labelsize": 9.5,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.fontsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": INK,
+    "axes.axisbelow": True,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "image.interpolation": "nearest",
 }
 
 
 class Figure(matplotlib.figure.Figure):
-    """A matplotlib figure in this style that displays itself in a notebook, whether or not pyplot was imported."""
+    """A matplotlib figure in this style that displays itself in a notebook, whether or not
+    pyplot was imported.
+    """
 
     @matplotlib.artist.allow_rasterization
     def draw(self, renderer) -> None:
@@ -80,7 +109,8 @@ def _settings():
 
 
 def styled(function):
-    """Decorator: draw under :data:`RC` on matplotlib's defaults, whatever the user's own settings are.
+    """Decorator: draw under :data:`RC` on matplotlib's defaults, whatever the user's own settings
+    are.
 
     Examples
     --------
@@ -117,14 +147,14 @@ def save_figure(figure: matplotlib.figure.Figure, path: str | Path) -> None:
         _write(figure, part)
 
 
-# ---- sizes -------------------------------------------------------------------------------------------------------
+# ---- sizes ---------------------------------------------------------------------------
 
 
 def column_handles(n: int, aspect: float, least: float = 2.6, beside: float = 0.1) -> int:
     """How many of ``n`` panels of an aspect (width / height) stand side by side, at most three.
 
-    As many as leave every panel ``least`` inches high where ``beside`` inches of its width are taken by colour bars
-    and labels: wide strips are stacked.
+    As many as leave every panel ``least`` inches high where ``beside`` inches of its width are
+    taken by colour bars and labels: wide strips are stacked.
 
     Examples
     --------
@@ -135,9 +165,17 @@ def column_handles(n: int, aspect: float, least: float = 2.6, beside: float = 0.
     return max(fitting, default=1)
 
 
-def make_panels(n: int, aspect: float, least: float = 2.6, beside: float = 0.1, extra: float = 0.25,
-           footer: float = 0.15, **kwargs):
-    """A figure of book width, or less where panels would be too tall, with ``n`` panels of one aspect, and its axes.
+def make_panels(
+    n: int,
+    aspect: float,
+    least: float = 2.6,
+    beside: float = 0.1,
+    extra: float = 0.25,
+    footer: float = 0.15,
+    **kwargs,
+):
+    """A figure of book width, or less where panels would be too tall, with ``n`` panels of one
+    aspect, and its axes.
 
     Parameters
     ----------
@@ -171,8 +209,12 @@ def make_panels(n: int, aspect: float, least: float = 2.6, beside: float = 0.1, 
     side_by_side = column_handles(n, aspect, least, beside)
     rows = -(-n // side_by_side)
     height = min((WIDTH / side_by_side - beside) / aspect, TALLEST)
-    width = float(np.clip(side_by_side * (height * aspect + beside), 3.0 + 1.5 * side_by_side, WIDTH))
-    layout = "compressed" if aspect > 0.6 else "constrained"  # titles need the room beside tall panels
+    width = float(
+        np.clip(side_by_side * (height * aspect + beside), 3.0 + 1.5 * side_by_side, WIDTH)
+    )
+    layout = (
+        "compressed" if aspect > 0.6 else "constrained"
+    )  # titles need the room beside tall panels
     figure = Figure(figsize=(width, rows * (height + extra) + footer), layout=layout)
     grid = figure.subplots(rows, side_by_side, squeeze=False, **kwargs).ravel()
     for spare in grid[n:]:
@@ -180,18 +222,36 @@ def make_panels(n: int, aspect: float, least: float = 2.6, beside: float = 0.1, 
     return figure, list(grid[:n])
 
 
-# ---- colours -----------------------------------------------------------------------------------------------------
+# ---- colours -------------------------------------------------------------------------
 
 
 def _hue_circle(n: int = 256) -> np.ndarray:
-    """RGB colours of equal steps in hue (OKLCH), lighter on one side so that opposite hues differ in grey too."""
+    """RGB colours of equal steps in hue (OKLCH), lighter on one side so that opposite hues
+    differ in grey too.
+    """
     turn = 2 * np.pi * np.arange(n) / n
     lightness = 0.73 + 0.12 * np.cos(turn - 1.2)
     lab = np.stack([lightness, 0.11 * np.cos(turn + 0.5), 0.11 * np.sin(turn + 0.5)])
-    cone = np.array([[1, 0.3963377774, 0.2158037573], [1, -0.1055613458, -0.0638541728],
-                     [1, -0.0894841775, -1.2914855480]]) @ lab
-    linear = np.array([[4.0767416621, -3.3077115913, 0.2309699292], [-1.2684380046, 2.6097574011, -0.3413193965],
-                       [-0.0041960863, -0.7034186147, 1.7076147010]]) @ cone**3
+    cone = (
+        np.array(
+            [
+                [1, 0.3963377774, 0.2158037573],
+                [1, -0.1055613458, -0.0638541728],
+                [1, -0.0894841775, -1.2914855480],
+            ]
+        )
+        @ lab
+    )
+    linear = (
+        np.array(
+            [
+                [4.0767416621, -3.3077115913, 0.2309699292],
+                [-1.2684380046, 2.6097574011, -0.3413193965],
+                [-0.0041960863, -0.7034186147, 1.7076147010],
+            ]
+        )
+        @ cone**3
+    )
     linear = np.clip(linear, 0, 1)
     return np.where(linear < 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055).T
 
@@ -199,7 +259,9 @@ def _hue_circle(n: int = 256) -> np.ndarray:
 #: Cyclic map for angles, -180 to 180 degrees.
 ANGLES = ListedColormap(_hue_circle(), name="hue_circle")
 #: Roughness of walls, the bright part of plasma, legible on a darkened image.
-ROUGHNESS = ListedColormap(matplotlib.colormaps["plasma_r"](np.linspace(0, 0.72, 256)), name="roughness")
+ROUGHNESS = ListedColormap(
+    matplotlib.colormaps["plasma_r"](np.linspace(0, 0.72, 256)), name="roughness"
+)
 
 
 def label_colors(labels: np.ndarray | int, alpha: float = 1.0) -> np.ndarray:
@@ -227,7 +289,8 @@ def label_colors(labels: np.ndarray | int, alpha: float = 1.0) -> np.ndarray:
 
 
 def color_limits(values: np.ndarray, about: float | None = None) -> Normalize:
-    """Colour scale from the 2nd to the 98th percentile of the finite values, or balanced ``about`` a centre.
+    """Colour scale from the 2nd to the 98th percentile of the finite values, or balanced ``about``
+    a centre.
 
     Examples
     --------
@@ -243,7 +306,7 @@ def color_limits(values: np.ndarray, about: float | None = None) -> Normalize:
     return Normalize(float(low), float(high if high > low else low + 1e-9))
 
 
-# ---- furniture ---------------------------------------------------------------------------------------------------
+# ---- furniture -----------------------------------------------------------------------
 
 
 def scale_bar(axes, length_per_unit: float, unit: str) -> None:
@@ -261,15 +324,24 @@ def scale_bar(axes, length_per_unit: float, unit: str) -> None:
     width, height = (abs(np.subtract(*span)) for span in (axes.get_xlim(), axes.get_ylim()))
     length = round_down(min(0.2 * width, 0.8 * height) * length_per_unit)
     bar = AnchoredSizeBar(
-        axes.transData, length / length_per_unit, f"{length:g} {unit}", "lower left", pad=0.25, borderpad=0.4, sep=2,
-        color="white", size_vertical=0.008 * min(height, 2 * width))
+        axes.transData,
+        length / length_per_unit,
+        f"{length:g} {unit}",
+        "lower left",
+        pad=0.25,
+        borderpad=0.4,
+        sep=2,
+        color="white",
+        size_vertical=0.008 * min(height, 2 * width),
+    )
     bar.patch.set(facecolor="black", edgecolor="none", alpha=0.6)
     bar.set_zorder(6)
     axes.add_artist(bar)
 
 
 def round_down(value: float) -> float:
-    """Largest of 1, 2, 5 times a power of ten that does not exceed ``value``: a round length for a scale bar.
+    """Largest of 1, 2, 5 times a power of ten that does not exceed ``value``: a round length for a
+    scale bar.
 
     Examples
     --------
@@ -281,7 +353,9 @@ def round_down(value: float) -> float:
 
 
 def color_bar(mappable, axes, label: str, **kwargs) -> None:
-    """Colour bar beside a panel, labelled with the unit, with a few ticks (unless ``ticks`` are given)."""
+    """Colour bar beside a panel, labelled with the unit, with a few ticks (unless ``ticks`` are
+    given).
+    """
     options = dict(fraction=0.05, pad=0.02, aspect=18, extendfrac=0.04) | kwargs
     bar = axes.figure.colorbar(mappable, ax=axes, **options)
     bar.set_label(label)
@@ -300,7 +374,8 @@ def label_legend(figure: matplotlib.figure.Figure, handles: list) -> None:
 
 
 def direction_wheel(axes, inches: float = 0.42) -> None:
-    """Colour wheel of directions in the image (x right, y down), above a panel's right end or beside a narrow one.
+    """Colour wheel of directions in the image (x right, y down), above a panel's right end or
+    beside a narrow one.
 
     Parameters
     ----------
@@ -312,7 +387,9 @@ def direction_wheel(axes, inches: float = 0.42) -> None:
     aspect = abs(np.subtract(*axes.get_xlim()) / np.subtract(*axes.get_ylim()))
     panel = min((WIDTH - 1) / axes.get_subplotspec().get_gridspec().ncols, TALLEST * aspect)
     wide, high = inches / panel, inches / panel * aspect
-    box = axes.inset_axes([1 - wide, 1.015, wide, high] if wide < 0.3 else [1.08, 1 - high, wide, high])
+    box = axes.inset_axes(
+        [1 - wide, 1.015, wide, high] if wide < 0.3 else [1.08, 1 - high, wide, high]
+    )
     y, x = np.mgrid[-1:1:121j, -1:1:121j]
     rgba = ANGLES(np.arctan2(y, x) / (2 * np.pi) + 0.5)
     radius = np.hypot(x, y)

@@ -1,6 +1,7 @@
 """Bytes in and out: images of every format, their pixel sizes, and stored arrays.
 
-Belongs here: what knows a file format; no other room does. Does not belong here: what an image shows.
+Belongs here: what knows a file format; no other room does. Does not belong here: what an image
+shows.
 """
 
 import lazy_loader

@@ -54,7 +54,9 @@ def load_arrays(path: str | Path, kind: type) -> Any:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; run the notebook that writes it first") from None
     except Exception as error:  # of what a damaged archive, or another one, makes NumPy do
-        raise InputError(f"{path}: not a stored {kind.__name__} ({error}); run the notebook that writes it again") from error
+        raise InputError(
+            f"{path}: not a stored {kind.__name__} ({error}); run the notebook that writes it again"
+        ) from error
 
 
 def _flatten(prefix: str, item: Any, arrays: dict, plain: dict) -> None:

@@ -1,7 +1,9 @@
-"""What a file claims to hold, compared with what it can hold, before a reader allocates or loops as it is told.
+"""What a file claims to hold, compared with what it can hold, before a reader allocates or loops as
+it is told.
 
-A few bytes of a header can claim 10^12 pixels, and a few megabytes of compressed zeros are gigabytes; the libraries that
-read the formats believe both. Every function here looks at one format and raises where the file cannot be what it says.
+A few bytes of a header can claim 10^12 pixels, and a few megabytes of compressed zeros are
+gigabytes; the libraries that read the formats believe both. Every function here looks at one format
+and raises where the file cannot be what it says.
 """
 
 import math
@@ -18,12 +20,27 @@ import numpy as np
 from ..errors import InputError
 
 ROOM = 2**26  # bytes that any file may unpack to
-RATIO = 200  # and of larger ones, how often the file's size; noise lets images of columns shrink 10 to 30 times at most
+# and of larger ones, how often the file's size; noise lets images of columns shrink 10 to 30 times
+# at most
+RATIO = 200
 _DEFLATE = 1032  # times that deflated bytes can grow, at most
 PICTURES = ("PNG", "JPEG", "BMP")
-_SIZES = {2: 2, 3: 4, 4: 2, 5: 4, 6: 4, 7: 8, 8: 1, 9: 1, 10: 1, 11: 8, 12: 8}  # bytes of DigitalMicrograph's types of numbers
+_SIZES = {
+    2: 2,
+    3: 4,
+    4: 2,
+    5: 4,
+    6: 4,
+    7: 8,
+    8: 1,
+    9: 1,
+    10: 1,
+    11: 8,
+    12: 8,
+}  # bytes of DigitalMicrograph's types of numbers
 _STRUCT, _TEXT, _ARRAY = 15, 18, 20  # and its other types
-_LONGEST_NAME, _LONGEST_TEXT = 2**10, 2**16  # bytes; the time that they take to be read grows with their square
+# Bytes; the time that they take to be read grows with their square.
+_LONGEST_NAME, _LONGEST_TEXT = (2**10, 2**16)
 _MOST_NUMBERS = 2**23  # of tags that are no pixels: every one becomes a Python object
 
 
@@ -47,11 +64,14 @@ def check_fits(shape: Iterable[int], available: int, itemsize: int = 1) -> None:
     --------
     >>> check_fits((1_000_000, 1_000_000), 9024)
     Traceback (most recent call last):
-    bfo_utils.errors.InputError: is damaged: the header's shape (1000000, 1000000) exceeds the file; give an intact file
+    bfo_utils.errors.InputError: is damaged: the header's shape (1000000, 1000000) exceeds the file;
+    give an intact file
     """
     shape = tuple(map(int, shape))
     if min(shape, default=1) < 0 or math.prod(shape) * itemsize > available:
-        raise InputError(f"is damaged: the header's shape {shape} exceeds the file; give an intact file")
+        raise InputError(
+            f"is damaged: the header's shape {shape} exceeds the file; give an intact file"
+        )
 
 
 def check_unpacks(claimed: int, stored: int) -> None:
@@ -72,11 +92,14 @@ def check_unpacks(claimed: int, stored: int) -> None:
     --------
     >>> check_unpacks(2**40, 10_000)
     Traceback (most recent call last):
-    bfo_utils.errors.InputError: claims 1099511627776 bytes in a file of 10000, more than any image is compressed; ...
+    bfo_utils.errors.InputError: claims 1099511627776 bytes in a file of 10000, more than any image
+    is compressed; ...
     """
     if claimed > max(ROOM, RATIO * stored):
-        raise InputError(f"claims {claimed} bytes in a file of {stored}, more than any image is compressed; "
-                         "give an intact file, without compression if it is one")
+        raise InputError(
+            f"claims {claimed} bytes in a file of {stored}, more than any image is compressed; "
+            "give an intact file, without compression if it is one"
+        )
 
 
 def check_npy(stream: IO[bytes], available: int) -> None:
@@ -90,9 +113,13 @@ def check_npy(stream: IO[bytes], available: int) -> None:
     """
     first = np.lib.format.read_magic(stream) == (1, 0)
     begin, code = stream.tell(), "<H" if first else "<I"
-    check_fits(struct.unpack(code, stream.read(struct.calcsize(code))), available)  # the length of the header itself
+    check_fits(
+        struct.unpack(code, stream.read(struct.calcsize(code))), available
+    )  # the length of the header itself
     stream.seek(begin)
-    shape, _, dtype = (np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0)(stream)
+    shape, _, dtype = (
+        np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+    )(stream)
     check_fits(shape, available, 0 if dtype.hasobject else dtype.itemsize)
 
 
@@ -116,35 +143,62 @@ def check_hdf5(root, dataset=None) -> None:
     """
     import h5py
 
-    if root.id.links.visit(lambda name, info: info.type == h5py.h5l.TYPE_EXTERNAL or None, info=True):
+    if root.id.links.visit(
+        lambda name, info: info.type == h5py.h5l.TYPE_EXTERNAL or None, info=True
+    ):
         raise InputError("points to another file; give a file that holds the image itself")
     found = [dataset] if dataset is not None else []
     if dataset is None:
-        root.visititems(lambda _, item: found.append(item) if isinstance(item, h5py.Dataset) and item.shape else None)
+        root.visititems(
+            lambda _, item: (
+                found.append(item) if isinstance(item, h5py.Dataset) and item.shape else None
+            )
+        )
     for item in found:
         if item.external or item.is_virtual:
-            raise InputError("keeps its pixels in another file; give a file that holds the image itself")
+            raise InputError(
+                "keeps its pixels in another file; give a file that holds the image itself"
+            )
         size = Path(root.filename).stat().st_size
-        itemsize = size if item.dtype.hasobject else item.dtype.itemsize  # every object can be the whole file
+        itemsize = (
+            size if item.dtype.hasobject else item.dtype.itemsize
+        )  # every object can be the whole file
         chunk = math.prod(item.chunks or ()) * itemsize
         check_unpacks(max(math.prod(item.shape) * itemsize, chunk), size)
         _inflated(item, chunk)
 
 
 def _inflated(dataset, most: int) -> None:
-    """Refuse chunks that inflate to more than a chunk, which HDF5 would do before it looked at their size."""
+    """Refuse chunks that inflate to more than a chunk, which HDF5 would do before it looked at
+    their size.
+    """
     import h5py
 
     settings = dataset.id.get_create_plist()
-    deflated = [settings.get_filter(k)[0] for k in range(settings.get_nfilters())].count(h5py.h5z.FILTER_DEFLATE)
+    deflated = [settings.get_filter(k)[0] for k in range(settings.get_nfilters())].count(
+        h5py.h5z.FILTER_DEFLATE
+    )
     if deflated > 1:
         raise InputError("is compressed more than once; give a file that is compressed once or not")
     large = []  # enough to become more than any file may
     if deflated:
-        dataset.id.chunk_iter(lambda info: large.append(info) if info.size * _DEFLATE > ROOM and not info.filter_mask else None)
+        dataset.id.chunk_iter(
+            lambda info: (
+                large.append(info) if info.size * _DEFLATE > ROOM and not info.filter_mask else None
+            )
+        )
     for info in large:
-        if len(zlib.decompressobj().decompress(dataset.id.read_direct_chunk(info.chunk_offset)[1], most + 64)) > most + 4:
-            raise InputError(f"is damaged: a chunk holds more than its {most} bytes; give an intact file")
+        if (
+            len(
+                zlib.decompressobj().decompress(
+                    dataset.id.read_direct_chunk(info.chunk_offset)[1], most + 64
+                )
+            )
+            > most + 4
+        ):
+            raise InputError(
+                f"is damaged: a chunk holds more than its {most} bytes; give an intact file"
+            )
 
 
 def check_mrc(file: Path) -> tuple[int, ...]:
@@ -155,7 +209,9 @@ def check_mrc(file: Path) -> tuple[int, ...]:
 
 
 def check_semper(file: Path) -> None:
-    """Look at the header of a Semper file, and at the lengths of its records, each of which stands before it and behind."""
+    """Look at the header of a Semper file, and at the lengths of its records, each of which
+    stands before it and behind.
+    """
     available = file.stat().st_size
     check_fits(np.fromfile(file, "<i2", count=3, offset=4), available)
     with file.open("rb") as stream:
@@ -163,16 +219,27 @@ def check_semper(file: Path) -> None:
             check_fits(struct.unpack("<i", head), available - stream.tell())
             stream.seek(struct.unpack("<i", head)[0], 1)
             if stream.read(4) != head:
-                raise InputError("is damaged: a record does not end where it should; give an intact file")
+                raise InputError(
+                    "is damaged: a record does not end where it should; give an intact file"
+                )
     from rsciio.semper import file_reader
 
-    check_fits(file_reader(str(file), lazy=True)[0]["data"].shape, available)  # a label behind the header may overrule it
+    check_fits(
+        file_reader(str(file), lazy=True)[0]["data"].shape, available
+    )  # a label behind the header may overrule it
 
 
 def check_ripple(file: Path) -> None:
     """Look at the text of a Ripple file, and at the raw file beside it."""
     text = file.read_text("latin-1")
-    shape = [int(n) for n in re.findall(r"^(?:width|height|depth|data-length)\t(\d{1,20})\s*$", text, re.MULTILINE | re.IGNORECASE)]
+    shape = [
+        int(n)
+        for n in re.findall(
+            r"^(?:width|height|depth|data-length)\t(\d{1,20})\s*$",
+            text,
+            re.MULTILINE | re.IGNORECASE,
+        )
+    ]
     raw = [path for path in (file.with_suffix(".raw"), file.with_suffix(".RAW")) if path.is_file()]
     if raw:
         check_fits(shape, raw[0].stat().st_size)
@@ -183,13 +250,21 @@ def check_tia(file: Path) -> None:
     available = file.stat().st_size
     with file.open("rb") as stream:
         _, _, version, kind, _, _, valid = struct.unpack("<HHHIIII", stream.read(22))
-        first, axes = struct.unpack("<QI" if version > 528 else "<II", stream.read(12 if version > 528 else 8))
+        first, axes = struct.unpack(
+            "<QI" if version > 528 else "<II", stream.read(12 if version > 528 else 8)
+        )
         check_fits((axes, 32), available)
         lengths = [_axis(stream) for _ in range(axes)]
         stream.seek(first)
-        start = struct.unpack("<Q" if version > 528 else "<I", stream.read(8 if version > 528 else 4))[0]
+        start = struct.unpack(
+            "<Q" if version > 528 else "<I", stream.read(8 if version > 528 else 4)
+        )[0]
         stream.seek(start + (22 if kind == 16672 else 42))
-        shape = struct.unpack("<I", stream.read(4)) if kind == 16672 else struct.unpack("<II", stream.read(8))
+        shape = (
+            struct.unpack("<I", stream.read(4))
+            if kind == 16672
+            else struct.unpack("<II", stream.read(8))
+        )
     check_fits((valid, *shape), available)
     check_unpacks(math.prod(lengths) * math.prod(shape), available)
 
@@ -223,7 +298,10 @@ def check_tags(file: Path) -> None:
     with file.open("rb") as stream:
         version = struct.unpack(">i", stream.read(4))[0]
         if version not in (3, 4):
-            raise InputError(f"is no DigitalMicrograph file of version 3 or 4, but of {version}; give one that is")
+            raise InputError(
+                f"is no DigitalMicrograph file of version 3 or 4, but of {version}; give one"
+                " that is"
+            )
         walk = _Walk(stream, ">q" if version == 4 else ">i", file.stat().st_size)
         stream.seek(4 + (8 if version == 4 else 4) + 2, 1)
         walk.group("", walk.word())
@@ -263,7 +341,10 @@ class _Walk:
         self._within(count * size, self._size - self._stream.tell())
         self._numbers -= 0 if pixels else count
         if self._numbers < 0:
-            raise InputError(f"holds more than {_MOST_NUMBERS} numbers besides its pixels; export the image alone")
+            raise InputError(
+                f"holds more than {_MOST_NUMBERS} numbers besides its pixels; export the image"
+                " alone"
+            )
         self._stream.seek(count * size, 1)
 
     def _extent(self, kind: int) -> tuple[int, int]:
@@ -289,7 +370,9 @@ class _Walk:
 
     def _within(self, number: int, most: int) -> int:
         if not 0 <= number <= most:
-            raise InputError(f"is damaged: a tag claims {number} where {most} are possible; give an intact file")
+            raise InputError(
+                f"is damaged: a tag claims {number} where {most} are possible; give an intact file"
+            )
         return number
 
     def _unpack(self, code: str) -> int:

@@ -1,4 +1,6 @@
-"""Images in the one form that every step expects: a plane of float32 values, its valid pixels and its pixel size."""
+"""Images in the one form that every step expects: a plane of float32 values, its valid pixels
+and its pixel size.
+"""
 
 import hashlib
 from dataclasses import dataclass, field, replace
@@ -9,13 +11,23 @@ import numpy as np
 
 from ..compute import row_bands
 from ..errors import InputError, as_input_error
-from .readers import CHANNELS, MIN_SIDE, check_axes, check_kind, choose_reader, squeezed_axes, without_reader_warnings
+from .readers import (
+    CHANNELS,
+    MIN_SIDE,
+    check_axes,
+    check_kind,
+    choose_reader,
+    squeezed_axes,
+    without_reader_warnings,
+)
 
 _MEDIAN_OF = 2**25  # px: the median of a larger image is that of every n-th row
 _NOISE_OF = 500_000  # px that the noise, and the range of the grey levels, is estimated from
 _STEPS = 32  # of the rounding of the input's own type: a range of fewer holds no contrast any more
-_COMFORT = 1e-6, 1e9  # ranges of values outside are brought to 1 by a power of two, so that squares and sums fit
-_SPIKE = 2.5, 14  # of the range of the grey levels, and of the noise: a pixel that stands out of its neighbours by both
+# Ranges of values outside are brought to 1 by a power of two, so that squares and sums fit.
+_COMFORT = (1e-6, 1e9)
+# Of the range of the grey levels, and of the noise: a hot pixel exceeds its neighbors by both.
+_SPIKE = (2.5, 14)
 _OFF_SCALE = 4  # times that range beyond it lie no columns
 
 
@@ -52,11 +64,12 @@ class Image:
     @cached_property
     def median(self) -> np.float32:
         """Median intensity, of every n-th row where there are more than 32 megapixels."""
-        return np.median(self.data[::_every(self.data.size, _MEDIAN_OF)])
+        return np.median(self.data[:: _every(self.data.size, _MEDIAN_OF)])
 
     @cached_property
     def noise(self) -> float:
-        """Standard deviation of the pixel noise, from the median absolute second difference along x.
+        """Standard deviation of the pixel noise, from the median absolute second difference along
+        x.
 
         Half a million triples of valid pixels, evenly spread, are looked at.
         """
@@ -64,7 +77,7 @@ class Image:
         step = max(1, sum(counts) // _NOISE_OF)
         sample, seen = [], 0
         for row, valid, count in zip(self.data, self.valid, counts):
-            at = _triples(valid)[-seen % step::step]
+            at = _triples(valid)[-seen % step :: step]
             sample.append(np.abs(row[at + 2] - 2 * row[at + 1] + row[at]))
             seen += count
         return float(np.median(np.concatenate(sample)) / 0.6745 / np.sqrt(6)) if seen else 0.0
@@ -73,15 +86,16 @@ class Image:
 def image_from_array(array, *, pixel_size_nm=None, name="image"):
     """Make an `Image` of an array, or say why it is none.
 
-    An offset that dwarfs the contrast (range below 1/256 of the median's magnitude) would drown it in the rounding of
-    float32; only then is the median subtracted. Values whose range is tiny or huge (below 1e-6 or above 1e9: amperes,
-    say) are multiplied by a power of two that brings it to about 1.
+    An offset that dwarfs the contrast (range below 1/256 of the median's magnitude) would drown it
+    in the rounding of float32; only then is the median subtracted. Values whose range is tiny or
+    huge (below 1e-6 or above 1e9: amperes, say) are multiplied by a power of two that brings it to
+    about 1.
 
     Parameters
     ----------
     array : array_like, shape (H, W)
-        Integers or floats, copied. Axes of length 1 are dropped, equal colour channels become one, masked pixels are
-        invalid.
+        Integers or floats, copied. Axes of length 1 are dropped, equal colour channels become one,
+        masked pixels are invalid.
     pixel_size_nm : float, optional
         Nanometres per pixel.
     name : str, optional
@@ -94,8 +108,9 @@ def image_from_array(array, *, pixel_size_nm=None, name="image"):
     Raises
     ------
     InputError
-        For stacks, colours, complex or boolean values, fewer than 32 px on a side, constant or all-NaN data, floats
-        whose contrast is lost in their own rounding, or a pixel size that is not a positive number.
+        For stacks, colours, complex or boolean values, fewer than 32 px on a side, constant or
+        all-NaN data, floats whose contrast is lost in their own rounding, or a pixel size that is
+        not a positive number.
 
     Examples
     --------
@@ -114,9 +129,9 @@ def image_from_array(array, *, pixel_size_nm=None, name="image"):
 def read_image(path, *, pixel_size_nm=None, dataset=None):
     """Read one image from a file; the suffix, in any case, says the format (`READERS` lists them).
 
-    The file's calibration counts if both axes have a unit of length and are < 1 nm (more cannot resolve atoms, and some
-    readers put 1 where they find nothing). Axes that differ by more than 1 % are refused, as every later angle would be
-    wrong.
+    The file's calibration counts if both axes have a unit of length and are < 1 nm (more cannot
+    resolve atoms, and some readers put 1 where they find nothing). Axes that differ by more than 1
+    % are refused, as every later angle would be wrong.
 
     Parameters
     ----------
@@ -125,7 +140,8 @@ def read_image(path, *, pixel_size_nm=None, dataset=None):
     pixel_size_nm : float, optional
         Nanometres per pixel; overrides the file.
     dataset : str, optional
-        Name or title of the image where the file holds several. Default: MainImage, image, HAADF or the only one.
+        Name or title of the image where the file holds several. Default: MainImage, image, HAADF or
+        the only one.
 
     Returns
     -------
@@ -134,8 +150,8 @@ def read_image(path, *, pixel_size_nm=None, dataset=None):
     Raises
     ------
     InputError
-        One line that names the file: missing, unknown or damaged, several images and no `dataset`, pixels that are not
-        square, and all that `from_array` refuses.
+        One line that names the file: missing, unknown or damaged, several images and no `dataset`,
+        pixels that are not square, and all that `from_array` refuses.
 
     Examples
     --------
@@ -148,17 +164,21 @@ def read_image(path, *, pixel_size_nm=None, dataset=None):
         try:
             array, scales = choose_reader(file)(file, dataset)
             data, valid = _clean(array)
-            return Image(data, valid, size or _square_pixel(scales), file.stem, str(path), file_sha256(file))
+            return Image(
+                data, valid, size or _square_pixel(scales), file.stem, str(path), file_sha256(file)
+            )
         except Exception as error:
             raise as_input_error(path, error, f"an intact {file.suffix} file") from error
 
 
 def repair_hot_pixels(image):
-    """An image without what its detector added: hot pixels, up to two abreast, and spots far off the scale of the rest.
+    """An image without what its detector added: hot pixels, up to two abreast, and spots far off
+    the scale of the rest.
 
-    A pixel that stands out of the median of its 5 x 5 neighbourhood by 2.5 times the range of the grey levels, and by
-    14 times the noise, takes that median: columns never do. Pixels that lie four times that
-    range beyond it (cosmic rays, saturated spots) take the median of the image. Both are no longer valid.
+    A pixel that stands out of the median of its 5 x 5 neighbourhood by 2.5 times the range of the
+    grey levels, and by 14 times the noise, takes that median: columns never do. Pixels that lie
+    four times that range beyond it (cosmic rays, saturated spots) take the median of the image.
+    Both are no longer valid.
 
     Parameters
     ----------
@@ -178,7 +198,7 @@ def repair_hot_pixels(image):
     >>> int((~mended.valid).sum()), bool(mended.data.max() < 3)
     (1, True)
     """
-    low, high = np.quantile(image.data[::_every(image.data.size, _NOISE_OF)], [0.02, 0.98])
+    low, high = np.quantile(image.data[:: _every(image.data.size, _NOISE_OF)], [0.02, 0.98])
     spread = float(high - low)
     if spread == 0:
         return image
@@ -227,30 +247,46 @@ def _checked_pixel_size(value):
     except (TypeError, ValueError):
         size = np.nan
     if size is not None and not 0 < size < np.inf:
-        raise InputError(f"pixel size: {value!r} is not a positive number; give nanometres per pixel, such as 0.015")
+        raise InputError(
+            f"pixel size: {value!r} is not a positive number; give nanometres per pixel, such as"
+            " 0.015"
+        )
     return size
 
 
 def _square_pixel(scales):
-    """Return the one pixel size (nm) of the axes, None unless there are two and both are calibrated."""
+    """Return the one pixel size (nm) of the axes, None unless there are two and both are
+    calibrated.
+    """
     if len(scales) != 2 or None in scales:
         return None
     low, high = sorted(scales)
     if high > 1.01 * low:
-        raise InputError(f"pixels of {low:.4g} x {high:.4g} nm are not square; resample the image or give a pixel size")
+        raise InputError(
+            f"pixels of {low:.4g} x {high:.4g} nm are not square; resample the image or give a"
+            " pixel size"
+        )
     return float(np.sqrt(low * high))
 
 
 def _every(pixels, most):
-    """Return n such that every n-th row holds enough pixels, and no more than that, for a median."""
+    """Return n such that every n-th row holds enough pixels, and no more than that, for a
+    median.
+    """
     return -(-pixels // most)
 
 
 def _neighbourhood_median(data, rows, cols):
-    """Return the median of the 5 x 5 pixels around each of some pixels; those beyond the edge repeat it."""
+    """Return the median of the 5 x 5 pixels around each of some pixels; those beyond the edge
+    repeat it.
+    """
     height, width = data.shape
     near = range(-2, 3)
-    around = [data[np.clip(rows + y, 0, height - 1), np.clip(cols + x, 0, width - 1)] for y in near for x in near]
+    around = [
+        data[np.clip(rows + y, 0, height - 1), np.clip(cols + x, 0, width - 1)]
+        for y in near
+        for x in near
+    ]
     return np.median(around, axis=0)
 
 
@@ -280,7 +316,9 @@ def _clean(array):
 
 
 def _plane(array):
-    """Return an array of any kind as an (H, W) array of integers or floats, NaN where it is masked."""
+    """Return an array of any kind as an (H, W) array of integers or floats, NaN where it is
+    masked.
+    """
     if isinstance(array, np.ma.MaskedArray) and array.dtype.kind in "iuf":
         array = np.ma.filled(array.astype(np.float64), np.nan)
     array = np.asarray(array)
@@ -288,7 +326,9 @@ def _plane(array):
     check_kind(array.dtype)
     height, width = array.shape
     if min(height, width) < MIN_SIDE:
-        raise InputError(f"{height} x {width} px is too small; give at least {MIN_SIDE} px on each side")
+        raise InputError(
+            f"{height} x {width} px is too small; give at least {MIN_SIDE} px on each side"
+        )
     return array
 
 
@@ -302,16 +342,26 @@ def _range(array, valid):
     """Return the least and greatest valid value; refuse what float32 cannot tell apart."""
     if not valid.any():
         raise InputError("all pixels are NaN or infinite; give an image with valid pixels")
-    extremes = [_extremes(_double(array[rows])[valid[rows]]) for rows in row_bands(array.shape) if valid[rows].any()]
+    extremes = [
+        _extremes(_double(array[rows])[valid[rows]])
+        for rows in row_bands(array.shape)
+        if valid[rows].any()
+    ]
     low, high = min(low for low, _ in extremes), max(high for _, high in extremes)
     if low == high:
         raise InputError(f"constant image, every pixel is {low:g}; give an image with contrast")
     if max(abs(low), abs(high)) > 1e30 or high - low < 1e-30:
         raise InputError(f"values from {low:g} to {high:g} do not fit 32-bit floats; rescale them")
-    step = float(np.spacing(array.dtype.type(max(abs(low), abs(high))))) if array.dtype.kind == "f" else 0.0
+    step = (
+        float(np.spacing(array.dtype.type(max(abs(low), abs(high)))))
+        if array.dtype.kind == "f"
+        else 0.0
+    )
     if high - low < _STEPS * step:
-        raise InputError(f"values from {low:g} to {high:g} are rounded to steps of {step:g} in {array.dtype}: the contrast is lost; "
-                         "subtract the offset before storing, or store as float64")
+        raise InputError(
+            f"values from {low:g} to {high:g} are rounded to steps of {step:g} in {array.dtype}:"
+            " the contrast is lost; subtract the offset before storing, or store as float64"
+        )
     return low, high
 
 
@@ -320,8 +370,10 @@ def _extremes(values):
 
 
 def _median(array, valid):
-    """Return the median of the valid values, of every n-th row that has any where the image is large."""
-    rows = np.flatnonzero(valid.any(axis=1))[::_every(array.size, _MEDIAN_OF)]
+    """Return the median of the valid values, of every n-th row that has any where the image is
+    large.
+    """
+    rows = np.flatnonzero(valid.any(axis=1))[:: _every(array.size, _MEDIAN_OF)]
     return np.median(_double(array[rows])[valid[rows]])
 
 

@@ -1,6 +1,7 @@
 """Readers of file formats: each gives one array and the scales of its axes.
 
-Nothing is ever unpickled or run from a file: formats whose readers do so (zspy's pickle filters, nc) are not offered.
+Nothing is ever unpickled or run from a file: formats whose readers do so (zspy's pickle filters,
+nc) are not offered.
 """
 
 import glob
@@ -29,14 +30,25 @@ from .headers import (
 )
 
 MIN_SIDE = 32  # px: below, there is no lattice to see
-PREFERRED = ("MainImage", "image", "HAADF")  # names that win where a file holds several images, best first
+#: Names that win where a file holds several images, best first.
+PREFERRED = ("MainImage", "image", "HAADF")
 CHANNELS = {2: "grey image with transparency", 3: "RGB image", 4: "RGBA image"}
 # Any other unit ('px', '', '1/nm', ...) means: not calibrated.
-NM_PER_UNIT = {"pm": 1e-3, "A": 0.1, "\u00c5": 0.1, "nm": 1.0, "um": 1e3, "\u03bcm": 1e3, "micron": 1e3, "m": 1e9}
+NM_PER_UNIT = {
+    "pm": 1e-3,
+    "A": 0.1,
+    "\u00c5": 0.1,
+    "nm": 1.0,
+    "um": 1e3,
+    "\u03bcm": 1e3,
+    "micron": 1e3,
+    "m": 1e9,
+}
 # fmt: off
 PLUGINS = {  # the module of rosettasciio for each suffix
-    ".dm3": "digitalmicrograph", ".dm4": "digitalmicrograph", ".emd": "emd", ".ser": "tia", ".emi": "tia",
-    ".mrc": "mrc", ".tif": "tiff", ".tiff": "tiff", ".prz": "pantarhei", ".rpl": "ripple", ".unf": "semper",
+    ".dm3": "digitalmicrograph", ".dm4": "digitalmicrograph", ".emd": "emd", ".ser": "tia",
+    ".emi": "tia", ".mrc": "mrc", ".tif": "tiff", ".tiff": "tiff", ".prz": "pantarhei",
+    ".rpl": "ripple", ".unf": "semper",
 }
 # fmt: on
 
@@ -58,7 +70,9 @@ def without_reader_warnings():
 
 
 def _length_nm(scale, unit):
-    """Return a scale in nm, None where it is not a plausible pixel (see `read`) or its unit is no length."""
+    """Return a scale in nm, None where it is not a plausible pixel (see `read`) or its unit is
+    no length.
+    """
     unit = unit.decode(errors="replace") if isinstance(unit, bytes) else str(unit)
     try:
         length = float(scale) * NM_PER_UNIT.get(unicodedata.normalize("NFKC", unit.strip()), 0.0)
@@ -77,22 +91,32 @@ def check_axes(shape):
     if len(shape) < 2:
         raise InputError(f"{len(shape)}-D data of shape {shape}; give a 2-D image")
     if len(shape) > 3 or (len(shape) == 3 and shape[-1] not in CHANNELS):
-        raise InputError(f"{len(shape)}-D stack of shape {shape}; choose or average a frame to get a 2-D image")
+        raise InputError(
+            f"{len(shape)}-D stack of shape {shape}; choose or average a frame to get a 2-D image"
+        )
 
 
 def check_kind(dtype):
     """Refuse values that are no numbers."""
     if dtype.kind not in "iuf":
-        raise InputError(f"values of type {dtype}; give integers or floats (of complex values the modulus)")
+        raise InputError(
+            f"values of type {dtype}; give integers or floats (of complex values the modulus)"
+        )
 
 
 def _choose(arrays, dataset):
-    """Return the name of the image among named arrays: the one asked for, else a preferred one or the only plane."""
+    """Return the name of the image among named arrays: the one asked for, else a preferred one
+    or the only plane.
+    """
     if dataset is not None:
         return _named(arrays, dataset)
     numeric = [name for name, array in arrays.items() if array.dtype.kind in "iufc"] or list(arrays)
     planes = [name for name in numeric if len(squeezed_axes(arrays[name].shape)) == 2]
-    names = [name for name in planes if min(squeezed_axes(arrays[name].shape)) >= MIN_SIDE] or planes or numeric
+    names = (
+        [name for name in planes if min(squeezed_axes(arrays[name].shape)) >= MIN_SIDE]
+        or planes
+        or numeric
+    )
     preferred = [name for wanted in PREFERRED for name in names if wanted in name.split("/")]
     if len(names) > 1 and not preferred:
         raise InputError(f"holds several arrays ({_listing(arrays, names)}); choose one as dataset")
@@ -102,9 +126,13 @@ def _choose(arrays, dataset):
 
 
 def _named(arrays, dataset):
-    """Return the array called `dataset`: its full name, or one part of a path that no other shares."""
+    """Return the array called `dataset`: its full name, or one part of a path that no other
+    shares.
+    """
     wanted = dataset.strip("/")
-    matches = [name for name in arrays if name == wanted] or [name for name in arrays if wanted in name.split("/")]
+    matches = [name for name in arrays if name == wanted] or [
+        name for name in arrays if wanted in name.split("/")
+    ]
     if len(matches) != 1:
         count, known = len(matches) or "no", _listing(arrays, list(arrays))
         raise InputError(f"{count} datasets are called {dataset!r}; choose one of {known}")
@@ -158,13 +186,21 @@ def _read_picture(file, dataset):
 
 
 def _read_hdf5(file, dataset):
-    """Read one dataset of an HDF5 file, HyperSpy's included, and of the rest only its calibration."""
+    """Read one dataset of an HDF5 file, HyperSpy's included, and of the rest only its
+    calibration.
+    """
     import h5py
 
     with h5py.File(file, "r") as root:
         arrays = {}
-        root.visititems(lambda name, item: arrays.update({name: item}) if getattr(item, "shape", None) else None)
-        signals = {name: item for name, item in arrays.items() if re.fullmatch("Experiments/[^/]+/data", name)}
+        root.visititems(
+            lambda name, item: arrays.update({name: item}) if getattr(item, "shape", None) else None
+        )
+        signals = {
+            name: item
+            for name, item in arrays.items()
+            if re.fullmatch("Experiments/[^/]+/data", name)
+        }
         chosen = _choose(signals or arrays, dataset)
         check_axes(squeezed_axes(arrays[chosen].shape))
         check_kind(arrays[chosen].dtype)
@@ -173,21 +209,33 @@ def _read_hdf5(file, dataset):
 
 
 def _hdf5_scales(dataset):
-    """Return the scales (nm) of a dataset's axes: our own attribute, else HyperSpy's groups beside it."""
-    size = _length_nm(dataset.attrs.get("pixel_size_nm", dataset.file.attrs.get("pixel_size_nm")), "nm")
+    """Return the scales (nm) of a dataset's axes: our own attribute, else HyperSpy's groups
+    beside it.
+    """
+    size = _length_nm(
+        dataset.attrs.get("pixel_size_nm", dataset.file.attrs.get("pixel_size_nm")), "nm"
+    )
     if size is not None:
         return size, size
     axes = [dataset.parent.get(f"axis-{i}") for i, n in enumerate(dataset.shape) if n != 1]
-    return [_length_nm(axis.attrs.get("scale"), axis.attrs.get("units")) for axis in axes if axis is not None]
+    return [
+        _length_nm(axis.attrs.get("scale"), axis.attrs.get("units"))
+        for axis in axes
+        if axis is not None
+    ]
 
 
 def _read_rsciio(file, dataset):
-    """Read one image of a microscope's file and its calibration, once the file can be what it claims."""
+    """Read one image of a microscope's file and its calibration, once the file can be what it
+    claims.
+    """
     plugin = PLUGINS[file.suffix.lower()]
     if plugin in HEADER_CHECKS:
         HEADER_CHECKS[plugin](file)
     reader = importlib.import_module(f"rsciio.{plugin}").file_reader
-    options = {"select_type": "images"} if plugin == "emd" else {}  # leaves spectrum images on the disk
+    options = (
+        {"select_type": "images"} if plugin == "emd" else {}
+    )  # leaves spectrum images on the disk
     signals = _titled(reader(str(file), **options))
     arrays = {title: _unpacked(signal["data"]) for title, signal in signals.items()}
     chosen = _choose(arrays, dataset)
@@ -204,7 +252,11 @@ def _claims_of_emd(file):
 
 def _claims_of_tia(file):
     """Look at a ser file, or at those that an emi file describes."""
-    files = [file] if file.suffix.lower() == ".ser" else map(Path, glob.glob(f"{glob.escape(str(file.with_suffix('')))}_[0-9].ser"))
+    files = (
+        [file]
+        if file.suffix.lower() == ".ser"
+        else map(Path, glob.glob(f"{glob.escape(str(file.with_suffix('')))}_[0-9].ser"))
+    )
     for one in files:
         check_tia(one)
 
@@ -225,13 +277,18 @@ def _titled(signals):
 
 def _unpacked(array):
     """Return the colours that rosettasciio packs into records as a last axis."""
-    return np.stack([array[name] for name in array.dtype.names], axis=-1) if array.dtype.names else array
+    return (
+        np.stack([array[name] for name in array.dtype.names], axis=-1)
+        if array.dtype.names
+        else array
+    )
 
 
 def _signal_scales(signal):
     """Return the scales (nm) of a signal's axes.
 
-    rosettasciio takes ImageJ's scale from a TIFF but drops its unit unless that is 'micron'; the description has it.
+    rosettasciio takes ImageJ's scale from a TIFF but drops its unit unless that is 'micron'; the
+    description has it.
     """
     description = str(signal["original_metadata"].get("ImageDescription", ""))
     unit = re.search(r"^ImageJ=.*?^unit=(\S+)", description, flags=re.MULTILINE | re.DOTALL)
@@ -240,8 +297,14 @@ def _signal_scales(signal):
 
 
 HEADER_CHECKS = {  # what looks at the claims of a file before rosettasciio reads it
-    "digitalmicrograph": check_tags, "emd": _claims_of_emd, "tia": _claims_of_tia, "mrc": _claims_of_mrc, "tiff": check_tiff,
-    "pantarhei": check_archive, "ripple": check_ripple, "semper": check_semper,
+    "digitalmicrograph": check_tags,
+    "emd": _claims_of_emd,
+    "tia": _claims_of_tia,
+    "mrc": _claims_of_mrc,
+    "tiff": check_tiff,
+    "pantarhei": check_archive,
+    "ripple": check_ripple,
+    "semper": check_semper,
 }
 READERS = {  # suffix: (file, dataset) -> (array, scales of its axes in nm)
     **dict.fromkeys(PLUGINS, _read_rsciio),

@@ -33,7 +33,8 @@ class Basis:
 class Cells:
     """Unit cells on a grid of shape (R, C): row i along b (down), column j along a (right).
 
-    Lengths are in px, angles in degrees, displacements in image axes (x right, y down). What is unknown is NaN.
+    Lengths are in px, angles in degrees, displacements in image axes (x right, y down). What is
+    unknown is NaN.
 
     Attributes
     ----------
@@ -42,8 +43,8 @@ class Cells:
     corner, b_site : ndarray, shape (R, C, 2)
         Positions of the A column at the cell's upper left corner and of its B column.
     a, b, angle, area, rotation : ndarray, shape (R, C)
-        Cell edges, angle between them, area, rotation of the cell against the mean lattice; the edges are means
-        (weights 1 2 1 along both axes) over the cell and its neighbours.
+        Cell edges, angle between them, area, rotation of the cell against the mean lattice; the
+        edges are means (weights 1 2 1 along both axes) over the cell and its neighbours.
     a_intensity, b_intensity : ndarray, shape (R, C)
         Fitted heights: mean of the four A columns, and of the B column.
     valid : ndarray of bool, shape (R, C)
@@ -51,7 +52,8 @@ class Cells:
     basis : Basis
         Mean lattice.
     has_b : bool
-        Whether the second sublattice is seen; without it ``polar``, ``b_site``, ``b_intensity`` are NaN.
+        Whether the second sublattice is seen; without it ``polar``, ``b_site``, ``b_intensity`` are
+        NaN.
     """
 
     xy: np.ndarray
@@ -81,12 +83,15 @@ class Cells:
 
 
 def corner_mean(nodes: np.ndarray) -> np.ndarray:
-    """Mean of the four corners of every cell of a node field: (R + 1, C + 1, ...) to (R, C, ...)."""
+    """Mean of the four corners of every cell of a node field: (R + 1, C + 1, ...) to (R, C,
+    ...).
+    """
     return (nodes[:-1, :-1] + nodes[1:, :-1] + nodes[:-1, 1:] + nodes[1:, 1:]) / 4
 
 
-def measure_cells(basis: Basis, node: np.ndarray, a_intensity: np.ndarray,
-            b_sites: tuple[np.ndarray, ...] | None) -> Cells:
+def measure_cells(
+    basis: Basis, node: np.ndarray, a_intensity: np.ndarray, b_sites: tuple[np.ndarray, ...] | None
+) -> Cells:
     """Geometry of every cell from its four A columns and its B column.
 
     Parameters
@@ -107,7 +112,8 @@ def measure_cells(basis: Basis, node: np.ndarray, a_intensity: np.ndarray,
     Examples
     --------
     >>> y, x = np.mgrid[:4, :4] * 10.0
-    >>> cells = measure_cells(Basis(np.eye(2) * 10, False), np.stack([x, y], -1), np.ones((4, 4)), None)
+    >>> xy = np.stack([x, y], -1)
+    >>> cells = measure_cells(Basis(np.eye(2) * 10, False), xy, np.ones((4, 4)), None)
     >>> cells.shape, cells.a[0, 0], cells.angle[0, 0]
     ((3, 3), np.float64(10.0), np.float64(90.0))
     """
@@ -118,27 +124,45 @@ def measure_cells(basis: Basis, node: np.ndarray, a_intensity: np.ndarray,
     b_xy, b_intensity = b_sites or (np.full(xy.shape, np.nan), np.full(xy.shape[:2], np.nan))
     polar = b_xy - xy
     return Cells(
-        xy=xy, polar=polar, corner=node[:-1, :-1], b_site=b_xy,
-        a=np.hypot(*np.moveaxis(edge_a, -1, 0)), b=np.hypot(*np.moveaxis(edge_b, -1, 0)),
-        angle=np.rad2deg(np.arctan2(cross, (edge_a * edge_b).sum(-1))), area=cross,
+        xy=xy,
+        polar=polar,
+        corner=node[:-1, :-1],
+        b_site=b_xy,
+        a=np.hypot(*np.moveaxis(edge_a, -1, 0)),
+        b=np.hypot(*np.moveaxis(edge_b, -1, 0)),
+        angle=np.rad2deg(np.arctan2(cross, (edge_a * edge_b).sum(-1))),
+        area=cross,
         rotation=_rotation(edge_a, edge_b, basis),
-        a_intensity=corner_mean(a_intensity), b_intensity=b_intensity,
-        valid=np.isfinite((polar if b_sites else xy)[..., 0]), basis=basis, has_b=b_sites is not None)
+        a_intensity=corner_mean(a_intensity),
+        b_intensity=b_intensity,
+        valid=np.isfinite((polar if b_sites else xy)[..., 0]),
+        basis=basis,
+        has_b=b_sites is not None,
+    )
 
 
 def _smooth(edges: np.ndarray) -> np.ndarray:
-    """Weighted mean (1 2 1 along both axes) over a cell and its known neighbours; NaN where the cell is unknown.
+    """Weighted mean (1 2 1 along both axes) over a cell and its known neighbours; NaN where the
+    cell is unknown.
 
-    One edge is the difference of two fitted positions, so its noise hides strains below a percent; the mean over
-    the neighbours keeps a wall one cell wide and lowers the noise about three times.
+    One edge is the difference of two fitted positions, so its noise hides strains below a percent;
+    the mean over the neighbours keeps a wall one cell wide and lowers the noise about three times.
     """
     known = np.isfinite(edges)
-    total, weight = (ndimage.convolve(v, _BINOMIAL, mode="constant") for v in (np.where(known, edges, 0), known * 1.0))
+    total, weight = (
+        ndimage.convolve(v, _BINOMIAL, mode="constant")
+        for v in (np.where(known, edges, 0), known * 1.0)
+    )
     return np.where(known, total / np.where(known, weight, 1), np.nan)
 
 
 def _rotation(edge_a: np.ndarray, edge_b: np.ndarray, basis: Basis) -> np.ndarray:
-    """Rotation in degrees of the cell's edges against the mean lattice (x towards y positive), mean of both."""
-    angles = [np.arctan2(e[..., 1], e[..., 0]) - np.arctan2(v[1], v[0]) for e, v in zip((edge_a, edge_b), basis.vectors)]
+    """Rotation in degrees of the cell's edges against the mean lattice (x towards y positive),
+    mean of both.
+    """
+    angles = [
+        np.arctan2(e[..., 1], e[..., 0]) - np.arctan2(v[1], v[0])
+        for e, v in zip((edge_a, edge_b), basis.vectors)
+    ]
     wrapped = [(t + np.pi) % (2 * np.pi) - np.pi for t in angles]
     return np.rad2deg(sum(wrapped) / 2)

@@ -1,7 +1,8 @@
 """Indexing: from linked columns to integer indices that follow the crystal.
 
-Columns are linked to the neighbours that lie one lattice vector away. A walk over the links gives every column of a
-connected piece its indices; pieces that a gap or a slip of the scan has parted are put on one grid again.
+Columns are linked to the neighbours that lie one lattice vector away. A walk over the links gives
+every column of a connected piece its indices; pieces that a gap or a slip of the scan has parted
+are put on one grid again.
 """
 
 import numpy as np
@@ -13,8 +14,12 @@ INDEX_TOLERANCE = 0.28  # of a cell: how far from its predicted place a neighbou
 _REJOINED = 2.5  # cells across which a piece of the lattice is joined to another
 
 
-def neighbor_links(xy: np.ndarray, vector: np.ndarray, tolerance: float, tree: cKDTree) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs (tail, head) of columns one ``vector`` apart, each the other's nearest to the predicted place (tolerance in px)."""
+def neighbor_links(
+    xy: np.ndarray, vector: np.ndarray, tolerance: float, tree: cKDTree
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs (tail, head) of columns one ``vector`` apart, each the other's nearest to the
+    predicted place (tolerance in px).
+    """
     distance, head = tree.query(xy + vector, distance_upper_bound=tolerance)
     back = tree.query(xy - vector, distance_upper_bound=tolerance)[1]
     tail = np.nonzero(np.isfinite(distance))[0]
@@ -22,7 +27,9 @@ def neighbor_links(xy: np.ndarray, vector: np.ndarray, tolerance: float, tree: c
     return tail, head[tail]
 
 
-def walk_lattice(xy: np.ndarray, vectors: np.ndarray, kind: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def walk_lattice(
+    xy: np.ndarray, vectors: np.ndarray, kind: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Component and integer indices of every column, by a breadth-first walk over lattice links.
 
     Parameters
@@ -30,8 +37,8 @@ def walk_lattice(xy: np.ndarray, vectors: np.ndarray, kind: np.ndarray | None = 
     xy : ndarray, shape (N, 2)
         Positions in px.
     vectors : ndarray, shape (2, 2)
-        Rows a and b, in px. Neighbours are accepted within 0.28 of a cell of their predicted place, so that local
-        strain and rotation (up to about 15 degrees against the mean) are followed.
+        Rows a and b, in px. Neighbours are accepted within 0.28 of a cell of their predicted place,
+        so that local strain and rotation (up to about 15 degrees against the mean) are followed.
     kind : ndarray, shape (N,), optional
         Columns of different kinds are not linked.
 
@@ -74,11 +81,15 @@ def _by_size(component: np.ndarray) -> np.ndarray:
 
 
 def _accumulate(graph, component: np.ndarray, steps) -> np.ndarray:
-    """Indices by summing steps from every node back to its root (pointer doubling over the breadth-first tree)."""
+    """Indices by summing steps from every node back to its root (pointer doubling over the
+    breadth-first tree).
+    """
     tail, head, step = steps
     size = len(component)
     parent = np.arange(size)
-    for root in np.unique(component, return_index=True)[1][: 1 + int((np.bincount(component) > 8).sum())]:
+    for root in np.unique(component, return_index=True)[1][
+        : 1 + int((np.bincount(component) > 8).sum())
+    ]:
         order, predecessor = csgraph.breadth_first_order(graph, root, directed=False)
         parent[order[1:]] = predecessor[order[1:]]
     ij = np.zeros((size, 2), int)
@@ -90,12 +101,14 @@ def _accumulate(graph, component: np.ndarray, steps) -> np.ndarray:
     return ij
 
 
-def rejoin_pieces(xy: np.ndarray, component: np.ndarray, ij: np.ndarray, pieces: list[int],
-              vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Columns of all pieces and their indices on one grid: pieces are carried on to by the lattice of the largest.
+def rejoin_pieces(
+    xy: np.ndarray, component: np.ndarray, ij: np.ndarray, pieces: list[int], vectors: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Columns of all pieces and their indices on one grid: pieces are carried on to by the lattice
+    of the largest.
 
-    A piece is moved by the whole cells nearest to the median of its steps to the columns of those before it, at most
-    2.5 cells away. One that none is near to is left out.
+    A piece is moved by the whole cells nearest to the median of its steps to the columns of those
+    before it, at most 2.5 cells away. One that none is near to is left out.
     """
     index = np.nonzero(component == pieces[0])[0]
     joined = ij.copy()

@@ -1,4 +1,6 @@
-"""Many images: the analysis of each is one task of a pool, its result one row of ``summary.csv``."""
+"""Many images: the analysis of each is one task of a pool, its result one row of
+``summary.csv``.
+"""
 
 import math
 import os
@@ -15,22 +17,55 @@ import pandas as pd
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
-from ..compute import Cache, Pool, WorkerDied, helper_processes, in_order, locked_folder, read_json, sweep, together, write_csv, write_json
+from ..compute import (
+    Cache,
+    Pool,
+    WorkerDied,
+    helper_processes,
+    in_order,
+    locked_folder,
+    read_json,
+    sweep,
+    together,
+    write_csv,
+    write_json,
+)
 from ..errors import DiskError, InputError
 from ..io import READERS, file_sha256, load_arrays, read_image, save_arrays
 from ..results import Provenance, analyze
 from ..rewards import rewards_fingerprint
-from ..search import Evaluator, EvaluatorFactory, Outcome, PreparedImage, SearchPlan, evaluate_configuration, parameter_names
+from ..search import (
+    Evaluator,
+    EvaluatorFactory,
+    Outcome,
+    PreparedImage,
+    SearchPlan,
+    evaluate_configuration,
+    parameter_names,
+)
 from .files import write_results
 
 SUMMARY_FILE, TRIALS_FILE, RESULT_FILE = "summary.csv", "batch.json", "result.json"
-IMAGE_SUFFIXES = set(READERS) - {".emi"}  # the image that an .emi file describes is in the .ser file beside it
+IMAGE_SUFFIXES = set(READERS) - {
+    ".emi"
+}  # the image that an .emi file describes is in the .ser file beside it
 SUMMARY_REWARDS = ("total", "continuity", "straightness", "evidence", "contrast")
 SUMMARY_COUNTS = ("n_columns", "n_cells", "n_analysed", "n_domains")
 _LONGEST = 180  # bytes of a folder's name
 #: Columns of ``summary.csv``.
-SUMMARY_COLUMNS = ("image", "folder", "verdict", *SUMMARY_COUNTS, "wall_length_cells", *SUMMARY_REWARDS, "stability", *parameter_names(), "pixel_size_nm",
-           "sha256", "error")
+SUMMARY_COLUMNS = (
+    "image",
+    "folder",
+    "verdict",
+    *SUMMARY_COUNTS,
+    "wall_length_cells",
+    *SUMMARY_REWARDS,
+    "stability",
+    *parameter_names(),
+    "pixel_size_nm",
+    "sha256",
+    "error",
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +88,10 @@ class BatchSettings:
 
     def __post_init__(self):
         if self.pixel_size_nm is not None and not 0 < self.pixel_size_nm < math.inf:
-            raise InputError(f"pixel size: {self.pixel_size_nm} is not a positive number; give nanometres per pixel, such as 0.015")
+            raise InputError(
+                f"pixel size: {self.pixel_size_nm} is not a positive number; give nanometres per"
+                " pixel, such as 0.015"
+            )
 
     @property
     def key(self) -> dict:
@@ -86,8 +124,8 @@ def find_images(given: Iterable[str]) -> list[str]:
     Parameters
     ----------
     given : iterable of str
-        Paths of files, taken whatever they are, and of folders, of which all files are taken that can be read by their
-        suffix, sorted by name; subfolders and hidden files are left out.
+        Paths of files, taken whatever they are, and of folders, of which all files are taken that
+        can be read by their suffix, sorted by name; subfolders and hidden files are left out.
 
     Returns
     -------
@@ -108,26 +146,34 @@ def find_images(given: Iterable[str]) -> list[str]:
         for path in _within(Path(name)) if Path(name).is_dir() else [Path(name)]:
             found.setdefault(os.path.realpath(path), str(path))
     if not found:
-        raise InputError(f"{', '.join(given) or 'images'}: no image there; give files, or folders with files that end with "
-                         f"{', '.join(sorted(IMAGE_SUFFIXES))}")
+        raise InputError(
+            f"{', '.join(given) or 'images'}: no image there; give files, or folders with files"
+            f" that end with {', '.join(sorted(IMAGE_SUFFIXES))}"
+        )
     return list(found.values())
 
 
-def run_batch(given: Iterable[str], out: str | Path, pool: Pool, settings: BatchSettings = BatchSettings(),
-        show: Callable[[pd.DataFrame], None] = lambda table: None) -> pd.DataFrame:
+def run_batch(
+    given: Iterable[str],
+    out: str | Path,
+    pool: Pool,
+    settings: BatchSettings = BatchSettings(),
+    show: Callable[[pd.DataFrame], None] = lambda table: None,
+) -> pd.DataFrame:
     """Analyse images and keep a summary that grows with every one that ends.
 
-    What the folder already holds, by hash of the image and settings, is not done again. The images are tasks of the
-    pool; if only one is left to do, the trials of its search are. The files do not depend on which, nor on the pool,
-    except for the wall times in ``result.json`` and in the column ``seconds`` of ``trials.csv`` and ``pareto.csv``.
+    What the folder already holds, by hash of the image and settings, is not done again. The images
+    are tasks of the pool; if only one is left to do, the trials of its search are. The files do not
+    depend on which, nor on the pool, except for the wall times in ``result.json`` and in the column
+    ``seconds`` of ``trials.csv`` and ``pareto.csv``.
 
     Parameters
     ----------
     given : iterable of str
         Files and folders, see :func:`find`.
     out : str or Path
-        Folder for ``summary.csv`` and a folder of files per image. All workers must see it, and the images, under the
-        same path.
+        Folder for ``summary.csv`` and a folder of files per image. All workers must see it, and the
+        images, under the same path.
     pool : Pool
         From :func:`bfo_utils.compute.connect_pool`.
     settings : BatchSettings
@@ -142,15 +188,21 @@ def run_batch(given: Iterable[str], out: str | Path, pool: Pool, settings: Batch
     Raises
     ------
     InputError
-        If there is no image, the folder cannot be written or is in use, or the cluster is lost. Whatever goes wrong with an image is
-        the column ``error`` of its row.
+        If there is no image, the folder cannot be written or is in use, or the cluster is lost.
+        Whatever goes wrong with an image is the column ``error`` of its row.
     """
     names, out = find_images(given), Path(os.path.abspath(out))
     with locked_folder(out):
         return _run(names, out, pool, settings, show)
 
 
-def _run(names: list[str], out: Path, pool: Pool, settings: BatchSettings, show: Callable[[pd.DataFrame], None]) -> pd.DataFrame:
+def _run(
+    names: list[str],
+    out: Path,
+    pool: Pool,
+    settings: BatchSettings,
+    show: Callable[[pd.DataFrame], None],
+) -> pd.DataFrame:
     """See :func:`run`; nobody else writes to the folder."""
     jobs, ready = _assign(names, out, settings.key)
     rows = {k: _row_of_before(jobs[k]) for k in ready}
@@ -165,15 +217,28 @@ def _run(names: list[str], out: Path, pool: Pool, settings: BatchSettings, show:
 
 
 def summary_row(job: BatchJob, result: Mapping) -> dict:
-    """The row of the summary of an image that was analysed, from the content of its ``result.json``."""
-    return {"image": job.image, "folder": job.folder.name, "verdict": result["verdict"],
-            **{name: result[name] for name in SUMMARY_COUNTS}, "wall_length_cells": result["walls"]["length_cells"],
-            **{name: result["rewards"][name] for name in SUMMARY_REWARDS}, "stability": result["stability"], **result["parameters"],
-            "pixel_size_nm": result["input"]["pixel_size_nm"], "sha256": result["input"]["sha256"]}
+    """The row of the summary of an image that was analysed, from the content of its
+    ``result.json``.
+    """
+    return {
+        "image": job.image,
+        "folder": job.folder.name,
+        "verdict": result["verdict"],
+        **{name: result[name] for name in SUMMARY_COUNTS},
+        "wall_length_cells": result["walls"]["length_cells"],
+        **{name: result["rewards"][name] for name in SUMMARY_REWARDS},
+        "stability": result["stability"],
+        **result["parameters"],
+        "pixel_size_nm": result["input"]["pixel_size_nm"],
+        "sha256": result["input"]["sha256"],
+    }
 
 
-def analyze_file(settings: BatchSettings, job: BatchJob, workers: int | EvaluatorFactory = 1) -> dict:
-    """Analyse one image and write its files; the row of the summary, with the error of an image that cannot be analysed.
+def analyze_file(
+    settings: BatchSettings, job: BatchJob, workers: int | EvaluatorFactory = 1
+) -> dict:
+    """Analyse one image and write its files; the row of the summary, with the error of an image
+    that cannot be analysed.
 
     Parameters
     ----------
@@ -199,20 +264,29 @@ def analyze_file(settings: BatchSettings, job: BatchJob, workers: int | Evaluato
         raise
     except InputError as error:
         return _failed(job, str(error))
-    except Exception as error:  # of any library: it costs this image its row, and no other image anything
-        return _failed(job, textwrap.shorten(f"{type(error).__name__}: {error}", 200, placeholder=" ..."))
+    except (
+        Exception
+    ) as error:  # of any library: it costs this image its row, and no other image anything
+        return _failed(
+            job, textwrap.shorten(f"{type(error).__name__}: {error}", 200, placeholder=" ...")
+        )
 
 
 @contextmanager
-def on_pool(pool: Pool, folder: Path, crystal: PreparedImage, plan: SearchPlan) -> Iterator[Evaluator]:
+def on_pool(
+    pool: Pool, folder: Path, crystal: PreparedImage, plan: SearchPlan
+) -> Iterator[Evaluator]:
     """The evaluator of a search whose trials are tasks of a pool, to be bound to pool and folder.
 
-    The crystal reaches the workers by a file in the folder, and each keeps it with the windows that it has cut from it.
+    The crystal reaches the workers by a file in the folder, and each keeps it with the windows that
+    it has cut from it.
     """
     path = folder / f".crystal-{uuid4().hex}.{os.getpid()}.part"
     save_arrays(path, crystal)
     try:
-        yield lambda configurations: in_order(pool.run(partial(_outcome, str(path), plan), configurations))
+        yield lambda configurations: in_order(
+            pool.run(partial(_outcome, str(path), plan), configurations)
+        )
     finally:
         path.unlink()
 
@@ -226,7 +300,9 @@ def _outcome(path: str, plan: SearchPlan, parameters: Mapping) -> Outcome:
 
 
 def _within(folder: Path) -> list[Path]:
-    names = sorted(p.name for p in folder.iterdir() if p.is_file() and p.suffix.lower() in IMAGE_SUFFIXES)
+    names = sorted(
+        p.name for p in folder.iterdir() if p.is_file() and p.suffix.lower() in IMAGE_SUFFIXES
+    )
     return [folder / name for name in names if not name.startswith(".")]
 
 
@@ -240,14 +316,21 @@ def _rows(jobs: list[BatchJob], pool: Pool, settings: BatchSettings) -> Iterator
 
 
 def _written(settings: BatchSettings, job: BatchJob, workers: int | EvaluatorFactory) -> dict:
-    """The content of ``result.json``, when all files of the image are written, with the record for later calls among them."""
+    """The content of ``result.json``, when all files of the image are written, with the record
+    for later calls among them.
+    """
     image = read_image(job.path, pixel_size_nm=settings.pixel_size_nm, dataset=settings.dataset)
     for folder in (job.folder, job.folder / "networks"):
         sweep(folder)
     done = analyze(image, settings.plan, record=job.folder / "trials.jsonl", workers=workers)
     with together(job.folder, RESULT_FILE) as stage:
-        result = write_results(done, stage, Provenance(settings.plan, settings.pixel_size_nm, settings.dataset))
-        write_json(stage / TRIALS_FILE, {"path": job.path, "sha256": image.sha256, "settings": settings.key})
+        result = write_results(
+            done, stage, Provenance(settings.plan, settings.pixel_size_nm, settings.dataset)
+        )
+        write_json(
+            stage / TRIALS_FILE,
+            {"path": job.path, "sha256": image.sha256, "settings": settings.key},
+        )
     return result
 
 
@@ -266,8 +349,8 @@ def _keep(rows: Mapping[int, dict], out: Path) -> pd.DataFrame:
 def _assign(names: list[str], out: Path, settings: Mapping) -> tuple[list[BatchJob], list[int]]:
     """Jobs, and the positions of those that are done.
 
-    An image keeps its folder from call to call, one that was moved too if it is analysed under the same settings; a new
-    one takes a folder that no other image has.
+    An image keeps its folder from call to call, one that was moved too if it is analysed under the
+    same settings; a new one takes a folder that no other image has.
     """
     known = _known(out)
     paths = [os.path.abspath(name) for name in names]
@@ -275,7 +358,9 @@ def _assign(names: list[str], out: Path, settings: Mapping) -> tuple[list[BatchJ
     moved = {d.sha256: d for d in known if d.settings == settings and d.path not in paths}
     taken = {SUMMARY_FILE} | {d.folder.name.casefold() for d in known}
     jobs, ready = [], []
-    for k, (name, path, digest) in enumerate(zip(names, paths, _digests(paths) if known else [None] * len(paths))):
+    for k, (name, path, digest) in enumerate(
+        zip(names, paths, _digests(paths) if known else [None] * len(paths))
+    ):
         done = own.get(path) or moved.get(digest or "")
         folder = done.folder if done else out / _free(_plain(Path(name).stem), taken)
         taken.add(folder.name.casefold())
@@ -294,7 +379,11 @@ def _known(out: Path) -> list[_Done]:
 def _done(path: Path) -> _Done:
     """What a record says."""
     content = read_json(path)
-    if not isinstance(content, dict) or {k: type(v) for k, v in content.items()} != {"path": str, "sha256": str, "settings": dict}:
+    if not isinstance(content, dict) or {k: type(v) for k, v in content.items()} != {
+        "path": str,
+        "sha256": str,
+        "settings": dict,
+    }:
         raise InputError(f"{path}: not the record of an analysis; remove it and run again")
     return _Done(path.parent, **content)
 
@@ -305,7 +394,9 @@ def _row_of_before(job: BatchJob) -> dict:
     try:
         return summary_row(job, read_json(path))
     except (KeyError, TypeError) as error:
-        raise InputError(f"{path}: not the result of an analysis ({error}); remove it and run again") from error
+        raise InputError(
+            f"{path}: not the result of an analysis ({error}); remove it and run again"
+        ) from error
 
 
 def _digests(paths: list[str]) -> list[str | None]:
@@ -321,14 +412,15 @@ def _digest(path: str) -> str | None:
 
 
 def _plain(stem: str) -> str:
-    """A name for a folder that stays where it is put and can be seen and typed, made of that of a file.
+    """A name for a folder that stays where it is put and can be seen and typed, made of that of a
+    file.
 
     Examples
     --------
     >>> _plain("...tif"), _plain("scan 3\\n.b")
     ('image ...tif', 'scan 3_.b')
     """
-    kept = "".join(c if c.isprintable() and c not in '/\\:' else "_" for c in stem)
+    kept = "".join(c if c.isprintable() and c not in "/\\:" else "_" for c in stem)
     while len(kept.encode()) > _LONGEST:
         kept = kept[:-1]
     return f"image {kept}" if kept.startswith((".", "-")) else kept or "image"

@@ -1,4 +1,6 @@
-"""Two results beside each other: what was chosen, what it earned, and where the maps differ, on one page without a network."""
+"""Two results beside each other: what was chosen, what it earned, and where the maps differ, on
+one page without a network.
+"""
 
 import base64
 from collections.abc import Iterator, Mapping
@@ -19,23 +21,45 @@ from ..results import result_path
 
 _SAME_PLACE = 1 / 3  # of a cell: closer than this, a cell of one result is a cell of the other
 _COINCIDE = 0.9  # share of the cells that must lie at one place for two grids to count as one
-_COUNTS = ("evidence", "n_columns", "n_cells", "n_analysed", "n_domains", "stability", "seed", "budget", "autoencoders")
-_CELLS = {"i": int, "j": int, "x_px": float, "y_px": float, "label": int}  # columns of cells.csv that a page needs
+_COUNTS = (
+    "evidence",
+    "n_columns",
+    "n_cells",
+    "n_analysed",
+    "n_domains",
+    "stability",
+    "seed",
+    "budget",
+    "autoencoders",
+)
+_CELLS = {
+    "i": int,
+    "j": int,
+    "x_px": float,
+    "y_px": float,
+    "label": int,
+}  # columns of cells.csv that a page needs
 _STYLE = """
 :root { color-scheme: light dark; --ink: #222; --paper: #fff; --line: #ccc; --mark: #fff0c2; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e6e6; --paper: #16181b; --line: #555; --mark: #4d3f10; } }
-body { margin: 2rem auto; max-width: 70rem; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif; color: var(--ink);
-  background: var(--paper); }
-table { border-collapse: collapse; } th, td { padding: 0.25rem 0.8rem; border-bottom: 1px solid var(--line); text-align: left; }
-td { overflow-wrap: anywhere; font-variant-numeric: tabular-nums; } tr.differs { background: var(--mark); }
-.wide { overflow-x: auto; } .pair { display: flex; flex-wrap: wrap; gap: 1rem; } .pair figure { flex: 1 1 20rem; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6e6e6; --paper: #16181b; --line: #555; --mark: #4d3f10; } }
+body { margin: 2rem auto; max-width: 70rem; padding: 0 1rem;
+  font: 1rem/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
+table { border-collapse: collapse; }
+th, td { padding: 0.25rem 0.8rem; border-bottom: 1px solid var(--line); text-align: left; }
+td { overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
+tr.differs { background: var(--mark); }
+
+.wide { overflow-x: auto; } .pair { display: flex; flex-wrap: wrap; gap: 1rem; }
+.pair figure { flex: 1 1 20rem; }
 figure { margin: 0 0 1rem; } img { max-width: 100%; height: auto; background: #fff; }
 """
 
 
 @dataclass(frozen=True, eq=False)
 class ComparedResult:
-    """What one folder holds: the content of ``result.json``, the settings of a run, the cells, and where the pictures are.
+    """What one folder holds: the content of ``result.json``, the settings of a run, the cells, and
+    where the pictures are.
 
     Attributes
     ----------
@@ -60,7 +84,8 @@ class ComparedResult:
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """Two label maps on one grid, the labels of the second renamed to those of the first that they share most cells with.
+    """Two label maps on one grid, the labels of the second renamed to those of the first that they
+    share most cells with.
 
     Attributes
     ----------
@@ -101,7 +126,8 @@ def load_compared(folder: str | Path) -> ComparedResult:
     --------
     >>> load_compared("nowhere")
     Traceback (most recent call last):
-    bfo_utils.errors.InputError: nowhere: no such folder; give the folder of a finished `bfo analyze` or `bfo run`
+    bfo_utils.errors.InputError: nowhere: no such folder; give the folder of a finished `bfo
+    analyze` or `bfo run`
     """
     right = "give the folder of a finished `bfo analyze` or `bfo run`"
     if not Path(folder).is_dir():
@@ -112,15 +138,24 @@ def load_compared(folder: str | Path) -> ComparedResult:
     summary = read_json(path)
     if not _sound(summary):
         raise InputError(f"{path}: is not a result; {right}")
-    return ComparedResult(path.parent, str(folder), summary, _settings(Path(folder, "run.json"), right), _cells(path.parent, right))
+    return ComparedResult(
+        path.parent,
+        str(folder),
+        summary,
+        _settings(Path(folder, "run.json"), right),
+        _cells(path.parent, right),
+    )
 
 
 def _sound(summary) -> bool:
     """Whether the content of a file can be that of ``result.json``."""
     needed, more = ("parameters", "rewards", "input"), ("walls", "timings_s", "versions")
-    return (isinstance(summary, dict) and {"verdict", "reason", *needed} <= set(summary)
-            and all(isinstance(summary.get(part, {}), dict) for part in needed + more)
-            and all(isinstance(value, (int, float)) for value in summary["rewards"].values()))
+    return (
+        isinstance(summary, dict)
+        and {"verdict", "reason", *needed} <= set(summary)
+        and all(isinstance(summary.get(part, {}), dict) for part in needed + more)
+        and all(isinstance(value, (int, float)) for value in summary["rewards"].values())
+    )
 
 
 def _settings(path: Path, right: str) -> dict:
@@ -139,7 +174,8 @@ def _cells(folder: Path, right: str) -> pd.DataFrame:
 
 
 def match_runs(one: pd.DataFrame, two: pd.DataFrame) -> Match | None:
-    """Compare the labels of cells that lie at the same place, whatever their indices and the names of their labels.
+    """Compare the labels of cells that lie at the same place, whatever their indices and the names
+    of their labels.
 
     Parameters
     ----------
@@ -149,8 +185,8 @@ def match_runs(one: pd.DataFrame, two: pd.DataFrame) -> Match | None:
     Returns
     -------
     Match or None
-        None where fewer than nine tenths of the cells of the larger grid have a cell of the other at their place, or no
-        cell was analysed in both.
+        None where fewer than nine tenths of the cells of the larger grid have a cell of the other
+        at their place, or no cell was analysed in both.
 
     Examples
     --------
@@ -171,12 +207,19 @@ def match_runs(one: pd.DataFrame, two: pd.DataFrame) -> Match | None:
         return None
     labels = labels[0], _renamed(*labels, both)
     ij = one.loc[near, ["i", "j"]].to_numpy(int)
-    return Match(_grid(ij, labels[0]), _grid(ij, labels[1]), float((labels[0] == labels[1])[both].mean()),
-                 float(adjusted_rand_score(labels[0][both], labels[1][both])), int(both.sum()))
+    return Match(
+        _grid(ij, labels[0]),
+        _grid(ij, labels[1]),
+        float((labels[0] == labels[1])[both].mean()),
+        float(adjusted_rand_score(labels[0][both], labels[1][both])),
+        int(both.sum()),
+    )
 
 
 def _renamed(one: np.ndarray, two: np.ndarray, both: np.ndarray) -> np.ndarray:
-    """Labels of the second map under the names of the first; those without a partner get names that are not in use."""
+    """Labels of the second map under the names of the first; those without a partner get names
+    that are not in use.
+    """
     shared = np.zeros((one.max() + 1, two.max() + 1), int)
     np.add.at(shared, (one[both], two[both]), 1)
     names = one.max() + 1 + np.arange(two.max() + 1)
@@ -219,7 +262,7 @@ def write_comparison(one: str | Path, two: str | Path, out: str | Path) -> Path:
     return Path(out, "index.html")
 
 
-# ---- page --------------------------------------------------------------------------------------------------------
+# ---- page ----------------------------------------------------------------------------
 
 
 def comparison_html(a: ComparedResult, b: ComparedResult) -> str:
@@ -235,53 +278,94 @@ def comparison_html(a: ComparedResult, b: ComparedResult) -> str:
     """
     same = match_runs(a.cells, b.cells)
     title = f"{a.name} and {b.name}"
-    return "\n".join([
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>',
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>',
-        "<h1>Two results beside each other</h1>",
-        *(f"<p><b>{k}</b> is <code>{escape(r.name)}</code>: <b>{escape(str(r.summary['verdict']))}</b>. "
-          f"{escape(str(r.summary['reason']).capitalize())}.</p>" for k, r in (("A", a), ("B", b))),
-        f"<p>{escape(_in_words(a, b, same))}</p>",
-        _table("Parameters", a.summary["parameters"], b.summary["parameters"]),
-        "<h2>Rewards</h2>", _chart(a, b), _table("", a.summary["rewards"], b.summary["rewards"], "B − A"),
-        "<h2>Maps</h2>", _maps(a, b, same),
-        _table("Counts and settings", _counts(a), _counts(b)),
-        _table("Timings (s)", a.summary.get("timings_s", {}), b.summary.get("timings_s", {}), "B − A", marked=False),
-        _table("Input", a.summary["input"], b.summary["input"]),
-        _table("Versions", a.summary.get("versions", {}), b.summary.get("versions", {})),
-        "</main>\n</body>\n</html>\n"])
+    return "\n".join(
+        [
+            (
+                '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta'
+                f' charset="utf-8">\n<title>{escape(title)}</title>'
+            ),
+            (
+                '<meta name="viewport" content="width=device-width,'
+                f' initial-scale=1">\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>'
+            ),
+            "<h1>Two results beside each other</h1>",
+            *(
+                f"<p><b>{k}</b> is <code>{escape(r.name)}</code>:"
+                f" <b>{escape(str(r.summary['verdict']))}</b>."
+                f" {escape(str(r.summary['reason']).capitalize())}.</p>"
+                for k, r in (("A", a), ("B", b))
+            ),
+            f"<p>{escape(_in_words(a, b, same))}</p>",
+            _table("Parameters", a.summary["parameters"], b.summary["parameters"]),
+            "<h2>Rewards</h2>",
+            _chart(a, b),
+            _table("", a.summary["rewards"], b.summary["rewards"], "B − A"),
+            "<h2>Maps</h2>",
+            _maps(a, b, same),
+            _table("Counts and settings", _counts(a), _counts(b)),
+            _table(
+                "Timings (s)",
+                a.summary.get("timings_s", {}),
+                b.summary.get("timings_s", {}),
+                "B − A",
+                marked=False,
+            ),
+            _table("Input", a.summary["input"], b.summary["input"]),
+            _table("Versions", a.summary.get("versions", {}), b.summary.get("versions", {})),
+            "</main>\n</body>\n</html>\n",
+        ]
+    )
 
 
 def _in_words(a: ComparedResult, b: ComparedResult, same: Match | None) -> str:
     """What is the same and what is not, in sentences."""
     one, two = a.summary["parameters"], b.summary["parameters"]
     names = sorted(name for name in {*one, *two} if one.get(name) != two.get(name))
-    sentences = [f"Of {len({*one, *two})} parameters {len(names)} differ" + (f": {', '.join(names)}." if names else ".")]
+    sentences = [
+        f"Of {len({*one, *two})} parameters {len(names)} differ"
+        + (f": {', '.join(names)}." if names else ".")
+    ]
     hashes = {r.summary["input"].get("sha256") for r in (a, b)}
     if len(hashes) == 2:
         sentences.append("The images are not the same file.")
     if same is None:
-        sentences.append("The cells do not lie at the same places, so the maps cannot be compared cell by cell.")
+        sentences.append(
+            "The cells do not lie at the same places, so the maps cannot be compared cell by cell."
+        )
     else:
-        sentences.append(f"The maps agree in {same.agree:.1%} of the {same.n:,} cells that both analysed "
-                         f"(adjusted Rand index {same.rand:.3f}).")
+        sentences.append(
+            f"The maps agree in {same.agree:.1%} of the {same.n:,} cells that both analysed "
+            f"(adjusted Rand index {same.rand:.3f})."
+        )
     return " ".join(sentences)
 
 
 def _counts(result: ComparedResult) -> dict:
     """Numbers of things, walls, and the settings that a run was given."""
     walls = {f"walls: {name}": value for name, value in result.summary.get("walls", {}).items()}
-    return {k: result.summary[k] for k in _COUNTS if k in result.summary} | walls | {f"run: {k}": v for k, v in result.settings.items()}
+    return (
+        {k: result.summary[k] for k in _COUNTS if k in result.summary}
+        | walls
+        | {f"run: {k}": v for k, v in result.settings.items()}
+    )
 
 
 def _table(caption: str, a: Mapping, b: Mapping, difference: str = "", marked: bool = True) -> str:
-    """A table of two mappings under a heading; rows that differ are marked by a sign and a colour."""
+    """A table of two mappings under a heading; rows that differ are marked by a sign and a
+    colour.
+    """
     names = list(dict.fromkeys([*a, *b]))
-    head = "".join(f'<th scope="col">{column}</th>' for column in ("", "A", "B", difference or "differs"))
-    rows = "\n".join(_row(name, a.get(name), b.get(name), bool(difference), marked) for name in names)
+    head = "".join(
+        f'<th scope="col">{column}</th>' for column in ("", "A", "B", difference or "differs")
+    )
+    rows = "\n".join(
+        _row(name, a.get(name), b.get(name), bool(difference), marked) for name in names
+    )
     heading = f"<h2>{escape(caption)}</h2>\n" if caption else ""
-    return (f'{heading}<div class="wide" tabindex="0">\n<table>\n<thead><tr>{head}</tr></thead>\n'
-            f"<tbody>\n{rows}\n</tbody>\n</table>\n</div>")
+    return (
+        f'{heading}<div class="wide" tabindex="0">\n<table>\n<thead><tr>{head}</tr></thead>\n'
+        f"<tbody>\n{rows}\n</tbody>\n</table>\n</div>"
+    )
 
 
 def _row(name: str, a, b, difference: bool, marked: bool) -> str:
@@ -301,18 +385,34 @@ def _text(value) -> str:
 
 def _chart(a: ComparedResult, b: ComparedResult) -> str:
     bars = plot_rewards({"A": a.summary["rewards"], "B": b.summary["rewards"]})
-    return _figure(png_bytes(bars), "Bars of all rewards of both maps", "All rewards lie between 0 and 1; the total is on top.")
+    return _figure(
+        png_bytes(bars),
+        "Bars of all rewards of both maps",
+        "All rewards lie between 0 and 1; the total is on top.",
+    )
 
 
 def _maps(a: ComparedResult, b: ComparedResult, same: Match | None) -> str:
     """Both maps over their images and, where the cells are the same, what differs between them."""
-    pair = "".join(_figure(path.read_bytes(), f"Label map of {name}", f"<b>{name}</b>: labels over the image, with the walls.")
-                   for name, path in _pictures(a, b))
+    pair = "".join(
+        _figure(
+            path.read_bytes(),
+            f"Label map of {name}",
+            f"<b>{name}</b>: labels over the image, with the walls.",
+        )
+        for name, path in _pictures(a, b)
+    )
     parts = [f'<div class="pair">{pair}</div>']
     if same is not None:
         third = plot_differences(same.one, same.two, ("A", "B"))
-        parts.append(_figure(png_bytes(third), "Both label maps on the grid of cells, and the cells in which they differ",
-                             "The same on the grid of cells, B in the colours of A; at the end the cells in which they differ."))
+        parts.append(
+            _figure(
+                png_bytes(third),
+                "Both label maps on the grid of cells, and the cells in which they differ",
+                "The same on the grid of cells, B in the colours of A; at the end the cells in"
+                " which they differ.",
+            )
+        )
     return "\n".join(parts)
 
 
@@ -325,4 +425,7 @@ def _pictures(a: ComparedResult, b: ComparedResult) -> Iterator[tuple[str, Path]
 
 def _figure(picture: bytes, alt: str, caption: str) -> str:
     data = base64.b64encode(picture).decode()
-    return f'<figure><img alt="{alt}" src="data:image/png;base64,{data}"><figcaption>{caption}</figcaption></figure>'
+    return (
+        f'<figure><img alt="{alt}"'
+        f' src="data:image/png;base64,{data}"><figcaption>{caption}</figcaption></figure>'
+    )

@@ -12,7 +12,15 @@ import pandas as pd
 from ..compute import together, write_csv, write_json
 from ..figures import plot_confidence, plot_label_map, plot_polarization, plot_walls, save_figure
 from ..lattice import Lattice
-from ..results import MIN_CONTRAST, NO_DOMAINS, SURE_CELL, Analysis, Provenance, find_warnings, nonpolar_labels
+from ..results import (
+    MIN_CONTRAST,
+    NO_DOMAINS,
+    SURE_CELL,
+    Analysis,
+    Provenance,
+    find_warnings,
+    nonpolar_labels,
+)
 from ..rewards import MIN_CORRELATION, autocorrelation
 from ..search import (
     PARAMETERS,
@@ -27,11 +35,20 @@ from ..search import (
 from ..segmentation import Walls, connected_domains, trace_walls
 
 _SHUFFLED = {"moved": "moved elsewhere", "dealt": "dealt to the cells at random"}
-PACKAGES = ("bfo_utils", "numpy", "scipy", "scikit-learn", "scikit-image", "scikit-optimize", "rosettasciio")
+PACKAGES = (
+    "bfo_utils",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "scikit-image",
+    "scikit-optimize",
+    "rosettasciio",
+)
 
 
 def write_results(analysis: Analysis, out: str | Path, recipe: Provenance | None = None) -> dict:
-    """Write all files of an analysis; ``result.json`` comes last, so that its presence means that all is there.
+    """Write all files of an analysis; ``result.json`` comes last, so that its presence means that
+    all is there.
 
     Those of an earlier analysis are replaced once all new ones are written.
 
@@ -62,7 +79,8 @@ def write_results(analysis: Analysis, out: str | Path, recipe: Provenance | None
 
 
 def columns_table(lattice: Lattice) -> pd.DataFrame:
-    """Indexed columns: id, position in px, sublattice, fitted height and width, whether the fit is sound.
+    """Indexed columns: id, position in px, sublattice, fitted height and width, whether the fit is
+    sound.
 
     Parameters
     ----------
@@ -74,14 +92,24 @@ def columns_table(lattice: Lattice) -> pd.DataFrame:
         Columns ``id, x_px, y_px, sublattice, intensity, sigma_px, ok, i, j``.
     """
     c = lattice.columns
-    return pd.DataFrame({
-        "id": np.arange(len(c)), "x_px": c.xy[:, 0], "y_px": c.xy[:, 1], "sublattice": lattice.sublattice,
-        "intensity": c.intensity, "sigma_px": c.sigma_px, "ok": c.ok.astype(int), "i": lattice.ij[:, 0],
-        "j": lattice.ij[:, 1]})
+    return pd.DataFrame(
+        {
+            "id": np.arange(len(c)),
+            "x_px": c.xy[:, 0],
+            "y_px": c.xy[:, 1],
+            "sublattice": lattice.sublattice,
+            "intensity": c.intensity,
+            "sigma_px": c.sigma_px,
+            "ok": c.ok.astype(int),
+            "i": lattice.ij[:, 0],
+            "j": lattice.ij[:, 1],
+        }
+    )
 
 
 def cells_table(analysis: Analysis) -> pd.DataFrame:
-    """Unit cells: indices, centre, polar displacement and lattice parameters (pm and nm, else px), label.
+    """Unit cells: indices, centre, polar displacement and lattice parameters (pm and nm, else px),
+    label.
 
     Parameters
     ----------
@@ -90,8 +118,9 @@ def cells_table(analysis: Analysis) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per valid cell; label -1 outside the analysed mask, where posterior and stability are empty (see
-        :class:`bfo_utils.results.Confidence`). Where there are no domains they are empty everywhere.
+        One row per valid cell; label -1 outside the analysed mask, where posterior and stability
+        are empty (see :class:`bfo_utils.results.Confidence`). Where there are no domains they are
+        empty everywhere.
     """
     cells = analysis.crystal.lattice.cells
     size = analysis.crystal.image.pixel_size_nm
@@ -100,33 +129,63 @@ def cells_table(analysis: Analysis) -> pd.DataFrame:
     displacement = 1000 * length if size else 1.0
     i, j = np.nonzero(cells.valid)
     at = (i, j)
-    return pd.DataFrame({
-        "i": i, "j": j, "x_px": cells.xy[at][:, 0], "y_px": cells.xy[at][:, 1],
-        f"px_{pm}": cells.polar[at][:, 0] * displacement, f"py_{pm}": cells.polar[at][:, 1] * displacement,
-        f"a_{nm}": cells.a[at] * length, f"b_{nm}": cells.b[at] * length, "angle_deg": cells.angle[at],
-        f"area_{nm2}": cells.area[at] * length**2, "label": analysis.labels[at],
-        "posterior": analysis.confidence.posterior[at].round(4), "stability": analysis.confidence.stability[at].round(4)})
+    return pd.DataFrame(
+        {
+            "i": i,
+            "j": j,
+            "x_px": cells.xy[at][:, 0],
+            "y_px": cells.xy[at][:, 1],
+            f"px_{pm}": cells.polar[at][:, 0] * displacement,
+            f"py_{pm}": cells.polar[at][:, 1] * displacement,
+            f"a_{nm}": cells.a[at] * length,
+            f"b_{nm}": cells.b[at] * length,
+            "angle_deg": cells.angle[at],
+            f"area_{nm2}": cells.area[at] * length**2,
+            "label": analysis.labels[at],
+            "posterior": analysis.confidence.posterior[at].round(4),
+            "stability": analysis.confidence.stability[at].round(4),
+        }
+    )
 
 
 def result_summary(analysis: Analysis, walls: Walls, recipe: Provenance | None = None) -> dict:
     """The content of ``result.json``: plain values only."""
     image, lattice = analysis.crystal.image, analysis.crystal.lattice
     return {
-        "verdict": analysis.verdict, "reason": analysis.reason, "parameters": dict(analysis.tuned.parameters),
-        "rewards": dict(analysis.tuned.rewards), "default_rewards": dict(analysis.default.rewards),
-        "evidence": analysis.crystal.evidence.kind, "best_total_by_descriptor": best_by_descriptor(analysis.trials),
-        "stability": round(resampling_stability(analysis.crystal, analysis.tuned.parameters, analysis.seed), 4),
+        "verdict": analysis.verdict,
+        "reason": analysis.reason,
+        "parameters": dict(analysis.tuned.parameters),
+        "rewards": dict(analysis.tuned.rewards),
+        "default_rewards": dict(analysis.default.rewards),
+        "evidence": analysis.crystal.evidence.kind,
+        "best_total_by_descriptor": best_by_descriptor(analysis.trials),
+        "stability": round(
+            resampling_stability(analysis.crystal, analysis.tuned.parameters, analysis.seed), 4
+        ),
         "sublattices": ["A", "B"] if lattice.cells.has_b else ["A"],
-        "warnings": find_warnings(analysis), "confidence": _confidence(analysis), "surrogates": _surrogates(analysis),
-        "n_columns": len(lattice.columns), "n_cells": lattice.cells.n, "n_analysed": int(analysis.crystal.mask.sum()),
+        "warnings": find_warnings(analysis),
+        "confidence": _confidence(analysis),
+        "surrogates": _surrogates(analysis),
+        "n_columns": len(lattice.columns),
+        "n_cells": lattice.cells.n,
+        "n_analysed": int(analysis.crystal.mask.sum()),
         "n_domains": len(connected_domains(analysis.labels)),
         "variants": _variants(analysis),
-        "walls": _walls(walls), "seed": analysis.seed, "budget": len(without_autoencoders(analysis.trials)),
+        "walls": _walls(walls),
+        "seed": analysis.seed,
+        "budget": len(without_autoencoders(analysis.trials)),
         "autoencoders": sum(t.source == "rung 1" for t in analysis.trials),
-        "timings_s": {k: round(v, 3) for k, v in analysis.timings_s.items()}, "versions": package_versions(),
-        "input": {"path": image.source, "name": image.name, "sha256": image.sha256, "shape": list(image.shape),
-                  "pixel_size_nm": image.pixel_size_nm},
-        "recipe": recipe.plain if recipe else None}
+        "timings_s": {k: round(v, 3) for k, v in analysis.timings_s.items()},
+        "versions": package_versions(),
+        "input": {
+            "path": image.source,
+            "name": image.name,
+            "sha256": image.sha256,
+            "shape": list(image.shape),
+            "pixel_size_nm": image.pixel_size_nm,
+        },
+        "recipe": recipe.plain if recipe else None,
+    }
 
 
 def facts_table(analysis: Analysis, result: Mapping) -> pd.Series:
@@ -143,21 +202,33 @@ def facts_table(analysis: Analysis, result: Mapping) -> pd.Series:
     Series of str
     """
     image, walls = analysis.crystal.image, result["walls"]
+    length = f"{walls['length_cells']:.0f} cells long in all"
     height, width = image.shape
     size = image.pixel_size_nm
-    field = f"{width} × {height} px" + (f", {width * size:.1f} × {height * size:.1f} nm" if size else "")
-    return pd.Series({
-        "image": f"{image.name} ({field})",
-        "unit cells": f"{result['n_analysed']:,} analysed of {result['n_cells']:,} found",
-        "domains": "none" if result["verdict"] == NO_DOMAINS else _counted(analysis, result),
-        "walls": f"{walls['n_segments']} segments, {walls['length_cells']:.0f} cells long in all",
-        "chosen from": f"{result['budget']} configurations and {result['autoencoders']} autoencoders"})
+    field = f"{width} × {height} px" + (
+        f", {width * size:.1f} × {height * size:.1f} nm" if size else ""
+    )
+    return pd.Series(
+        {
+            "image": f"{image.name} ({field})",
+            "unit cells": f"{result['n_analysed']:,} analysed of {result['n_cells']:,} found",
+            "domains": "none" if result["verdict"] == NO_DOMAINS else _counted(analysis, result),
+            "walls": f"{walls['n_segments']} segments, {length}",
+            "chosen from": (
+                f"{result['budget']} configurations and {result['autoencoders']} autoencoders"
+            ),
+        }
+    )
 
 
 def _counted(analysis: Analysis, result: Mapping) -> str:
-    """How many domains of how many clusters, and how many of these are hardly polar: substrate, say."""
+    """How many domains of how many clusters, and how many of these are hardly polar: substrate,
+    say.
+    """
     flat, clusters = len(nonpolar_labels(analysis)), len(result["variants"])
-    return f"{result['n_domains']}, of {clusters} clusters" + (f", {flat} of them hardly polar (see the notes)" if flat else "")
+    return f"{result['n_domains']}, of {clusters} clusters" + (
+        f", {flat} of them hardly polar (see the notes)" if flat else ""
+    )
 
 
 def origin_table(result: Mapping) -> pd.Series:
@@ -174,11 +245,17 @@ def origin_table(result: Mapping) -> pd.Series:
     """
     given = result["input"]
     size = given["pixel_size_nm"]
-    return pd.Series({
-        "image": given["path"] or "simulated", "sha256": given["sha256"] or "none: the image is no file",
-        "pixel size": f"{size:.5g} nm" if size else "not known", "seed": str(result["seed"]),
-        "configurations": str(result["budget"]),
-        "autoencoders": str(result["autoencoders"])} | result["versions"])
+    return pd.Series(
+        {
+            "image": given["path"] or "simulated",
+            "sha256": given["sha256"] or "none: the image is no file",
+            "pixel size": f"{size:.5g} nm" if size else "not known",
+            "seed": str(result["seed"]),
+            "configurations": str(result["budget"]),
+            "autoencoders": str(result["autoencoders"]),
+        }
+        | result["versions"]
+    )
 
 
 def grounds_table(analysis: Analysis, result: Mapping) -> pd.DataFrame:
@@ -198,28 +275,68 @@ def grounds_table(analysis: Analysis, result: Mapping) -> pd.DataFrame:
     alike = autocorrelation(analysis.crystal.evidence.field)
     rewards = result["rewards"]
     rows = {
-        "signal of the evidence": (alike, f"≥ {MIN_CORRELATION}", "correlation of the evidence of cells three apart; noise has 0"),
-        "contrast": (rewards["contrast"], f"≥ {MIN_CONTRAST}", "how much of the walls the evidence jumps across"),
-        "evidence": (rewards["evidence"], "", "share of the variance of the evidence that the map explains"),
-        "stability": (result["stability"], "", "agreement of the maps from two random halves of the cells; 1 is perfect"),
-        "total": (rewards["total"], "", f"product of the rewards; {result['default_rewards']['total']:.3f} before the search"),
-        **_confident(result), **_by_chance(result)}
-    return pd.DataFrame([(f"{value:.2f}", needed, means) for value, needed, means in rows.values()],
-                        index=list(rows), columns=["measured", "needed", "means"])
+        "signal of the evidence": (
+            alike,
+            f"≥ {MIN_CORRELATION}",
+            "correlation of the evidence of cells three apart; noise has 0",
+        ),
+        "contrast": (
+            rewards["contrast"],
+            f"≥ {MIN_CONTRAST}",
+            "how much of the walls the evidence jumps across",
+        ),
+        "evidence": (
+            rewards["evidence"],
+            "",
+            "share of the variance of the evidence that the map explains",
+        ),
+        "stability": (
+            result["stability"],
+            "",
+            "agreement of the maps from two random halves of the cells; 1 is perfect",
+        ),
+        "total": (
+            rewards["total"],
+            "",
+            f"product of the rewards; {result['default_rewards']['total']:.3f} before the search",
+        ),
+        **_confident(result),
+        **_by_chance(result),
+    }
+    return pd.DataFrame(
+        [(f"{value:.2f}", needed, means) for value, needed, means in rows.values()],
+        index=list(rows),
+        columns=["measured", "needed", "means"],
+    )
 
 
 def _confident(result: Mapping) -> dict[str, tuple[float, str, str]]:
     """Confidence per cell; none where there is one label only."""
-    return {f"{name} of the cells": (found["mean"], "", f"mean; {found['unsure']:.0%} of the cells are unsure")
-            for name, found in (result["confidence"] or {}).items()}
+    return {
+        f"{name} of the cells": (
+            found["mean"],
+            "",
+            f"mean; {found['unsure']:.0%} of the cells are unsure",
+        )
+        for name, found in (result["confidence"] or {}).items()
+    }
 
 
 def _by_chance(result: Mapping) -> dict[str, tuple[float, str, str]]:
     """The largest totals of surrogates, where the crystal's outline leaves any."""
     kinds = {name: result["surrogates"][name] for name in ("moved", "dealt")}
-    return {f"surrogates, {name}": (
-        found["largest"], "", f"largest total of {found['n']} with the evidence {_SHUFFLED[name]}; p = {found['p']:.2g}")
-        for name, found in kinds.items() if found["n"]}
+    return {
+        f"surrogates, {name}": (
+            found["largest"],
+            "",
+            (
+                f"largest total of {found['n']} with the evidence {_SHUFFLED[name]}; p ="
+                f" {found['p']:.2g}"
+            ),
+        )
+        for name, found in kinds.items()
+        if found["n"]
+    }
 
 
 def choices_table(analysis: Analysis) -> pd.DataFrame:
@@ -233,31 +350,60 @@ def choices_table(analysis: Analysis) -> pd.DataFrame:
     -------
     DataFrame
         Index the parameter; columns ``default``, ``tuned``, ``mattered`` (see
-        :func:`bfo_utils.search.parameter_importance`; empty for what was not varied) and ``means``. Parameters of the
-        autoencoder stand there only where one made the map.
+        :func:`bfo_utils.search.parameter_importance`; empty for what was not varied) and ``means``.
+        Parameters of the autoencoder stand there only where one made the map.
     """
-    used = [p for p in PARAMETERS if p.stage != "autoencoder" or analysis.tuned.parameters["descriptor"] == "vae"]
+    used = [
+        p
+        for p in PARAMETERS
+        if p.stage != "autoencoder" or analysis.tuned.parameters["descriptor"] == "vae"
+    ]
     mattered = parameter_importance(trials_table(without_autoencoders(analysis.trials)))
-    rows = [(format_value(analysis.default.parameters[p.name]), format_value(analysis.tuned.parameters[p.name]),
-             f"{mattered[p.name]:.2f}" if p.name in mattered else "", p.help + (f" ({p.unit})" if p.unit else ""))
-            for p in used]
-    return pd.DataFrame(rows, index=[p.name for p in used], columns=["default", "tuned", "mattered", "means"])
+    rows = [
+        (
+            format_value(analysis.default.parameters[p.name]),
+            format_value(analysis.tuned.parameters[p.name]),
+            f"{mattered[p.name]:.2f}" if p.name in mattered else "",
+            p.help + (f" ({p.unit})" if p.unit else ""),
+        )
+        for p in used
+    ]
+    return pd.DataFrame(
+        rows, index=[p.name for p in used], columns=["default", "tuned", "mattered", "means"]
+    )
 
 
 def _confidence(analysis: Analysis) -> dict | None:
-    """Means over the analysed cells, and the share of the cells below 0.8; None where there is one label only."""
+    """Means over the analysed cells, and the share of the cells below 0.8; None where there is
+    one label only.
+    """
     if analysis.verdict == NO_DOMAINS:
         return None
-    values = {name: getattr(analysis.confidence, name)[analysis.crystal.mask] for name in ("posterior", "stability")}
-    return {name: {"mean": round(float(v.mean()), 4), "unsure": round(float((v < SURE_CELL).mean()), 4)} for name, v in values.items()}
+    values = {
+        name: getattr(analysis.confidence, name)[analysis.crystal.mask]
+        for name in ("posterior", "stability")
+    }
+    return {
+        name: {"mean": round(float(v.mean()), 4), "unsure": round(float((v < SURE_CELL).mean()), 4)}
+        for name, v in values.items()
+    }
 
 
 def _surrogates(analysis: Analysis) -> dict:
-    """Total of the map, and of its surrogates: how many, the median, the largest, and the share that reach the map's."""
+    """Total of the map, and of its surrogates: how many, the median, the largest, and the share
+    that reach the map's.
+    """
     standing = analysis.standing
     rows: dict[str, float | dict[str, float]] = {"total": round(standing.total, 6)}
-    for name, totals, p in (("moved", standing.moved, standing.p_moved), ("dealt", standing.dealt, standing.p_dealt)):
-        spread = {"median": round(float(np.median(totals)), 6), "largest": round(float(totals.max()), 6)} if len(totals) else {}
+    for name, totals, p in (
+        ("moved", standing.moved, standing.p_moved),
+        ("dealt", standing.dealt, standing.p_dealt),
+    ):
+        spread = (
+            {"median": round(float(np.median(totals)), 6), "largest": round(float(totals.max()), 6)}
+            if len(totals)
+            else {}
+        )
         rows[name] = {"n": len(totals), "p": round(p, 4), **spread}
     return rows
 
@@ -280,17 +426,26 @@ def warnings_html(result: Mapping) -> str:
     '<ul><li>Few cells in &lt;b&gt;.dm4</li></ul>'
     """
     told = [note["message"] for note in result["warnings"]]
-    return "<ul>" + "".join(f"<li>{escape(note)}</li>" for note in told or ["There are no warnings."]) + "</ul>"
+    return (
+        "<ul>"
+        + "".join(f"<li>{escape(note)}</li>" for note in told or ["There are no warnings."])
+        + "</ul>"
+    )
 
 
 def _variants(analysis: Analysis) -> list[dict]:
-    """Share of the analysed cells and mean polar displacement (px) of every label of the final map."""
+    """Share of the analysed cells and mean polar displacement (px) of every label of the final
+    map.
+    """
     cells, labels = analysis.crystal.lattice.cells, analysis.labels
     rows = []
     for label in np.unique(labels[labels >= 0]).tolist():
         own = labels == label
-        row = {"label": label, "share": round(float(own.sum() / (labels >= 0).sum()), 4),
-               "a_over_b": round(float(np.nanmean(cells.a[own] / cells.b[own])), 5)}
+        row = {
+            "label": label,
+            "share": round(float(own.sum() / (labels >= 0).sum()), 4),
+            "a_over_b": round(float(np.nanmean(cells.a[own] / cells.b[own])), 5),
+        }
         if cells.has_b:
             row |= {"polar_px": [round(float(v), 4) for v in np.nanmean(cells.polar[own], axis=0)]}
         rows.append(row)
@@ -298,13 +453,20 @@ def _variants(analysis: Analysis) -> list[dict]:
 
 
 def _walls(walls: Walls) -> dict:
-    return {"n_segments": walls.n_segments, "length_cells": round(float(walls.length.sum()), 2),
-            "mean_roughness_cells": round(float(walls.roughness.mean()), 4) if len(walls.roughness) else 0.0}
+    return {
+        "n_segments": walls.n_segments,
+        "length_cells": round(float(walls.length.sum()), 2),
+        "mean_roughness_cells": (
+            round(float(walls.roughness.mean()), 4) if len(walls.roughness) else 0.0
+        ),
+    }
 
 
 def package_versions() -> dict[str, str]:
     """Versions of Python and of the packages that the numbers depend on."""
-    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version()} | {
+        name: importlib.metadata.version(name) for name in PACKAGES
+    }
 
 
 def _pictures(analysis: Analysis, walls: Walls, out: Path) -> None:
@@ -312,5 +474,13 @@ def _pictures(analysis: Analysis, walls: Walls, out: Path) -> None:
     save_figure(plot_label_map(image, cells, analysis.labels, walls), out / "label_map.png")
     save_figure(plot_walls(image, cells, analysis.labels, walls), out / "walls.png")
     save_figure(plot_polarization(image, cells, analysis.labels), out / "polarization.png")
-    save_figure(plot_confidence(image, cells, analysis.labels, analysis.confidence.posterior, analysis.confidence.stability),
-                 out / "confidence.png")
+    save_figure(
+        plot_confidence(
+            image,
+            cells,
+            analysis.labels,
+            analysis.confidence.posterior,
+            analysis.confidence.stability,
+        ),
+        out / "confidence.png",
+    )

@@ -1,8 +1,9 @@
-"""Interactive maps: label maps as pieces of HTML that answer to pointer and keyboard, without a server or a network.
+"""Interactive maps: label maps as pieces of HTML that answer to pointer and keyboard, without a
+server or a network.
 
-Every piece stands alone: pictures are ``data:`` URIs, values are JSON, the style and the script (``interactive.css`` and
-``interactive.js``, beside this module) are inlined. Where scripts are off, and in print, the first picture remains.
-Notebooks show a piece with ``IPython.display.HTML``.
+Every piece stands alone: pictures are ``data:`` URIs, values are JSON, the style and the script
+(``interactive.css`` and ``interactive.js``, beside this module) are inlined. Where scripts are off,
+and in print, the first picture remains. Notebooks show a piece with ``IPython.display.HTML``.
 """
 
 import base64
@@ -30,7 +31,15 @@ PICTURE_SIDE = 640  # px: longer edge of a picture
 MOST_SHOWN = 12_000  # cells whose values a page holds; of larger maps, every n-th along both axes
 _OPACITY = 0.6  # of colours over the image
 _UNITS = {"px": "px", "pm": "pm", "nm": "nm", "nm2": "nm²", "px2": "px²", "deg": "°"}
-_NAMES = {"label": "label", "px": "P along x", "py": "P along y", "a": "edge a", "b": "edge b", "angle": "angle of a and b", "area": "area"}
+_NAMES = {
+    "label": "label",
+    "px": "P along x",
+    "py": "P along y",
+    "a": "edge a",
+    "b": "edge b",
+    "angle": "angle of a and b",
+    "area": "area",
+}
 _REWARDS = ("total", "continuity", "straightness", "evidence", "contrast")
 _CHART = (420, 330)  # width and height of a chart, and its margins:
 _LEFT, _TOP, _RIGHT, _BOTTOM = 52, 14, 14, 46
@@ -38,7 +47,9 @@ _LEFT, _TOP, _RIGHT, _BOTTOM = 52, 14, 14, 46
 
 @dataclass(frozen=True)
 class Choice:
-    """One configuration that a reader can choose: its name, its outcome, and its place on the chart."""
+    """One configuration that a reader can choose: its name, its outcome, and its place on the
+    chart.
+    """
 
     name: str
     outcome: Outcome
@@ -79,19 +90,26 @@ class Stage:
 
     @cached_property
     def _cell(self) -> tuple[np.ndarray, np.ndarray]:
-        """Row and column of the analysed cell at every pixel of the screen, -1 where there is none."""
+        """Row and column of the analysed cell at every pixel of the screen, -1 where there is
+        none.
+        """
         own = np.argwhere(self.crystal.mask)
         cells = self.crystal.lattice.cells
         width, height = self.size
         y, x = np.mgrid[:height, :width]
         reach = 0.75 * cells.basis.cell_px / self.step
-        near = cKDTree(self.at(cells.xy[self.crystal.mask])).query(
-            np.column_stack([x.ravel(), y.ravel()]), distance_upper_bound=reach)[1].reshape(height, width)
+        near = (
+            cKDTree(self.at(cells.xy[self.crystal.mask]))
+            .query(np.column_stack([x.ravel(), y.ravel()]), distance_upper_bound=reach)[1]
+            .reshape(height, width)
+        )
         index = np.vstack([own, [-1, -1]])[near]
         return index[..., 0], index[..., 1]
 
     def frame(self, labels: np.ndarray) -> str:
-        """A label map as a transparent picture to lay over the backdrop: colours of the labels, walls in ink."""
+        """A label map as a transparent picture to lay over the backdrop: colours of the labels,
+        walls in ink.
+        """
         i, j = self._cell
         clean = Segmentation(labels, self.crystal.evidence).clean
         shown, smooth = (np.where(i >= 0, grid[i, j], -1) for grid in (labels, clean))
@@ -113,15 +131,22 @@ def _borders(labels: np.ndarray) -> np.ndarray:
 def _uri(pixels: np.ndarray, kind: str, **options) -> str:
     """Pixels (bytes of red, green, blue and perhaps opacity) as a data URI of a picture."""
     buffer = io.BytesIO()
-    imsave(buffer, pixels, format=kind, metadata={"Software": None} if kind == "png" else None, pil_kwargs=options)
+    imsave(
+        buffer,
+        pixels,
+        format=kind,
+        metadata={"Software": None} if kind == "png" else None,
+        pil_kwargs=options,
+    )
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-# ---- the map under the pointer -----------------------------------------------------------------------------------
+# ---- the map under the pointer -------------------------------------------------------
 
 
 def interactive_map(crystal: PreparedImage, labels: np.ndarray, table: pd.DataFrame) -> str:
-    """A label map over the image that tells the values of the cell under the pointer, or that arrow keys moved to.
+    """A label map over the image that tells the values of the cell under the pointer, or that arrow
+    keys moved to.
 
     Parameters
     ----------
@@ -130,8 +155,9 @@ def interactive_map(crystal: PreparedImage, labels: np.ndarray, table: pd.DataFr
         Label per cell, -1 outside the analysed mask.
     table : DataFrame
         One row per cell: ``i, j, x_px, y_px, label`` and any further quantities, such as
-        :func:`bfo_utils.report.cells_table` gives. The end of a name is its unit (``a_nm``). Of more than
-        :data:`MOST` cells, only every second (third, ...) along both axes is kept; quantities that no cell has are left out.
+        :func:`bfo_utils.report.cells_table` gives. The end of a name is its unit (``a_nm``). Of
+        more than :data:`MOST` cells, only every second (third, ...) along both axes is kept;
+        quantities that no cell has are left out.
 
     Returns
     -------
@@ -141,18 +167,34 @@ def interactive_map(crystal: PreparedImage, labels: np.ndarray, table: pd.DataFr
     stage = Stage(crystal)
     every = int(np.ceil(np.sqrt(max(1.0, len(table) / MOST_SHOWN))))
     table = table[(table["label"] >= 0) & (table["i"] % every == 0) & (table["j"] % every == 0)]
-    known = [name for name in table.columns if name not in ("i", "j", "x_px", "y_px") and table[name].notna().any()]
+    known = [
+        name
+        for name in table.columns
+        if name not in ("i", "j", "x_px", "y_px") and table[name].notna().any()
+    ]
     quantities = [_quantity(name, table[name]) for name in known]
     xy = stage.at(table[["x_px", "y_px"]].to_numpy()).round(1)
-    data = {"x": xy[:, 0].tolist(), "y": xy[:, 1].tolist(), "i": table["i"].tolist(), "j": table["j"].tolist(),
-            "every": every, "quantities": quantities, "colours": LABELS,
-            "vectors": (crystal.lattice.cells.basis.vectors / stage.step).round(2).tolist()}
-    rows = "".join(_row(q["name"], "–", k) for k, q in enumerate([{"name": "cell (row i, column j)"}, *quantities]))
+    data = {
+        "x": xy[:, 0].tolist(),
+        "y": xy[:, 1].tolist(),
+        "i": table["i"].tolist(),
+        "j": table["j"].tolist(),
+        "every": every,
+        "quantities": quantities,
+        "colours": LABELS,
+        "vectors": (crystal.lattice.cells.basis.vectors / stage.step).round(2).tolist(),
+    }
+    rows = "".join(
+        _row(q["name"], "–", k)
+        for k, q in enumerate([{"name": "cell (row i, column j)"}, *quantities])
+    )
     hint = "Move over the map, or reach it with Tab and move with the arrow keys."
     picture = _stage(stage, stage.frame(labels), "Map of the domains over the image", live=True)
-    body = (f"{picture}{_legend([labels])}"
-            f'<div class="bfo-only-live"><p class="bfo-hint">{hint}{_thinned(every)}</p>'
-            f'<table class="bfo-values" aria-live="polite"><tbody>{rows}</tbody></table></div>')
+    body = (
+        f"{picture}{_legend([labels])}"
+        f'<div class="bfo-only-live"><p class="bfo-hint">{hint}{_thinned(every)}</p>'
+        f'<table class="bfo-values" aria-live="polite"><tbody>{rows}</tbody></table></div>'
+    )
     return _piece("cells", body, data)
 
 
@@ -161,14 +203,21 @@ def _thinned(every: int) -> str:
 
 
 def _quantity(column: str, values: pd.Series) -> dict:
-    """A column of the table for the page: name and unit in words, values rounded to what can be read."""
+    """A column of the table for the page: name and unit in words, values rounded to what can be
+    read.
+    """
     stem, _, end = column.rpartition("_")
     name, unit = (stem, _UNITS[end]) if stem and end in _UNITS else (column, "")
     finite = values[np.isfinite(values)]
     digits = 0 if pd.api.types.is_integer_dtype(values) else _digits(finite)
     rounded = [None if not np.isfinite(v) else round(float(v), digits) for v in values]
-    return {"column": column, "name": _NAMES.get(name, name.replace("_", " ")), "unit": unit, "digits": digits,
-            "values": [v if v is None or digits else int(v) for v in rounded]}
+    return {
+        "column": column,
+        "name": _NAMES.get(name, name.replace("_", " ")),
+        "unit": unit,
+        "digits": digits,
+        "values": [v if v is None or digits else int(v) for v in rounded],
+    }
 
 
 def _digits(values: pd.Series) -> int:
@@ -176,7 +225,7 @@ def _digits(values: pd.Series) -> int:
 
     Examples
     --------
-    >>> _digits(pd.Series([0.391, 0.402])), _digits(pd.Series([31.2, -12.0])), _digits(pd.Series([89.1, 91.3]))
+    >>> tuple(_digits(pd.Series(v)) for v in ([0.391, 0.402], [31.2, -12.0], [89.1, 91.3]))
     (4, 1, 2)
     """
     if not len(values):
@@ -185,7 +234,7 @@ def _digits(values: pd.Series) -> int:
     return int(np.clip(2 - np.floor(np.log10(spread)), 0, 4))
 
 
-# ---- configurations to choose from -------------------------------------------------------------------------------
+# ---- configurations to choose from ---------------------------------------------------
 
 
 def interactive_front(analysis: Analysis) -> str:
@@ -194,23 +243,33 @@ def interactive_front(analysis: Analysis) -> str:
     Parameters
     ----------
     analysis : Analysis
-        Its :func:`bfo_utils.results.alternative_maps` are the points to choose from, first the one of the highest total;
-        the places of all trials are drawn as small dots.
+        Its :func:`bfo_utils.results.alternative_maps` are the points to choose from, first the one
+        of the highest total; the places of all trials are drawn as small dots.
 
     Returns
     -------
     str
         HTML.
     """
+
     def place(rewards: Mapping[str, float]) -> tuple[float, float]:
         return rewards["evidence"], rewards["continuity"]
 
-    choices = [Choice(f"trial {trial.number}", outcome, place(outcome.rewards)) for trial, outcome in alternative_maps(analysis)]
+    choices = [
+        Choice(f"trial {trial.number}", outcome, place(outcome.rewards))
+        for trial, outcome in alternative_maps(analysis)
+    ]
     chosen = _highest(choices)
     others = [place(trial.rewards) for trial in analysis.trials]
     chart = _chart(choices, others, chosen, ("evidence", "continuity"))
-    return _chooser(analysis.crystal, choices, chosen, chart, "Pareto front: choose a point to see its map",
-                    [p.name for p in PARAMETERS if p.stage in ("descriptors", "clustering")])
+    return _chooser(
+        analysis.crystal,
+        choices,
+        chosen,
+        chart,
+        "Pareto front: choose a point to see its map",
+        [p.name for p in PARAMETERS if p.stage in ("descriptors", "clustering")],
+    )
 
 
 def interactive_windows(analysis: Analysis) -> str:
@@ -219,7 +278,8 @@ def interactive_windows(analysis: Analysis) -> str:
     Parameters
     ----------
     analysis : Analysis
-        See :func:`bfo_utils.results.maps_over_windows`; the size of the highest total is shown first.
+        See :func:`bfo_utils.results.maps_over_windows`; the size of the highest total is shown
+        first.
 
     Returns
     -------
@@ -230,32 +290,60 @@ def interactive_windows(analysis: Analysis) -> str:
     if not outcomes:
         return "<p>No trial described the cells by windows.</p>"
     sizes = [outcome.parameters["window_width"] for outcome in outcomes]
-    choices = [Choice(f"{size:.2f} cells", outcome, (size, outcome.rewards["total"]))
-               for size, outcome in zip(sizes, outcomes, strict=True)]
+    choices = [
+        Choice(f"{size:.2f} cells", outcome, (size, outcome.rewards["total"]))
+        for size, outcome in zip(sizes, outcomes, strict=True)
+    ]
     chosen = _highest(choices)
-    slider = (f'<label class="bfo-slider bfo-only-live">window: <output>{choices[chosen].name}</output>'
-              f'<input type="range" min="0" max="{len(choices) - 1}" step="1" value="{chosen}" '
-              f'aria-valuetext="{choices[chosen].name}"></label>')
+    slider = (
+        f'<label class="bfo-slider bfo-only-live">window: <output>{choices[chosen].name}</output>'
+        f'<input type="range" min="0" max="{len(choices) - 1}" step="1" value="{chosen}" '
+        f'aria-valuetext="{choices[chosen].name}"></label>'
+    )
     chart = _chart(choices, (), chosen, ("window (cells)", "total"))
-    return _chooser(analysis.crystal, choices, chosen, slider + chart, "Size of the window: move the slider to see the map", ())
+    return _chooser(
+        analysis.crystal,
+        choices,
+        chosen,
+        slider + chart,
+        "Size of the window: move the slider to see the map",
+        (),
+    )
 
 
 def _highest(choices: Sequence[Choice]) -> int:
     return int(np.argmax([choice.outcome.rewards["total"] for choice in choices]))
 
 
-def _chooser(crystal: PreparedImage, choices: Sequence[Choice], chosen: int, chart: str, caption: str,
-             parameters: Sequence[str]) -> str:
+def _chooser(
+    crystal: PreparedImage,
+    choices: Sequence[Choice],
+    chosen: int,
+    chart: str,
+    caption: str,
+    parameters: Sequence[str],
+) -> str:
     stage = Stage(crystal)
     values = [_values(choice, parameters) for choice in choices]
     frames = [stage.frame(choice.outcome.labels) for choice in choices]
-    data = {"choices": [{"name": c.name, "frame": f, "values": list(v.values()), "shares": _shares(c.outcome.labels)}
-                        for c, f, v in zip(choices, frames, values, strict=True)]}
+    data = {
+        "choices": [
+            {
+                "name": c.name,
+                "frame": f,
+                "values": list(v.values()),
+                "shares": _shares(c.outcome.labels),
+            }
+            for c, f, v in zip(choices, frames, values, strict=True)
+        ]
+    }
     rows = "".join(_row(name, value, k) for k, (name, value) in enumerate(values[chosen].items()))
-    body = (f'<div class="bfo-beside"><div>{chart}</div>'
-            f'<div>{_stage(stage, frames[chosen], "Label map of the chosen configuration")}'
-            f"{_legend([choice.outcome.labels for choice in choices], chosen)}</div></div>"
-            f'<table class="bfo-values" aria-live="polite"><tbody>{rows}</tbody></table>')
+    body = (
+        f'<div class="bfo-beside"><div>{chart}</div>'
+        f"<div>{_stage(stage, frames[chosen], 'Label map of the chosen configuration')}"
+        f"{_legend([choice.outcome.labels for choice in choices], chosen)}</div></div>"
+        f'<table class="bfo-values" aria-live="polite"><tbody>{rows}</tbody></table>'
+    )
     return _piece("choices", body, data, caption)
 
 
@@ -268,20 +356,38 @@ def _values(choice: Choice, parameters: Sequence[str]) -> dict[str, str]:
     return {"shown": choice.name} | rewards | chosen
 
 
-def _chart(choices: Sequence[Choice], others: Sequence[tuple[float, float]], chosen: int, names: tuple[str, str]) -> str:
-    """A chart whose choices are buttons, with the names of its axes; others are drawn as far as they lie on it."""
+def _chart(
+    choices: Sequence[Choice],
+    others: Sequence[tuple[float, float]],
+    chosen: int,
+    names: tuple[str, str],
+) -> str:
+    """A chart whose choices are buttons, with the names of its axes; others are drawn as far as
+    they lie on it.
+    """
     width, height = _CHART
     ends = [_range(values) for values in zip(*(choice.place for choice in choices))]
 
     def at(x: float, y: float) -> tuple[float, float]:
         across, up = ((v - low) / (high - low) for v, (low, high) in zip((x, y), ends))
-        return _LEFT + across * (width - _LEFT - _RIGHT), height - _BOTTOM - up * (height - _TOP - _BOTTOM)
+        return _LEFT + across * (width - _LEFT - _RIGHT), height - _BOTTOM - up * (
+            height - _TOP - _BOTTOM
+        )
 
-    seen = [place for place in others if all(low <= v <= high for v, (low, high) in zip(place, ends))]
-    dots = "".join('<circle class="bfo-dot" cx="{:.1f}" cy="{:.1f}" r="2.5"/>'.format(*at(*place)) for place in seen)
-    points = "".join(_point(choice, k == chosen, at(*choice.place), names) for k, choice in enumerate(choices))
-    return (f'<svg class="bfo-chart" viewBox="0 0 {width} {height}" role="group" '
-            f'aria-label="{names[1]} against {names[0]}">{_axes(at, ends, names)}{dots}{points}</svg>')
+    seen = [
+        place for place in others if all(low <= v <= high for v, (low, high) in zip(place, ends))
+    ]
+    dots = "".join(
+        '<circle class="bfo-dot" cx="{:.1f}" cy="{:.1f}" r="2.5"/>'.format(*at(*place))
+        for place in seen
+    )
+    points = "".join(
+        _point(choice, k == chosen, at(*choice.place), names) for k, choice in enumerate(choices)
+    )
+    return (
+        f'<svg class="bfo-chart" viewBox="0 0 {width} {height}" role="group" '
+        f'aria-label="{names[1]} against {names[0]}">{_axes(at, ends, names)}{dots}{points}</svg>'
+    )
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
@@ -302,42 +408,61 @@ def _axes(at, ends: Sequence[tuple[float, float]], names: tuple[str, str]) -> st
     lines = []
     for y in _ticks(low, high):
         (start, level), (end, _) = at(left, y), at(right, y)
-        lines.append(f'<path class="bfo-grid" d="M{start:.1f} {level:.1f}H{end:.1f}"/>'
-                     f'<text x="{start - 7:.1f}" y="{level + 4:.1f}" text-anchor="end">{y:g}</text>')
+        lines.append(
+            f'<path class="bfo-grid" d="M{start:.1f} {level:.1f}H{end:.1f}"/>'
+            f'<text x="{start - 7:.1f}" y="{level + 4:.1f}" text-anchor="end">{y:g}</text>'
+        )
     for x in _ticks(left, right):
         across, foot = at(x, low)
-        lines.append(f'<text x="{across:.1f}" y="{foot + 18:.1f}" text-anchor="middle">{x:g}</text>')
+        lines.append(
+            f'<text x="{across:.1f}" y="{foot + 18:.1f}" text-anchor="middle">{x:g}</text>'
+        )
     middle = at((left + right) / 2, (low + high) / 2)
-    lines.append(f'<text x="{middle[0]:.1f}" y="{at(left, low)[1] + 38:.1f}" text-anchor="middle">{names[0]}</text>'
-                 f'<text transform="translate(14 {middle[1]:.1f}) rotate(-90)" text-anchor="middle">{names[1]}</text>')
+    lines.append(
+        f'<text x="{middle[0]:.1f}" y="{at(left, low)[1] + 38:.1f}"'
+        f' text-anchor="middle">{names[0]}</text><text transform="translate(14 {middle[1]:.1f})'
+        f' rotate(-90)" text-anchor="middle">{names[1]}</text>'
+    )
     return "".join(lines)
 
 
 def _ticks(low: float, high: float) -> list[float]:
     """Round numbers along an axis, four to ten of them."""
     step = next(s for s in (0.05, 0.1, 0.25, 0.5) if (high - low) / s <= 5 or s == 0.5)
-    return [round(step * k, 2) for k in range(math.ceil(low / step - 1e-9), int(high / step + 1e-9) + 1)]
+    return [
+        round(step * k, 2) for k in range(math.ceil(low / step - 1e-9), int(high / step + 1e-9) + 1)
+    ]
 
 
 def _point(choice: Choice, pressed: bool, at: tuple[float, float], names: tuple[str, str]) -> str:
     told = f"{choice.name}: {names[0]} {choice.place[0]:.2f}, {names[1]} {choice.place[1]:.2f}"
-    return (f'<circle class="bfo-point" cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="7" role="button" tabindex="0" '
-            f'aria-pressed="{str(pressed).lower()}" aria-label="{escape(told)}"><title>{escape(told)}</title></circle>')
+    return (
+        f'<circle class="bfo-point" cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="7" role="button"'
+        f' tabindex="0" aria-pressed="{str(pressed).lower()}"'
+        f' aria-label="{escape(told)}"><title>{escape(told)}</title></circle>'
+    )
 
 
-# ---- parts of a page ---------------------------------------------------------------------------------------------
+# ---- parts of a page -----------------------------------------------------------------
 
 
 def _stage(stage: Stage, frame: str, alt: str, live: bool = False) -> str:
     """The image with a label map and a scale bar over it; a live one takes the focus."""
     width, height = stage.size
-    focus = ('tabindex="0" role="application" aria-roledescription="map" '
-             f'aria-label="{escape(alt)}; arrow keys move from cell to cell"') if live else ""
+    focus = (
+        'tabindex="0" role="application" aria-roledescription="map" '
+        f'aria-label="{escape(alt)}; arrow keys move from cell to cell"'
+        if live
+        else ""
+    )
     marker = '<polygon class="bfo-marker" points=""/>' if live else ""
-    return (f'<div class="bfo-stage" style="aspect-ratio:{width}/{height};max-width:{width}px" {focus}>'
-            f'<img class="bfo-image dark-light" src="{stage.backdrop}" width="{width}" height="{height}" alt="{escape(alt)}">'
-            f'<img class="bfo-frame dark-light" src="{frame}" width="{width}" height="{height}" alt="">'
-            f'<svg viewBox="-0.5 -0.5 {width} {height}" aria-hidden="true">{marker}</svg>{_scale_bar(stage)}</div>')
+    return (
+        f'<div class="bfo-stage" style="aspect-ratio:{width}/{height};max-width:{width}px"'
+        f' {focus}><img class="bfo-image dark-light" src="{stage.backdrop}" width="{width}"'
+        f' height="{height}" alt="{escape(alt)}"><img class="bfo-frame dark-light" src="{frame}"'
+        f' width="{width}" height="{height}" alt=""><svg viewBox="-0.5 -0.5 {width} {height}"'
+        f' aria-hidden="true">{marker}</svg>{_scale_bar(stage)}</div>'
+    )
 
 
 def _scale_bar(stage: Stage) -> str:
@@ -346,21 +471,30 @@ def _scale_bar(stage: Stage) -> str:
     per_px = (size or 1.0) * stage.step
     length = round_down(min(0.2 * width, 0.8 * height) * per_px)
     text = f"{length:g} {'nm' if size else 'px'}"
-    return f'<div class="bfo-bar"><span>{text}</span><i style="width:{100 * length / per_px / width:.2f}%"></i></div>'
+    return (
+        f'<div class="bfo-bar"><span>{text}</span><i'
+        f' style="width:{100 * length / per_px / width:.2f}%"></i></div>'
+    )
 
 
 def _shares(labels: np.ndarray) -> dict[int, str]:
     """Share of the cells of every label of a map."""
     found, counts = np.unique(labels[labels >= 0], return_counts=True)
-    return {k: f"{n / counts.sum():.0%}" for k, n in zip(found.tolist(), counts.tolist(), strict=True)}
+    return {
+        k: f"{n / counts.sum():.0%}" for k, n in zip(found.tolist(), counts.tolist(), strict=True)
+    }
 
 
 def _legend(maps: Sequence[np.ndarray], shown: int = 0) -> str:
-    """Swatches of all labels of the maps with their share of the cells; those that the shown one lacks are hidden."""
+    """Swatches of all labels of the maps with their share of the cells; those that the shown one
+    lacks are hidden.
+    """
     shares = [_shares(labels) for labels in maps]
-    items = [f'<li data-label="{k}"{"" if k in shares[shown] else " hidden"}><span style="background:'
-             f'{LABELS[k % len(LABELS)]}"></span>cluster {k}: <b>{shares[shown].get(k, "")}</b></li>'
-             for k in sorted(set().union(*shares))]
+    items = [
+        f'<li data-label="{k}"{"" if k in shares[shown] else " hidden"}><span style="background:'
+        f'{LABELS[k % len(LABELS)]}"></span>cluster {k}: <b>{shares[shown].get(k, "")}</b></li>'
+        for k in sorted(set().union(*shares))
+    ]
     return f'<ul class="bfo-legend">{"".join(items)}</ul>'
 
 
@@ -371,10 +505,13 @@ def _row(name: str, value: str, k: int) -> str:
 def _piece(kind: str, body: str, data: Mapping, label: str = "Map of the cells") -> str:
     """Style, content, data and script of one piece."""
     here = Path(__file__)
-    return (f"<style>{here.with_suffix('.css').read_text()}</style>"
-            f'<div class="bfo-interactive" data-kind="{kind}" role="group" aria-label="{escape(label)}">{body}'
-            f'<script type="application/json">{_json(data)}</script></div>'
-            f"<script>{here.with_suffix('.js').read_text()}</script>")
+    return (
+        f"<style>{here.with_suffix('.css').read_text()}</style>"
+        f'<div class="bfo-interactive" data-kind="{kind}" role="group"'
+        f' aria-label="{escape(label)}">{body}'
+        f'<script type="application/json">{_json(data)}</script></div>'
+        f"<script>{here.with_suffix('.js').read_text()}</script>"
+    )
 
 
 def _json(data: Mapping) -> str:

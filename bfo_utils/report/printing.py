@@ -10,11 +10,27 @@ from ..compute import atomic
 from ..errors import InputError
 
 PAGE = Path("html", "report", "07_report.html")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge", "msedge",
-            "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-            "/Applications/Chromium.app/Contents/MacOS/Chromium")
-_OPTIONS = ("--headless", "--disable-gpu", "--disable-extensions", "--disable-background-networking",
-            "--disable-component-update", "--no-first-run", "--no-default-browser-check", "--no-pdf-header-footer")
+BROWSERS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "microsoft-edge",
+    "msedge",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
+_OPTIONS = (
+    "--headless",
+    "--disable-gpu",
+    "--disable-extensions",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--no-pdf-header-footer",
+)
 _LONGEST = 120  # seconds
 
 
@@ -28,8 +44,11 @@ def find_browser() -> str:
     """
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
-        raise InputError("browser: Chromium, Chrome or Edge is needed to print and none was found; install one (Debian and "
-                         "Ubuntu: apt install chromium; macOS: brew install --cask chromium), or print the page from yours")
+        raise InputError(
+            "browser: Chromium, Chrome or Edge is needed to print and none was found; install one"
+            " (Debian and Ubuntu: apt install chromium; macOS: brew install --cask chromium), or"
+            " print the page from yours"
+        )
     return found
 
 
@@ -55,7 +74,9 @@ def print_pdf(folder: str | Path, to: str | Path | None = None) -> Path:
     """
     page = Path(folder, PAGE).absolute()
     if not page.exists():
-        raise InputError(f"{folder}: holds no report ({PAGE}); give the folder of a finished `bfo run`")
+        raise InputError(
+            f"{folder}: holds no report ({PAGE}); give the folder of a finished `bfo run`"
+        )
     to = Path(to or Path(folder, "report.pdf"))
     program = find_browser()
     with atomic(to) as part:
@@ -65,13 +86,26 @@ def print_pdf(folder: str | Path, to: str | Path | None = None) -> Path:
 
 def _print(program: str, page: Path, to: Path) -> None:
     """Have a browser with a profile of its own print a page."""
-    root = ("--no-sandbox",) if hasattr(os, "geteuid") and os.geteuid() == 0 else ()  # Chromium's sandbox refuses root
+    root = (
+        ("--no-sandbox",) if hasattr(os, "geteuid") and os.geteuid() == 0 else ()
+    )  # Chromium's sandbox refuses root
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        command = [program, *_OPTIONS, *root, f"--user-data-dir={profile}", f"--print-to-pdf={to.absolute()}", page.as_uri()]
+        command = [
+            program,
+            *_OPTIONS,
+            *root,
+            f"--user-data-dir={profile}",
+            f"--print-to-pdf={to.absolute()}",
+            page.as_uri(),
+        ]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=_LONGEST)
         except subprocess.TimeoutExpired:
-            raise InputError(f"{program}: did not print within {_LONGEST} s; print {page} from a browser window") from None
+            raise InputError(
+                f"{program}: did not print within {_LONGEST} s; print {page} from a browser window"
+            ) from None
     if done.returncode or not to.exists():
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise InputError(f"{program}: could not print ({reason}); print {page} from a browser window")
+        raise InputError(
+            f"{program}: could not print ({reason}); print {page} from a browser window"
+        )

@@ -9,7 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from ..io import Image
-from ..rewards import DEFAULT_TOTAL, MIN_CORRELATION, Segmentation, SurrogateTest, autocorrelation, surrogate_test
+from ..rewards import (
+    DEFAULT_TOTAL,
+    MIN_CORRELATION,
+    Segmentation,
+    SurrogateTest,
+    autocorrelation,
+    surrogate_test,
+)
 from ..search import (
     OBJECTIVES,
     EvaluatorFactory,
@@ -31,11 +38,18 @@ from ..search import (
 )
 from .confidence import Confidence, measure_confidence, unknown_confidence
 
-COMPARED_WINDOWS = tuple(np.arange(0.5, 2.51, 0.25).tolist())  # cells: edges of the windows that `over_windows` compares
+# Cells: edges of the windows that `over_windows` compares.
+COMPARED_WINDOWS = tuple(np.arange(0.5, 2.51, 0.25).tolist())
 DOMAINS, NO_DOMAINS = "domains", "no domains"
-MIN_CONTRAST = 0.5  # single domains reach 0.39, domains at 40 counts 0.98 (seeds that no reported figure uses)
+MIN_CONTRAST = (
+    0.5  # single domains reach 0.39, domains at 40 counts 0.98 (seeds that no reported figure uses)
+)
 
-REFERENCE_WORDS = {"polar": "polar displacement", "lattice": "strain of the cells", "patch": "content of the patches"}  # of evidence
+REFERENCE_WORDS = {
+    "polar": "polar displacement",
+    "lattice": "strain of the cells",
+    "patch": "content of the patches",
+}  # of evidence
 
 
 @dataclass(frozen=True)
@@ -49,8 +63,8 @@ class Analysis:
     trials : list of Trial
         All evaluated configurations, number 0 the default one.
     default, tuned : Outcome
-        Map and rewards of the default configuration and of the one with the highest total, labels renumbered by
-        meaning (see :func:`bfo_utils.search.name_labels`).
+        Map and rewards of the default configuration and of the one with the highest total, labels
+        renumbered by meaning (see :func:`bfo_utils.search.name_labels`).
     verdict : str
         "domains" or "no domains".
     reason : str
@@ -73,7 +87,9 @@ class Analysis:
 
     @property
     def labels(self) -> np.ndarray:
-        """The map that the analysis stands by, the tuned one without speckle, or one label where there are no domains."""
+        """The map that the analysis stands by, the tuned one without speckle, or one label where
+        there are no domains.
+        """
         if self.verdict == NO_DOMAINS:
             return np.where(self.crystal.mask, 0, -1)
         return self.partition.clean
@@ -85,20 +101,30 @@ class Analysis:
 
     @cached_property
     def confidence(self) -> Confidence:
-        """How sure the label of every cell is; unknown where there are no domains, and so one label only."""
+        """How sure the label of every cell is; unknown where there are no domains, and so one
+        label only.
+        """
         if self.verdict == NO_DOMAINS:
             return unknown_confidence(self.crystal.mask)
         return measure_confidence(self.crystal, self.tuned, self.seed)
 
     @cached_property
     def standing(self) -> SurrogateTest:
-        """Where the total of the tuned map lies among those that it earns from surrogates of the evidence."""
+        """Where the total of the tuned map lies among those that it earns from surrogates of the
+        evidence.
+        """
         return surrogate_test(self.partition, self.total, self.seed)
 
 
-def analyze(image: Image, plan: SearchPlan = SearchPlan(), report: Callable[[Trial], None] = lambda trial: None,
-            record: Path | None = None, workers: int | EvaluatorFactory = 1) -> Analysis:
-    """Find the columns of an image, search for the configuration that the rewards prefer, and judge the result.
+def analyze(
+    image: Image,
+    plan: SearchPlan = SearchPlan(),
+    report: Callable[[Trial], None] = lambda trial: None,
+    record: Path | None = None,
+    workers: int | EvaluatorFactory = 1,
+) -> Analysis:
+    """Find the columns of an image, search for the configuration that the rewards prefer, and judge
+    the result.
 
     Parameters
     ----------
@@ -110,7 +136,8 @@ def analyze(image: Image, plan: SearchPlan = SearchPlan(), report: Callable[[Tri
     record : Path, optional
         File in which every trial is recorded as it ends; a call that was stopped goes on from it.
     workers : int or Spread
-        Threads that evaluate configurations, or what spreads them elsewhere; the result does not depend on it.
+        Threads that evaluate configurations, or what spreads them elsewhere; the result does not
+        depend on it.
 
     Returns
     -------
@@ -128,18 +155,33 @@ def analyze(image: Image, plan: SearchPlan = SearchPlan(), report: Callable[[Tri
     ledger = open_trial_log(record, crystal, plan) if record else None
     crystal = replace(crystal, networks=str(record.parent / "networks") if record else "")
     trials = search_configurations(crystal, plan, report, ledger, workers)
-    trials += search_autoencoders(crystal, plan.autoencoders, plan, report, ledger, first=len(trials))
-    timings = {"columns_and_lattice": prepared - start, "search": time.perf_counter() - prepared,
-               "evaluations": sum(t.seconds for t in trials)}
+    trials += search_autoencoders(
+        crystal, plan.autoencoders, plan, report, ledger, first=len(trials)
+    )
+    timings = {
+        "columns_and_lattice": prepared - start,
+        "search": time.perf_counter() - prepared,
+        "evaluations": sum(t.seconds for t in trials),
+    }
     return conclude_analysis(crystal, trials, plan.seed, plan.total, timings)
 
 
-def conclude_analysis(crystal: PreparedImage, trials: list[Trial], seed: int, total: Mapping[str, float] = DEFAULT_TOTAL,
-             timings: Mapping[str, float] | None = None) -> Analysis:
+def conclude_analysis(
+    crystal: PreparedImage,
+    trials: list[Trial],
+    seed: int,
+    total: Mapping[str, float] = DEFAULT_TOTAL,
+    timings: Mapping[str, float] | None = None,
+) -> Analysis:
     """Evaluate the default and the best trial again, name their labels, and give the verdict."""
-    default, tuned = (_named(crystal, evaluate_configuration(crystal, t.parameters, seed, total)) for t in (trials[0], best_trial(trials)))
+    default, tuned = (
+        _named(crystal, evaluate_configuration(crystal, t.parameters, seed, total))
+        for t in (trials[0], best_trial(trials))
+    )
     verdict, reason = judge_domains(crystal, tuned)
-    return Analysis(crystal, trials, default, tuned, verdict, reason, seed, dict(timings or {}), dict(total))
+    return Analysis(
+        crystal, trials, default, tuned, verdict, reason, seed, dict(timings or {}), dict(total)
+    )
 
 
 def _named(crystal: PreparedImage, outcome: Outcome) -> Outcome:
@@ -149,8 +191,9 @@ def _named(crystal: PreparedImage, outcome: Outcome) -> Outcome:
 def judge_domains(crystal: PreparedImage, outcome: Outcome) -> tuple[str, str]:
     """Whether an image holds domains, and why.
 
-    Two gates must be passed: the evidence field must be alike over three cells (else it is noise), and it must jump
-    across most of the walls that the best configuration drew (else they divide a gradient, or nothing).
+    Two gates must be passed: the evidence field must be alike over three cells (else it is noise),
+    and it must jump across most of the walls that the best configuration drew (else they divide a
+    gradient, or nothing).
 
     Returns
     -------
@@ -160,12 +203,28 @@ def judge_domains(crystal: PreparedImage, outcome: Outcome) -> tuple[str, str]:
     contrast = outcome.rewards["contrast"]
     what = REFERENCE_WORDS[crystal.evidence.kind]
     if alike < MIN_CORRELATION:
-        return NO_DOMAINS, f"the {what} of cells three apart correlates by {alike:.2f} only; domains need {MIN_CORRELATION:.2f}"
+        return (
+            NO_DOMAINS,
+            (
+                f"the {what} of cells three apart correlates by {alike:.2f} only; domains need"
+                f" {MIN_CORRELATION:.2f}"
+            ),
+        )
     if contrast < MIN_CONTRAST:
-        return NO_DOMAINS, (f"the {what} does not jump across the walls of the best map: their contrast is "
-                            f"{contrast:.2f}; domains need {MIN_CONTRAST:.2f}")
-    return DOMAINS, (f"the {what} jumps across the walls (contrast {contrast:.2f}; {MIN_CONTRAST:.2f} is needed), and "
-                     f"the map explains {outcome.rewards['evidence']:.0%} of its variance")
+        return (
+            NO_DOMAINS,
+            (
+                f"the {what} does not jump across the walls of the best map: their contrast is "
+                f"{contrast:.2f}; domains need {MIN_CONTRAST:.2f}"
+            ),
+        )
+    return (
+        DOMAINS,
+        (
+            f"the {what} jumps across the walls (contrast {contrast:.2f}; {MIN_CONTRAST:.2f} is"
+            f" needed), and the map explains {outcome.rewards['evidence']:.0%} of its variance"
+        ),
+    )
 
 
 def alternative_maps(analysis: Analysis, most: int = 12) -> list[tuple[Trial, Outcome]]:
@@ -180,17 +239,27 @@ def alternative_maps(analysis: Analysis, most: int = 12) -> list[tuple[Trial, Ou
     Returns
     -------
     list of (Trial, Outcome)
-        In the order of evaluation, labels renumbered by meaning; of trials with equal rewards the first. Autoencoders
-        take part where one of them made the final map; else the front is that of the configurations without.
+        In the order of evaluation, labels renumbered by meaning; of trials with equal rewards the
+        first. Autoencoders take part where one of them made the final map; else the front is that
+        of the configurations without.
     """
-    trials = analysis.trials if analysis.tuned.parameters["descriptor"] == "vae" else without_autoencoders(analysis.trials)
-    rows = pareto_front(trials_table(trials)).drop_duplicates(list(OBJECTIVES)).nlargest(most, "total")
+    trials = (
+        analysis.trials
+        if analysis.tuned.parameters["descriptor"] == "vae"
+        else without_autoencoders(analysis.trials)
+    )
+    rows = (
+        pareto_front(trials_table(trials)).drop_duplicates(list(OBJECTIVES)).nlargest(most, "total")
+    )
     chosen = [t for t in trials if t.number in set(rows["number"])]
     return [(t, replace(_again(analysis, t.parameters), rewards=t.rewards)) for t in chosen]
 
 
-def maps_over_windows(analysis: Analysis, sizes: Sequence[float] = COMPARED_WINDOWS) -> list[Outcome]:
-    """Maps and rewards of the best configuration of plain windows with its window made square and of other sizes.
+def maps_over_windows(
+    analysis: Analysis, sizes: Sequence[float] = COMPARED_WINDOWS
+) -> list[Outcome]:
+    """Maps and rewards of the best configuration of plain windows with its window made square and
+    of other sizes.
 
     Parameters
     ----------
@@ -207,8 +276,13 @@ def maps_over_windows(analysis: Analysis, sizes: Sequence[float] = COMPARED_WIND
     if not described:
         return []
     fixed = best_trial(described).parameters
-    return [_again(analysis, {**fixed, "window_height": size, "window_width": size}) for size in sizes]
+    return [
+        _again(analysis, {**fixed, "window_height": size, "window_width": size}) for size in sizes
+    ]
 
 
 def _again(analysis: Analysis, parameters: Mapping[str, Value]) -> Outcome:
-    return _named(analysis.crystal, evaluate_configuration(analysis.crystal, parameters, analysis.seed, analysis.total))
+    return _named(
+        analysis.crystal,
+        evaluate_configuration(analysis.crystal, parameters, analysis.seed, analysis.total),
+    )

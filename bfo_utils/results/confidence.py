@@ -1,9 +1,9 @@
 """Confidence: how sure the label of every single cell is.
 
-Two questions with two answers. The posterior asks the model: given this cell's descriptor, how probable is its label
-among the others? The stability asks the data: had other cells been drawn, would this cell bear the same label in the
-map? A model that is sure of itself can be wrong, so both are given, and neither says that the domains are real: that is
-what rewards and verdict are for.
+Two questions with two answers. The posterior asks the model: given this cell's descriptor, how
+probable is its label among the others? The stability asks the data: had other cells been drawn,
+would this cell bear the same label in the map? A model that is sure of itself can be wrong, so both
+are given, and neither says that the domains are real: that is what rewards and verdict are for.
 """
 
 from dataclasses import dataclass
@@ -16,18 +16,20 @@ from ..search import Outcome, PreparedImage, cell_descriptors, transfer_to_cells
 from ..segmentation import label_probabilities, match_labels, predict_labels
 
 N_REFITS = 16
-_DRAWN = 2000  # cells: larger crystals are resampled to this many, which makes them look less stable than they are
+# cells: larger crystals are resampled to this many, which makes them look less stable than they are
+_DRAWN = 2000
 
 
 @dataclass(frozen=True)
 class Confidence:
-    """Confidence in the label of every cell on the grid (R, C): numbers from 0 to 1, NaN outside the analysed mask.
+    """Confidence in the label of every cell on the grid (R, C): numbers from 0 to 1, NaN outside
+    the analysed mask.
 
     Attributes
     ----------
     posterior : ndarray, shape (R, C)
-        Probability of the shown label under the mixture that made the map, from the cell's own descriptor alone. Low
-        where the label was taken from the neighbours (speckle), and at walls.
+        Probability of the shown label under the mixture that made the map, from the cell's own
+        descriptor alone. Low where the label was taken from the neighbours (speckle), and at walls.
     stability : ndarray, shape (R, C)
         Share of the clusterings of resampled cells in which the cell bears the shown label.
     """
@@ -37,23 +39,29 @@ class Confidence:
 
 
 def unknown_confidence(mask: np.ndarray) -> Confidence:
-    """The confidence of a map that has one label only: there is nothing to choose between, so nothing to be sure of."""
+    """The confidence of a map that has one label only: there is nothing to choose between, so
+    nothing to be sure of.
+    """
     nothing = np.full(mask.shape, np.nan)
     return Confidence(nothing, nothing)
 
 
-def measure_confidence(crystal: PreparedImage, outcome: Outcome, seed: int = 0, refits: int = N_REFITS) -> Confidence:
+def measure_confidence(
+    crystal: PreparedImage, outcome: Outcome, seed: int = 0, refits: int = N_REFITS
+) -> Confidence:
     """Posterior and bootstrap stability of every label of a map.
 
-    For the stability the mixture is fitted anew, from another start, to cells drawn with replacement; it labels all
-    cells, speckle is removed, and its clusters take the names of the map by the largest overlap. Descriptors, and the
-    network where they are learned, stay as they are: what is tested is the clustering.
+    For the stability the mixture is fitted anew, from another start, to cells drawn with
+    replacement; it labels all cells, speckle is removed, and its clusters take the names of the map
+    by the largest overlap. Descriptors, and the network where they are learned, stay as they are:
+    what is tested is the clustering.
 
     Parameters
     ----------
     crystal : PreparedImage
     outcome : Outcome
-        The map, of :func:`bfo_utils.search.evaluate_configuration`; its labels may have been renumbered.
+        The map, of :func:`bfo_utils.search.evaluate_configuration`; its labels may have been
+        renumbered.
     seed : int
         Seed that the map was made with.
     refits : int
@@ -68,7 +76,8 @@ def measure_confidence(crystal: PreparedImage, outcome: Outcome, seed: int = 0, 
     >>> from bfo_utils.search import evaluate_configuration, prepare_image
     >>> from bfo_utils.simulation import Specimen, simulate_phantom
     >>> crystal = prepare_image(simulate_phantom(Specimen("halves", cells=12, cell_px=16)).image)
-    >>> sure = measure_confidence(crystal, evaluate_configuration(crystal, {"n_clusters": 2, "n_components": 2}))
+    >>> outcome = evaluate_configuration(crystal, {"n_clusters": 2, "n_components": 2})
+    >>> sure = measure_confidence(crystal, outcome)
     >>> bool(np.nanmin(sure.stability) >= 0), bool(np.nanmax(sure.posterior) <= 1)
     (True, True)
     """
@@ -81,10 +90,14 @@ def measure_confidence(crystal: PreparedImage, outcome: Outcome, seed: int = 0, 
         posterior = transfer_to_cells(label_probabilities(values, seed=seed, **fit), own, crystal)
         same = np.zeros(len(shown))
         for k in range(refits):
-            again = predict_labels(values[_drawn(len(values), seed, k)], values, seed=seed + k, **fit)
+            again = predict_labels(
+                values[_drawn(len(values), seed, k)], values, seed=seed + k, **fit
+            )
             same += _map(crystal, transfer_to_cells(again, own, crystal), shown) == shown
-    return Confidence(_on_grid(_of_shown(posterior, outcome.labels[crystal.mask], shown), crystal.mask),
-                      _on_grid(same / refits, crystal.mask))
+    return Confidence(
+        _on_grid(_of_shown(posterior, outcome.labels[crystal.mask], shown), crystal.mask),
+        _on_grid(same / refits, crystal.mask),
+    )
 
 
 def _drawn(n: int, seed: int, k: int) -> np.ndarray:
@@ -99,7 +112,9 @@ def _map(crystal: PreparedImage, labels: np.ndarray, shown: np.ndarray) -> np.nd
 
 
 def _of_shown(posterior: np.ndarray, raw: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """Probability (N,) of the shown label, from those (N, K) of the clusters that the map was drawn with."""
+    """Probability (N,) of the shown label, from those (N, K) of the clusters that the map was
+    drawn with.
+    """
     names = match_labels(posterior.argmax(axis=1), raw)
     out = np.zeros(len(shown))
     for cluster, name in enumerate(names):

@@ -1,4 +1,6 @@
-"""Recipes: what a result was made from, kept in its ``result.json``, and enough to make it again."""
+"""Recipes: what a result was made from, kept in its ``result.json``, and enough to make it
+again.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -57,7 +59,9 @@ class Provenance:
 
     @property
     def plain(self) -> dict:
-        """The recipe as plain values, for JSON; the total as a list of pairs, for its product depends on their order by a digit."""
+        """The recipe as plain values, for JSON; the total as a list of pairs, for its product
+        depends on their order by a digit.
+        """
         values = asdict(self)
         values["plan"]["total"] = [list(pair) for pair in self.plan.total.items()]
         return values
@@ -78,19 +82,24 @@ def provenance_from_plain(values: Mapping) -> Provenance:
 
     Examples
     --------
-    >>> provenance_from_plain(Provenance(SearchPlan(seed=3, fixed={"site": "cell"})).plain).plan.fixed
+    >>> plan = SearchPlan(seed=3, fixed={"site": "cell"})
+    >>> provenance_from_plain(Provenance(plan).plain).plan.fixed
     {'site': 'cell'}
     """
     try:
         plan = _plan(values["plan"])
-        made = values["phantom"] and Simulation(Specimen(**values["phantom"]["crystal"]), int(values["phantom"]["seed"]))
+        made = values["phantom"] and Simulation(
+            Specimen(**values["phantom"]["crystal"]), int(values["phantom"]["seed"])
+        )
         own = values["plugin"] and Plugin(**values["plugin"])
         return Provenance(plan, values["pixel_size_nm"], values["dataset"], made, own)
     except InputError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"recipe: not one that this version wrote ({type(error).__name__}: {error}); "
-                         "repeat the command that made the result") from error
+        raise InputError(
+            f"recipe: not one that this version wrote ({type(error).__name__}: {error}); "
+            "repeat the command that made the result"
+        ) from error
 
 
 def _plan(values: Mapping) -> SearchPlan:
@@ -104,7 +113,9 @@ def _plan(values: Mapping) -> SearchPlan:
 
 @dataclass(frozen=True)
 class StoredResult:
-    """A stored ``result.json``: its path, its recipe, the image's path and hash, and the versions that it was made with."""
+    """A stored ``result.json``: its path, its recipe, the image's path and hash, and the
+    versions that it was made with.
+    """
 
     path: Path
     recipe: Provenance
@@ -128,15 +139,26 @@ def read_result(path: str | Path) -> StoredResult:
     if not isinstance(stored, dict) or not {"input", "versions"} <= set(stored):
         raise InputError(f"{path}: is no result of an analysis; give the result.json that it wrote")
     if not stored.get("recipe"):
-        raise InputError(f"{path}: was written without its recipe, by an earlier version or from Python; repeat the command that made it")
+        raise InputError(
+            f"{path}: was written without its recipe, by an earlier version or from Python; repeat"
+            " the command that made it"
+        )
     try:
-        return StoredResult(path, provenance_from_plain(stored["recipe"]), stored["input"]["path"], stored["input"]["sha256"], stored["versions"])
+        return StoredResult(
+            path,
+            provenance_from_plain(stored["recipe"]),
+            stored["input"]["path"],
+            stored["input"]["sha256"],
+            stored["versions"],
+        )
     except (InputError, KeyError, TypeError) as error:
         raise InputError(f"{path}: {error}") from error
 
 
 def result_path(folder: str | Path) -> Path:
-    """The ``result.json`` of a folder: that of an analysis, else that of a run in its folder ``artifacts``."""
+    """The ``result.json`` of a folder: that of an analysis, else that of a run in its folder
+    ``artifacts``.
+    """
     places = [Path(folder, "result.json"), Path(folder, "artifacts", "result.json")]
     return next((place for place in places if place.is_file()), places[0])
 
@@ -148,8 +170,8 @@ def result_image(result: StoredResult, moved_to: str | None = None) -> Image:
     ----------
     result : StoredResult
     moved_to : str, optional
-        Where the file is now. By default it is looked for where it was, from the present folder and from those of the
-        result.
+        Where the file is now. By default it is looked for where it was, from the present folder and
+        from those of the result.
 
     Returns
     -------
@@ -164,13 +186,20 @@ def result_image(result: StoredResult, moved_to: str | None = None) -> Image:
     if recipe.phantom:
         return simulate_phantom(recipe.phantom.crystal, recipe.phantom.seed).image
     if not result.image or not result.sha256:
-        raise InputError(f"{result.path}: its image was no file but an array in Python; it cannot be read again")
+        raise InputError(
+            f"{result.path}: its image was no file but an array in Python; it cannot be read again"
+        )
     path = Path(moved_to) if moved_to else _place(result)
     if not path.is_file():
-        raise InputError(f"{path}: the image of {result.path} is gone; say where it is with --image FILE")
+        raise InputError(
+            f"{path}: the image of {result.path} is gone; say where it is with --image FILE"
+        )
     found = read_image(path, pixel_size_nm=recipe.pixel_size_nm, dataset=recipe.dataset)
     if found.sha256 != result.sha256:
-        raise InputError(f"{path}: has changed since {result.path} was made (another sha256); give the image as it was with --image FILE")
+        raise InputError(
+            f"{path}: has changed since {result.path} was made (another sha256); give the image as"
+            " it was with --image FILE"
+        )
     return found
 
 
@@ -182,7 +211,8 @@ def _place(result: StoredResult) -> Path:
 
 
 def check_plugin(result: StoredResult, path: str | None) -> None:
-    """See that the file of rewards is the one that a result was made with; only the user says that it may be run.
+    """See that the file of rewards is the one that a result was made with; only the user says that
+    it may be run.
 
     Raises
     ------
@@ -191,11 +221,17 @@ def check_plugin(result: StoredResult, path: str | None) -> None:
     """
     before = result.recipe.plugin
     if before and not path:
-        raise InputError(f"--plugin: the result was made with rewards of '{before.path}'; give that file with --plugin, it will be run")
+        raise InputError(
+            f"--plugin: the result was made with rewards of '{before.path}'; give that file with"
+            " --plugin, it will be run"
+        )
     if path and not before:
         raise InputError(f"--plugin: the result was made without one; leave out {path}")
     if before and file_sha256(path) != before.sha256:
-        raise InputError(f"--plugin: {path} has changed since the result was made (another sha256); give it as it was")
+        raise InputError(
+            f"--plugin: {path} has changed since the result was made (another sha256); give it as"
+            " it was"
+        )
 
 
 def changed_versions(before: Mapping[str, str], now: Mapping[str, str]) -> str:
@@ -207,12 +243,16 @@ def changed_versions(before: Mapping[str, str], now: Mapping[str, str]) -> str:
     'numpy 2.1 then, 2.4 now'
     """
     names = sorted(set(before) | set(now))
-    return "; ".join(f"{name} {before.get(name, 'absent')} then, {now.get(name, 'absent')} now"
-                     for name in names if before.get(name) != now.get(name))
+    return "; ".join(
+        f"{name} {before.get(name, 'absent')} then, {now.get(name, 'absent')} now"
+        for name in names
+        if before.get(name) != now.get(name)
+    )
 
 
 def compare_tables(before: Path, after: Path) -> Iterator[tuple[str, bool]]:
-    """Name of every table that two folders hold, and whether it is the same in both, wall times aside.
+    """Name of every table that two folders hold, and whether it is the same in both, wall times
+    aside.
 
     Parameters
     ----------
@@ -225,5 +265,8 @@ def compare_tables(before: Path, after: Path) -> Iterator[tuple[str, bool]]:
     """
     for name in COMPARED_TABLES:
         if (before / name).exists():
-            one, two = (pd.read_csv(folder / name, dtype=str).drop(columns="seconds", errors="ignore") for folder in (before, after))
+            one, two = (
+                pd.read_csv(folder / name, dtype=str).drop(columns="seconds", errors="ignore")
+                for folder in (before, after)
+            )
             yield name, one.equals(two)

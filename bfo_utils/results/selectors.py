@@ -1,4 +1,6 @@
-"""How good is a score? Regret and rank correlation of every way to choose a configuration, on phantoms."""
+"""How good is a score? Regret and rank correlation of every way to choose a configuration, on
+phantoms.
+"""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -87,11 +89,14 @@ def selector_table(item: SelectorCase, n: int, seed: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``ari``, every reward, the baselines, ``stability``, and evidence and contrast of the other kinds.
+        Columns ``ari``, every reward, the baselines, ``stability``, and evidence and contrast of
+        the other kinds.
     """
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return pd.DataFrame([_row(item, p) for p in random_configurations(item.crystal.sites, n, seed)])
+        return pd.DataFrame(
+            [_row(item, p) for p in random_configurations(item.crystal.sites, n, seed)]
+        )
 
 
 def _row(item: SelectorCase, parameters: dict) -> dict:
@@ -102,21 +107,31 @@ def _row(item: SelectorCase, parameters: dict) -> dict:
         other = score_map(Segmentation(outcome.labels, field))
         values |= {f"evidence_{kind}": other["evidence"], f"contrast_{kind}": other["contrast"]}
     features = cell_descriptors(item.crystal, outcome.parameters)
-    return {"ari": ari_to_truth(item.truth, outcome.labels)} | values | baseline_scores(features, outcome, item) | {
-        "stability": resampling_stability(item.crystal, outcome.parameters)}
+    return (
+        {"ari": ari_to_truth(item.truth, outcome.labels)}
+        | values
+        | baseline_scores(features, outcome, item)
+        | {"stability": resampling_stability(item.crystal, outcome.parameters)}
+    )
 
 
 def baseline_scores(features: np.ndarray, outcome: Outcome, item: SelectorCase) -> dict[str, float]:
-    """The label-free scores that people use: silhouette, Davies-Bouldin, Calinski-Harabasz, BIC (larger is better)."""
+    """The label-free scores that people use: silhouette, Davies-Bouldin, Calinski-Harabasz, BIC
+    (larger is better).
+    """
     labels = outcome.labels[item.crystal.mask]
     p = outcome.parameters
     if len(np.unique(labels)) < 2:
         return dict.fromkeys(("silhouette", "davies_bouldin", "calinski_harabasz", "bic"), -np.inf)
-    mixture = GaussianMixture(p["n_clusters"], covariance_type=p["covariance"], max_iter=60, tol=1e-2, random_state=0)
-    return {"silhouette": silhouette_score(features, labels, sample_size=800, random_state=0),
-            "davies_bouldin": -davies_bouldin_score(features, labels),
-            "calinski_harabasz": calinski_harabasz_score(features, labels),
-            "bic": -mixture.fit(features).bic(features)}
+    mixture = GaussianMixture(
+        p["n_clusters"], covariance_type=p["covariance"], max_iter=60, tol=1e-2, random_state=0
+    )
+    return {
+        "silhouette": silhouette_score(features, labels, sample_size=800, random_state=0),
+        "davies_bouldin": -davies_bouldin_score(features, labels),
+        "calinski_harabasz": calinski_harabasz_score(features, labels),
+        "bic": -mixture.fit(features).bic(features),
+    }
 
 
 def product_of_rewards(*names: str) -> Callable[[pd.DataFrame], pd.Series]:
@@ -129,24 +144,34 @@ def _total(left_out: Sequence[str] = (), kind: str = "") -> Callable[[pd.DataFra
     powers = {name: power for name, power in DEFAULT_TOTAL.items() if name not in left_out}
 
     def select(table: pd.DataFrame) -> pd.Series:
-        columns = {n: f"{n}_{kind}" if kind and n in ("evidence", "contrast") else n for n in powers}
+        columns = {
+            n: f"{n}_{kind}" if kind and n in ("evidence", "contrast") else n for n in powers
+        }
         return np.prod([table[columns[n]] ** power for n, power in powers.items()], axis=0)
 
     return lambda table: pd.Series(select(table), table.index)
 
 
 SELECTORS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
-    "silhouette": product_of_rewards("silhouette"), "Davies-Bouldin": product_of_rewards("davies_bouldin"), "BIC": product_of_rewards("bic"),
-    "Calinski-Harabasz": product_of_rewards("calinski_harabasz"), "neighbour agreement": product_of_rewards("agreement"),
+    "silhouette": product_of_rewards("silhouette"),
+    "Davies-Bouldin": product_of_rewards("davies_bouldin"),
+    "BIC": product_of_rewards("bic"),
+    "Calinski-Harabasz": product_of_rewards("calinski_harabasz"),
+    "neighbour agreement": product_of_rewards("agreement"),
     "stability": product_of_rewards("stability"),
     "continuity x straightness (as in the paper)": product_of_rewards("continuity", "straightness"),
     "**total**": product_of_rewards("total"),
-    "total without straightness": _total(("straightness",)), "total without continuity": _total(("continuity",)),
+    "total without straightness": _total(("straightness",)),
+    "total without continuity": _total(("continuity",)),
     "total without both": _total(("continuity", "straightness")),
     "total without evidence and contrast": _total(("evidence", "contrast")),
-    "total without evidence": _total(("evidence",)), "total without contrast": _total(("contrast",)),
-    "total without guards": _total(("balance", "amount", "thickness")), "evidence alone": product_of_rewards("evidence"),
-    "agreement for the wall graph: evidence x contrast x agreement": product_of_rewards("evidence", "contrast", "agreement"),
+    "total without evidence": _total(("evidence",)),
+    "total without contrast": _total(("contrast",)),
+    "total without guards": _total(("balance", "amount", "thickness")),
+    "evidence alone": product_of_rewards("evidence"),
+    "agreement for the wall graph: evidence x contrast x agreement": product_of_rewards(
+        "evidence", "contrast", "agreement"
+    ),
     "evidence x agreement": product_of_rewards("evidence", "agreement"),
     "total, evidence from the lattice": _total(kind="lattice"),
     "total, evidence from patches": _total(kind="patch"),
@@ -155,7 +180,8 @@ SELECTORS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
 
 
 def judge_selectors(table: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """Regret (best ARI present minus the ARI of the pick) and Spearman correlation with ARI, of every selector.
+    """Regret (best ARI present minus the ARI of the pick) and Spearman correlation with ARI, of
+    every selector.
 
     Parameters
     ----------
@@ -169,5 +195,8 @@ def judge_selectors(table: pd.DataFrame) -> dict[str, tuple[float, float]]:
     out = {}
     for name, select in SELECTORS.items():
         values = select(table).to_numpy()
-        out[name] = (table["ari"].max() - table["ari"].iloc[int(np.argmax(values))], spearmanr(values, table["ari"])[0])
+        out[name] = (
+            table["ari"].max() - table["ari"].iloc[int(np.argmax(values))],
+            spearmanr(values, table["ari"])[0],
+        )
     return out

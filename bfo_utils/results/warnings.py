@@ -1,7 +1,7 @@
 """Caveats: what a user should know about a result and can act on.
 
-Every caveat is a pair of a code, for programs, and a message, for people: what is the matter with this image or this
-map, by how much, and what would help. None of them changes the result.
+Every caveat is a pair of a code, for programs, and a message, for people: what is the matter with
+this image or this map, by how much, and what would help. None of them changes the result.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,9 @@ from .analysis import DOMAINS, MIN_CONTRAST, REFERENCE_WORDS, Analysis
 FEW_CELLS = 400
 COARSE_PX = 10  # px per cell: below, the columns of a cell run together
 SATURATED = 0.002  # of the pixels at the greatest value
-MIN_DOSE = 0.2  # of the polar displacement: the error from counting at which single cells say little; at 16 px per cell below about 10 counts
+# of the polar displacement: the error from counting at which single cells say little; at 16 px per
+# cell below about 10 counts
+MIN_DOSE = 0.2
 MARGIN = 0.15  # of the contrast; the largest of a single domain was 0.49, the verdict asks for 0.5
 DOUBTFUL = 0.05  # of the columns
 HOLES = 0.02  # of the cells inside the crystal
@@ -45,8 +47,8 @@ def find_warnings(analysis: Analysis) -> list[dict[str, str]]:
 def position_error_px(analysis: Analysis) -> float:
     """Error of the polar displacement of one cell that the noise of the pixels alone leaves, in px.
 
-    A Gaussian of height h in white noise n can be placed to sqrt(2 / pi) n / h along each axis, whatever its width;
-    the centre of four A columns to half of that.
+    A Gaussian of height h in white noise n can be placed to sqrt(2 / pi) n / h along each axis,
+    whatever its width; the centre of four A columns to half of that.
 
     Parameters
     ----------
@@ -57,14 +59,20 @@ def position_error_px(analysis: Analysis) -> float:
     float
     """
     lattice = analysis.crystal.lattice
-    a, b = (float(np.median(lattice.columns.intensity[lattice.sublattice == name])) for name in ("A", "B"))
+    a, b = (
+        float(np.median(lattice.columns.intensity[lattice.sublattice == name]))
+        for name in ("A", "B")
+    )
     return float(np.sqrt(2 / np.pi) * analysis.crystal.image.noise * np.hypot(1 / b, 0.5 / a))
 
 
 def _sublattice(analysis: Analysis) -> str:
     if analysis.crystal.lattice.cells.has_b:
         return ""
-    return "The second sublattice is not seen: no polar displacement; the map rests on lattice parameters."
+    return (
+        "The second sublattice is not seen: no polar displacement; the map rests on lattice"
+        " parameters."
+    )
 
 
 def _pixel_size(analysis: Analysis) -> str:
@@ -75,19 +83,31 @@ def _pixel_size(analysis: Analysis) -> str:
 
 def _few_cells(analysis: Analysis) -> str:
     n = int(analysis.crystal.mask.sum())
-    return f"Only {n} cells are analysed: rewards are coarse; use a larger field of view." if n < FEW_CELLS else ""
+    return (
+        f"Only {n} cells are analysed: rewards are coarse; use a larger field of view."
+        if n < FEW_CELLS
+        else ""
+    )
 
 
 def _coarse(analysis: Analysis) -> str:
     edge = analysis.crystal.lattice.cells.basis.cell_px
     if edge >= COARSE_PX:
         return ""
-    return f"A cell is {edge:.1f} px wide: its columns overlap; record with more pixels per cell, 12 or more."
+    return (
+        f"A cell is {edge:.1f} px wide: its columns overlap; record with more pixels per cell, 12"
+        " or more."
+    )
 
 
 def _pixels(analysis: Analysis) -> str:
     invalid = 1 - analysis.crystal.image.valid.mean()
-    return f"{invalid:.1%} of the pixels are NaN or infinite, or far off those around them, and were filled." if invalid > 0 else ""
+    return (
+        f"{invalid:.1%} of the pixels are NaN or infinite, or far off those around them, and were"
+        " filled."
+        if invalid > 0
+        else ""
+    )
 
 
 def _saturated(analysis: Analysis) -> str:
@@ -95,27 +115,38 @@ def _saturated(analysis: Analysis) -> str:
     share = float((data == data.max()).mean())
     if share <= SATURATED:
         return ""
-    return (f"{share:.1%} of the pixels have the greatest value: the detector was saturated, and the tops of the columns are cut off; "
-            "displacements are less exact; record with a lower gain.")
+    return (
+        f"{share:.1%} of the pixels have the greatest value: the detector was saturated, and the"
+        " tops of the columns are cut off; displacements are less exact; record with a lower gain."
+    )
 
 
 def _dose(analysis: Analysis) -> str:
     cells = analysis.crystal.lattice.cells
     if not cells.has_b:
         return ""
-    error, size = position_error_px(analysis), float(np.nanmedian(np.hypot(*np.moveaxis(cells.polar, -1, 0))))
+    error, size = (
+        position_error_px(analysis),
+        float(np.nanmedian(np.hypot(*np.moveaxis(cells.polar, -1, 0)))),
+    )
     if error < MIN_DOSE * size:
         return ""
-    return (f"Low dose: the noise alone leaves an error of {error:.2f} px in the polar displacement of a cell, and its median is "
-            f"{size:.2f} px; read means over cells, not single cells, or add up several frames.")
+    return (
+        f"Low dose: the noise alone leaves an error of {error:.2f} px in the polar displacement of"
+        f" a cell, and its median is {size:.2f} px; read means over cells, not single cells, or add"
+        " up several frames."
+    )
 
 
 def _columns(analysis: Analysis) -> str:
     doubtful = 1 - analysis.crystal.lattice.columns.ok.mean()
     if doubtful <= DOUBTFUL:
         return ""
-    return (f"The fit of {doubtful:.0%} of the columns is doubtful (`ok` in columns.csv): contamination, gaps or a tilted part; "
-            "look where they lie, and crop the image to a good part.")
+    return (
+        f"The fit of {doubtful:.0%} of the columns is doubtful (`ok` in columns.csv):"
+        " contamination, gaps or a tilted part; look where they lie, and crop the image to a good"
+        " part."
+    )
 
 
 def _holes(analysis: Analysis) -> str:
@@ -123,12 +154,17 @@ def _holes(analysis: Analysis) -> str:
     missing = float((inside & ~valid).sum() / max(1, inside.sum()))
     if missing <= HOLES:
         return ""
-    return f"{missing:.0%} of the cells inside the crystal miss a column and have no label; walls end at such gaps."
+    return (
+        f"{missing:.0%} of the cells inside the crystal miss a column and have no label; walls end"
+        " at such gaps."
+    )
 
 
 def _filled(mask: np.ndarray) -> np.ndarray:
     """Everything between the first and the last analysed cell of its row."""
-    return (np.maximum.accumulate(mask, axis=1) & np.maximum.accumulate(mask[:, ::-1], axis=1)[:, ::-1])
+    return (
+        np.maximum.accumulate(mask, axis=1) & np.maximum.accumulate(mask[:, ::-1], axis=1)[:, ::-1]
+    )
 
 
 def nonpolar_labels(analysis: Analysis) -> list[int]:
@@ -148,7 +184,9 @@ def nonpolar_labels(analysis: Analysis) -> list[int]:
     if not cells.has_b or len(names) < 2:
         return []
     mean = np.array([np.hypot(*np.nanmean(cells.polar[labels == name], axis=0)) for name in names])
-    return [name for name, length in zip(names, mean, strict=True) if length < NON_POLAR * mean.max()]
+    return [
+        name for name, length in zip(names, mean, strict=True) if length < NON_POLAR * mean.max()
+    ]
 
 
 def _substrate(analysis: Analysis) -> str:
@@ -156,40 +194,68 @@ def _substrate(analysis: Analysis) -> str:
     if not flat:
         return ""
     share = sum((labels == name).sum() for name in flat) / (labels >= 0).sum()
-    return (f"Label {', '.join(map(str, flat))} ({share:.0%} of the cells) has hardly any polar displacement: a substrate, another "
-            "phase, or domains mixed finer than can be told apart; leave it out of what you say about the variants.")
+    return (
+        f"Label {', '.join(map(str, flat))} ({share:.0%} of the cells) has hardly any polar"
+        " displacement: a substrate, another phase, or domains mixed finer than can be told apart;"
+        " leave it out of what you say about the variants."
+    )
 
 
 def _margin(analysis: Analysis) -> str:
-    contrast, alike = analysis.tuned.rewards["contrast"], autocorrelation(analysis.crystal.evidence.field)
+    contrast, alike = (
+        analysis.tuned.rewards["contrast"],
+        autocorrelation(analysis.crystal.evidence.field),
+    )
     thin = abs(contrast - MIN_CONTRAST) < MARGIN and alike >= MIN_CORRELATION
     if not thin:
         return ""
-    return (f"The verdict is a close call: the contrast is {contrast:.2f}, and {MIN_CONTRAST:.2f} decides; repeat it with another "
-            "image of the same place, or with more dose.")
+    return (
+        f"The verdict is a close call: the contrast is {contrast:.2f}, and {MIN_CONTRAST:.2f}"
+        " decides; repeat it with another image of the same place, or with more dose."
+    )
 
 
 def _chance(analysis: Analysis) -> str:
     standing = analysis.standing
     if analysis.verdict != DOMAINS or standing.beaten:
         return ""
-    return (f"The total of the map ({standing.total:.2f}) is not above what shuffled evidence reaches: p = {standing.p_moved:.2f} among "
-            f"{len(standing.moved)} moved and {standing.p_dealt:.2f} among {len(standing.dealt)} dealt surrogates ({SIGNIFICANCE_LEVEL} would do). "
-            f"Walls and {REFERENCE_WORDS[analysis.crystal.evidence.kind]} may have nothing to do with each other; look at both before you "
-            "believe the map.")
+    return (
+        f"The total of the map ({standing.total:.2f}) is not above what shuffled evidence reaches:"
+        f" p = {standing.p_moved:.2f} among {len(standing.moved)} moved and {standing.p_dealt:.2f}"
+        f" among {len(standing.dealt)} dealt surrogates ({SIGNIFICANCE_LEVEL} would do). Walls and"
+        f" {REFERENCE_WORDS[analysis.crystal.evidence.kind]} may have nothing to do with each"
+        " other; look at both before you believe the map."
+    )
 
 
 def _unsure(analysis: Analysis) -> str:
     if analysis.verdict != DOMAINS:
         return ""
-    share = {name: float((getattr(analysis.confidence, name)[analysis.crystal.mask] < SURE_CELL).mean()) for name in ("posterior", "stability")}
+    share = {
+        name: float((getattr(analysis.confidence, name)[analysis.crystal.mask] < SURE_CELL).mean())
+        for name in ("posterior", "stability")
+    }
     if max(share.values()) <= UNSURE_CELL:
         return ""
-    return (f"Many labels are unsure: the stability of {share['stability']:.0%} of the cells and the posterior of "
-            f"{share['posterior']:.0%} lie below {SURE_CELL:.1f} (columns of cells.csv); trust the cells above it.")
+    return (
+        f"Many labels are unsure: the stability of {share['stability']:.0%} of the cells and the"
+        f" posterior of {share['posterior']:.0%} lie below {SURE_CELL:.1f} (columns of cells.csv);"
+        " trust the cells above it."
+    )
 
 
 _CHECKS: dict[str, WarningCheck] = {
-    "second_sublattice_not_seen": _sublattice, "no_pixel_size": _pixel_size, "few_cells": _few_cells, "coarse_pixels": _coarse,
-    "invalid_pixels": _pixels, "saturated": _saturated, "low_dose": _dose, "doubtful_columns": _columns, "missing_cells": _holes,
-    "substrate": _substrate, "thin_margin": _margin, "no_better_than_chance": _chance, "unsure_labels": _unsure}
+    "second_sublattice_not_seen": _sublattice,
+    "no_pixel_size": _pixel_size,
+    "few_cells": _few_cells,
+    "coarse_pixels": _coarse,
+    "invalid_pixels": _pixels,
+    "saturated": _saturated,
+    "low_dose": _dose,
+    "doubtful_columns": _columns,
+    "missing_cells": _holes,
+    "substrate": _substrate,
+    "thin_margin": _margin,
+    "no_better_than_chance": _chance,
+    "unsure_labels": _unsure,
+}

@@ -8,9 +8,11 @@ from .segmentation import Segmentation
 
 @register_reward("continuity")
 def continuity(partition: Segmentation) -> float:
-    """How far walls run before they end: mean over the wall of min(segment length / (s/2), 1), times exp(-f/0.15).
+    """How far walls run before they end: mean over the wall of min(segment length / (s/2), 1),
+    times exp(-f/0.15).
 
-    f is the share of speckle. Segments end at junctions and at the border; lengths are those of the smooth wall.
+    f is the share of speckle. Segments end at junctions and at the border; lengths are those of the
+    smooth wall.
     """
     walls = partition.walls
     if not walls.n_segments:
@@ -21,10 +23,11 @@ def continuity(partition: Segmentation) -> float:
 
 @register_reward("straightness")
 def straightness(partition: Segmentation) -> float:
-    """How straight walls are over ten cells: mean of exp(-(max(r - 0.45, 0) / 0.6)^2) min(extent / 8, 1).
+    """How straight walls are over ten cells: mean of exp(-(max(r - 0.45, 0) / 0.6)^2) min(extent /
+    8, 1).
 
-    r is the local roughness in cells (see :class:`bfo_utils.segmentation.Walls`); up to 0.45 is the staircase that any
-    straight line makes on a lattice.
+    r is the local roughness in cells (see :class:`bfo_utils.segmentation.Walls`); up to 0.45 is the
+    staircase that any straight line makes on a lattice.
     """
     walls = partition.walls
     if not walls.n_segments:

@@ -23,18 +23,27 @@ def amount(partition: Segmentation) -> float:
 
 @register_reward("thickness")
 def thickness(partition: Segmentation) -> float:
-    """Whether domains are thick: share of the cells that a 3 x 3 opening of their own label keeps, 0.5..1 to 0..1."""
+    """Whether domains are thick: share of the cells that a 3 x 3 opening of their own label
+    keeps, 0.5..1 to 0..1.
+    """
     inside = partition.clean >= 0
     kept = 0
     for label in np.unique(partition.clean[inside]):
         own = partition.clean == label
-        kept += (ndimage.binary_opening(np.pad(own | ~inside, 1, constant_values=True), np.ones((3, 3)))[1:-1, 1:-1] & own).sum()
+        kept += (
+            ndimage.binary_opening(np.pad(own | ~inside, 1, constant_values=True), np.ones((3, 3)))[
+                1:-1, 1:-1
+            ]
+            & own
+        ).sum()
     return float(max(0, 2 * kept / max(1, partition.n) - 1))
 
 
 @register_reward("agreement")
 def agreement(partition: Segmentation) -> float:
-    """Agreement of neighbouring cells beyond chance: (p - p0) / (1 - p0), p0 from the labels' frequencies."""
+    """Agreement of neighbouring cells beyond chance: (p - p0) / (1 - p0), p0 from the labels'
+    frequencies.
+    """
     labels = partition.labels
     pairs = [(labels[:, :-1], labels[:, 1:]), (labels[:-1], labels[1:])]
     same = np.concatenate([(p == q)[(p >= 0) & (q >= 0)] for p, q in pairs])

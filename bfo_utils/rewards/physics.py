@@ -1,4 +1,6 @@
-"""Rewards for what the walls divide: the reference field differs between labels, and jumps across their walls."""
+"""Rewards for what the walls divide: the reference field differs between labels, and jumps
+across their walls.
+"""
 
 import numpy as np
 
@@ -8,10 +10,12 @@ from .segmentation import Segmentation
 
 @register_reward("evidence")
 def evidence(partition: Segmentation) -> float:
-    """Share of the variance of the evidence field that the labels explain, on the labels without speckle.
+    """Share of the variance of the evidence field that the labels explain, on the labels without
+    speckle.
 
-    E = 1 - within-label variance / total variance, corrected for the number of labels (k labels of pure noise
-    explain (k - 1) / (N - 1) on average). Speckle counts in the continuity, and only there.
+    E = 1 - within-label variance / total variance, corrected for the number of labels (k labels of
+    pure noise explain (k - 1) / (N - 1) on average). Speckle counts in the continuity, and only
+    there.
     """
     inside = (partition.clean >= 0) & np.isfinite(partition.evidence.field[..., 0])
     labels, field = partition.clean[inside], partition.evidence.field[inside]
@@ -20,23 +24,29 @@ def evidence(partition: Segmentation) -> float:
         return 0.0
     groups, labels = np.unique(labels, return_inverse=True)
     means = np.stack([np.bincount(labels, f) / np.bincount(labels) for f in field.T], axis=1)
-    within = ((field - means[labels]) ** 2).sum() / max(1, len(field) - len(groups)) * (len(field) - 1)
+    within = (
+        ((field - means[labels]) ** 2).sum() / max(1, len(field) - len(groups)) * (len(field) - 1)
+    )
     return float(1 - within / total)
 
 
 @register_reward("contrast")
 def contrast(partition: Segmentation) -> float:
-    """Whether the evidence field really jumps across the walls, between every pair of labels that share a wall.
+    """Whether the evidence field really jumps across the walls, between every pair of labels that
+    share a wall.
 
-    The step between the means of up to three cells on either side of a wall edge is compared with the same step
-    between cells of one domain: walls drawn through noise, or along a slow gradient, step no more than the inside
-    does. For every pair of labels h is the share of its edges that step more than 95 % of the inside, corrected for
-    chance, h = max(0, (share - 0.05) / 0.95). The contrast is the geometric mean of h + 0.02 over the pairs with at
-    least s/6 edges, so that one border that is not there costs most of it, however much true wall there is beside it.
+    The step between the means of up to three cells on either side of a wall edge is compared with
+    the same step between cells of one domain: walls drawn through noise, or along a slow gradient,
+    step no more than the inside does. For every pair of labels h is the share of its edges that
+    step more than 95 % of the inside, corrected for chance, h = max(0, (share - 0.05) / 0.95). The
+    contrast is the geometric mean of h + 0.02 over the pairs with at least s/6 edges, so that one
+    border that is not there costs most of it, however much true wall there is beside it.
     """
     crossing, staying = [], []
-    for labels, values in ((partition.clean, partition.evidence.field),
-                           (partition.clean.T, partition.evidence.field.transpose(1, 0, 2))):
+    for labels, values in (
+        (partition.clean, partition.evidence.field),
+        (partition.clean.T, partition.evidence.field.transpose(1, 0, 2)),
+    ):
         is_wall, is_inside, step = _steps(labels, values)
         is_wall &= np.isfinite(step)
         pair = np.sort(np.stack([labels[:, :-1][is_wall], labels[:, 1:][is_wall]], axis=1), axis=1)
@@ -49,7 +59,9 @@ def contrast(partition: Segmentation) -> float:
 
 
 def _pairwise(pairs: np.ndarray, real: np.ndarray, least: float) -> float:
-    """Geometric mean over pairs of labels of their share of real edges; pairs of few edges do not count."""
+    """Geometric mean over pairs of labels of their share of real edges; pairs of few edges do
+    not count.
+    """
     _, pair, count = np.unique(pairs, axis=0, return_inverse=True, return_counts=True)
     share = np.bincount(pair.ravel(), real) / count
     share = share[count >= least] if (count >= least).any() else np.array([real.mean()])
@@ -57,7 +69,9 @@ def _pairwise(pairs: np.ndarray, real: np.ndarray, least: float) -> float:
 
 
 def _steps(labels: np.ndarray, field: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Along rows, at every border between two cells: is it a wall, is it inside a domain, size of the field's step."""
+    """Along rows, at every border between two cells: is it a wall, is it inside a domain, size
+    of the field's step.
+    """
     left = _run_mean(labels, field)[:, :-1]
     right = _run_mean(labels[:, ::-1], field[:, ::-1])[:, ::-1][:, 1:]
     known = (labels[:, :-1] >= 0) & (labels[:, 1:] >= 0)
@@ -69,7 +83,9 @@ def _steps(labels: np.ndarray, field: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _run_mean(labels: np.ndarray, field: np.ndarray) -> np.ndarray:
-    """Mean of the field over each cell and up to two cells before it in its row that share its label."""
+    """Mean of the field over each cell and up to two cells before it in its row that share its
+    label.
+    """
     total, count = field.copy(), np.ones(labels.shape)
     same = np.ones(labels.shape, bool)
     for back in (1, 2):

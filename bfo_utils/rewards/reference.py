@@ -1,8 +1,8 @@
 """Evidence: measured fields that a clustering did not choose, against which its map can be judged.
 
-A map of domains is believed when a field that had no part in making it agrees. The fields are the polar displacement
-where both sublattices are seen, else the strain of the cells; as the option without physics, the content of the image
-in one fixed window.
+A map of domains is believed when a field that had no part in making it agrees. The fields are the
+polar displacement where both sublattices are seen, else the strain of the cells; as the option
+without physics, the content of the image in one fixed window.
 """
 
 from dataclasses import dataclass
@@ -29,11 +29,15 @@ class ReferenceField:
 
 
 def best_reference_kind(cells: Cells) -> str:
-    """The kind of evidence that an image offers: "polar" where both sublattices are seen, else "lattice"."""
+    """The kind of evidence that an image offers: "polar" where both sublattices are seen, else
+    "lattice".
+    """
     return "polar" if cells.has_b else "lattice"
 
 
-def measure_reference(image: Image, cells: Cells, mask: np.ndarray, kind: str = "auto") -> ReferenceField:
+def measure_reference(
+    image: Image, cells: Cells, mask: np.ndarray, kind: str = "auto"
+) -> ReferenceField:
     """The evidence field of an image.
 
     Parameters
@@ -43,8 +47,9 @@ def measure_reference(image: Image, cells: Cells, mask: np.ndarray, kind: str = 
     mask : ndarray of bool, shape (R, C)
         Analysed cells.
     kind : {"auto", "polar", "lattice", "patch"}
-        ``polar``: polar displacement (px). ``lattice``: ln(a/b), shear angle and rotation (radians), the three
-        strains that share one unit. ``patch``: four principal components of windows of one cell.
+        ``polar``: polar displacement (px). ``lattice``: ln(a/b), shear angle and rotation
+        (radians), the three strains that share one unit. ``patch``: four principal components of
+        windows of one cell.
 
     Returns
     -------
@@ -57,9 +62,13 @@ def measure_reference(image: Image, cells: Cells, mask: np.ndarray, kind: str = 
     """
     kind = best_reference_kind(cells) if kind == "auto" else kind
     if kind not in REFERENCE_KINDS:
-        raise InputError(f"evidence '{kind}': unknown; choose one of auto, {', '.join(REFERENCE_KINDS)}")
+        raise InputError(
+            f"evidence '{kind}': unknown; choose one of auto, {', '.join(REFERENCE_KINDS)}"
+        )
     if kind == "polar" and not cells.has_b:
-        raise InputError("evidence 'polar': the second sublattice is not seen in this image; use 'lattice'")
+        raise InputError(
+            "evidence 'polar': the second sublattice is not seen in this image; use 'lattice'"
+        )
     values = {"polar": _polar, "lattice": _lattice, "patch": _patch}[kind](image, cells, mask)
     return ReferenceField(np.where(mask[..., None], values, np.nan), kind)
 
@@ -69,21 +78,27 @@ def _polar(image, cells, mask):
 
 
 def _lattice(image, cells, mask):
-    return np.stack([np.log(cells.a / cells.b), np.deg2rad(cells.angle), np.deg2rad(cells.rotation)], axis=-1)
+    return np.stack(
+        [np.log(cells.a / cells.b), np.deg2rad(cells.angle), np.deg2rad(cells.rotation)], axis=-1
+    )
 
 
 def _patch(image, cells, mask):
     patches = cut_windows(image, cells, mask, "cell")
     field = np.full((*mask.shape, 4), np.nan)
-    field[mask] = project_in_parts(lambda part: normalize_windows(crop_windows(patches, 1.0, 1.0, part=part), "zscore"), len(patches.data), 4)
+    field[mask] = project_in_parts(
+        lambda part: normalize_windows(crop_windows(patches, 1.0, 1.0, part=part), "zscore"),
+        len(patches.data),
+        4,
+    )
     return field
 
 
 def autocorrelation(field: np.ndarray, lag: int = CORRELATION_LAG) -> float:
     """Correlation of a field with itself ``lag`` cells away, along both axes together.
 
-    Domains make it large; noise of the measurement does not, because neighbouring cells share no more than their
-    common corners.
+    Domains make it large; noise of the measurement does not, because neighbouring cells share no
+    more than their common corners.
 
     Parameters
     ----------
@@ -108,11 +123,16 @@ def autocorrelation(field: np.ndarray, lag: int = CORRELATION_LAG) -> float:
     product = np.concatenate([(p * q).sum(-1).ravel() for p, q in pairs])
     power = np.concatenate([((p**2 + q**2) / 2).sum(-1).ravel() for p, q in pairs])
     known = np.isfinite(product)
-    return float(product[known].sum() / power[known].sum()) if known.any() and power[known].sum() > 0 else 0.0
+    return (
+        float(product[known].sum() / power[known].sum())
+        if known.any() and power[known].sum() > 0
+        else 0.0
+    )
 
 
 def analysed_mask(cells: Cells) -> np.ndarray:
-    """Cells far enough from the edge of the crystal to be analysed: two cells, or one in a small crystal.
+    """Cells far enough from the edge of the crystal to be analysed: two cells, or one in a small
+    crystal.
 
     The mask depends on the crystal only, so that all configurations are judged on the same cells.
 
@@ -124,7 +144,9 @@ def analysed_mask(cells: Cells) -> np.ndarray:
     -------
     ndarray of bool, shape (R, C)
     """
-    closed = ndimage.binary_closing(np.pad(cells.valid, 2), iterations=2)[2:-2, 2:-2]  # a missing column is no edge
+    closed = ndimage.binary_closing(np.pad(cells.valid, 2), iterations=2)[
+        2:-2, 2:-2
+    ]  # a missing column is no edge
     for depth in (2, 1):
         mask = ndimage.binary_erosion(closed, np.ones((3, 3)), depth) & cells.valid
         if mask.sum() > 0.6 * cells.n:

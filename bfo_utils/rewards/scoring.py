@@ -1,8 +1,9 @@
 """Scores: every registered reward of a label map, and their total.
 
-Every reward is a function of a :class:`Segmentation` registered under a name, a number in [0, 1] that says how much the
-map looks like ferroic domains, and why. The total is a weighted geometric product of named rewards, so that one failing
-guard cannot be bought back by another, and so that users can add their own.
+Every reward is a function of a :class:`Segmentation` registered under a name, a number in [0, 1]
+that says how much the map looks like ferroic domains, and why. The total is a weighted geometric
+product of named rewards, so that one failing guard cannot be bought back by another, and so that
+users can add their own.
 """
 
 import hashlib
@@ -12,16 +13,23 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ..errors import InputError
+from . import geometry, guards, physics  # noqa: F401  (they register in this order)
 from .registry import _REWARDS
 from .segmentation import Segmentation
 
-from . import geometry, physics, guards  # isort: skip # noqa: F401 (they register their rewards in this order)
-
-#: The default total, the product of rewards, each to the power given here. The powers were chosen on 24 phantoms whose
-#: seeds no reported figure uses: geometry must count (weak contrast), but not outvote the evidence (domains with corners).
+#: The default total, the product of rewards, each to the power given here. The powers were chosen
+#: on 24 phantoms whose
+#: seeds no reported figure uses: geometry must count (weak contrast), but not outvote the evidence
+#: (domains with corners).
 DEFAULT_TOTAL: dict[str, float] = {
-    "continuity": 0.5, "straightness": 0.25, "evidence": 1.0, "contrast": 1.0, "balance": 1.0, "amount": 1.0,
-    "thickness": 1.0}
+    "continuity": 0.5,
+    "straightness": 0.25,
+    "evidence": 1.0,
+    "contrast": 1.0,
+    "balance": 1.0,
+    "amount": 1.0,
+    "thickness": 1.0,
+}
 
 
 def reward_names() -> list[str]:
@@ -30,9 +38,16 @@ def reward_names() -> list[str]:
 
 
 def rewards_fingerprint() -> str:
-    """Hash of the code of all registered rewards, so that recorded values of changed rewards are not trusted."""
-    code = [(name, _REWARDS[name].__code__.co_code, repr(_REWARDS[name].__code__.co_consts)) for name in reward_names()]
-    return hashlib.sha256(re.sub(r"0x[0-9a-f]+|file \"[^\"]*\"", "", repr(code)).encode()).hexdigest()
+    """Hash of the code of all registered rewards, so that recorded values of changed rewards are
+    not trusted.
+    """
+    code = [
+        (name, _REWARDS[name].__code__.co_code, repr(_REWARDS[name].__code__.co_consts))
+        for name in reward_names()
+    ]
+    return hashlib.sha256(
+        re.sub(r"0x[0-9a-f]+|file \"[^\"]*\"", "", repr(code)).encode()
+    ).hexdigest()
 
 
 def parse_total(pairs: Sequence[str]) -> dict[str, float]:
@@ -64,11 +79,15 @@ def _known(total: Mapping[str, float]) -> dict[str, float]:
     """The total itself, if all its rewards are registered."""
     unknown = sorted(set(total) - set(_REWARDS))
     if unknown:
-        raise InputError(f"reward '{unknown[0]}': no such reward; choose from {', '.join(reward_names())}")
+        raise InputError(
+            f"reward '{unknown[0]}': no such reward; choose from {', '.join(reward_names())}"
+        )
     return dict(total)
 
 
-def score_map(partition: Segmentation, total: Mapping[str, float] = DEFAULT_TOTAL) -> dict[str, float]:
+def score_map(
+    partition: Segmentation, total: Mapping[str, float] = DEFAULT_TOTAL
+) -> dict[str, float]:
     """Every registered reward of a label map, and their total.
 
     Parameters

@@ -31,7 +31,9 @@ class Segmentation:
 
     @property
     def side(self) -> float:
-        """Edge s = sqrt(N) of a square with as many cells, the yardstick that frees rewards of the image's size."""
+        """Edge s = sqrt(N) of a square with as many cells, the yardstick that frees rewards of
+        the image's size.
+        """
         return float(np.sqrt(self.n))
 
     @cached_property
@@ -40,7 +42,9 @@ class Segmentation:
 
     @property
     def clean(self) -> np.ndarray:
-        """Labels without speckle; patches under max(6, 0.003 N) cells take the nearest large patch's label."""
+        """Labels without speckle; patches under max(6, 0.003 N) cells take the nearest large
+        patch's label.
+        """
         return self._despeckled[0]
 
     @property
@@ -54,7 +58,9 @@ class Segmentation:
         return trace_walls(self.clean)
 
     def against(self, evidence: ReferenceField) -> "Segmentation":
-        """The same map judged by another field; what the labels alone say is not worked out again."""
+        """The same map judged by another field; what the labels alone say is not worked out
+        again.
+        """
         other = replace(self, evidence=evidence)
         vars(other).update(_despeckled=self._despeckled, walls=self.walls)
         return other

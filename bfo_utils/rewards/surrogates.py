@@ -1,8 +1,9 @@
 """Shuffles: what total a map would earn if it had nothing to do with the evidence.
 
-A neat map earns something from any field, and more where the field has large patches of its own. So the total is
-compared with what the same map earns from surrogates of the evidence: the same field moved elsewhere over the map, which
-keeps the patches and parts them from the walls, and the same values dealt to the cells at random.
+A neat map earns something from any field, and more where the field has large patches of its own. So
+the total is compared with what the same map earns from surrogates of the evidence: the same field
+moved elsewhere over the map, which keeps the patches and parts them from the walls, and the same
+values dealt to the cells at random.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,9 @@ _MOST, _LEAST = 59, 19  # surrogates: 19 are the fewest that can fall below the 
 _WORK = 240_000  # cells, over all surrogates: large maps get fewer of them
 _OVERLAP = 0.5  # of the cells: how many must still lie on the field after it was moved
 _TRIES = 8  # moves that are looked at for one that is used
-_ALIKE = 0.5  # adjusted Rand index of the map and the map moved likewise: above, the move parts nothing
+_ALIKE = (
+    0.5  # adjusted Rand index of the map and the map moved likewise: above, the move parts nothing
+)
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ class SurrogateTest:
     total : float
         Total of the map.
     moved, dealt : ndarray
-        Totals with the evidence field moved (shifted, turned by 180 degrees, mirrored), and with its values dealt to
-        the cells at random.
+        Totals with the evidence field moved (shifted, turned by 180 degrees, mirrored), and with
+        its values dealt to the cells at random.
     """
 
     total: float
@@ -42,7 +45,9 @@ class SurrogateTest:
 
     @property
     def p_moved(self) -> float:
-        """Share of the moved surrogates, the map itself among them, that reach the total of the map; 1 without any."""
+        """Share of the moved surrogates, the map itself among them, that reach the total of the
+        map; 1 without any.
+        """
         return p_value(self.total, self.moved)
 
     @property
@@ -52,8 +57,14 @@ class SurrogateTest:
 
     @property
     def beaten(self) -> bool:
-        """Whether the total is above what surrogates reach: at most 1 in 20 of either kind equals it, where there are 19 to tell."""
-        return all(p <= SIGNIFICANCE_LEVEL for p, totals in ((self.p_moved, self.moved), (self.p_dealt, self.dealt)) if len(totals) >= _LEAST)
+        """Whether the total is above what surrogates reach: at most 1 in 20 of either kind
+        equals it, where there are 19 to tell.
+        """
+        return all(
+            p <= SIGNIFICANCE_LEVEL
+            for p, totals in ((self.p_moved, self.moved), (self.p_dealt, self.dealt))
+            if len(totals) >= _LEAST
+        )
 
 
 def p_value(value: float, surrogates: np.ndarray) -> float:
@@ -67,13 +78,16 @@ def p_value(value: float, surrogates: np.ndarray) -> float:
     return float((1 + (surrogates >= value).sum()) / (1 + len(surrogates)))
 
 
-def surrogate_test(partition: Segmentation, total: Mapping[str, float] = DEFAULT_TOTAL, seed: int = 0) -> SurrogateTest:
+def surrogate_test(
+    partition: Segmentation, total: Mapping[str, float] = DEFAULT_TOTAL, seed: int = 0
+) -> SurrogateTest:
     """Compare the total of a map with the totals that it earns from surrogates of its evidence.
 
-    The labels stay where they are, so that all rewards of the geometry alone stay the same; what changes is what the
-    evidence has to do with them. Moves wrap around. Two kinds are not used: those that leave less than half of the cells
-    on the field (a crystal that fills the frame askew), and those that carry the map onto itself (a shift along a
-    straight wall), which part nothing.
+    The labels stay where they are, so that all rewards of the geometry alone stay the same; what
+    changes is what the evidence has to do with them. Moves wrap around. Two kinds are not used:
+    those that leave less than half of the cells on the field (a crystal that fills the frame
+    askew), and those that carry the map onto itself (a shift along a straight wall), which part
+    nothing.
 
     Parameters
     ----------
@@ -92,25 +106,34 @@ def surrogate_test(partition: Segmentation, total: Mapping[str, float] = DEFAULT
     --------
     >>> labels = np.repeat([[0] * 9 + [1] * 15], 24, axis=0)
     >>> noise = np.random.default_rng(0).normal(0, 0.3, labels.shape + (1,))
-    >>> seen, unseen = (surrogate_test(Segmentation(labels, ReferenceField(field, "polar"))) for field in (labels[..., None] + noise, noise))
+    >>> seen, unseen = (
+    ...     surrogate_test(Segmentation(labels, ReferenceField(field, "polar")))
+    ...     for field in (labels[..., None] + noise, noise)
+    ... )
     >>> seen.beaten, unseen.beaten
     (True, False)
     """
     n = int(np.clip(_WORK // max(1, partition.n), _LEAST, _MOST))
     field, kind = partition.evidence.field, partition.evidence.kind
     rng = np.random.default_rng(seed)
-    moved, dealt = (np.array([score_map(partition.against(ReferenceField(f, kind)), total)["total"] for f in fields])
-                    for fields in (_moved(partition, n, rng), _dealt(field, _LEAST, rng)))
+    moved, dealt = (
+        np.array(
+            [score_map(partition.against(ReferenceField(f, kind)), total)["total"] for f in fields]
+        )
+        for fields in (_moved(partition, n, rng), _dealt(field, _LEAST, rng))
+    )
     return SurrogateTest(score_map(partition, total)["total"], moved, dealt)
 
 
 def _moved(partition: Segmentation, n: int, rng) -> Iterator[np.ndarray]:
-    """The evidence shifted by random steps around its own frame, three times out of four mirrored or turned as well."""
+    """The evidence shifted by random steps around its own frame, three times out of four
+    mirrored or turned as well.
+    """
     known = np.isfinite(partition.evidence.field[..., 0])
     rows, cols = (np.flatnonzero(known.any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return
-    box = np.s_[rows[0]:rows[-1] + 1, cols[0]:cols[-1] + 1]
+    box = np.s_[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
     field, labels = partition.evidence.field[box], partition.clean[box]
     given = 0
     for _ in range(_TRIES * n):
@@ -120,7 +143,10 @@ def _moved(partition: Segmentation, n: int, rng) -> Iterator[np.ndarray]:
         step = rng.integers(labels.shape)
         other, likewise = (np.roll(v[flip], step, axis=(0, 1)) for v in (field, labels))
         both = known[box] & np.isfinite(other[..., 0])
-        if both.sum() >= _OVERLAP * known.sum() and adjusted_rand_score(labels[both], likewise[both]) <= _ALIKE:
+        if (
+            both.sum() >= _OVERLAP * known.sum()
+            and adjusted_rand_score(labels[both], likewise[both]) <= _ALIKE
+        ):
             given += 1
             moved = np.full(partition.evidence.field.shape, np.nan)
             moved[box] = other

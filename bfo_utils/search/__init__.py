@@ -1,7 +1,8 @@
-"""The search: every choice declared once, one configuration from end to end, and the optimizer over all of them.
+"""The search: every choice declared once, one configuration from end to end, and the optimizer over
+all of them.
 
-Belongs here: the parameter space, the pipeline, trials and what they teach. Does not belong here: what the best trial
-means (:mod:`bfo_utils.results`).
+Belongs here: the parameter space, the pipeline, trials and what they teach. Does not belong here:
+what the best trial means (:mod:`bfo_utils.results`).
 """
 
 import lazy_loader

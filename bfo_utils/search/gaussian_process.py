@@ -20,10 +20,11 @@ _CROWD = 0.08  # squared distance within which one choice of a batch lowers the 
 class ProposalModel:
     """Ask for configurations, tell their losses.
 
-    First a Latin hypercube fills the space. Then a Gaussian process is fitted once per batch (scikit-optimize's own
-    loop fits once per point, which here would cost several times what the evaluations cost), expected improvement is
-    evaluated on a pool of candidates, half of them variations of the best configuration, and the batch is taken
-    greedily, each choice lowering the value of its surroundings.
+    First a Latin hypercube fills the space. Then a Gaussian process is fitted once per batch
+    (scikit-optimize's own loop fits once per point, which here would cost several times what the
+    evaluations cost), expected improvement is evaluated on a pool of candidates, half of them
+    variations of the best configuration, and the batch is taken greedily, each choice lowering the
+    value of its surroundings.
 
     Parameters
     ----------
@@ -45,9 +46,15 @@ class ProposalModel:
 
     def __init__(self, parameters: Sequence[Parameter], screen: int, seed: int):
         self._names = [p.name for p in parameters]
-        self._space: Any = normalize_dimensions([_dimension(p) for p in parameters]) if parameters else None
+        self._space: Any = (
+            normalize_dimensions([_dimension(p) for p in parameters]) if parameters else None
+        )
         self._rng = np.random.default_rng(seed)
-        self._queue = Lhs(criterion=None).generate(self._space.dimensions, screen, random_state=seed) if self._space is not None else []
+        self._queue = (
+            Lhs(criterion=None).generate(self._space.dimensions, screen, random_state=seed)
+            if self._space is not None
+            else []
+        )
         self._points: list[list] = []
         self._losses: list[float] = []
 
@@ -57,12 +64,17 @@ class ProposalModel:
         return bool(self._queue)
 
     def ask(self, n: int) -> list[dict[str, Value]]:
-        """The next ``n`` configurations (fewer at the end of the screen), as plain Python values."""
+        """The next ``n`` configurations (fewer at the end of the screen), as plain Python
+        values.
+        """
         if self._queue:
             points, self._queue = self._queue[:n], self._queue[n:]
         else:
             points = self._promising(n)
-        return [{k: v.item() if hasattr(v, "item") else v for k, v in zip(self._names, p)} for p in points]
+        return [
+            {k: v.item() if hasattr(v, "item") else v for k, v in zip(self._names, p)}
+            for p in points
+        ]
 
     def tell(self, configurations: Sequence[Mapping[str, Value]], losses: Sequence[float]) -> None:
         """Report the losses of configurations."""
@@ -70,7 +82,9 @@ class ProposalModel:
         self._losses += list(losses)
 
     def retell(self, losses: Sequence[float]) -> None:
-        """Replace the losses of everything told so far, in order: another objective on the same trials."""
+        """Replace the losses of everything told so far, in order: another objective on the same
+        trials.
+        """
         self._losses = list(losses)
 
     def _promising(self, n: int) -> list[list]:
@@ -87,10 +101,16 @@ class ProposalModel:
         return chosen
 
     def _improvement(self, x: np.ndarray) -> np.ndarray:
-        """Expected improvement over the best loss at transformed points, by a freshly fitted Gaussian process."""
+        """Expected improvement over the best loss at transformed points, by a freshly fitted
+        Gaussian process.
+        """
         with warnings.catch_warnings(), threadpool_limits(1):
-            warnings.simplefilter("ignore")  # bounds of kernel parameters that are reached: no concern of the caller's
-            model = cook_estimator("GP", space=self._space, random_state=0, noise="gaussian", n_restarts_optimizer=0)
+            warnings.simplefilter(
+                "ignore"
+            )  # bounds of kernel parameters that are reached: no concern of the caller's
+            model = cook_estimator(
+                "GP", space=self._space, random_state=0, noise="gaussian", n_restarts_optimizer=0
+            )
             model.fit(self._space.transform(self._points), self._losses)
             return gaussian_ei(x, model, y_opt=min(self._losses))
 
@@ -101,7 +121,9 @@ class ProposalModel:
         out = []
         for k, new in enumerate(fresh):
             point = list(top[k % len(top)])
-            for i in self._rng.choice(len(point), self._rng.integers(1, min(4, len(point) + 1)), replace=False):
+            for i in self._rng.choice(
+                len(point), self._rng.integers(1, min(4, len(point) + 1)), replace=False
+            ):
                 point[i] = new[i]
             out.append(point)
         return out

@@ -22,8 +22,12 @@ from .pipeline import Outcome, PreparedImage, effective_parameters, evaluate_con
 from .space import Value, searched_parameters
 from .trial_log import TrialLog
 
-TRIALS_PER_BATCH = 8  # configurations asked at a time, whatever the number of workers: the trials depend on the seed alone
-SCREEN_TRIALS = 8  # configurations of the space-filling screen; 8 reached higher totals than 16 or 24
+# configurations asked at a time, whatever the number of workers: the trials depend on the seed
+# alone
+TRIALS_PER_BATCH = 8
+SCREEN_TRIALS = (
+    8  # configurations of the space-filling screen; 8 reached higher totals than 16 or 24
+)
 GOALS = ("total", "pareto")
 
 
@@ -46,7 +50,8 @@ class SearchPlan:
     whole : bool
         Vary the column finding as well.
     evidence : str
-        Kind of evidence, see :func:`bfo_utils.rewards.measure_reference`; :func:`bfo_utils.results.analyze` prepares it.
+        Kind of evidence, see :func:`bfo_utils.rewards.measure_reference`;
+        :func:`bfo_utils.results.analyze` prepares it.
     autoencoders : int
         Number of autoencoders that :func:`bfo_utils.search.search_autoencoders` begins.
     """
@@ -67,7 +72,9 @@ class SearchPlan:
 
 @dataclass(frozen=True)
 class Trial:
-    """One evaluated configuration of a search: its number, where it came from, parameters, rewards and time."""
+    """One evaluated configuration of a search: its number, where it came from, parameters,
+    rewards and time.
+    """
 
     number: int
     source: str
@@ -78,25 +85,43 @@ class Trial:
     @property
     def row(self) -> dict:
         """The trial as one flat row of ``trials.csv``."""
-        return {"number": self.number, "source": self.source, **self.parameters, **self.rewards, "seconds": self.seconds}
+        return {
+            "number": self.number,
+            "source": self.source,
+            **self.parameters,
+            **self.rewards,
+            "seconds": self.seconds,
+        }
 
 
 #: Evaluates configurations and yields their outcomes in the same order.
 Evaluator = Callable[[list[dict[str, Value]]], Generator[Outcome, None, None]]
-#: Context in which configurations of a crystal under a plan are evaluated, on several workers perhaps.
+#: Context in which configurations of a crystal under a plan are evaluated, on several workers
+#: perhaps.
 EvaluatorFactory = Callable[[PreparedImage, SearchPlan], AbstractContextManager[Evaluator]]
 
 
 @contextmanager
 def thread_evaluator(workers: int, crystal: PreparedImage, plan: SearchPlan) -> Iterator[Evaluator]:
-    """The evaluator of :data:`Spread` that shares configurations between threads of this process."""
+    """The evaluator of :data:`Spread` that shares configurations between threads of this
+    process.
+    """
     with Parallel(n_jobs=workers, prefer="threads", return_as="generator") as pool:
-        yield lambda configurations: pool(delayed(evaluate_configuration)(crystal, p, plan.seed, plan.total) for p in configurations)
+        yield lambda configurations: pool(
+            delayed(evaluate_configuration)(crystal, p, plan.seed, plan.total)
+            for p in configurations
+        )
 
 
-def search_configurations(crystal: PreparedImage, plan: SearchPlan = SearchPlan(), report: Callable[[Trial], None] = lambda trial: None,
-           ledger: TrialLog | None = None, workers: int | EvaluatorFactory = 1) -> list[Trial]:
-    """Evaluate configurations: the default one, a space-filling screen, then the surrogate's proposals.
+def search_configurations(
+    crystal: PreparedImage,
+    plan: SearchPlan = SearchPlan(),
+    report: Callable[[Trial], None] = lambda trial: None,
+    ledger: TrialLog | None = None,
+    workers: int | EvaluatorFactory = 1,
+) -> list[Trial]:
+    """Evaluate configurations: the default one, a space-filling screen, then the surrogate's
+    proposals.
 
     Parameters
     ----------
@@ -114,14 +139,21 @@ def search_configurations(crystal: PreparedImage, plan: SearchPlan = SearchPlan(
     Returns
     -------
     list of Trial
-        In the order of evaluation; number 0 is the default configuration, and the only one where all is fixed.
+        In the order of evaluation; number 0 is the default configuration, and the only one where
+        all is fixed.
     """
     return search_jointly([crystal], plan, report, [ledger] if ledger else None, workers)
 
 
-def search_jointly(crystals: Sequence[PreparedImage], plan: SearchPlan = SearchPlan(), report: Callable[[Trial], None] = lambda trial: None,
-                   ledgers: Sequence[TrialLog] | None = None, workers: int | EvaluatorFactory = 1) -> list[Trial]:
-    """Search one configuration for several crystals: every trial is evaluated on each, and the sum of totals is raised.
+def search_jointly(
+    crystals: Sequence[PreparedImage],
+    plan: SearchPlan = SearchPlan(),
+    report: Callable[[Trial], None] = lambda trial: None,
+    ledgers: Sequence[TrialLog] | None = None,
+    workers: int | EvaluatorFactory = 1,
+) -> list[Trial]:
+    """Search one configuration for several crystals: every trial is evaluated on each, and the sum
+    of totals is raised.
 
     Parameters
     ----------
@@ -131,15 +163,17 @@ def search_jointly(crystals: Sequence[PreparedImage], plan: SearchPlan = SearchP
     report : callable
         Called with every trial once it has ended on all crystals.
     ledgers : sequence of TrialLog, optional
-        One per crystal; they may be those of searches on that crystal alone with the same seed and total.
+        One per crystal; they may be those of searches on that crystal alone with the same seed and
+        total.
     workers : int or Spread
-        Threads that share a batch, crystal by crystal, or what spreads it elsewhere. The trials do not depend on it.
+        Threads that share a batch, crystal by crystal, or what spreads it elsewhere. The trials do
+        not depend on it.
 
     Returns
     -------
     list of Trial
-        As of :func:`search`. Rewards are means over the crystals: the mean of the totals is their sum but for the constant
-        number of crystals, and stays between 0 and 1. Seconds are sums.
+        As of :func:`search`. Rewards are means over the crystals: the mean of the totals is their
+        sum but for the constant number of crystals, and stays between 0 and 1. Seconds are sums.
     """
     ledgers = ledgers or [TrialLog(None, {}) for _ in crystals]
     sites = tuple(s for s in crystals[0].sites if all(s in c.sites for c in crystals))
@@ -155,14 +189,20 @@ def search_jointly(crystals: Sequence[PreparedImage], plan: SearchPlan = SearchP
         asked: list[dict[str, Value]] = [{}]
         source = "default"
         while asked:
-            for trial in _evaluated(crystals, plan, asked, source, len(trials), ledgers, evaluators):
+            for trial in _evaluated(
+                crystals, plan, asked, source, len(trials), ledgers, evaluators
+            ):
                 trials.append(trial)
                 report(trial)
             if source != "default":
                 searcher.tell(asked, [0.0] * len(asked))
                 searcher.retell(_losses(trials[1:], plan, weights))
             source = "screen" if searcher.screening else "model"
-            asked = searcher.ask(min(TRIALS_PER_BATCH, plan.budget - len(trials))) if len(trials) < plan.budget else []
+            asked = (
+                searcher.ask(min(TRIALS_PER_BATCH, plan.budget - len(trials)))
+                if len(trials) < plan.budget
+                else []
+            )
     return trials
 
 
@@ -180,24 +220,51 @@ def open_trial_log(path: Path, crystal: PreparedImage, plan: SearchPlan) -> Tria
     -------
     TrialLog
     """
-    return TrialLog(path, {"crystal": crystal.fingerprint, "seed": plan.seed, "total": dict(plan.total),
-                         "rewards": rewards_fingerprint(), "version": version("bfo_utils")})
+    return TrialLog(
+        path,
+        {
+            "crystal": crystal.fingerprint,
+            "seed": plan.seed,
+            "total": dict(plan.total),
+            "rewards": rewards_fingerprint(),
+            "version": version("bfo_utils"),
+        },
+    )
 
 
-def _evaluated(crystals: Sequence[PreparedImage], plan: SearchPlan, asked: list[dict], source: str, first: int,
-               ledgers: Sequence[TrialLog], evaluators: Sequence[Evaluator]) -> Iterator[Trial]:
-    """Trials of one batch as they end; a configuration that comes to the same as an earlier one takes its rewards."""
+def _evaluated(
+    crystals: Sequence[PreparedImage],
+    plan: SearchPlan,
+    asked: list[dict],
+    source: str,
+    first: int,
+    ledgers: Sequence[TrialLog],
+    evaluators: Sequence[Evaluator],
+) -> Iterator[Trial]:
+    """Trials of one batch as they end; a configuration that comes to the same as an earlier one
+    takes its rewards.
+    """
     parameters = [effective_parameters(crystals[0], {**plan.fixed, **given}) for given in asked]
     once = [p for k, p in enumerate(parameters) if p not in parameters[:k]]
-    outcomes = [evaluator([p for p in once if ledger.get(p) is None]) for evaluator, ledger in zip(evaluators, ledgers, strict=True)]
+    outcomes = [
+        evaluator([p for p in once if ledger.get(p) is None])
+        for evaluator, ledger in zip(evaluators, ledgers, strict=True)
+    ]
     for k, p in enumerate(parameters):
         for ledger, results in zip(ledgers, outcomes, strict=True):
             if ledger.get(p) is None:
                 outcome = next(results)
                 ledger.put(p, outcome.rewards, outcome.seconds)
-        yield Trial(first + k, source, p, *_together([known for ledger in ledgers if (known := ledger.get(p))]))
+        yield Trial(
+            first + k,
+            source,
+            p,
+            *_together([known for ledger in ledgers if (known := ledger.get(p))]),
+        )
     for results in outcomes:
-        next(results, None)  # all are consumed; only then does the pool know that nothing is left to cancel
+        next(
+            results, None
+        )  # all are consumed; only then does the pool know that nothing is left to cancel
 
 
 def _together(known: Sequence[tuple[Mapping[str, float], float]]) -> tuple[dict[str, float], float]:
@@ -215,12 +282,16 @@ def _losses(trials: list[Trial], plan: SearchPlan, rng) -> list[float]:
 
 
 def total_loss(total: float) -> float:
-    """What the surrogate learns: -ln(total + 0.02), so that bad configurations differ from hopeless ones."""
+    """What the surrogate learns: -ln(total + 0.02), so that bad configurations differ from
+    hopeless ones.
+    """
     return float(-np.log(total + 0.02))
 
 
 def best_trial(trials: Iterable[Trial]) -> Trial:
-    """The trial of the highest total; the earliest of equals. Autoencoders that have not learned their windows do not count."""
+    """The trial of the highest total; the earliest of equals. Autoencoders that have not learned
+    their windows do not count.
+    """
     learned = [t for t in trials if t.rewards.get("explained", 1.0) >= MIN_EXPLAINED]
     return max(learned, key=lambda t: (t.rewards["total"], -t.number))
 
@@ -236,7 +307,9 @@ def without_autoencoders(trials: Iterable[Trial]) -> list[Trial]:
 
 
 def best_by_descriptor(trials: Iterable[Trial]) -> dict[str, float]:
-    """The highest total that every kind of descriptor reached; autoencoders that have not learned do not count."""
+    """The highest total that every kind of descriptor reached; autoencoders that have not
+    learned do not count.
+    """
     top: dict[str, float] = {}
     for trial in trials:
         if trial.rewards.get("explained", 1.0) >= MIN_EXPLAINED:

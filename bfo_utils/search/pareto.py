@@ -24,7 +24,9 @@ def pareto_front(trials: pd.DataFrame, objectives: Sequence[str] = OBJECTIVES) -
 
     Examples
     --------
-    >>> t = pd.DataFrame({"continuity": [1, 0, 0], "straightness": [0, 1, 0], "evidence": [1, 1, 1]})
+    >>> t = pd.DataFrame(
+    ...     {"continuity": [1, 0, 0], "straightness": [0, 1, 0], "evidence": [1, 1, 1]}
+    ... )
     >>> pareto_front(t).index.tolist()
     [0, 1]
     """
@@ -35,7 +37,8 @@ def pareto_front(trials: pd.DataFrame, objectives: Sequence[str] = OBJECTIVES) -
 
 
 def hypervolume(values: np.ndarray) -> float:
-    """Volume of the unit cube that a set of points dominates, exactly, by sweeping the last objective.
+    """Volume of the unit cube that a set of points dominates, exactly, by sweeping the last
+    objective.
 
     Parameters
     ----------
@@ -64,7 +67,9 @@ def _area(points: np.ndarray) -> float:
 
 
 def hypervolumes(trials: pd.DataFrame, objectives: Sequence[str] = OBJECTIVES) -> np.ndarray:
-    """Hypervolume of the trials up to each one, shape (N,): how fast a search covers the trade-off."""
+    """Hypervolume of the trials up to each one, shape (N,): how fast a search covers the
+    trade-off.
+    """
     values = trials[list(objectives)].to_numpy(float)
     return np.array([hypervolume(values[: k + 1]) for k in range(len(values))])
 
@@ -74,7 +79,9 @@ def pareto_knee(trials: pd.DataFrame, objectives: Sequence[str] = OBJECTIVES) ->
 
     Examples
     --------
-    >>> t = pd.DataFrame({"continuity": [1, 0.8, 0], "straightness": [0, 0.8, 1], "evidence": [1, 1, 1]})
+    >>> t = pd.DataFrame(
+    ...     {"continuity": [1, 0.8, 0], "straightness": [0, 0.8, 1], "evidence": [1, 1, 1]}
+    ... )
     >>> pareto_knee(t)
     1
     """
@@ -83,10 +90,11 @@ def pareto_knee(trials: pd.DataFrame, objectives: Sequence[str] = OBJECTIVES) ->
 
 
 def scalarise(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Augmented Tchebycheff loss of every point under weights: max(w (1 - v)) + 0.05 sum(w (1 - v)).
+    """Augmented Tchebycheff loss of every point under weights: max(w (1 - v)) + 0.05 sum(w (1 -
+    v)).
 
-    Random weights from batch to batch make any single-objective search cover the front (ParEGO, Knowles 2006,
-    doi 10.1109/TEVC.2005.851274).
+    Random weights from batch to batch make any single-objective search cover the front (ParEGO,
+    Knowles 2006, doi 10.1109/TEVC.2005.851274).
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""Which choice moves the reward: permutation importance over the trials of a search, and the reward's landscape."""
+"""Which choice moves the reward: permutation importance over the trials of a search, and the
+reward's landscape.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,11 +14,12 @@ from .space import PARAMETERS, Value
 
 
 def parameter_importance(trials: pd.DataFrame, reward: str = "total", seed: int = 0) -> pd.Series:
-    """How much of the reward's variation is lost when one parameter's values are shuffled among the trials.
+    """How much of the reward's variation is lost when one parameter's values are shuffled among the
+    trials.
 
-    A forest learns the reward from the parameters; the loss of its R2 when a parameter is shuffled is that
-    parameter's importance (Breiman 2001, doi 10.1023/A:1010933404324). Trials of a search crowd where the reward is
-    high; the figures describe that neighbourhood.
+    A forest learns the reward from the parameters; the loss of its R2 when a parameter is shuffled
+    is that parameter's importance (Breiman 2001, doi 10.1023/A:1010933404324). Trials of a search
+    crowd where the reward is high; the figures describe that neighbourhood.
 
     Parameters
     ----------
@@ -29,7 +32,8 @@ def parameter_importance(trials: pd.DataFrame, reward: str = "total", seed: int 
     Returns
     -------
     Series
-        Importance by parameter, largest first, only of parameters that vary; sums to at most about 2.
+        Importance by parameter, largest first, only of parameters that vary; sums to at most about
+        2.
 
     Examples
     --------
@@ -44,16 +48,27 @@ def parameter_importance(trials: pd.DataFrame, reward: str = "total", seed: int 
     codes = pd.DataFrame({name: _coded(trials[name]) for name in varied})
     forest = ExtraTreesRegressor(100, random_state=seed).fit(codes, trials[reward])
     found = permutation_importance(forest, codes, trials[reward], n_repeats=10, random_state=seed)
-    return pd.Series(np.maximum(found.importances_mean, 0), varied).sort_values(ascending=False, kind="stable")
+    return pd.Series(np.maximum(found.importances_mean, 0), varied).sort_values(
+        ascending=False, kind="stable"
+    )
 
 
 def _coded(values: pd.Series) -> pd.Series:
     """Numbers as they are, words by the order of their first appearance."""
-    return values if pd.api.types.is_numeric_dtype(values) else pd.Series(pd.factorize(values)[0], values.index)
+    return (
+        values
+        if pd.api.types.is_numeric_dtype(values)
+        else pd.Series(pd.factorize(values)[0], values.index)
+    )
 
 
-def total_landscape(crystal: PreparedImage, windows: Sequence[float], clusters: Sequence[int],
-              fixed: Mapping[str, Value] | None = None, seed: int = 0) -> np.ndarray:
+def total_landscape(
+    crystal: PreparedImage,
+    windows: Sequence[float],
+    clusters: Sequence[int],
+    fixed: Mapping[str, Value] | None = None,
+    seed: int = 0,
+) -> np.ndarray:
     """The total over the size of the window and the number of clusters, everything else fixed.
 
     Parameters
@@ -80,6 +95,7 @@ def total_landscape(crystal: PreparedImage, windows: Sequence[float], clusters: 
     >>> total_landscape(crystal, [1.0, 1.5], [2, 3, 4]).shape
     (2, 3)
     """
+
     def total(window: float, k: int) -> float:
         square = {"window_height": window, "window_width": window, "n_clusters": k}
         return evaluate_configuration(crystal, {**(fixed or {}), **square}, seed).rewards["total"]

@@ -1,6 +1,7 @@
 """The search space of the whole workflow, declared once.
 
-The command line, the notebooks' parameters, the optimiser and the book's tables all read this declaration.
+The command line, the notebooks' parameters, the optimiser and the book's tables all read this
+declaration.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +14,8 @@ from ..segmentation import COVARIANCES, METHODS
 from ..simulation import layout_names
 from ..vae import INVARIANCES, SCHEDULES, VAESettings
 
-Value = Any  # int, float or str: which one, the declaration of the parameter says, and `check` holds it to that
+# int, float or str: which one, the declaration of the parameter says, and `check` holds it to that
+Value = Any
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class Parameter:
     Attributes
     ----------
     name, stage, unit, help : str
-        Name; stage that uses it (columns, descriptors, clustering); unit of the value; one line of help.
+        Name; stage that uses it (columns, descriptors, clustering); unit of the value; one line of
+        help.
     default : int, float or str
         Default value; its type is the parameter's type.
     low, high : float or None
@@ -51,7 +54,9 @@ class Parameter:
             return "one of " + ", ".join(self.choices)
         if self.low is None:
             return "any text"
-        return f"{type(self.default).__name__} from {self.low:g} to {self.high:g}" + (f" {self.unit}" if self.unit else "")
+        return f"{type(self.default).__name__} from {self.low:g} to {self.high:g}" + (
+            f" {self.unit}" if self.unit else ""
+        )
 
     def check(self, value: Value) -> Value:
         """The value as a plain Python object of the parameter's type.
@@ -75,7 +80,9 @@ class Parameter:
                 raise ValueError
             value = str(value) if kind is str else kind(float(value))
         except (TypeError, ValueError, OverflowError):
-            raise InputError(f"parameter {self.name}: {value!r} is not {_article(kind)}; give {self.range}") from None
+            raise InputError(
+                f"parameter {self.name}: {value!r} is not {_article(kind)}; give {self.range}"
+            ) from None
         if not self._admits(value):
             raise InputError(f"parameter {self.name}: {value!r} is out of range; give {self.range}")
         return value
@@ -91,46 +98,170 @@ def _article(kind: type) -> str:
 
 
 PARAMETERS: tuple[Parameter, ...] = (
-    Parameter("detection_scale", "columns", 1.0, "width of the blob filter relative to the lattice's own scale",
-              0.7, 1.4, searched=False),
-    Parameter("refinement_radius", "columns", 0.45, "half width of the window that a column is fitted in",
-              0.3, 0.6, unit="plane spacings", searched=False),
-    Parameter("descriptor", "descriptors", "windows", "what describes a cell: windows, measured quantities, or an autoencoder",
-              choices=DESCRIPTORS, searched=False),
-    Parameter("site", "descriptors", "A", "where windows are centred: A column, B column or cell centre",
-              choices=SITES),
-    Parameter("window_height", "descriptors", 1.54, "window along the lattice vector b", 0.5, 2.5, unit="cells"),
-    Parameter("window_width", "descriptors", 1.54, "window along the lattice vector a", 0.5, 2.5, unit="cells"),
-    Parameter("normalisation", "descriptors", "none", "normalisation of every window", choices=NORMALIZATIONS),
+    Parameter(
+        "detection_scale",
+        "columns",
+        1.0,
+        "width of the blob filter relative to the lattice's own scale",
+        0.7,
+        1.4,
+        searched=False,
+    ),
+    Parameter(
+        "refinement_radius",
+        "columns",
+        0.45,
+        "half width of the window that a column is fitted in",
+        0.3,
+        0.6,
+        unit="plane spacings",
+        searched=False,
+    ),
+    Parameter(
+        "descriptor",
+        "descriptors",
+        "windows",
+        "what describes a cell: windows, measured quantities, or an autoencoder",
+        choices=DESCRIPTORS,
+        searched=False,
+    ),
+    Parameter(
+        "site",
+        "descriptors",
+        "A",
+        "where windows are centred: A column, B column or cell centre",
+        choices=SITES,
+    ),
+    Parameter(
+        "window_height",
+        "descriptors",
+        1.54,
+        "window along the lattice vector b",
+        0.5,
+        2.5,
+        unit="cells",
+    ),
+    Parameter(
+        "window_width",
+        "descriptors",
+        1.54,
+        "window along the lattice vector a",
+        0.5,
+        2.5,
+        unit="cells",
+    ),
+    Parameter(
+        "normalisation",
+        "descriptors",
+        "none",
+        "normalisation of every window",
+        choices=NORMALIZATIONS,
+    ),
     Parameter("binning", "descriptors", 1, "samples averaged along both axes of the window", 1, 3),
     Parameter("n_components", "descriptors", 2, "principal components kept", 1, 10),
     Parameter("method", "clustering", "gmm", "clustering method", choices=METHODS, searched=False),
     Parameter("n_clusters", "clustering", 5, "number of clusters", 2, 8),
-    Parameter("covariance", "clustering", "full", "shape of the mixture's components", choices=COVARIANCES),
-    Parameter("invariance", "autoencoder", VAESettings.invariance, "what the autoencoder keeps apart from the content",
-              choices=INVARIANCES, searched=False),
-    Parameter("latent_dim", "autoencoder", VAESettings.latent_dim, "dimensions of the content", 1, 3, searched=False),
-    Parameter("kl_weight", "autoencoder", VAESettings.kl_weight, "weight of the divergence from the prior", 0.001, 10,
-              searched=False),
-    Parameter("kl_schedule", "autoencoder", VAESettings.kl_schedule, "course of that weight over the epochs",
-              choices=SCHEDULES, searched=False),
-    Parameter("learning_rate", "autoencoder", VAESettings.learning_rate, "size of the steps of the training", 1e-4, 0.05,
-              searched=False),
-    Parameter("vae_seed", "autoencoder", VAESettings.seed, "seed of weights and training", 0, 2**31 - 1, searched=False),
+    Parameter(
+        "covariance", "clustering", "full", "shape of the mixture's components", choices=COVARIANCES
+    ),
+    Parameter(
+        "invariance",
+        "autoencoder",
+        VAESettings.invariance,
+        "what the autoencoder keeps apart from the content",
+        choices=INVARIANCES,
+        searched=False,
+    ),
+    Parameter(
+        "latent_dim",
+        "autoencoder",
+        VAESettings.latent_dim,
+        "dimensions of the content",
+        1,
+        3,
+        searched=False,
+    ),
+    Parameter(
+        "kl_weight",
+        "autoencoder",
+        VAESettings.kl_weight,
+        "weight of the divergence from the prior",
+        0.001,
+        10,
+        searched=False,
+    ),
+    Parameter(
+        "kl_schedule",
+        "autoencoder",
+        VAESettings.kl_schedule,
+        "course of that weight over the epochs",
+        choices=SCHEDULES,
+        searched=False,
+    ),
+    Parameter(
+        "learning_rate",
+        "autoencoder",
+        VAESettings.learning_rate,
+        "size of the steps of the training",
+        1e-4,
+        0.05,
+        searched=False,
+    ),
+    Parameter(
+        "vae_seed",
+        "autoencoder",
+        VAESettings.seed,
+        "seed of weights and training",
+        0,
+        2**31 - 1,
+        searched=False,
+    ),
     Parameter("epochs", "autoencoder", 30, "passes over the windows", 0, 10_000, searched=False),
 )
 
 #: Parameters of a run that are not choices of the analysis.
 RUN_PARAMETERS: tuple[Parameter, ...] = (
     Parameter("budget", "optimization", 64, "configurations that the search evaluates", 2, 100_000),
-    Parameter("vae_budget", "autoencoder", 4, "autoencoders that the search trains; 0 leaves them out", 0, 10_000),
-    Parameter("layout", "phantom", "junction", "arrangement of the variants of the phantom", choices=tuple(layout_names())),
+    Parameter(
+        "vae_budget",
+        "autoencoder",
+        4,
+        "autoencoders that the search trains; 0 leaves them out",
+        0,
+        10_000,
+    ),
+    Parameter(
+        "layout",
+        "phantom",
+        "junction",
+        "arrangement of the variants of the phantom",
+        choices=tuple(layout_names()),
+    ),
     Parameter("cells", "phantom", 60, "unit cells along each side of the phantom", 16, 1000),
-    Parameter("dose", "phantom", 30.0, "counts at the peak of an A column of the phantom", 1, 100_000),
-    Parameter("series", "series", "", "folder of the Sm-BFO series; without it a small one is simulated"),
+    Parameter(
+        "dose", "phantom", 30.0, "counts at the peak of an A column of the phantom", 1, 100_000
+    ),
+    Parameter(
+        "series", "series", "", "folder of the Sm-BFO series; without it a small one is simulated"
+    ),
     Parameter("pairs", "series", 5, "images of each composition, at most", 1, 5),
-    Parameter("series_budget", "series", 32, "configurations that every search of the series evaluates", 2, 100_000),
-    Parameter("series_pixel_nm", "series", 0.0, "pixel size of the series; 0 leaves lengths in px", 0.0, 10.0, unit="nm"),
+    Parameter(
+        "series_budget",
+        "series",
+        32,
+        "configurations that every search of the series evaluates",
+        2,
+        100_000,
+    ),
+    Parameter(
+        "series_pixel_nm",
+        "series",
+        0.0,
+        "pixel size of the series; 0 leaves lengths in px",
+        0.0,
+        10.0,
+        unit="nm",
+    ),
 )
 
 
@@ -150,10 +281,14 @@ def parameter(name: str, space: tuple[Parameter, ...] = PARAMETERS) -> Parameter
     for parameter in space:
         if parameter.name == name:
             return parameter
-    raise InputError(f"parameter '{name}': no such parameter; choose from {', '.join(p.name for p in space)}")
+    raise InputError(
+        f"parameter '{name}': no such parameter; choose from {', '.join(p.name for p in space)}"
+    )
 
 
-def check_parameters(given: Mapping[str, Value], space: tuple[Parameter, ...] = PARAMETERS) -> dict[str, Value]:
+def check_parameters(
+    given: Mapping[str, Value], space: tuple[Parameter, ...] = PARAMETERS
+) -> dict[str, Value]:
     """Values checked against a declaration: names known, types right, values in range.
 
     Examples
@@ -165,8 +300,9 @@ def check_parameters(given: Mapping[str, Value], space: tuple[Parameter, ...] = 
 
 
 def default_parameters() -> dict[str, Value]:
-    """The default configuration: the choices published with the method (40 x 40 px windows, two components, five
-    clusters of full covariance)."""
+    """The default configuration: the choices published with the method (40 x 40 px windows, two
+    components, five clusters of full covariance).
+    """
     return {p.name: p.default for p in PARAMETERS}
 
 
@@ -181,8 +317,12 @@ def complete_parameters(given: Mapping[str, Value]) -> dict[str, Value]:
     return default_parameters() | check_parameters(given)
 
 
-def searched_parameters(sites: tuple[str, ...] = SITES, whole: bool = False) -> tuple[Parameter, ...]:
-    """The parameters that a search varies, with the sites that the image offers; ``whole``: column finding as well."""
+def searched_parameters(
+    sites: tuple[str, ...] = SITES, whole: bool = False
+) -> tuple[Parameter, ...]:
+    """The parameters that a search varies, with the sites that the image offers; ``whole``:
+    column finding as well.
+    """
     varied = [p for p in PARAMETERS if p.searched or (whole and p.stage == "columns")]
     return _ranged(varied, {"n_components": (2, 10)}, sites)  # a single one tells apart too little
 
@@ -200,22 +340,52 @@ def format_value(value: Value) -> str:
 
 #: Where the search for an autoencoder begins.
 AUTOENCODER_CHOICES: dict[str, Value] = {
-    "descriptor": "vae", "site": "cell", "window_height": 1.5, "window_width": 1.5, "binning": 2}
+    "descriptor": "vae",
+    "site": "cell",
+    "window_height": 1.5,
+    "window_width": 1.5,
+    "binning": 2,
+}
 
 
 def searched_vae_parameters(sites: tuple[str, ...] = SITES) -> tuple[Parameter, ...]:
-    """The parameters that the search for an autoencoder varies, in the ranges that proved useful."""
-    ranges = {"window_height": (1.0, 2.0), "window_width": (1.0, 2.0), "kl_weight": (0.02, 0.3), "learning_rate": (0.002, 0.008),
-              "vae_seed": (0, 3)}
-    names = ("site", "window_height", "window_width", "normalisation", "invariance", "latent_dim", "kl_weight", "kl_schedule",
-             "learning_rate", "vae_seed")
+    """The parameters that the search for an autoencoder varies, in the ranges that proved
+    useful.
+    """
+    ranges = {
+        "window_height": (1.0, 2.0),
+        "window_width": (1.0, 2.0),
+        "kl_weight": (0.02, 0.3),
+        "learning_rate": (0.002, 0.008),
+        "vae_seed": (0, 3),
+    }
+    names = (
+        "site",
+        "window_height",
+        "window_width",
+        "normalisation",
+        "invariance",
+        "latent_dim",
+        "kl_weight",
+        "kl_schedule",
+        "learning_rate",
+        "vae_seed",
+    )
     return _ranged(map(parameter, names), ranges, sites)
 
 
-def _ranged(parameters: Iterable[Parameter], ranges: Mapping[str, tuple[float, float]], sites: tuple[str, ...]) -> tuple[Parameter, ...]:
-    """Parameters with narrower ranges, where some are given, and the sites that the image offers."""
+def _ranged(
+    parameters: Iterable[Parameter],
+    ranges: Mapping[str, tuple[float, float]],
+    sites: tuple[str, ...],
+) -> tuple[Parameter, ...]:
+    """Parameters with narrower ranges, where some are given, and the sites that the image
+    offers.
+    """
     varied = []
     for p in parameters:
         low, high = ranges.get(p.name, (p.low, p.high))
-        varied.append(replace(p, low=low, high=high, choices=sites if p.name == "site" else p.choices))
+        varied.append(
+            replace(p, low=low, high=high, choices=sites if p.name == "site" else p.choices)
+        )
     return tuple(varied)

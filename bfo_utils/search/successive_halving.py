@@ -1,8 +1,10 @@
-"""Search among autoencoders by successive halving: many are trained a little, the best of them further.
+"""Search among autoencoders by successive halving: many are trained a little, the best of them
+further.
 
-A rung trains every model that is left to the same number of epochs, clusters its latents in all the ways of
-:data:`CLUSTERINGS`, and keeps the best third (Jamieson and Talwalkar 2016, arXiv 1502.07943). Training goes on where
-the rung before stopped, so that nothing is trained twice. The default model goes all the way, as the yardstick.
+A rung trains every model that is left to the same number of epochs, clusters its latents in all the
+ways of :data:`CLUSTERINGS`, and keeps the best third (Jamieson and Talwalkar 2016, arXiv
+1502.07943). Training goes on where the rung before stopped, so that nothing is trained twice. The
+default model goes all the way, as the yardstick.
 """
 
 import math
@@ -21,16 +23,26 @@ from .trial_log import TrialLog
 
 RUNGS = (5, 15, 30)  # epochs; in proportion where they are fixed
 KEPT_SHARE = 3  # one in so many goes on to the next rung
-TIED_TOTAL = 0.02  # totals closer than this are equal: fewer clusters, and the model that is easier to read, are preferred
-#: Ways to cluster the latents of every model, by axes kept, clusters, covariance. They cost little beside its training.
+# totals closer than this are equal: fewer clusters, and the model that is easier to read, are
+# preferred
+TIED_TOTAL = 0.02
+#: Ways to cluster the latents of every model, by axes kept, clusters, covariance. They cost little
+#: beside its training.
 LATENT_CLUSTERINGS: list[dict[str, Value]] = [
     {"n_components": axes, "n_clusters": k, "covariance": covariance}
     for axes, k, covariance in product((1, 2, 3, 6), (2, 3, 4, 5, 6), ("full", "tied", "diag"))
-    if axes > 1 or covariance != "diag"]  # along one axis, the same as full
+    if axes > 1 or covariance != "diag"
+]  # along one axis, the same as full
 
 
-def search_autoencoders(crystal: PreparedImage, budget: int, plan: SearchPlan = SearchPlan(), report: Callable[[Trial], None] = lambda trial: None,
-           ledger: TrialLog | None = None, first: int = 0) -> list[Trial]:
+def search_autoencoders(
+    crystal: PreparedImage,
+    budget: int,
+    plan: SearchPlan = SearchPlan(),
+    report: Callable[[Trial], None] = lambda trial: None,
+    ledger: TrialLog | None = None,
+    first: int = 0,
+) -> list[Trial]:
     """Train autoencoders and let the rewards choose among them.
 
     Parameters
@@ -68,7 +80,11 @@ def search_autoencoders(crystal: PreparedImage, budget: int, plan: SearchPlan = 
     for rung, epochs in enumerate(max(1, n * last // RUNGS[-1]) for n in RUNGS):
         merits = []
         for model in left:
-            trials.append(_trial(crystal, model | {"epochs": epochs}, plan, ledger, first + len(trials), rung + 1))
+            trials.append(
+                _trial(
+                    crystal, model | {"epochs": epochs}, plan, ledger, first + len(trials), rung + 1
+                )
+            )
             merits.append(_merit(trials[-1]))
             report(trials[-1])
         order = sorted(range(1, len(left)), key=lambda k: -merits[k])
@@ -95,16 +111,24 @@ def _models(crystal: PreparedImage, budget: int, plan: SearchPlan) -> list[dict[
     """The default model and others that fill the space evenly."""
     fixed = {name: value for name, value in plan.fixed.items() if name != "descriptor"}
     varied = [p for p in searched_vae_parameters(crystal.sites) if p.name not in fixed]
-    others = ProposalModel(varied, screen=budget - 1, seed=plan.seed).ask(budget - 1) if varied and budget > 1 else []
+    others = (
+        ProposalModel(varied, screen=budget - 1, seed=plan.seed).ask(budget - 1)
+        if varied and budget > 1
+        else []
+    )
     return [AUTOENCODER_CHOICES | given | fixed for given in [{}, *others]]
 
 
-def _trial(crystal: PreparedImage, model: dict, plan: SearchPlan, ledger: TrialLog, number: int, rung: int) -> Trial:
+def _trial(
+    crystal: PreparedImage, model: dict, plan: SearchPlan, ledger: TrialLog, number: int, rung: int
+) -> Trial:
     """The best clustering of one model at one rung."""
     clusterings = [c | {k: v for k, v in plan.fixed.items() if k in c} for c in LATENT_CLUSTERINGS]
     results = []
     with without_convergence_warnings():
-        for parameters in (effective_parameters(crystal, model | clustering) for clustering in clusterings):
+        for parameters in (
+            effective_parameters(crystal, model | clustering) for clustering in clusterings
+        ):
             known = ledger.get(parameters)
             if known is None:
                 outcome = evaluate_configuration(crystal, parameters, plan.seed, plan.total)
@@ -113,18 +137,25 @@ def _trial(crystal: PreparedImage, model: dict, plan: SearchPlan, ledger: TrialL
             results.append((parameters, *known))
     parameters, rewards, _ = _simplest(results)
     rewards = rewards | {"clarity": _clarity(crystal, parameters)}
-    return Trial(number, f"rung {rung}", parameters, rewards, sum(seconds for *_, seconds in results))
+    return Trial(
+        number, f"rung {rung}", parameters, rewards, sum(seconds for *_, seconds in results)
+    )
 
 
 def _simplest(results: list[tuple]) -> tuple:
-    """Of the clusterings whose total comes within 0.02 of the highest, the best of those with the fewest clusters."""
+    """Of the clusterings whose total comes within 0.02 of the highest, the best of those with
+    the fewest clusters.
+    """
     top = max(rewards["total"] for _, rewards, _ in results)
     close = [result for result in results if result[1]["total"] >= top - TIED_TOTAL]
     return min(close, key=lambda result: (result[0]["n_clusters"], -result[1]["total"]))
 
 
-def latent_outputs(crystal: PreparedImage, parameters: Mapping[str, Value], labels: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Latents of a configuration's model, turned to be read, and the measured quantities of the same cells.
+def latent_outputs(
+    crystal: PreparedImage, parameters: Mapping[str, Value], labels: np.ndarray
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Latents of a configuration's model, turned to be read, and the measured quantities of the
+    same cells.
 
     Parameters
     ----------
@@ -146,7 +177,9 @@ def latent_outputs(crystal: PreparedImage, parameters: Mapping[str, Value], labe
 
 
 def _clarity(crystal: PreparedImage, parameters: Mapping[str, Value]) -> float:
-    return disentanglement_score(*latent_outputs(crystal, parameters, np.where(crystal.mask, 0, -1)))
+    return disentanglement_score(
+        *latent_outputs(crystal, parameters, np.where(crystal.mask, 0, -1))
+    )
 
 
 def _merit(trial: Trial) -> float:
@@ -155,10 +188,12 @@ def _merit(trial: Trial) -> float:
 
 
 def preferred_autoencoder(trials: list[Trial]) -> Trial:
-    """The model to show: of the trained ones whose total comes within 0.02 of the highest, the one that is easiest to read.
+    """The model to show: of the trained ones whose total comes within 0.02 of the highest, the one
+    that is easiest to read.
 
-    Fewest clusters come first, then the largest clarity, see :func:`bfo_utils.vae.disentanglement_score`. Where no model is trained, the one that
-    explains most.
+    Fewest clusters come first, then the largest clarity, see
+    :func:`bfo_utils.vae.disentanglement_score`. Where no model is trained, the one that explains
+    most.
     """
     models = [t for t in trials if t.parameters["descriptor"] == "vae"]
     learned = [t for t in models if t.rewards["explained"] >= MIN_EXPLAINED]

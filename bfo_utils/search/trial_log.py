@@ -1,4 +1,6 @@
-"""A record on disk of every evaluated configuration, so that a search that was stopped goes on where it was."""
+"""A record on disk of every evaluated configuration, so that a search that was stopped goes on
+where it was.
+"""
 
 import json
 import os
@@ -12,16 +14,17 @@ from ..errors import InputError
 class TrialLog:
     """Rewards of configurations already evaluated; every new one is on disk before the next begins.
 
-    A search is deterministic given the rewards it is told. Run again with its ledger it therefore asks the same
-    configurations, is answered from the file, and comes to the same end as if it had never been stopped.
+    A search is deterministic given the rewards it is told. Run again with its ledger it therefore
+    asks the same configurations, is answered from the file, and comes to the same end as if it had
+    never been stopped.
 
     Parameters
     ----------
     path : Path or None
         File of JSON lines; None keeps the record in memory.
     settings : mapping
-        What the rewards depend on besides the configuration (image, seed, total). A file of other settings is begun
-        anew.
+        What the rewards depend on besides the configuration (image, seed, total). A file of other
+        settings is begun anew.
 
     Examples
     --------
@@ -71,7 +74,9 @@ def _whole_lines(path: Path) -> list[str]:
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as a record of trials ({error}); remove it and run again") from error
+        raise InputError(
+            f"{path}: cannot be read as a record of trials ({error}); remove it and run again"
+        ) from error
     whole = text.split("\n")[:-1]
     return [line for line in whole if _is_json(line)]
 
@@ -86,9 +91,16 @@ def _is_json(line: str) -> bool:
 
 def _is_entry(entry) -> bool:
     """Whether a line says what :meth:`Ledger.put` wrote; other lines count as torn."""
-    if not isinstance(entry, dict) or not isinstance(entry.get("key"), str) or not isinstance(entry.get("rewards"), dict):
+    if (
+        not isinstance(entry, dict)
+        or not isinstance(entry.get("key"), str)
+        or not isinstance(entry.get("rewards"), dict)
+    ):
         return False
-    return all(isinstance(number, int | float) for number in (entry.get("seconds"), *entry["rewards"].values()))
+    return all(
+        isinstance(number, int | float)
+        for number in (entry.get("seconds"), *entry["rewards"].values())
+    )
 
 
 def _rewrite(path: Path, lines: list[str]) -> None:

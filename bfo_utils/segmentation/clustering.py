@@ -17,9 +17,11 @@ METHODS = ("gmm", "kmeans")
 
 
 class _Quiet:
-    """No convergence warnings while any thread is inside: a mixture that still moves is judged like any other.
+    """No convergence warnings while any thread is inside: a mixture that still moves is judged like
+    any other.
 
-    Python's own context manager restores the filters of whichever thread leaves last; this one counts.
+    Python's own context manager restores the filters of whichever thread leaves last; this one
+    counts.
     """
 
     def __init__(self):
@@ -48,8 +50,13 @@ def without_convergence_warnings() -> _Quiet:
     return _QUIET
 
 
-def cluster_vectors(features: np.ndarray, n_clusters: int, method: str = "gmm", covariance: str = "full",
-            seed: int = 0) -> np.ndarray:
+def cluster_vectors(
+    features: np.ndarray,
+    n_clusters: int,
+    method: str = "gmm",
+    covariance: str = "full",
+    seed: int = 0,
+) -> np.ndarray:
     """Assign every cell to one of ``n_clusters`` clusters.
 
     Parameters
@@ -81,9 +88,16 @@ def cluster_vectors(features: np.ndarray, n_clusters: int, method: str = "gmm", 
         return number_by_size(model.fit_predict(features))
 
 
-def predict_labels(sample: np.ndarray, features: np.ndarray, n_clusters: int, method: str = "gmm", covariance: str = "full",
-            seed: int = 0) -> np.ndarray:
-    """Fit a clustering to a sample of cells and label all cells with it; arguments as for :func:`cluster`.
+def predict_labels(
+    sample: np.ndarray,
+    features: np.ndarray,
+    n_clusters: int,
+    method: str = "gmm",
+    covariance: str = "full",
+    seed: int = 0,
+) -> np.ndarray:
+    """Fit a clustering to a sample of cells and label all cells with it; arguments as for
+    :func:`cluster`.
 
     Returns
     -------
@@ -93,12 +107,19 @@ def predict_labels(sample: np.ndarray, features: np.ndarray, n_clusters: int, me
         return _model(n_clusters, method, covariance, seed).fit(sample).predict(features)
 
 
-def label_probabilities(features: np.ndarray, n_clusters: int, method: str = "gmm", covariance: str = "full",
-                  seed: int = 0) -> np.ndarray:
-    """Posterior probability of every cluster for every cell; arguments as for :func:`cluster`, and the same fit.
+def label_probabilities(
+    features: np.ndarray,
+    n_clusters: int,
+    method: str = "gmm",
+    covariance: str = "full",
+    seed: int = 0,
+) -> np.ndarray:
+    """Posterior probability of every cluster for every cell; arguments as for :func:`cluster`, and
+    the same fit.
 
-    k-means has no probabilities of its own. It is the limit of a mixture of equal, round Gaussians, so its cells get
-    those of the Gaussians about its centres, with the variance that the cells have within the clusters.
+    k-means has no probabilities of its own. It is the limit of a mixture of equal, round Gaussians,
+    so its cells get those of the Gaussians about its centres, with the variance that the cells have
+    within the clusters.
 
     Returns
     -------
@@ -126,8 +147,14 @@ def _model(n_clusters: int, method: str, covariance: str, seed: int):
         raise InputError(f"method '{method}': unknown; choose one of {', '.join(METHODS)}")
     if method == "kmeans":
         return KMeans(n_clusters, n_init=1, random_state=seed)
-    return GaussianMixture(n_clusters, covariance_type=covariance, max_iter=60, tol=1e-2, init_params="kmeans",
-                           random_state=seed)
+    return GaussianMixture(
+        n_clusters,
+        covariance_type=covariance,
+        max_iter=60,
+        tol=1e-2,
+        init_params="kmeans",
+        random_state=seed,
+    )
 
 
 def number_by_size(labels: np.ndarray) -> np.ndarray:
@@ -146,7 +173,8 @@ def number_by_size(labels: np.ndarray) -> np.ndarray:
 
 
 def number_by_value(labels: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Renumber non-negative labels by the mean of ``values`` in each, so that names carry over between runs.
+    """Renumber non-negative labels by the mean of ``values`` in each, so that names carry over
+    between runs.
 
     Parameters
     ----------
@@ -168,7 +196,8 @@ def number_by_value(labels: np.ndarray, values: np.ndarray) -> np.ndarray:
 def match_labels(labels: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Names of a reference for the clusters of another map of the same cells.
 
-    One to one, so that as many cells as possible have the same name in both (the assignment problem).
+    One to one, so that as many cells as possible have the same name in both (the assignment
+    problem).
 
     Parameters
     ----------

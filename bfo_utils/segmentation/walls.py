@@ -1,7 +1,8 @@
 """Domain walls: the edges between unlike cells as a graph, its segments, and their local shape.
 
-A wall edge is the side that two neighbouring cells of unlike label share. Edges meet at cell corners; a corner where
-exactly two edges meet continues a segment, any other corner (a junction, or the border of the crystal) ends it.
+A wall edge is the side that two neighbouring cells of unlike label share. Edges meet at cell
+corners; a corner where exactly two edges meet continues a segment, any other corner (a junction, or
+the border of the crystal) ends it.
 """
 
 from dataclasses import dataclass
@@ -27,13 +28,15 @@ class Walls:
     segment : ndarray of int, shape (E,)
         Segment that the edge belongs to, 0 .. n_segments - 1.
     roughness : ndarray, shape (E,)
-        Rms distance (cells) of the edges of the same segment within 5 cells from the line fitted through them.
+        Rms distance (cells) of the edges of the same segment within 5 cells from the line fitted
+        through them.
     extent : ndarray, shape (E,)
         Length (cells) of the piece of the segment that the line was fitted to.
     direction : ndarray, shape (E,)
         Direction of that line, radians in [0, pi).
     length : ndarray, shape (E,)
-        Length (cells) of smooth wall that the edge stands for: 1 along the lattice, 1/sqrt(2) along its diagonals.
+        Length (cells) of smooth wall that the edge stands for: 1 along the lattice, 1/sqrt(2) along
+        its diagonals.
     """
 
     midpoint: np.ndarray
@@ -88,7 +91,8 @@ def despeckle(labels: np.ndarray, smallest: int) -> tuple[np.ndarray, float]:
 
 
 def connected_domains(labels: np.ndarray) -> np.ndarray:
-    """Sizes, in cells, of the domains of a map: its 4-connected patches of equal label, largest first.
+    """Sizes, in cells, of the domains of a map: its 4-connected patches of equal label, largest
+    first.
 
     Examples
     --------
@@ -107,8 +111,10 @@ def _patch_sizes(labels: np.ndarray) -> np.ndarray:
 def _patches(labels: np.ndarray) -> np.ndarray:
     """Number of the 4-connected patch of equal label that every cell belongs to."""
     index = np.arange(labels.size).reshape(labels.shape)
-    pairs = [(index[:, :-1], index[:, 1:], labels[:, :-1] == labels[:, 1:]),
-             (index[:-1], index[1:], labels[:-1] == labels[1:])]
+    pairs = [
+        (index[:, :-1], index[:, 1:], labels[:, :-1] == labels[:, 1:]),
+        (index[:-1], index[1:], labels[:-1] == labels[1:]),
+    ]
     rows = np.concatenate([p[same] for p, _, same in pairs])
     cols = np.concatenate([q[same] for _, q, same in pairs])
     graph = sparse.coo_matrix((np.ones(rows.size, np.int8), (rows, cols)), shape=(labels.size,) * 2)
@@ -144,15 +150,23 @@ def trace_walls(labels: np.ndarray) -> Walls:
 
 
 def _edges(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Midpoints, divided cells and end corners (corner (i, j) is the upper left one of cell (i, j)) of all edges."""
+    """Midpoints, divided cells and end corners (corner (i, j) is the upper left one of cell (i,
+    j)) of all edges.
+    """
     width = labels.shape[1] + 1
-    i, j = np.nonzero((labels[:, :-1] != labels[:, 1:]) & (labels[:, :-1] >= 0) & (labels[:, 1:] >= 0))
+    i, j = np.nonzero(
+        (labels[:, :-1] != labels[:, 1:]) & (labels[:, :-1] >= 0) & (labels[:, 1:] >= 0)
+    )
     k, m = np.nonzero((labels[:-1] != labels[1:]) & (labels[:-1] >= 0) & (labels[1:] >= 0))
     midpoint = np.concatenate([np.stack([j + 0.5, i], 1), np.stack([m, k + 0.5], 1)])
     first = np.concatenate([np.stack([i, j], 1), np.stack([k, m], 1)])
     second = np.concatenate([np.stack([i, j + 1], 1), np.stack([k + 1, m], 1)])
-    corners = np.concatenate([np.stack([i * width + j + 1, (i + 1) * width + j + 1], 1),
-                              np.stack([(k + 1) * width + m, (k + 1) * width + m + 1], 1)])
+    corners = np.concatenate(
+        [
+            np.stack([i * width + j + 1, (i + 1) * width + j + 1], 1),
+            np.stack([(k + 1) * width + m, (k + 1) * width + m + 1], 1),
+        ]
+    )
     return midpoint, np.stack([first, second], axis=1), corners
 
 
@@ -163,21 +177,32 @@ def _segments(corners: np.ndarray) -> np.ndarray:
     _, start, degree = np.unique(corner, return_index=True, return_counts=True)
     pair = start[degree == 2]
     n = len(corners)
-    graph = sparse.coo_matrix((np.ones(len(pair), np.int8), (edge[pair], edge[pair + 1])), shape=(n, n))
+    graph = sparse.coo_matrix(
+        (np.ones(len(pair), np.int8), (edge[pair], edge[pair + 1])), shape=(n, n)
+    )
     return csgraph.connected_components(graph, directed=False)[1]
 
 
-def _local_lines(midpoint: np.ndarray, segment: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rms distance, extent and direction of the line through the edges of the same segment within ``RADIUS``."""
+def _local_lines(
+    midpoint: np.ndarray, segment: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rms distance, extent and direction of the line through the edges of the same segment
+    within ``RADIUS``.
+    """
     n = len(midpoint)
-    apart = np.column_stack([midpoint, segment * (3 * ROUGHNESS_RADIUS)])  # segments in separate planes: one tree serves all
+    apart = np.column_stack(
+        [midpoint, segment * (3 * ROUGHNESS_RADIUS)]
+    )  # segments in separate planes: one tree serves all
     pairs = cKDTree(apart).query_pairs(ROUGHNESS_RADIUS + 1e-6, output_type="ndarray")
     p = np.concatenate([pairs[:, 0], pairs[:, 1], np.arange(n)])
     q = np.concatenate([pairs[:, 1], pairs[:, 0], np.arange(n)])
     d = midpoint[q] - midpoint[p]
     count = np.bincount(p, minlength=n)
     mean = np.stack([np.bincount(p, d[:, k], n) for k in (0, 1)], 1) / count[:, None]
-    xx, yy, xy = (np.bincount(p, d[:, k] * d[:, m], n) / count - mean[:, k] * mean[:, m] for k, m in ((0, 0), (1, 1), (0, 1)))
+    xx, yy, xy = (
+        np.bincount(p, d[:, k] * d[:, m], n) / count - mean[:, k] * mean[:, m]
+        for k, m in ((0, 0), (1, 1), (0, 1))
+    )
     spread = np.hypot(xx - yy, 2 * xy)
     minor, major = np.maximum((xx + yy - spread) / 2, 0), (xx + yy + spread) / 2
     direction = np.arctan2(2 * xy, xx - yy) / 2 % np.pi

@@ -19,10 +19,11 @@ def make_decoys(truth: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
     Returns
     -------
     dict of str to ndarray of int, shape (R, C)
-        ``half split``: a straight wall through the middle. ``stripes``: three rows each. ``illumination``: diagonal
-        bands. ``frame``: the crystal's rim. ``merged``: the two smallest labels as one. ``over-split``: the largest
-        label cut in two. ``wall as class``: the walls, two cells wide, as a label of their own. ``3 % wrong``: the
-        truth with speckle. ``smooth noise`` and ``Voronoi``: domains that are not there.
+        ``half split``: a straight wall through the middle. ``stripes``: three rows each.
+        ``illumination``: diagonal bands. ``frame``: the crystal's rim. ``merged``: the two smallest
+        labels as one. ``over-split``: the largest label cut in two. ``wall as class``: the walls,
+        two cells wide, as a label of their own. ``3 % wrong``: the truth with speckle. ``smooth
+        noise`` and ``Voronoi``: domains that are not there.
 
     Examples
     --------
@@ -38,18 +39,28 @@ def make_decoys(truth: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
         "half split": (cols > np.median(cols[truth >= 0])).astype(int),
         "stripes": rows // 3 % 2,
         "illumination": (rows + cols) // max(2, sum(truth.shape) // 5),
-        "frame": ndimage.binary_erosion(truth >= 0, iterations=max(2, min(truth.shape) // 12)).astype(int),
+        "frame": (
+            ndimage.binary_erosion(truth >= 0, iterations=max(2, min(truth.shape) // 12)).astype(
+                int
+            )
+        ),
         "merged": np.where(truth == by_size[0], by_size[min(1, len(by_size) - 1)], truth),
         "over-split": _split(truth, by_size[-1]),
         "wall as class": np.where(_near_walls(truth), truth.max() + 1, truth),
-        "3 % wrong": np.where(rng.random(truth.shape) < 0.03, rng.choice(names, truth.shape), truth),
-        "smooth noise": (ndimage.gaussian_filter(rng.standard_normal(truth.shape), 5) > 0).astype(int),
-        "Voronoi": _voronoi(truth.shape, 5, rng)}
+        "3 % wrong": np.where(
+            rng.random(truth.shape) < 0.03, rng.choice(names, truth.shape), truth
+        ),
+        "smooth noise": (
+            (ndimage.gaussian_filter(rng.standard_normal(truth.shape), 5) > 0).astype(int)
+        ),
+        "Voronoi": _voronoi(truth.shape, 5, rng),
+    }
     return {name: np.where(truth < 0, -1, labels) for name, labels in maps.items()}
 
 
 def straight_wall_map(angle_deg: float, n: int) -> np.ndarray:
-    """Two domains with a straight wall through the middle, at any angle: what a perfect wall is on a grid of cells.
+    """Two domains with a straight wall through the middle, at any angle: what a perfect wall is on
+    a grid of cells.
 
     Parameters
     ----------
@@ -84,11 +95,15 @@ def _near_walls(truth: np.ndarray) -> np.ndarray:
     near = np.zeros(truth.shape, bool)
     for axis in (0, 1):
         unlike = np.diff(truth, axis=axis) != 0
-        near |= np.insert(unlike, 0, False, axis=axis) | np.insert(unlike, unlike.shape[axis], False, axis=axis)
+        near |= np.insert(unlike, 0, False, axis=axis) | np.insert(
+            unlike, unlike.shape[axis], False, axis=axis
+        )
     return near & (truth >= 0)
 
 
 def _voronoi(shape: tuple[int, int], n: int, rng) -> np.ndarray:
     points = rng.uniform(0, 1, (n, 2)) * shape
     rows, cols = np.indices(shape)
-    return np.argmin(np.hypot(rows[..., None] - points[:, 0], cols[..., None] - points[:, 1]), axis=-1)
+    return np.argmin(
+        np.hypot(rows[..., None] - points[:, 0], cols[..., None] - points[:, 1]), axis=-1
+    )

@@ -1,7 +1,8 @@
 """Named arrangements of ferroelectric variants, for simulated crystals.
 
-A layout is a function of the normalised position ``(x, y)`` in the image (x to the right, y down, both 0 to 1
-inside the frame) that returns the variant at that position: an integer index into :data:`VARIANTS`.
+A layout is a function of the normalised position ``(x, y)`` in the image (x to the right, y down,
+both 0 to 1 inside the frame) that returns the variant at that position: an integer index into
+:data:`VARIANTS`.
 """
 
 from collections.abc import Callable
@@ -10,7 +11,8 @@ import numpy as np
 
 from ..errors import InputError
 
-#: In-plane signs (x, y) of the polarization of each variant, the four <111> directions seen along [001].
+#: In-plane signs (x, y) of the polarization of each variant, the four <111> directions seen along
+#: [001].
 VARIANTS = np.array([(1, 1), (-1, 1), (-1, -1), (1, -1)], dtype=float)
 
 Layout = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -59,7 +61,9 @@ def layout_variants(name: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     array([0, 2])
     """
     if name not in _LAYOUTS:
-        raise InputError(f"layout '{name}': no such layout; choose one of {', '.join(layout_names())}")
+        raise InputError(
+            f"layout '{name}': no such layout; choose one of {', '.join(layout_names())}"
+        )
     x, y = np.broadcast_arrays(np.asarray(x, float), np.asarray(y, float))
     return _LAYOUTS[name](x, y).astype(int)
 
@@ -144,7 +148,9 @@ def _array71(x, y):
 
 @_register
 def _misfit(x, y):
-    """Two variants in a wide film beside a relaxed substrate: ferroelastic stripes on one side only."""
+    """Two variants in a wide film beside a relaxed substrate: ferroelastic stripes on one side
+    only.
+    """
     return np.where(x < 0.5, 0, np.where((y - 0.4 * x) % 0.5 < 0.22, 1, 0))
 
 

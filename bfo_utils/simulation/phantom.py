@@ -1,8 +1,9 @@
 """Simulated HAADF images of a ferroelectric perovskite with their ground truth.
 
-The crystal is a [001] perovskite: A columns on the nodes of a lattice, a B column in every cell, shifted off its
-centre by the polar displacement of the local variant. The spontaneous strain of the variants is made compatible
-by elasticity (displacements are solved for, never pasted), then the microscope's imperfections are added.
+The crystal is a [001] perovskite: A columns on the nodes of a lattice, a B column in every cell,
+shifted off its centre by the polar displacement of the local variant. The spontaneous strain of the
+variants is made compatible by elasticity (displacements are solved for, never pasted), then the
+microscope's imperfections are added.
 """
 
 from dataclasses import dataclass, field
@@ -26,12 +27,14 @@ _STO = (0.62, 0.85)  # A and B intensity of the substrate, relative to the film
 
 @dataclass(frozen=True)
 class Specimen:
-    """What is simulated: the crystal and the microscope. Lengths in the unit that the name ends with.
+    """What is simulated: the crystal and the microscope. Lengths in the unit that the name ends
+    with.
 
-    ``cells`` counts unit cells along each side of the square frame; ``dose`` is the expected number of counts at
-    the peak of an A column; ``wall_cells`` is the tanh width of a wall; ``shear`` the spontaneous strain e_xy of a
-    variant; ``composition`` the largest change of the A columns' height, smooth over ``composition_cells`` cells;
-    ``substrate`` the width of the unpolarized strip at the left as a fraction of the frame.
+    ``cells`` counts unit cells along each side of the square frame; ``dose`` is the expected number
+    of counts at the peak of an A column; ``wall_cells`` is the tanh width of a wall; ``shear`` the
+    spontaneous strain e_xy of a variant; ``composition`` the largest change of the A columns'
+    height, smooth over ``composition_cells`` cells; ``substrate`` the width of the unpolarized
+    strip at the left as a fraction of the frame.
     """
 
     layout: str = "junction"
@@ -71,11 +74,12 @@ class Specimen:
 
 @dataclass(frozen=True)
 class Truth:
-    """Ground truth of a phantom. Positions are (x, y) in pixels, as they appear in the image (scan included).
+    """Ground truth of a phantom. Positions are (x, y) in pixels, as they appear in the image (scan
+    included).
 
-    ``column_*`` describe every column inside the frame, ``cell_*`` every complete unit cell: centre, index (i, j),
-    variant (-1 in the substrate), polar displacement (pm, image axes), distance to the nearest wall (cells),
-    local lattice rotation (degrees) and relative A intensity.
+    ``column_*`` describe every column inside the frame, ``cell_*`` every complete unit cell:
+    centre, index (i, j), variant (-1 in the substrate), polar displacement (pm, image axes),
+    distance to the nearest wall (cells), local lattice rotation (degrees) and relative A intensity.
     """
 
     column_xy: np.ndarray
@@ -141,10 +145,14 @@ def simulate_phantom(crystal: Specimen = Specimen(), seed: int = 0) -> Phantom:
     side = round(crystal.cells * crystal.cell_px)
     scan = _scan(side, crystal, rng)
     xy = np.concatenate([sites.a_xy.reshape(-1, 2), sites.b_xy.reshape(-1, 2)])
-    amplitude = np.concatenate([(sites.a_intensity * sites.present).ravel(), sites.b_intensity.ravel()])
+    amplitude = np.concatenate(
+        [(sites.a_intensity * sites.present).ravel(), sites.b_intensity.ravel()]
+    )
     sigma = crystal.sigma_cells * crystal.cell_px
     counts = _exposed(_render(side, xy, amplitude, sigma, scan), crystal, rng)
-    image = image_from_array(counts, pixel_size_nm=crystal.a_nm / crystal.cell_px, name=f"phantom-{crystal.layout}")
+    image = image_from_array(
+        counts, pixel_size_nm=crystal.a_nm / crystal.cell_px, name=f"phantom-{crystal.layout}"
+    )
     return Phantom(image, _truth(sites, side, sigma, scan), crystal, seed)
 
 
@@ -168,23 +176,36 @@ def _build(crystal: Specimen, rng) -> _Sites:
     b_xy = corner_mean(a_xy) + (p_pm + mistilt) / crystal.pm_per_px
     a_int, b_int = _intensities(crystal, strip, rng)
     present = rng.random(a_int.shape) >= crystal.missing
-    return _Sites(a_xy, b_xy, a_int, b_int, variant, wall, p_pm, rotation + crystal.rotation_deg, present)
+    return _Sites(
+        a_xy, b_xy, a_int, b_int, variant, wall, p_pm, rotation + crystal.rotation_deg, present
+    )
 
 
 def _variant_weights(crystal: Specimen, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Share of every variant in every cell (tanh across walls), and distance to the nearest wall in cells."""
+    """Share of every variant in every cell (tanh across walls), and distance to the nearest wall
+    in cells.
+    """
     fine = 4 if n < 300 else 2
     at = (np.arange(n * fine) + 0.5) / fine - _PAD
     y, x = np.meshgrid(at / crystal.cells, at / crystal.cells, indexing="ij")
     label = layout_variants(crystal.layout, x, y)
-    distance = np.stack([_signed_distance(label == v)[fine // 2::fine, fine // 2::fine] / fine for v in range(4)])
-    score = np.exp(-np.clip(distance / crystal.wall_cells, -40, 40))  # two variants: (1 + tanh(d / w)) / 2
+    distance = np.stack(
+        [
+            _signed_distance(label == v)[fine // 2 :: fine, fine // 2 :: fine] / fine
+            for v in range(4)
+        ]
+    )
+    score = np.exp(
+        -np.clip(distance / crystal.wall_cells, -40, 40)
+    )  # two variants: (1 + tanh(d / w)) / 2
     wall = np.abs(distance).min(axis=0)
     return score / score.sum(axis=0), wall
 
 
 def _signed_distance(inside: np.ndarray) -> np.ndarray:
-    """Distance to the border of a region: negative inside, positive outside; a full or empty region is far."""
+    """Distance to the border of a region: negative inside, positive outside; a full or empty
+    region is far.
+    """
     if inside.all() or not inside.any():
         return np.full(inside.shape, -1e3 if inside.all() else 1e3)
     return ndimage.distance_transform_edt(~inside) - ndimage.distance_transform_edt(inside)
@@ -198,7 +219,9 @@ def _substrate_weight(crystal: Specimen, n: int) -> np.ndarray:
     return np.broadcast_to(weight, (n, n))
 
 
-def _nodes(crystal: Specimen, shear: np.ndarray, strip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _nodes(
+    crystal: Specimen, shear: np.ndarray, strip: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the A nodes in cells, and the local lattice rotation in degrees."""
     n = shear.shape[0]
     eigen = np.zeros((n, n, 2, 2))
@@ -224,9 +247,13 @@ def _smooth_noise(shape, scale: float, rng) -> np.ndarray:
 
 
 def _intensities(crystal: Specimen, strip: np.ndarray, rng) -> tuple[np.ndarray, np.ndarray]:
-    """Peak heights of A (follows the Sm content) and B columns, relative to an A column of the film."""
+    """Peak heights of A (follows the Sm content) and B columns, relative to an A column of the
+    film.
+    """
     n = strip.shape[0]
-    composition = 1 + crystal.composition * _smooth_noise((n + 1, n + 1), crystal.composition_cells, rng)
+    composition = 1 + crystal.composition * _smooth_noise(
+        (n + 1, n + 1), crystal.composition_cells, rng
+    )
     a_strip, b_strip = np.pad(strip, ((0, 1), (0, 1)), mode="edge"), strip
     a = composition * (1 - (1 - _STO[0]) * a_strip)
     b = crystal.b_intensity * (1 - (1 - _STO[1]) * b_strip)
@@ -242,10 +269,14 @@ def _scan(side: int, crystal: Specimen, rng) -> np.ndarray:
 
 
 def _exposed(ideal: np.ndarray, crystal: Specimen, rng) -> np.ndarray:
-    """Counts of an image on its background, under uneven illumination; they replace the image, band by band."""
+    """Counts of an image on its background, under uneven illumination; they replace the image,
+    band by band.
+    """
     gain = _illumination(len(ideal), crystal.illumination)
     for rows in row_bands(ideal.shape):
-        expected = (ideal[rows] + np.float32(crystal.background)) * gain(rows) * np.float32(crystal.dose)
+        expected = (
+            (ideal[rows] + np.float32(crystal.background)) * gain(rows) * np.float32(crystal.dose)
+        )
         ideal[rows] = rng.poisson(expected)
     return ideal
 
@@ -253,10 +284,15 @@ def _exposed(ideal: np.ndarray, crystal: Specimen, rng) -> np.ndarray:
 def _illumination(side: int, strength: float):
     """Slowly varying gain of any rows, 1 on average."""
     t = np.linspace(-0.5, 0.5, side, dtype=np.float32)
-    return lambda rows: 1 + np.float32(strength) * (t[rows, None] * 0.6 + t[None] - t[None] ** 2 + np.float32(1 / 12))
+    return lambda rows: (
+        1
+        + np.float32(strength) * (t[rows, None] * 0.6 + t[None] - t[None] ** 2 + np.float32(1 / 12))
+    )
 
 
-def _render(side: int, xy: np.ndarray, amplitude: np.ndarray, sigma: float, scan: np.ndarray) -> np.ndarray:
+def _render(
+    side: int, xy: np.ndarray, amplitude: np.ndarray, sigma: float, scan: np.ndarray
+) -> np.ndarray:
     """Sum of Gaussian columns on the pixel grid, every row displaced by the scan."""
     image = np.zeros(side * side, np.float32)
     half = int(np.ceil(4.5 * sigma + np.abs(scan).max()))
@@ -267,14 +303,18 @@ def _render(side: int, xy: np.ndarray, amplitude: np.ndarray, sigma: float, scan
         rows = np.rint(xy[part, 1]).astype(int)[:, None] + step
         cols = np.rint(xy[part, 0]).astype(int)[:, None] + step
         shift = scan[np.clip(rows, 0, side - 1)]
-        gy = amplitude[part, None] * np.exp(-((rows - xy[part, 1:] - shift[..., 1]) ** 2) / (2 * sigma**2))
+        gy = amplitude[part, None] * np.exp(
+            -((rows - xy[part, 1:] - shift[..., 1]) ** 2) / (2 * sigma**2)
+        )
         x0 = (xy[part, :1] + shift[..., 0])[..., None]
         gx = np.exp(-((cols[:, None, :] - x0).astype(np.float32) ** 2) / np.float32(2 * sigma**2))
         keep = ((rows >= 0) & (rows < side))[:, :, None] & ((cols >= 0) & (cols < side))[:, None, :]
         flat = (rows[:, :, None] * side + cols[:, None, :])[keep]
-        first = flat.min(initial=image.size - 1)  # a part holds few rows of columns: only those of the image are added to
+        first = flat.min(
+            initial=image.size - 1
+        )  # a part holds few rows of columns: only those of the image are added to
         light = np.bincount(flat - first, (gx * gy[..., None])[keep]).astype(np.float32)
-        image[first:first + light.size] += light
+        image[first : first + light.size] += light
     return image.reshape(side, side)
 
 
@@ -303,7 +343,9 @@ def _apparent(xy: np.ndarray, sigma: float, scan: np.ndarray) -> np.ndarray:
     """Add to each position the scan displacement, averaged over the rows of its column."""
     mean = ndimage.gaussian_filter1d(scan, sigma, axis=0, mode="nearest")
     rows = np.clip(xy[..., 1], 0, len(scan) - 1)
-    return xy + np.stack([np.interp(rows, np.arange(len(scan)), mean[:, k]) for k in range(2)], axis=-1)
+    return xy + np.stack(
+        [np.interp(rows, np.arange(len(scan)), mean[:, k]) for k in range(2)], axis=-1
+    )
 
 
 def _in_frame(xy: np.ndarray, side: int) -> np.ndarray:
@@ -323,7 +365,8 @@ def true_label_map(truth: Truth, cells: Cells, mask: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of int, shape (R, C)
-        Variant; -1 outside the mask, in the substrate and where no true cell lies within a third of a cell.
+        Variant; -1 outside the mask, in the substrate and where no true cell lies within a third of
+        a cell.
     """
     distance, nearest = cKDTree(truth.cell_xy).query(cells.xy[mask])
     variants = np.full(mask.shape, -1)
@@ -332,7 +375,8 @@ def true_label_map(truth: Truth, cells: Cells, mask: np.ndarray) -> np.ndarray:
 
 
 def save_phantom(phantom: Phantom, path: str | Path) -> None:
-    """Write a phantom to HDF5: dataset ``image`` and group ``truth``; read the image back with ``images.read``.
+    """Write a phantom to HDF5: dataset ``image`` and group ``truth``; read the image back with
+    ``images.read``.
 
     Parameters
     ----------
@@ -341,7 +385,9 @@ def save_phantom(phantom: Phantom, path: str | Path) -> None:
         File to write; an existing file is replaced only once the new one is complete.
     """
     with atomic(path) as part, h5py.File(part, "w") as file:
-        data = file.create_dataset("image", data=phantom.image.data, compression="gzip", compression_opts=1)
+        data = file.create_dataset(
+            "image", data=phantom.image.data, compression="gzip", compression_opts=1
+        )
         data.attrs["pixel_size_nm"] = phantom.image.pixel_size_nm
         for name, value in vars(phantom.truth).items():
             value = value.astype("S1") if value.dtype.kind == "U" else value

@@ -1,4 +1,5 @@
-"""One data set: the combinatorial series of Sm-doped BiFeO3, fetched, read, simulated, and followed over composition.
+"""One data set: the combinatorial series of Sm-doped BiFeO3, fetched, read, simulated, and followed
+over composition.
 
 Belongs here: what is true of these files only; it could be a repository of its own.
 """

@@ -1,7 +1,8 @@
-"""The authors' unit cells beside our own: which reading of their arrays agrees with the image, and how far.
+"""The authors' unit cells beside our own: which reading of their arrays agrees with the image, and
+how far.
 
-Their files do not say in which order ``Pxy`` and ``xy_COM`` hold x and y, nor the units. Both readings are tried against
-what our own chain measures in the image.
+Their files do not say in which order ``Pxy`` and ``xy_COM`` hold x and y, nor the units. Both
+readings are tried against what our own chain measures in the image.
 """
 
 from collections.abc import Sequence
@@ -15,9 +16,13 @@ from ..errors import InputError
 from ..lattice import Cells
 from .parameterization import POLAR_ORDERS, Parameterization
 
-_DECIDES = 0.05  # difference in explained share from which one reading of Pxy counts as the right one
+_DECIDES = (
+    0.05  # difference in explained share from which one reading of Pxy counts as the right one
+)
 _SAME_PLACE = 1 / 3  # of a cell: closer than this, a cell of the authors is one of ours
-_WILD = 10.0  # median absolute deviations: farther out, a cell is no part of a comparison of numbers
+_WILD = (
+    10.0  # median absolute deviations: farther out, a cell is no part of a comparison of numbers
+)
 _LEAST = 36  # cells, for a comparison
 
 
@@ -30,17 +35,18 @@ class Agreement:
     order : {"xy", "yx"}
         The reading.
     explained : float
-        Share of the variance of the measured displacement that ``Pxy`` explains, each component scaled on its own;
-        1 is perfect, 0 is none.
+        Share of the variance of the measured displacement that ``Pxy`` explains, each component
+        scaled on its own; 1 is perfect, 0 is none.
     slope : tuple of float
-        Units of ``Pxy`` per px of measured displacement, for x and y: the ratio of their root mean squares, negative
-        where ``Pxy`` points the other way.
+        Units of ``Pxy`` per px of measured displacement, for x and y: the ratio of their root mean
+        squares, negative where ``Pxy`` points the other way.
     correlation : tuple of float
         Pearson's r of the components.
     rms_px : float
         Root mean square of what is left of the measured displacement, in px.
     opposed : float
-        Share of the more polarized half of the cells in which the scaled ``Pxy`` points more than 45 degrees elsewhere.
+        Share of the more polarized half of the cells in which the scaled ``Pxy`` points more than
+        45 degrees elsewhere.
     """
 
     order: str
@@ -66,11 +72,11 @@ class Comparison:
     readings : tuple of Agreement
         Both readings of ``Pxy``, the better one first.
     decided : bool
-        Whether the better one is clearly better, with most cells matched. It is not where the displacement vanishes, or is
-        equal in x and y.
+        Whether the better one is clearly better, with most cells matched. It is not where the
+        displacement vanishes, or is equal in x and y.
     table : DataFrame
-        Numbers that compare ``a``, ``b``, ``alpha`` and ``Vol`` with what was measured: ``theirs``, ``ours``, ``n``,
-        ``correlation``, ``slope`` (their unit per ours), ``ratio`` of the medians.
+        Numbers that compare ``a``, ``b``, ``alpha`` and ``Vol`` with what was measured: ``theirs``,
+        ``ours``, ``n``, ``correlation``, ``slope`` (their unit per ours), ``ratio`` of the medians.
     """
 
     positions: str
@@ -90,19 +96,29 @@ class Comparison:
         best, second = self.readings
         verdict = "" if self.decided else " (not decided by this image)"
         return [
-            f"{self.matched:.1%} of the authors' cells match, median distance {self.offset_px:.2f} px; xy_COM holds {self.positions}",
-            f"Pxy holds {best.order}{verdict}: explains {best.explained:.1%} of the measured displacement, "
-            f"as {second.order} {second.explained:.1%}",
-            f"Pxy per measured px: {best.slope[0]:.4g} in x, {best.slope[1]:.4g} in y; "
-            f"{best.rms_px:.3f} px rms unexplained; {best.opposed:.1%} of the more polarized cells point elsewhere"]
+            (
+                f"{self.matched:.1%} of the authors' cells match, median distance"
+                f" {self.offset_px:.2f} px; xy_COM holds {self.positions}"
+            ),
+            (
+                f"Pxy holds {best.order}{verdict}: explains {best.explained:.1%} of the measured"
+                f" displacement, as {second.order} {second.explained:.1%}"
+            ),
+            (
+                f"Pxy per measured px: {best.slope[0]:.4g} in x, {best.slope[1]:.4g} in y;"
+                f" {best.rms_px:.3f} px rms unexplained; {best.opposed:.1%} of the more polarized"
+                " cells point elsewhere"
+            ),
+        ]
 
 
 def compare_parameters(parameters: Parameterization, cells: Cells) -> Comparison:
     """Compare the authors' cells with those measured in the image.
 
-    Cells are matched by place. A reading of ``xy_COM`` is right if it puts the authors' cells on ours; where both do, as a
-    square lattice allows, the row that grows with the first index of ``ab`` is y. A reading of ``Pxy`` is the better one if
-    it explains more of the measured polar displacement.
+    Cells are matched by place. A reading of ``xy_COM`` is right if it puts the authors' cells on
+    ours; where both do, as a square lattice allows, the row that grows with the first index of
+    ``ab`` is y. A reading of ``Pxy`` is the better one if it explains more of the measured polar
+    displacement.
 
     Parameterization
     ----------
@@ -117,10 +133,13 @@ def compare_parameters(parameters: Parameterization, cells: Cells) -> Comparison
     Raises
     ------
     InputError
-        If fewer than 36 cells match or have a finite ``Pxy``, or the image does not show the second sublattice.
+        If fewer than 36 cells match or have a finite ``Pxy``, or the image does not show the second
+        sublattice.
     """
     if not cells.has_b:
-        raise InputError("the second sublattice is not seen in the image; no polar displacement to compare with")
+        raise InputError(
+            "the second sublattice is not seen in the image; no polar displacement to compare with"
+        )
     found = {order: match_cells(parameters, cells, order) for order in POLAR_ORDERS}
     shares = {order: len(m[0]) / parameters.n for order, m in found.items()}
     likely = _order_by_index(parameters)
@@ -128,17 +147,30 @@ def compare_parameters(parameters: Parameterization, cells: Cells) -> Comparison
     positions = unlikely if shares[unlikely] > shares[likely] + 0.1 else likely
     theirs, ours, distance = found[positions]
     if len(theirs) < _LEAST:
-        raise InputError(f"only {len(theirs)} of {parameters.n} cells of the parameter file lie on cells of the image; "
-                         "give files that belong together")
+        raise InputError(
+            f"only {len(theirs)} of {parameters.n} cells of the parameter file lie on cells of the"
+            " image; give files that belong together"
+        )
     measured = cells.polar.reshape(-1, 2)[ours]
-    readings = [_agreement(parameters.vector("Pxy", o).reshape(-1, 2)[theirs], measured, o) for o in POLAR_ORDERS]
+    readings = [
+        _agreement(parameters.vector("Pxy", o).reshape(-1, 2)[theirs], measured, o)
+        for o in POLAR_ORDERS
+    ]
     best, second = sorted(readings, key=lambda reading: -reading.explained)
     decided = shares[positions] > 0.5 and best.explained - second.explained > _DECIDES
-    return Comparison(positions, shares[positions], float(np.median(distance)), (best, second), decided,
-                      _table(parameters, cells, theirs, ours))
+    return Comparison(
+        positions,
+        shares[positions],
+        float(np.median(distance)),
+        (best, second),
+        decided,
+        _table(parameters, cells, theirs, ours),
+    )
 
 
-def match_cells(parameters: Parameterization, cells: Cells, order: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def match_cells(
+    parameters: Parameterization, cells: Cells, order: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cells of the authors and ours at one place.
 
     Parameterization
@@ -163,7 +195,8 @@ def match_cells(parameters: Parameterization, cells: Cells, order: str) -> tuple
 
 
 def series_polar_order(comparisons: Sequence[Comparison]) -> str:
-    """The reading of ``Pxy`` that agrees better over several images: files of one series are written alike.
+    """The reading of ``Pxy`` that agrees better over several images: files of one series are
+    written alike.
 
     An image without polarization decides nothing by itself.
 
@@ -175,18 +208,25 @@ def series_polar_order(comparisons: Sequence[Comparison]) -> str:
     -------
     {"xy", "yx"}
     """
-    total = {o: sum(r.explained for c in comparisons for r in c.readings if r.order == o) for o in POLAR_ORDERS}
+    total = {
+        o: sum(r.explained for c in comparisons for r in c.readings if r.order == o)
+        for o in POLAR_ORDERS
+    }
     return max(POLAR_ORDERS, key=lambda order: total[order])
 
 
 def _order_by_index(parameters: Parameterization) -> str:
-    """The reading of ``xy_COM`` in which the first index of ``ab`` runs down the image, as rows do."""
+    """The reading of ``xy_COM`` in which the first index of ``ab`` runs down the image, as rows
+    do.
+    """
     steps = np.nanmedian(np.abs(np.diff(parameters.grid["xy_COM"], axis=0)), axis=(0, 1))
     return "xy" if steps[1] >= steps[0] else "yx"
 
 
 def _agreement(theirs: np.ndarray, measured: np.ndarray, order: str) -> Agreement:
-    """Fit the variations of the measured displacement by those of a reading of ``Pxy``, both of shape (N, 2)."""
+    """Fit the variations of the measured displacement by those of a reading of ``Pxy``, both of
+    shape (N, 2).
+    """
     tame = _tame(theirs) & _tame(measured)
     if tame.sum() < _LEAST:
         raise InputError(f"only {tame.sum()} cells have a finite Pxy; at least {_LEAST} are needed")
@@ -194,15 +234,23 @@ def _agreement(theirs: np.ndarray, measured: np.ndarray, order: str) -> Agreemen
     one, two = theirs - theirs.mean(axis=0), measured - measured.mean(axis=0)
     cross, own, other = (one * two).sum(axis=0), (one**2).sum(axis=0), (two**2).sum(axis=0)
     left = two - one * cross / np.maximum(own, 1e-300)
-    slope = np.where((theirs * measured).sum(axis=0) < 0, -1, 1) * np.sqrt((theirs**2).sum(axis=0) / (measured**2).sum(axis=0))
+    slope = np.where((theirs * measured).sum(axis=0) < 0, -1, 1) * np.sqrt(
+        (theirs**2).sum(axis=0) / (measured**2).sum(axis=0)
+    )
     return Agreement(
-        order, float(1 - (left**2).sum() / other.sum()), tuple(slope.tolist()),
+        order,
+        float(1 - (left**2).sum() / other.sum()),
+        tuple(slope.tolist()),
         tuple((cross / np.sqrt(np.maximum(own * other, 1e-300))).tolist()),
-        float(np.sqrt((left**2).sum(axis=1).mean())), _opposed(theirs / np.where(slope == 0, 1, slope), measured))
+        float(np.sqrt((left**2).sum(axis=1).mean())),
+        _opposed(theirs / np.where(slope == 0, 1, slope), measured),
+    )
 
 
 def _opposed(scaled: np.ndarray, measured: np.ndarray) -> float:
-    """Share of the longer half of the measured vectors from which the others differ by more than 45 degrees."""
+    """Share of the longer half of the measured vectors from which the others differ by more than
+    45 degrees.
+    """
     length = np.hypot(*measured.T)
     turned = (scaled * measured).sum(axis=1) < np.cos(np.pi / 4) * length * np.hypot(*scaled.T)
     return float(turned[length >= np.median(length)].mean())
@@ -215,19 +263,33 @@ def _tame(values: np.ndarray) -> np.ndarray:
         return finite
     centre = np.median(values[finite], axis=0)
     spread = np.median(np.abs(values[finite] - centre), axis=0)
-    return finite & (np.abs(np.where(finite[:, None], values, np.inf) - centre) <= _WILD * spread).all(axis=1)
+    return finite & (
+        np.abs(np.where(finite[:, None], values, np.inf) - centre) <= _WILD * spread
+    ).all(axis=1)
 
 
-def _table(parameters: Parameterization, cells: Cells, theirs: np.ndarray, ours: np.ndarray) -> pd.DataFrame:
+def _table(
+    parameters: Parameterization, cells: Cells, theirs: np.ndarray, ours: np.ndarray
+) -> pd.DataFrame:
     """The authors' cell edges, angle and volume beside what was measured."""
     pairs = [("a", "a"), ("a", "b"), ("b", "a"), ("b", "b"), ("alpha", "angle"), ("Vol", "area")]
     rows = []
     for name, measured in pairs:
         if parameters.grid.get(name, np.empty(0)).ndim != 2:
             continue
-        values = np.stack([parameters.grid[name].ravel()[theirs], getattr(cells, measured).ravel()[ours]], axis=1)
+        values = np.stack(
+            [parameters.grid[name].ravel()[theirs], getattr(cells, measured).ravel()[ours]], axis=1
+        )
         values = values[_tame(values)]
         covariance = np.cov(values.T)
-        rows.append((name, measured, len(values), covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1]),
-                     covariance[0, 1] / covariance[1, 1], np.median(values[:, 0]) / np.median(values[:, 1])))
+        rows.append(
+            (
+                name,
+                measured,
+                len(values),
+                covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1]),
+                covariance[0, 1] / covariance[1, 1],
+                np.median(values[:, 0]) / np.median(values[:, 1]),
+            )
+        )
     return pd.DataFrame(rows, columns=["theirs", "ours", "n", "correlation", "slope", "ratio"])

@@ -1,4 +1,5 @@
-"""A series of images over composition: read, tuned composition by composition and all together, and judged.
+"""A series of images over composition: read, tuned composition by composition and all together, and
+judged.
 
 A member is one image of the series, with its authors' parameterisation where there is one.
 """
@@ -13,7 +14,16 @@ from joblib import Parallel, delayed
 from ..errors import InputError
 from ..io import read_image
 from ..results import Analysis, conclude_analysis
-from ..search import PreparedImage, SearchPlan, Trial, best_trial, default_parameters, open_trial_log, prepare_image, search_jointly
+from ..search import (
+    PreparedImage,
+    SearchPlan,
+    Trial,
+    best_trial,
+    default_parameters,
+    open_trial_log,
+    prepare_image,
+    search_jointly,
+)
 from .agreement import Comparison, compare_parameters
 from .parameterization import Parameterization, read_parameterization
 from .registry import SERIES_IDS, Pair, available_pairs, locate_file
@@ -53,22 +63,33 @@ class Member:
 
 @dataclass(frozen=True)
 class Tuning:
-    """Searches over a series: the trials for every composition (by % Sm), and those for all images together."""
+    """Searches over a series: the trials for every composition (by % Sm), and those for all
+    images together.
+    """
 
     own: dict[int, list[Trial]]
     joint: list[Trial]
 
     def parameters(self) -> pd.DataFrame:
-        """The searched parameters, one row each: default, best of every composition, best of all together."""
+        """The searched parameters, one row each: default, best of every composition, best of all
+        together.
+        """
         chosen = {"default": self.joint[0].parameters}
-        chosen |= {f"{samarium} % Sm": best_trial(trials).parameters for samarium, trials in self.own.items()}
-        frame = pd.DataFrame(chosen | {"joint": best_trial(self.joint).parameters}).loc[list(default_parameters())]
+        chosen |= {
+            f"{samarium} % Sm": best_trial(trials).parameters
+            for samarium, trials in self.own.items()
+        }
+        frame = pd.DataFrame(chosen | {"joint": best_trial(self.joint).parameters}).loc[
+            list(default_parameters())
+        ]
         return frame[[len(set(row)) > 1 for row in frame.to_numpy()]]
 
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """A member, and its analysis under the parameters of its own composition and under the joint ones."""
+    """A member, and its analysis under the parameters of its own composition and under the joint
+    ones.
+    """
 
     member: Member
     own: Analysis
@@ -80,11 +101,14 @@ class Finding:
         return max(self.own, self.joint, key=lambda analysis: analysis.tuned.rewards["total"])
 
 
-# ---- reading -----------------------------------------------------------------------------------------------------
+# ---- reading -------------------------------------------------------------------------
 
 
-def read_members(folder: str | Path, most: int = MOST_MEMBERS, pixel_size_nm: float = 0.0, workers: int = 1) -> list[Member]:
-    """Read the images of a folder, find their cells, and compare with the authors' parameterisation.
+def read_members(
+    folder: str | Path, most: int = MOST_MEMBERS, pixel_size_nm: float = 0.0, workers: int = 1
+) -> list[Member]:
+    """Read the images of a folder, find their cells, and compare with the authors'
+    parameterisation.
 
     All members stay in memory: about half a GiB for each image of full size once it is searched.
 
@@ -112,7 +136,9 @@ def read_members(folder: str | Path, most: int = MOST_MEMBERS, pixel_size_nm: fl
         return pool(delayed(_member)(pair, Path(folder), pixel_size_nm or None) for pair in pairs)
 
 
-def simulate_members(folder: str | Path, cells: int = 28, most: int = MOST_MEMBERS, seed: int = 0, workers: int = 1) -> list[Member]:
+def simulate_members(
+    folder: str | Path, cells: int = 28, most: int = MOST_MEMBERS, seed: int = 0, workers: int = 1
+) -> list[Member]:
     """Write a small simulated series, two images of each composition at most, and read it.
 
     Parameterization
@@ -135,7 +161,9 @@ def simulate_members(folder: str | Path, cells: int = 28, most: int = MOST_MEMBE
 
 
 def _member(pair: Pair, folder: Path, pixel_size_nm: float | None) -> Member:
-    crystal = prepare_image(read_image(locate_file(folder, pair.image), pixel_size_nm=pixel_size_nm))
+    crystal = prepare_image(
+        read_image(locate_file(folder, pair.image), pixel_size_nm=pixel_size_nm)
+    )
     path = locate_file(folder, pair.parameters)
     if path is None:
         return Member(pair.id, pair.samarium, crystal, note=f"no file {pair.parameters}")
@@ -147,14 +175,17 @@ def _member(pair: Pair, folder: Path, pixel_size_nm: float | None) -> Member:
     return Member(pair.id, pair.samarium, crystal, parameters, comparison, note)
 
 
-# ---- search and verdict ------------------------------------------------------------------------------------------
+# ---- search and verdict --------------------------------------------------------------
 
 
-def tune_members(members: Sequence[Member], plan: SearchPlan, folder: str | Path, workers: int = 1) -> Tuning:
-    """Search the configuration that suits every composition best, and the one that suits all images together.
+def tune_members(
+    members: Sequence[Member], plan: SearchPlan, folder: str | Path, workers: int = 1
+) -> Tuning:
+    """Search the configuration that suits every composition best, and the one that suits all images
+    together.
 
-    Each search raises the sum of the totals of its images. All begin with the same configurations, so that the joint one
-    takes these from the record.
+    Each search raises the sum of the totals of its images. All begin with the same configurations,
+    so that the joint one takes these from the record.
 
     Parameterization
     ----------
@@ -162,7 +193,8 @@ def tune_members(members: Sequence[Member], plan: SearchPlan, folder: str | Path
     plan : SearchPlan
         Of every search.
     folder : str or Path
-        For the record of every image's trials, ``<id>.jsonl``; a call that was stopped goes on from it.
+        For the record of every image's trials, ``<id>.jsonl``; a call that was stopped goes on from
+        it.
     workers : int
         Threads that evaluate configurations; the result does not depend on it.
 
@@ -173,7 +205,12 @@ def tune_members(members: Sequence[Member], plan: SearchPlan, folder: str | Path
     ledgers = [open_trial_log(Path(folder, f"{m.id}.jsonl"), m.crystal, plan) for m in members]
 
     def trials(chosen: Sequence[int]) -> list[Trial]:
-        return search_jointly([members[k].crystal for k in chosen], plan, ledgers=[ledgers[k] for k in chosen], workers=workers)
+        return search_jointly(
+            [members[k].crystal for k in chosen],
+            plan,
+            ledgers=[ledgers[k] for k in chosen],
+            workers=workers,
+        )
 
     contents = sorted({m.samarium for m in members})
     own = {x: trials([k for k, m in enumerate(members) if m.samarium == x]) for x in contents}
@@ -194,5 +231,13 @@ def judge_members(members: Sequence[Member], tuning: Tuning, plan: SearchPlan) -
     -------
     list of Finding
     """
-    return [Finding(m, *(conclude_analysis(m.crystal, trials, plan.seed, plan.total) for trials in (tuning.own[m.samarium], tuning.joint)))
-            for m in members]
+    return [
+        Finding(
+            m,
+            *(
+                conclude_analysis(m.crystal, trials, plan.seed, plan.total)
+                for trials in (tuning.own[m.samarium], tuning.joint)
+            ),
+        )
+        for m in members
+    ]

@@ -54,7 +54,9 @@ class Listing:
         """
         key = match_file(name, [f.name for f in self.files])
         if key is None:
-            raise InputError(f"{name}: the record lists no such file; it has {len(self.files)} others")
+            raise InputError(
+                f"{name}: the record lists no such file; it has {len(self.files)} others"
+            )
         return next(f for f in self.files if f.name == key)
 
 
@@ -63,11 +65,16 @@ def to_stderr(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def fetch_series(ids: Sequence[str] = (), where: str | Path | None = None, server: str | None = None,
-           say: Callable[[str], None] = to_stderr) -> dict[str, tuple[Path, Path]]:
+def fetch_series(
+    ids: Sequence[str] = (),
+    where: str | Path | None = None,
+    server: str | None = None,
+    say: Callable[[str], None] = to_stderr,
+) -> dict[str, tuple[Path, Path]]:
     """Download pairs of the Sm-BFO series, or find them where they have been downloaded before.
 
-    Nothing is asked of the network where all files are there with the MD5 sums kept after their download.
+    Nothing is asked of the network where all files are there with the MD5 sums kept after their
+    download.
 
     Parameters
     ----------
@@ -88,9 +95,9 @@ def fetch_series(ids: Sequence[str] = (), where: str | Path | None = None, serve
     Raises
     ------
     InputError
-        For an unknown id, a folder that cannot be written or lacks room, a server that cannot be reached or has no such
-        file, and a file whose MD5 sum is not the record's. Such a file is not kept; one that came in part is, to go on
-        with.
+        For an unknown id, a folder that cannot be written or lacks room, a server that cannot be
+        reached or has no such file, and a file whose MD5 sum is not the record's. Such a file is
+        not kept; one that came in part is, to go on with.
     """
     pairs = list(dict.fromkeys(pair_of(i) for i in ids)) or SERIES_PAIRS
     names = [name for p in pairs for name in (p.image, p.parameters)]
@@ -98,8 +105,11 @@ def fetch_series(ids: Sequence[str] = (), where: str | Path | None = None, serve
     return {p.id: (files[p.image], files[p.parameters]) for p in pairs}
 
 
-def fetch_dictionary(where: str | Path | None = None, server: str | None = None,
-               say: Callable[[str], None] = to_stderr) -> tuple[Path, str]:
+def fetch_dictionary(
+    where: str | Path | None = None,
+    server: str | None = None,
+    say: Callable[[str], None] = to_stderr,
+) -> tuple[Path, str]:
     """Download the pickled dictionary of record 4876786 (2.1 GB), without reading it.
 
     Parameters
@@ -118,7 +128,9 @@ def fetch_dictionary(where: str | Path | None = None, server: str | None = None,
     return path, kept_hashes(folder)[name]
 
 
-def _present(record: Record, names: Sequence[str], folder: Path, server: str, say) -> dict[str, Path]:
+def _present(
+    record: Record, names: Sequence[str], folder: Path, server: str, say
+) -> dict[str, Path]:
     """The paths of files of a record; those that are not there in good order are downloaded."""
     sums = kept_hashes(folder)
     missing = [n for n in names if not _good(folder, n, sums.get(n))]
@@ -130,7 +142,11 @@ def _present(record: Record, names: Sequence[str], folder: Path, server: str, sa
             _announce(record, listing.licence, lacking, folder, say)
             for name, file in remote.items():
                 if name in lacking:
-                    _download(record.address(server, file.name), file, locate_file(folder, name) or folder / name)
+                    _download(
+                        record.address(server, file.name),
+                        file,
+                        locate_file(folder, name) or folder / name,
+                    )
                 keep_hash(folder, name, file.md5)
     return {n: locate_file(folder, n) or folder / n for n in names}
 
@@ -146,12 +162,17 @@ def _announce(record: Record, licence: str, files: dict[str, Remote], folder: Pa
     if not files:
         return
     size = sum(file.size for file in files.values())
-    say(f"{record.title}: {len(files)} files, {_readable(size)}, to {folder}. Licence: {licence}. "
-        f"If you use the data, cite {record.citation}")
+    say(
+        f"{record.title}: {len(files)} files, {_readable(size)}, to {folder}. Licence: {licence}. "
+        f"If you use the data, cite {record.citation}"
+    )
     here = sum(p.stat().st_size for n in files if (p := partial(folder / n)).exists())
     free = shutil.disk_usage(folder).free
     if size - here > free:
-        raise InputError(f"{folder}: {_readable(free)} free, {_readable(size - here)} needed; choose another folder with --dir")
+        raise InputError(
+            f"{folder}: {_readable(free)} free, {_readable(size - here)} needed; choose another"
+            " folder with --dir"
+        )
 
 
 def _readable(size: float) -> str:
@@ -190,12 +211,17 @@ def list_record_files(record: Record, server: str) -> Listing:
     url = record.listing(server)
     try:
         content = json.loads(body(url))
-        files = tuple(Remote(str(f["key"]), int(f["size"]), _checked_md5(f["checksum"])) for f in content["files"])
+        files = tuple(
+            Remote(str(f["key"]), int(f["size"]), _checked_md5(f["checksum"]))
+            for f in content["files"]
+        )
         return Listing(files, _licence(content.get("metadata")))
     except InputError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{url}: not a list of files with MD5 sums; is this the archive, and not a login page?") from error
+        raise InputError(
+            f"{url}: not a list of files with MD5 sums; is this the archive, and not a login page?"
+        ) from error
 
 
 def _licence(metadata) -> str:
@@ -218,8 +244,10 @@ def _download(url: str, file: Remote, target: Path) -> None:
     Download(url, part, file.size).complete()
     if file_md5(part) != file.md5:
         part.unlink()
-        raise InputError(f"{file.name}: what came from {url} has not the MD5 sum {file.md5} of the record and was not kept; "
-                         "repeat the command to download it anew")
+        raise InputError(
+            f"{file.name}: what came from {url} has not the MD5 sum {file.md5} of the record and"
+            " was not kept; repeat the command to download it anew"
+        )
     to_disk(part)
     os.replace(part, target)
     to_disk(target.parent)

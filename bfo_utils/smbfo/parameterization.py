@@ -10,8 +10,29 @@ from ..errors import InputError, as_input_error
 from ..io import check_hdf5
 
 #: The arrays that every parameter file of the record holds.
-PARAMETERIZATION_KEYS = ("I1", "I2", "I3", "I4", "I5", "NCOM", "PCOM", "Pxy", "Vol", "a", "ab", "abdelta", "alpha", "atmindex", "b", "index",
-        "meanuca", "meanucb", "nbrUC", "xy_COM", "xy_atms")
+PARAMETERIZATION_KEYS = (
+    "I1",
+    "I2",
+    "I3",
+    "I4",
+    "I5",
+    "NCOM",
+    "PCOM",
+    "Pxy",
+    "Vol",
+    "a",
+    "ab",
+    "abdelta",
+    "alpha",
+    "atmindex",
+    "b",
+    "index",
+    "meanuca",
+    "meanucb",
+    "nbrUC",
+    "xy_COM",
+    "xy_atms",
+)
 POLAR_ORDERS = ("xy", "yx")  # of the two rows of an array
 _NEEDED = ("ab", "xy_COM", "Pxy")
 
@@ -23,8 +44,9 @@ class Parameterization:
     Attributes
     ----------
     grid : dict of str to ndarray, shapes (R, C) or (R, C, K)
-        Every array with one entry per cell, NaN where the grid has no cell. Row and column are the indices in ``ab``
-        less their minima. Where an array has two rows in the file, K = 2, in the order of the file.
+        Every array with one entry per cell, NaN where the grid has no cell. Row and column are the
+        indices in ``ab`` less their minima. Where an array has two rows in the file, K = 2, in the
+        order of the file.
     other : dict of str to ndarray
         The arrays that have no entry per cell, as they are in the file.
     n : int
@@ -75,7 +97,8 @@ def read_parameterization(path: str | Path) -> Parameterization:
     Parameterization
     ----------
     path : str or Path
-        HDF5 file with the arrays :data:`KEYS`; more are read as well, fewer accepted but for ``ab``, ``xy_COM``, ``Pxy``.
+        HDF5 file with the arrays :data:`KEYS`; more are read as well, fewer accepted but for
+        ``ab``, ``xy_COM``, ``Pxy``.
 
     Returns
     -------
@@ -91,7 +114,11 @@ def read_parameterization(path: str | Path) -> Parameterization:
     try:
         with h5py.File(path, "r") as file:
             check_hdf5(file)
-            arrays = {k: v[()] for k, v in file.items() if isinstance(v, h5py.Dataset) and v.dtype.kind in "iufb"}
+            arrays = {
+                k: v[()]
+                for k, v in file.items()
+                if isinstance(v, h5py.Dataset) and v.dtype.kind in "iufb"
+            }
         return _on_grid(arrays)
     except Exception as error:
         raise as_input_error(path, error, "a parameter file of the Sm-BFO series") from error
@@ -101,22 +128,34 @@ def _on_grid(arrays: dict[str, np.ndarray]) -> Parameterization:
     """Sort arrays into those with an entry per cell, put on the grid, and the others."""
     lacking = [name for name in _NEEDED if name not in arrays]
     if lacking:
-        raise InputError(f"holds no {', '.join(lacking)}; give a parameter file of the Sm-BFO series")
+        raise InputError(
+            f"holds no {', '.join(lacking)}; give a parameter file of the Sm-BFO series"
+        )
     ij = _two_rows(arrays["ab"], "ab")
     if not np.isfinite(ij).all() or (ij != np.rint(ij)).any():
         raise InputError("ab holds values that are no whole numbers; cell indices were expected")
     ij = ij.astype(int) - ij.min(axis=1, keepdims=True).astype(int)
     n, shape = ij.shape[1], tuple(ij.max(axis=1) + 1)
     if shape[0] * shape[1] > 100 * n + 1000:
-        raise InputError(f"ab spans {shape[0]} x {shape[1]} cells, but there are only {n}; cell indices were expected")
-    per_cell = {name: values for name, a in arrays.items() if (values := _per_cell(a, n)) is not None}
+        raise InputError(
+            f"ab spans {shape[0]} x {shape[1]} cells, but there are only {n}; cell indices were"
+            " expected"
+        )
+    per_cell = {
+        name: values for name, a in arrays.items() if (values := _per_cell(a, n)) is not None
+    }
     grid = {name: np.full((*shape, *values.shape[1:]), np.nan) for name, values in per_cell.items()}
     for name, values in per_cell.items():
         grid[name][ij[0], ij[1]] = values
     for name in ("xy_COM", "Pxy"):
         if grid.get(name, np.empty(0)).shape[2:] != (2,):
             raise InputError(f"{name} has the shape {arrays[name].shape}; 2 x {n} was expected")
-    return Parameterization(grid, {k: v for k, v in arrays.items() if k not in grid}, n, n - len(np.unique(ij, axis=1).T))
+    return Parameterization(
+        grid,
+        {k: v for k, v in arrays.items() if k not in grid},
+        n,
+        n - len(np.unique(ij, axis=1).T),
+    )
 
 
 def _two_rows(array: np.ndarray, name: str) -> np.ndarray:

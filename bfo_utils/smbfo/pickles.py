@@ -1,7 +1,8 @@
-"""A pickled dictionary of arrays, read with care: reading a pickle can run any code that its author put into it.
+"""A pickled dictionary of arrays, read with care: reading a pickle can run any code that its author
+put into it.
 
-Record 4876786 holds the series as one such file. It is read only on the user's explicit word and only if its MD5 sum is the
-record's; even then, names of anything but NumPy's arrays are refused.
+Record 4876786 holds the series as one such file. It is read only on the user's explicit word and
+only if its MD5 sum is the record's; even then, names of anything but NumPy's arrays are refused.
 """
 
 import pickle
@@ -16,8 +17,14 @@ from ..errors import InputError, as_input_error
 from .registry import file_md5
 
 #: What a pickle of plain arrays is made of; NumPy renamed its core between versions 1 and 2.
-_HARMLESS = {("numpy", "ndarray"), ("numpy", "dtype"), ("numpy._core.multiarray", "_reconstruct"),
-             ("numpy._core.multiarray", "scalar"), ("numpy._core.numeric", "_frombuffer"), ("_codecs", "encode")}
+_HARMLESS = {
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
+    ("numpy._core.multiarray", "_reconstruct"),
+    ("numpy._core.multiarray", "scalar"),
+    ("numpy._core.numeric", "_frombuffer"),
+    ("_codecs", "encode"),
+}
 
 
 class _ArraysOnly(pickle.Unpickler):
@@ -30,7 +37,9 @@ class _ArraysOnly(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def read_trusted_pickle(path: str | Path, md5: str, trust: bool = False) -> dict[str, dict[str, np.ndarray]]:
+def read_trusted_pickle(
+    path: str | Path, md5: str, trust: bool = False
+) -> dict[str, dict[str, np.ndarray]]:
     """Read a pickled dictionary of dictionaries of arrays, if it is the file that the record lists.
 
     Parameters
@@ -40,7 +49,8 @@ def read_trusted_pickle(path: str | Path, md5: str, trust: bool = False) -> dict
     md5 : str
         MD5 sum that the record gives.
     trust : bool
-        The user's explicit word. Without it nothing is read: a pickle can run code with the rights of whoever reads it.
+        The user's explicit word. Without it nothing is read: a pickle can run code with the rights
+        of whoever reads it.
 
     Returns
     -------
@@ -58,23 +68,33 @@ def read_trusted_pickle(path: str | Path, md5: str, trust: bool = False) -> dict
     bfo_utils.errors.InputError: composition_series_dict_full.npy: is a pickle, ...
     """
     if not trust:
-        raise InputError(f"{path}: is a pickle, and reading it can run code that its author put in; "
-                         "the same data without pickle come with: bfo fetch smbfo")
+        raise InputError(
+            f"{path}: is a pickle, and reading it can run code that its author put in; "
+            "the same data without pickle come with: bfo fetch smbfo"
+        )
     try:
         if file_md5(Path(path)) != md5:
-            raise InputError(f"has not the MD5 sum {md5} of the record and is not read; download it anew")
+            raise InputError(
+                f"has not the MD5 sum {md5} of the record and is not read; download it anew"
+            )
         content = _unpickled(Path(path))
     except Exception as error:
         raise as_input_error(path, error, "a pickled dictionary of arrays") from error
     if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
         raise InputError(f"{path}: holds no dictionary of dictionaries; nothing is taken from it")
-    return {str(k): {str(name): np.asarray(value) for name, value in v.items()} for k, v in content.items()}
+    return {
+        str(k): {str(name): np.asarray(value) for name, value in v.items()}
+        for k, v in content.items()
+    }
 
 
 def _unpickled(path: Path):
     """The object in an ``.npy`` file."""
     with open(path, "rb") as file:
-        header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }
         shape, _, kind = header[np.lib.format.read_magic(file)](file)
         if kind != np.dtype(object) or shape != ():
             raise InputError("holds no pickled object")
@@ -82,7 +102,8 @@ def _unpickled(path: Path):
 
 
 def unpack_series(content: dict[str, dict[str, np.ndarray]], folder: str | Path) -> list[Path]:
-    """Write the arrays of every image to an ``.npz`` file, so that the pickle need not be read again.
+    """Write the arrays of every image to an ``.npz`` file, so that the pickle need not be read
+    again.
 
     Parameters
     ----------
@@ -94,7 +115,8 @@ def unpack_series(content: dict[str, dict[str, np.ndarray]], folder: str | Path)
     Returns
     -------
     list of Path
-        One file per image, named by its key. Entries that are no arrays of numbers or text are left out.
+        One file per image, named by its key. Entries that are no arrays of numbers or text are left
+        out.
     """
     odd = [key for key in content if not re.fullmatch(r"[A-Za-z0-9_-]+", key)]
     if odd:

@@ -1,7 +1,9 @@
-"""The files of the Sm-BFO series: ids, names, records, addresses, and the hashes kept of what was downloaded.
+"""The files of the Sm-BFO series: ids, names, records, addresses, and the hashes kept of what was
+downloaded.
 
-The series shows films of Sm-doped BiFeO3 with 0 to 20 % Sm: 14 images, each with the authors' parameterisation of its
-unit cells. Names are matched without regard to case, as one of them is spelled differently from its pair.
+The series shows films of Sm-doped BiFeO3 with 0 to 20 % Sm: 14 images, each with the authors'
+parameterisation of its unit cells. Names are matched without regard to case, as one of them is
+spelled differently from its pair.
 """
 
 import hashlib
@@ -15,7 +17,8 @@ from urllib.parse import quote
 from ..compute import read_json, write_json
 from ..errors import InputError
 
-#: Environment variables for the folder that keeps downloads, and for the server to ask instead of Zenodo (a mirror, a test).
+#: Environment variables for the folder that keeps downloads, and for the server to ask instead of
+#: Zenodo (a mirror, a test).
 FOLDER_VARIABLE, SERVER_VARIABLE = "BFO_DATA_DIR", "BFO_ZENODO"
 HASHES = "md5.json"  # beside the files: the MD5 sum of each after its first good download
 _PAPER = "Ziatdinov et al., npj Comput. Mater. 6, 127 (2020), doi:10.1038/s41524-020-00396-2"
@@ -47,7 +50,9 @@ class Record:
 
 @dataclass(frozen=True)
 class Pair:
-    """An image of the series and the file with its authors' parameterisation, as the record spells them."""
+    """An image of the series and the file with its authors' parameterisation, as the record
+    spells them.
+    """
 
     id: str
     image: str
@@ -65,12 +70,23 @@ class Pair:
         return int(self.id.split("_")[1])
 
 
-SERIES_RECORD = Record(4555979, "Sm-BFO series", f"{_PAPER}; data {_DATA}, doi:10.5281/zenodo.4555979")
-DICTIONARY_RECORD = Record(4876786, "Sm-BFO series as one pickled dictionary", f"{_PAPER}; data {_DATA}, doi:10.5281/zenodo.4876786")
+SERIES_RECORD = Record(
+    4555979, "Sm-BFO series", f"{_PAPER}; data {_DATA}, doi:10.5281/zenodo.4555979"
+)
+DICTIONARY_RECORD = Record(
+    4876786,
+    "Sm-BFO series as one pickled dictionary",
+    f"{_PAPER}; data {_DATA}, doi:10.5281/zenodo.4876786",
+)
 DICTIONARY_FILE = "composition_series_dict_full.npy"
-SERIES_IDS = tuple(f"Sm_{x}_{k}" for x, count in ((0, 3), (7, 5), (10, 2), (13, 2), (20, 2)) for k in range(count))
+SERIES_IDS = tuple(
+    f"Sm_{x}_{k}" for x, count in ((0, 3), (7, 5), (10, 2), (13, 2), (20, 2)) for k in range(count)
+)
 _OTHER_SPELLING = {"Sm_10_0_HAADF.h5": "SM_10_0_HAADF.h5"}
-SERIES_PAIRS = tuple(Pair(i, _OTHER_SPELLING.get(f"{i}_HAADF.h5", f"{i}_HAADF.h5"), f"{i}_UCParameterization.h5") for i in SERIES_IDS)
+SERIES_PAIRS = tuple(
+    Pair(i, _OTHER_SPELLING.get(f"{i}_HAADF.h5", f"{i}_HAADF.h5"), f"{i}_UCParameterization.h5")
+    for i in SERIES_IDS
+)
 
 
 def pair_of(name: str) -> Pair:
@@ -97,12 +113,15 @@ def pair_of(name: str) -> Pair:
     """
     found = match_file(name, SERIES_IDS)
     if found is None:
-        raise InputError(f"id '{name}': not in the Sm-BFO series; choose from {', '.join(SERIES_IDS)}")
+        raise InputError(
+            f"id '{name}': not in the Sm-BFO series; choose from {', '.join(SERIES_IDS)}"
+        )
     return SERIES_PAIRS[SERIES_IDS.index(found)]
 
 
 def match_file(name: str, names: Iterable[str]) -> str | None:
-    """The one of several names that is ``name`` but for upper and lower case; an exact match goes first.
+    """The one of several names that is ``name`` but for upper and lower case; an exact match goes
+    first.
 
     Examples
     --------
@@ -114,7 +133,8 @@ def match_file(name: str, names: Iterable[str]) -> str | None:
 
 
 def data_folder(given: str | Path | None = None) -> Path:
-    """Where the series is kept: the folder given, else that of ``BFO_DATA_DIR``, else the user's cache.
+    """Where the series is kept: the folder given, else that of ``BFO_DATA_DIR``, else the user's
+    cache.
 
     Examples
     --------
@@ -123,7 +143,9 @@ def data_folder(given: str | Path | None = None) -> Path:
     """
     import pooch
 
-    return Path(given or os.environ.get(FOLDER_VARIABLE) or Path(pooch.os_cache("bfo_utils"), "smbfo")).expanduser()
+    return Path(
+        given or os.environ.get(FOLDER_VARIABLE) or Path(pooch.os_cache("bfo_utils"), "smbfo")
+    ).expanduser()
 
 
 def data_server(given: str | None = None) -> str:
@@ -141,13 +163,19 @@ def data_server(given: str | None = None) -> str:
     """
     address = given or os.environ.get(SERVER_VARIABLE) or "https://zenodo.org"
     if not re.match(r"https?://[^/]", address):
-        raise InputError(f"server '{address}': not a web address; give one such as https://zenodo.org")
+        raise InputError(
+            f"server '{address}': not a web address; give one such as https://zenodo.org"
+        )
     return address.rstrip("/")
 
 
 def locate_file(where: Path, name: str) -> Path | None:
     """A file in a folder, its name in any case; None where there is none."""
-    found = match_file(name, sorted(p.name for p in where.iterdir() if p.is_file())) if where.is_dir() else None
+    found = (
+        match_file(name, sorted(p.name for p in where.iterdir() if p.is_file()))
+        if where.is_dir()
+        else None
+    )
     return where / found if found else None
 
 
@@ -177,12 +205,17 @@ def available_pairs(where: str | Path, most: int = len(SERIES_PAIRS)) -> list[Pa
         if len(alike) < most and locate_file(Path(where), one.image):
             kept.append(one)
     if not kept:
-        raise InputError(f"{where}: holds no image of the Sm-BFO series; download it with: bfo fetch smbfo --dir {where}")
+        raise InputError(
+            f"{where}: holds no image of the Sm-BFO series; download it with: bfo fetch smbfo --dir"
+            f" {where}"
+        )
     return kept
 
 
 def file_md5(path: Path) -> str:
-    """MD5 sum of a file, as the archive gives them: it guards against damage, not against an attacker."""
+    """MD5 sum of a file, as the archive gives them: it guards against damage, not against an
+    attacker.
+    """
     with open(path, "rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 

@@ -1,4 +1,6 @@
-"""Reader of the Sm-BFO series: an image with its invalid pixels, the authors' parameters, and how far both agree."""
+"""Reader of the Sm-BFO series: an image with its invalid pixels, the authors' parameters, and
+how far both agree.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +53,12 @@ class Sample:
         return self.parameters.vector("xy_COM", self.comparison.positions)
 
 
-def read_sample(name: str, where: str | Path | None = None, order: str = "auto", pixel_size_nm: float | None = None) -> Sample:
+def read_sample(
+    name: str,
+    where: str | Path | None = None,
+    order: str = "auto",
+    pixel_size_nm: float | None = None,
+) -> Sample:
     """Read a pair of the series and compare it with what is measured in its image.
 
     Parameterization
@@ -81,9 +88,19 @@ def read_sample(name: str, where: str | Path | None = None, order: str = "auto",
     paths = [path for path in found.values() if path]
     if len(paths) < len(found):
         lacking = next(file for file, path in found.items() if path is None)
-        raise InputError(f"{folder / lacking}: no such file; download it with: bfo fetch smbfo {pair.id}")
+        raise InputError(
+            f"{folder / lacking}: no such file; download it with: bfo fetch smbfo {pair.id}"
+        )
     image = read_image(paths[0], pixel_size_nm=pixel_size_nm)
     parameters = read_parameterization(paths[1])
     crystal = prepare_image(image)
     comparison = compare_parameters(parameters, crystal.lattice.cells)
-    return Sample(pair.id, pair.samarium, image, parameters, crystal, comparison, comparison.order if order == "auto" else order)
+    return Sample(
+        pair.id,
+        pair.samarium,
+        image,
+        parameters,
+        crystal,
+        comparison,
+        comparison.order if order == "auto" else order,
+    )

@@ -1,6 +1,8 @@
-"""A simulated Sm-BFO series: small files with the names, arrays and gaps of the real ones, for tests and tours.
+"""A simulated Sm-BFO series: small files with the names, arrays and gaps of the real ones, for
+tests and tours.
 
-The polarization falls with the Sm content and vanishes at 20 %, as does the spontaneous shear that goes with it.
+The polarization falls with the Sm content and vanishes at 20 %, as does the spontaneous shear that
+goes with it.
 """
 
 from collections.abc import Sequence
@@ -17,7 +19,8 @@ from ..simulation import Phantom, Specimen, simulate_phantom
 from .parameterization import check_polar_order
 from .registry import SERIES_IDS, Pair, pair_of
 
-#: Images of the record that hold NaN or infinite pixels, and the one that shows a strip of the substrate.
+#: Images of the record that hold NaN or infinite pixels, and the one that shows a strip of the
+#: substrate.
 GAP_SHARE = ("Sm_0_1", "Sm_0_2", "Sm_7_3", "Sm_7_4", "Sm_10_0", "Sm_10_1", "Sm_13_0", "Sm_13_1")
 SUBSTRATE_SHARE = "Sm_0_1"
 LOST_AT = 20.0  # % Sm without polarization
@@ -41,7 +44,8 @@ class SeriesStyle:
     unit : float
         Units of ``Pxy`` per pm.
     noise_pm : float
-        Standard deviation of what the authors' measurement adds to each component of the displacement.
+        Standard deviation of what the authors' measurement adds to each component of the
+        displacement.
     """
 
     cells: int = 28
@@ -55,7 +59,9 @@ class SeriesStyle:
         check_polar_order(self.p_order)
         check_polar_order(self.xy_order)
         if not 12 <= self.cells <= 400:
-            raise InputError(f"cells = {self.cells}: a simulated series has 12 to 400 cells along each side")
+            raise InputError(
+                f"cells = {self.cells}: a simulated series has 12 to 400 cells along each side"
+            )
 
     @property
     def pixel_nm(self) -> float:
@@ -64,7 +70,8 @@ class SeriesStyle:
 
 
 def order_parameter(samarium: float) -> float:
-    """Polarization relative to that of undoped BFO: the square root of the distance to the end of the ferroelectric phase.
+    """Polarization relative to that of undoped BFO: the square root of the distance to the end of
+    the ferroelectric phase.
 
     Parameters
     ----------
@@ -102,9 +109,16 @@ def series_recipe(pair: Pair, style: SeriesStyle = SeriesStyle()) -> Specimen:
     """
     order, shrink = order_parameter(pair.samarium), 1 - 0.0004 * pair.samarium
     return Specimen(
-        layout=_LAYOUTS[SERIES_IDS.index(pair.id) % len(_LAYOUTS)], cells=style.cells, cell_px=style.cell_px * shrink,
-        a_nm=style.cell_px * shrink * style.pixel_nm, polarization_pm=36 * order, shear=0.004 * order**2, dose=60.0,
-        composition=0.06 + 0.004 * pair.samarium, substrate=0.16 if pair.id == SUBSTRATE_SHARE else 0.0)
+        layout=_LAYOUTS[SERIES_IDS.index(pair.id) % len(_LAYOUTS)],
+        cells=style.cells,
+        cell_px=style.cell_px * shrink,
+        a_nm=style.cell_px * shrink * style.pixel_nm,
+        polarization_pm=36 * order,
+        shear=0.004 * order**2,
+        dose=60.0,
+        composition=0.06 + 0.004 * pair.samarium,
+        substrate=0.16 if pair.id == SUBSTRATE_SHARE else 0.0,
+    )
 
 
 def simulate_series(pair: Pair, style: SeriesStyle = SeriesStyle(), seed: int = 0) -> Phantom:
@@ -125,7 +139,12 @@ def simulate_series(pair: Pair, style: SeriesStyle = SeriesStyle(), seed: int = 
     return simulate_phantom(series_recipe(pair, style), 1000 * seed + SERIES_IDS.index(pair.id))
 
 
-def write_series(folder: str | Path, ids: Sequence[str] = SERIES_IDS, style: SeriesStyle = SeriesStyle(), seed: int = 0) -> list[Path]:
+def write_series(
+    folder: str | Path,
+    ids: Sequence[str] = SERIES_IDS,
+    style: SeriesStyle = SeriesStyle(),
+    seed: int = 0,
+) -> list[Path]:
     """Write a simulated series.
 
     Parameters
@@ -146,7 +165,10 @@ def write_series(folder: str | Path, ids: Sequence[str] = SERIES_IDS, style: Ser
     for pair in map(pair_of, ids):
         made = simulate_series(pair, style, seed)
         arrays = simulated_parameters(made, style, seed)
-        for name, content in ((pair.image, {"MainImage": with_gaps(made.image.data, pair)}), (pair.parameters, arrays)):
+        for name, content in (
+            (pair.image, {"MainImage": with_gaps(made.image.data, pair)}),
+            (pair.parameters, arrays),
+        ):
             paths.append(Path(folder, name))
             with atomic(paths[-1]) as part, h5py.File(part, "w") as file:
                 for key, value in content.items():
@@ -155,7 +177,8 @@ def write_series(folder: str | Path, ids: Sequence[str] = SERIES_IDS, style: Ser
 
 
 def with_gaps(data: np.ndarray, pair: Pair) -> np.ndarray:
-    """Pixels as the file holds them: float64, and in the images of :data:`GAPS` a NaN margin and infinite pixels.
+    """Pixels as the file holds them: float64, and in the images of :data:`GAPS` a NaN margin and
+    infinite pixels.
 
     Parameters
     ----------
@@ -175,11 +198,14 @@ def with_gaps(data: np.ndarray, pair: Pair) -> np.ndarray:
     return data
 
 
-def simulated_parameters(made: Phantom, style: SeriesStyle = SeriesStyle(), seed: int = 0) -> dict[str, np.ndarray]:
-    """The arrays of a parameter file: what the authors' measurement would find in a simulated image.
+def simulated_parameters(
+    made: Phantom, style: SeriesStyle = SeriesStyle(), seed: int = 0
+) -> dict[str, np.ndarray]:
+    """The arrays of a parameter file: what the authors' measurement would find in a simulated
+    image.
 
-    ``NCOM``, ``PCOM``, ``abdelta``, ``atmindex``, ``index`` and ``nbrUC`` stand in for arrays whose meaning is not
-    documented.
+    ``NCOM``, ``PCOM``, ``abdelta``, ``atmindex``, ``index`` and ``nbrUC`` stand in for arrays whose
+    meaning is not documented.
 
     Parameters
     ----------
@@ -201,13 +227,23 @@ def simulated_parameters(made: Phantom, style: SeriesStyle = SeriesStyle(), seed
     xy, b_xy = cells.xy[at].T[flip[style.xy_order]], cells.b_site[at].T[flip[style.xy_order]]
     edges = {"a": cells.a[at], "b": cells.b[at]}
     return {
-        **{f"I{k + 1}": row[None] for k, row in enumerate(heights)}, "I5": made.crystal.b_intensity * heights.mean(0)[None],
-        **{name: edge[None] for name, edge in edges.items()}, **{f"meanuc{k}": np.full((1, 1), v.mean()) for k, v in edges.items()},
-        "Pxy": (pm * style.unit)[flip[style.p_order]], "xy_COM": xy, "NCOM": xy, "PCOM": b_xy,
-        "ab": np.stack(at).astype(float) + np.reshape(_INDEX_OFFSET, (2, 1)), "abdelta": np.stack([*edges.values()]) - made.crystal.cell_px,
-        "Vol": cells.area[at][None], "alpha": cells.angle[at][None], "index": np.arange(1.0, n + 1)[None],
-        "atmindex": np.tile(np.arange(1.0, n + 1), (5, 1)), "nbrUC": np.full((1, n), 8.0),
-        "xy_atms": made.truth.column_xy.T[flip[style.xy_order]]}
+        **{f"I{k + 1}": row[None] for k, row in enumerate(heights)},
+        "I5": made.crystal.b_intensity * heights.mean(0)[None],
+        **{name: edge[None] for name, edge in edges.items()},
+        **{f"meanuc{k}": np.full((1, 1), v.mean()) for k, v in edges.items()},
+        "Pxy": (pm * style.unit)[flip[style.p_order]],
+        "xy_COM": xy,
+        "NCOM": xy,
+        "PCOM": b_xy,
+        "ab": np.stack(at).astype(float) + np.reshape(_INDEX_OFFSET, (2, 1)),
+        "abdelta": np.stack([*edges.values()]) - made.crystal.cell_px,
+        "Vol": cells.area[at][None],
+        "alpha": cells.angle[at][None],
+        "index": np.arange(1.0, n + 1)[None],
+        "atmindex": np.tile(np.arange(1.0, n + 1), (5, 1)),
+        "nbrUC": np.full((1, n), 8.0),
+        "xy_atms": made.truth.column_xy.T[flip[style.xy_order]],
+    }
 
 
 def _true_cells(made: Phantom) -> Cells:
@@ -219,5 +255,7 @@ def _true_cells(made: Phantom) -> Cells:
     b_site[tuple(truth.column_ij[~is_a].T)] = truth.column_xy[~is_a]
     height, corner = np.full((side, side), np.nan), np.ones((side + 1, side + 1))
     height[tuple(truth.cell_ij.T)] = truth.cell_intensity
-    cells = measure_cells(Basis(np.eye(2) * made.crystal.cell_px, True), node, corner, (b_site, height))
+    cells = measure_cells(
+        Basis(np.eye(2) * made.crystal.cell_px, True), node, corner, (b_site, height)
+    )
     return Cells(**(vars(cells) | {"a_intensity": height}))

@@ -1,4 +1,6 @@
-"""What changes over a series: variants, walls, displacement and lattice of every image, beside the authors' numbers."""
+"""What changes over a series: variants, walls, displacement and lattice of every image, beside
+the authors' numbers.
+"""
 
 from collections.abc import Sequence
 
@@ -12,13 +14,21 @@ from ..segmentation import Walls, trace_walls
 from .agreement import match_cells, series_polar_order
 from .composition import Finding, Member
 
-#: Directions of the variants in the image, in the order of the labels and colours 0 to 3, and what is no variant.
+#: Directions of the variants in the image, in the order of the labels and colours 0 to 3, and what
+#: is no variant.
 DIRECTIONS = ("right-down", "left-down", "left-up", "right-up")
 NO_VARIANT = "no variant"
-_FAINT = 0.3  # of the longest mean displacement in an image: a cluster below has no direction of its own
+_FAINT = (
+    0.3  # of the longest mean displacement in an image: a cluster below has no direction of its own
+)
 #: Columns of :func:`table` that hold the authors' arrays, each with ours that it is compared with.
-AUTHORS = {"Pxy": "displacement", "authors_a": "a", "authors_b": "b", "alpha": "angle", "Vol": "area"}
-
+AUTHORS = {
+    "Pxy": "displacement",
+    "authors_a": "a",
+    "authors_b": "b",
+    "alpha": "angle",
+    "Vol": "area",
+}
 
 
 def trends_table(findings: Sequence[Finding]) -> pd.DataFrame:
@@ -31,11 +41,13 @@ def trends_table(findings: Sequence[Finding]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``id, samarium``; the ``verdict`` on the better of both maps; ``total_default, total_own, total_joint``; of the better
-        map ``walls``, cells of wall between variants per 100 cells of crystal, and the share of every direction of
-        :data:`DIRECTIONS` and of no variant; ``displacement``, ``coherent`` (pm, or px where the pixel size is unknown),
-        ``order``; the medians of ``a``, ``b`` (nm or px), ``angle`` (degrees), ``area`` (nm² or px²); and the medians of
-        the authors' ``Pxy`` (its length), ``authors_a``, ``authors_b``, ``alpha``, ``Vol`` at the same cells, in their units.
+        ``id, samarium``; the ``verdict`` on the better of both maps; ``total_default, total_own,
+        total_joint``; of the better map ``walls``, cells of wall between variants per 100 cells of
+        crystal, and the share of every direction of :data:`DIRECTIONS` and of no variant;
+        ``displacement``, ``coherent`` (pm, or px where the pixel size is unknown), ``order``; the
+        medians of ``a``, ``b`` (nm or px), ``angle`` (degrees), ``area`` (nm² or px²); and the
+        medians of the authors' ``Pxy`` (its length), ``authors_a``, ``authors_b``, ``alpha``,
+        ``Vol`` at the same cells, in their units.
     """
     return pd.DataFrame([_row(f) for f in findings])
 
@@ -43,17 +55,24 @@ def trends_table(findings: Sequence[Finding]) -> pd.DataFrame:
 def _row(finding: Finding) -> dict:
     member, best, variants = finding.member, finding.best, variant_map(finding.best)
     totals = {"default": best.default, "own": finding.own.tuned, "joint": finding.joint.tuned}
-    return {"id": member.id, "samarium": member.samarium, "verdict": best.verdict,
-            **{f"total_{name}": outcome.rewards["total"] for name, outcome in totals.items()},
-            "walls": 100 * float(walls_between(variants).length.sum()) / int(member.crystal.mask.sum()),
-            **variant_shares(variants), **measured_means(member.crystal), **_authors(member)}
+    return {
+        "id": member.id,
+        "samarium": member.samarium,
+        "verdict": best.verdict,
+        **{f"total_{name}": outcome.rewards["total"] for name, outcome in totals.items()},
+        "walls": 100 * float(walls_between(variants).length.sum()) / int(member.crystal.mask.sum()),
+        **variant_shares(variants),
+        **measured_means(member.crystal),
+        **_authors(member),
+    }
 
 
 def variant_map(analysis: Analysis) -> np.ndarray:
-    """The map of an analysis with its clusters joined by the quadrant that their mean displacement points to.
+    """The map of an analysis with its clusters joined by the quadrant that their mean displacement
+    points to.
 
-    Quadrants lie between the lattice vectors. A cluster whose mean is faint (the substrate, say), a crystal without domains,
-    and one whose second sublattice is not seen have no variant.
+    Quadrants lie between the lattice vectors. A cluster whose mean is faint (the substrate, say), a
+    crystal without domains, and one whose second sublattice is not seen have no variant.
 
     Parameters
     ----------
@@ -73,7 +92,11 @@ def variant_map(analysis: Analysis) -> np.ndarray:
     length = np.hypot(*mean.T)
     left, up = (mean @ np.linalg.inv(cells.basis.vectors) < 0).T
     quadrant = np.where(up, np.where(left, 2, 3), np.where(left, 1, 0))
-    for name, k in zip(names[length >= _FAINT * length.max()], quadrant[length >= _FAINT * length.max()], strict=True):
+    for name, k in zip(
+        names[length >= _FAINT * length.max()],
+        quadrant[length >= _FAINT * length.max()],
+        strict=True,
+    ):
         out[labels == name] = k
     return out
 
@@ -121,7 +144,8 @@ def walls_between(variants: np.ndarray) -> Walls:
 
 
 def measured_means(crystal: PreparedImage) -> dict[str, float]:
-    """Displacement, its order, and lattice parameters of the analysed cells; NaN for what is not seen.
+    """Displacement, its order, and lattice parameters of the analysed cells; NaN for what is not
+    seen.
 
     Parameters
     ----------
@@ -130,22 +154,30 @@ def measured_means(crystal: PreparedImage) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        See :func:`table`. ``displacement`` is the median length of the polar displacement, which noise alone keeps above
-        zero; ``order`` its autocorrelation over three cells, which noise leaves at zero.
+        See :func:`table`. ``displacement`` is the median length of the polar displacement, which
+        noise alone keeps above zero; ``order`` its autocorrelation over three cells, which noise
+        leaves at zero.
     """
     cells, mask, size = crystal.lattice.cells, crystal.mask, crystal.image.pixel_size_nm
     polar = np.where(mask[..., None], cells.polar, np.nan)
     small, length = (1000 * size, size) if size else (1.0, 1.0)
-    return {"displacement": small * _median(np.hypot(*np.moveaxis(polar, -1, 0))), "coherent": small * coherent_length(polar),
-            "order": autocorrelation(polar) if cells.has_b else np.nan,
-            "a": length * _median(cells.a[mask]), "b": length * _median(cells.b[mask]),
-            "angle": _median(cells.angle[mask]), "area": length**2 * _median(cells.area[mask])}
+    return {
+        "displacement": small * _median(np.hypot(*np.moveaxis(polar, -1, 0))),
+        "coherent": small * coherent_length(polar),
+        "order": autocorrelation(polar) if cells.has_b else np.nan,
+        "a": length * _median(cells.a[mask]),
+        "b": length * _median(cells.b[mask]),
+        "angle": _median(cells.angle[mask]),
+        "area": length**2 * _median(cells.area[mask]),
+    }
 
 
 def coherent_length(field: np.ndarray, lag: int = CORRELATION_LAG) -> float:
-    """The part of a vector field that cells some way apart share: the root of the mean of their scalar products.
+    """The part of a vector field that cells some way apart share: the root of the mean of their
+    scalar products.
 
-    Noise of the measurement differs from cell to cell, so it drops out of the mean; pairs on the two sides of a wall lower it.
+    Noise of the measurement differs from cell to cell, so it drops out of the mean; pairs on the
+    two sides of a wall lower it.
 
     Parameters
     ----------
@@ -165,21 +197,33 @@ def coherent_length(field: np.ndarray, lag: int = CORRELATION_LAG) -> float:
     >>> coherent_length(noise) < 0.2, round(coherent_length(noise + [3, 4]), 1)
     (True, 5.0)
     """
-    products = np.concatenate([(field[:, :-lag] * field[:, lag:]).sum(-1).ravel(), (field[:-lag] * field[lag:]).sum(-1).ravel()])
+    products = np.concatenate(
+        [
+            (field[:, :-lag] * field[:, lag:]).sum(-1).ravel(),
+            (field[:-lag] * field[lag:]).sum(-1).ravel(),
+        ]
+    )
     known = products[np.isfinite(products)]
     return float(np.sqrt(max(known.mean(), 0.0))) if len(known) else np.nan
 
 
 def _authors(member: Member) -> dict[str, float]:
-    """Medians of the authors' arrays, the length of ``Pxy``, over the cells that we analyse; NaN for what is not there."""
+    """Medians of the authors' arrays, the length of ``Pxy``, over the cells that we analyse; NaN
+    for what is not there.
+    """
     if member.comparison is None or member.parameters is None:
         return dict.fromkeys(AUTHORS, np.nan)
     cells, grid = member.crystal.lattice.cells, member.parameters.grid
     theirs, ours, _ = match_cells(member.parameters, cells, member.comparison.positions)
     same = theirs[member.crystal.mask.ravel()[ours]]
-    scalars = {name: np.hypot(*np.moveaxis(v, -1, 0)) if name == "Pxy" else v for name, v in grid.items()}
+    scalars = {
+        name: np.hypot(*np.moveaxis(v, -1, 0)) if name == "Pxy" else v for name, v in grid.items()
+    }
     values = {column: scalars.get(column.removeprefix("authors_")) for column in AUTHORS}
-    return {column: np.nan if v is None or v.ndim != 2 else _median(v.ravel()[same]) for column, v in values.items()}
+    return {
+        column: np.nan if v is None or v.ndim != 2 else _median(v.ravel()[same])
+        for column, v in values.items()
+    }
 
 
 def _median(values: np.ndarray) -> float:
@@ -188,18 +232,21 @@ def _median(values: np.ndarray) -> float:
 
 
 def relative_to_first(frame: pd.DataFrame, column: str) -> pd.Series:
-    """A column of :func:`table` relative to its mean over the images with the least samarium: free of any unit.
+    """A column of :func:`table` relative to its mean over the images with the least samarium: free
+    of any unit.
 
     Examples
     --------
-    >>> relative_to_first(pd.DataFrame({"samarium": [0, 0, 20], "a": [3.0, 5.0, 2.0]}), "a").tolist()
+    >>> table = pd.DataFrame({"samarium": [0, 0, 20], "a": [3.0, 5.0, 2.0]})
+    >>> relative_to_first(table, "a").tolist()
     [0.75, 1.25, 0.5]
     """
     return frame[column] / frame.loc[frame["samarium"] == frame["samarium"].min(), column].mean()
 
 
 def trend_curves(frame: pd.DataFrame, calibrated: bool) -> dict[str, dict[str, pd.Series]]:
-    """What :func:`bfo_utils.figures.plot_over_composition` draws of a table: the loss of ferroelectric order, walls, and the lattice.
+    """What :func:`bfo_utils.figures.plot_over_composition` draws of a table: the loss of
+    ferroelectric order, walls, and the lattice.
 
     Parameters
     ----------
@@ -214,14 +261,22 @@ def trend_curves(frame: pd.DataFrame, calibrated: bool) -> dict[str, dict[str, p
         Named quantities by the label of their panel.
     """
     small, length = ("pm", "nm") if calibrated else ("px", "px")
-    return {f"displacement ({small})": {"median length": frame["displacement"], "coherent": frame["coherent"]},
-            "order": {"order": frame["order"]}, "wall per 100 cells": {"walls": frame["walls"]},
-            f"edge ({length})": {"a": frame["a"], "b": frame["b"]}, "angle (degrees)": {"angle": frame["angle"]},
-            f"area ({length}²)": {"area": frame["area"]}}
+    return {
+        f"displacement ({small})": {
+            "median length": frame["displacement"],
+            "coherent": frame["coherent"],
+        },
+        "order": {"order": frame["order"]},
+        "wall per 100 cells": {"walls": frame["walls"]},
+        f"edge ({length})": {"a": frame["a"], "b": frame["b"]},
+        "angle (degrees)": {"angle": frame["angle"]},
+        f"area ({length}²)": {"area": frame["area"]},
+    }
 
 
 def curves_beside_authors(frame: pd.DataFrame) -> dict[str, dict[str, pd.Series]]:
-    """The authors' numbers beside ours, relative to the least samarium, for :func:`bfo_utils.figures.plot_over_composition`.
+    """The authors' numbers beside ours, relative to the least samarium, for
+    :func:`bfo_utils.figures.plot_over_composition`.
 
     Parameters
     ----------
@@ -233,12 +288,18 @@ def curves_beside_authors(frame: pd.DataFrame) -> dict[str, dict[str, pd.Series]
     dict of str to (dict of str to Series)
         ``ours`` and ``authors`` by the authors' names of the arrays.
     """
-    return {theirs.removeprefix("authors_"): {"ours": relative_to_first(frame, ours), "authors": relative_to_first(frame, theirs)}
-            for theirs, ours in AUTHORS.items()}
+    return {
+        theirs.removeprefix("authors_"): {
+            "ours": relative_to_first(frame, ours),
+            "authors": relative_to_first(frame, theirs),
+        }
+        for theirs, ours in AUTHORS.items()
+    }
 
 
 def agreements(members: Sequence[Member]) -> tuple[str, pd.DataFrame]:
-    """How far the authors' cells agree with ours in every image, under the one reading of ``Pxy`` that suits the series.
+    """How far the authors' cells agree with ours in every image, under the one reading of ``Pxy``
+    that suits the series.
 
     Parameters
     ----------
@@ -247,10 +308,12 @@ def agreements(members: Sequence[Member]) -> tuple[str, pd.DataFrame]:
     Returns
     -------
     order : {"xy", "yx", ""}
-        The reading, see :func:`bfo_utils.smbfo.series_polar_order`; empty where no image can be compared.
+        The reading, see :func:`bfo_utils.smbfo.series_polar_order`; empty where no image can be
+        compared.
     frame : DataFrame
-        One row per member: ``id, samarium, matched, explained``, the ``scale`` of ``Pxy`` in x and y (their unit per px),
-        ``opposed``, the ``correlation`` of edges, angle and area, and a ``note`` where nothing can be compared.
+        One row per member: ``id, samarium, matched, explained``, the ``scale`` of ``Pxy`` in x and
+        y (their unit per px), ``opposed``, the ``correlation`` of edges, angle and area, and a
+        ``note`` where nothing can be compared.
     """
     known = [m.comparison for m in members if m.comparison]
     order = series_polar_order(known) if known else ""
@@ -264,5 +327,11 @@ def _agreement(member: Member, order: str) -> dict:
     reading = next(r for r in member.comparison.readings if r.order == order)
     numbers = member.comparison.table
     alike = {f"correlation_{r.theirs}_{r.ours}": r.correlation for r in numbers.itertuples()}
-    return row | {"matched": member.comparison.matched, "explained": reading.explained, "scale_x": reading.slope[0],
-                  "scale_y": reading.slope[1], "opposed": reading.opposed, **alike}
+    return row | {
+        "matched": member.comparison.matched,
+        "explained": reading.explained,
+        "scale_x": reading.slope[0],
+        "scale_y": reading.slope[1],
+        "opposed": reading.opposed,
+        **alike,
+    }

@@ -13,7 +13,8 @@ ANOMALY_LIMIT = 6.0  # robust deviations
 
 @dataclass(frozen=True)
 class Anomalies:
-    """Scores on the grid of cells, (R, C), NaN outside the analysed mask, in robust deviations from the median.
+    """Scores on the grid of cells, (R, C), NaN outside the analysed mask, in robust deviations from
+    the median.
 
     Attributes
     ----------

@@ -1,4 +1,6 @@
-"""Which latent carries which physical quantity: what was measured in every cell, against what a model made of it."""
+"""Which latent carries which physical quantity: what was measured in every cell, against what a
+model made of it.
+"""
 
 from collections.abc import Mapping
 from itertools import combinations
@@ -27,16 +29,26 @@ def known_quantities(cells: Cells, labels: np.ndarray) -> dict[str, np.ndarray]:
     Returns
     -------
     dict of str to ndarray, shape (N,)
-        Polar displacement, strain ln(a/b), shear (the angle between a and b), rotation, heights of the columns, and the
-        mistilt: what of the polar displacement varies slowly inside domains. Without B columns those of A alone.
+        Polar displacement, strain ln(a/b), shear (the angle between a and b), rotation, heights of
+        the columns, and the mistilt: what of the polar displacement varies slowly inside domains.
+        Without B columns those of A alone.
     """
     inside = labels >= 0
-    measured = {"strain": np.log(cells.a / cells.b), "shear": cells.angle, "rotation": cells.rotation,
-                "A intensity": cells.a_intensity}
+    measured = {
+        "strain": np.log(cells.a / cells.b),
+        "shear": cells.angle,
+        "rotation": cells.rotation,
+        "A intensity": cells.a_intensity,
+    }
     if cells.has_b:
         slow = _slow(cells.polar, labels)
-        measured |= {"polar x": cells.polar[..., 0], "polar y": cells.polar[..., 1], "B intensity": cells.b_intensity,
-                     "mistilt x": slow[..., 0], "mistilt y": slow[..., 1]}
+        measured |= {
+            "polar x": cells.polar[..., 0],
+            "polar y": cells.polar[..., 1],
+            "B intensity": cells.b_intensity,
+            "mistilt x": slow[..., 0],
+            "mistilt y": slow[..., 1],
+        }
     return {name: field[inside] for name, field in measured.items()}
 
 
@@ -47,15 +59,18 @@ def _slow(polar: np.ndarray, labels: np.ndarray) -> np.ndarray:
         own = labels == label
         rest[own] = polar[own] - np.nanmean(polar[own], axis=0)
     known = ((labels >= 0) & np.isfinite(rest[..., 0]))[..., None] * 1.0
-    total, weight = (ndimage.gaussian_filter(v, (3, 3, 0)) for v in (np.nan_to_num(rest) * known, known))
+    total, weight = (
+        ndimage.gaussian_filter(v, (3, 3, 0)) for v in (np.nan_to_num(rest) * known, known)
+    )
     return total / np.maximum(weight, 1e-9)
 
 
 def explained_share(latent: np.ndarray, values: np.ndarray) -> float:
-    """Share of the variance of a quantity that one latent explains: the correlation ratio over 30 bins of equal count.
+    """Share of the variance of a quantity that one latent explains: the correlation ratio over 30
+    bins of equal count.
 
-    Unlike a squared correlation it also sees relations that are not straight lines. Corrected for the number of bins,
-    so that an unrelated latent explains 0.
+    Unlike a squared correlation it also sees relations that are not straight lines. Corrected for
+    the number of bins, so that an unrelated latent explains 0.
 
     Parameters
     ----------
@@ -68,27 +83,36 @@ def explained_share(latent: np.ndarray, values: np.ndarray) -> float:
     Examples
     --------
     >>> x = np.linspace(-1, 1, 600)
-    >>> bool(explained_share(x, x**2) > 0.98), round(explained_share(np.tile([0.0, 1.0], 300), x), 1)
+    >>> alternating = np.tile([0.0, 1.0], 300)
+    >>> bool(explained_share(x, x**2) > 0.98), round(explained_share(alternating, x), 1)
     (True, 0.0)
     """
     rank = np.argsort(np.argsort(latent, kind="stable"), kind="stable")
     edges = np.unique(latent[np.argsort(latent)][:: max(1, len(latent) // _BINS)])
-    bins = np.searchsorted(edges, latent, side="right") if len(edges) < _BINS else rank * _BINS // len(latent)
+    bins = (
+        np.searchsorted(edges, latent, side="right")
+        if len(edges) < _BINS
+        else rank * _BINS // len(latent)
+    )
     groups, index = np.unique(bins, return_inverse=True)
     means = np.bincount(index, values) / np.bincount(index)
     total = ((values - values.mean()) ** 2).sum()
     within = ((values - means[index]) ** 2).sum()
     if total == 0:
         return 0.0
-    return float(max(0.0, 1 - within / max(1, len(values) - len(groups)) * (len(values) - 1) / total))
+    return float(
+        max(0.0, 1 - within / max(1, len(values) - len(groups)) * (len(values) - 1) / total)
+    )
 
 
 def rotate_latents(latents: np.ndarray, measured: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Latents turned, as a rigid body, so that their axes line up with measured quantities as well as they can.
+    """Latents turned, as a rigid body, so that their axes line up with measured quantities as well
+    as they can.
 
-    The prior of an autoencoder is the same from all sides: any turn of its latents is as good a model. Of all choices of
-    as many quantities as latents, the one with the largest sum of squared correlations after the best turn (Procrustes:
-    Schonemann 1966, doi 10.1007/BF02289451) is taken. Clustering never sees turned latents.
+    The prior of an autoencoder is the same from all sides: any turn of its latents is as good a
+    model. Of all choices of as many quantities as latents, the one with the largest sum of squared
+    correlations after the best turn (Procrustes: Schonemann 1966, doi 10.1007/BF02289451) is taken.
+    Clustering never sees turned latents.
 
     Parameters
     ----------
@@ -124,7 +148,9 @@ def rotate_latents(latents: np.ndarray, measured: Mapping[str, np.ndarray]) -> n
     return centred @ axes
 
 
-def factor_table(outputs: np.ndarray, names: list[str], measured: Mapping[str, np.ndarray]) -> pd.DataFrame:
+def factor_table(
+    outputs: np.ndarray, names: list[str], measured: Mapping[str, np.ndarray]
+) -> pd.DataFrame:
     """Share of every quantity that every output explains, one row per quantity.
 
     Parameters
@@ -137,14 +163,28 @@ def factor_table(outputs: np.ndarray, names: list[str], measured: Mapping[str, n
     Returns
     -------
     DataFrame
-        Columns ``names``, then ``carried by`` and ``share`` of the best of them, and the ``information`` in nats that it
-        holds about the quantity.
+        Columns ``names``, then ``carried by`` and ``share`` of the best of them, and the
+        ``information`` in nats that it holds about the quantity.
     """
-    values = pd.DataFrame({name: [explained_share(column, v) for v in measured.values()] for name, column in zip(names, outputs.T)},
-                          index=list(measured))
+    values = pd.DataFrame(
+        {
+            name: [explained_share(column, v) for v in measured.values()]
+            for name, column in zip(names, outputs.T)
+        },
+        index=list(measured),
+    )
     best = values.to_numpy().argmax(axis=1)
-    known = [mutual_info_regression(outputs[:, [k]], v, random_state=0)[0] for k, v in zip(best, measured.values())]
-    return values.assign(**{"carried by": [names[k] for k in best], "share": values.max(axis=1), "information": known})
+    known = [
+        mutual_info_regression(outputs[:, [k]], v, random_state=0)[0]
+        for k, v in zip(best, measured.values())
+    ]
+    return values.assign(
+        **{
+            "carried by": [names[k] for k in best],
+            "share": values.max(axis=1),
+            "information": known,
+        }
+    )
 
 
 def principal_components(windows: np.ndarray, k: int) -> np.ndarray:
@@ -153,8 +193,11 @@ def principal_components(windows: np.ndarray, k: int) -> np.ndarray:
     return PCA(k, random_state=0).fit_transform(flat - flat.mean(axis=0)).astype(float)
 
 
-def align_latents(latents: np.ndarray, poses: int, measured: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Latents of a model with their content turned (see :func:`turned`); the first ``poses``, angle and shift, stay.
+def align_latents(
+    latents: np.ndarray, poses: int, measured: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """Latents of a model with their content turned (see :func:`turned`); the first ``poses``, angle
+    and shift, stay.
 
     Parameters
     ----------
@@ -170,8 +213,9 @@ def align_latents(latents: np.ndarray, poses: int, measured: Mapping[str, np.nda
 
 
 def disentanglement_score(outputs: np.ndarray, measured: Mapping[str, np.ndarray]) -> float:
-    """How well a model can be read: the mean, over polar displacement, strain, rotation and A intensity, of the largest
-    share that one output explains. Of the polar displacement the component that is explained better counts.
+    """How well a model can be read: the mean, over polar displacement, strain, rotation and A
+    intensity, of the largest share that one output explains. Of the polar displacement the
+    component that is explained better counts.
 
     Parameters
     ----------
@@ -183,4 +227,16 @@ def disentanglement_score(outputs: np.ndarray, measured: Mapping[str, np.ndarray
     float
     """
     known = [[name for name in group if name in measured] for group in _MAIN]
-    return float(np.mean([max(explained_share(column, measured[name]) for name in group for column in outputs.T) for group in known if group]))
+    return float(
+        np.mean(
+            [
+                max(
+                    explained_share(column, measured[name])
+                    for name in group
+                    for column in outputs.T
+                )
+                for group in known
+                if group
+            ]
+        )
+    )

@@ -1,4 +1,6 @@
-"""Walks through the latents of an autoencoder, decoded: what the model believes a change of a latent looks like."""
+"""Walks through the latents of an autoencoder, decoded: what the model believes a change of a
+latent looks like.
+"""
 
 import numpy as np
 
@@ -6,7 +8,8 @@ from .model import VAE
 
 
 def widest_latents(latents: np.ndarray, poses: int) -> tuple[int, int]:
-    """Indices of the two content latents that vary most; where there is one only, of the latent before it, or itself twice.
+    """Indices of the two content latents that vary most; where there is one only, of the latent
+    before it, or itself twice.
 
     Parameters
     ----------
@@ -25,7 +28,9 @@ def widest_latents(latents: np.ndarray, poses: int) -> tuple[int, int]:
     return int(content[0]), int(content[1])
 
 
-def decode_manifold(network: VAE, encoded: np.ndarray, latents: np.ndarray, first: int, second: int, steps: int = 9) -> np.ndarray:
+def decode_manifold(
+    network: VAE, encoded: np.ndarray, latents: np.ndarray, first: int, second: int, steps: int = 9
+) -> np.ndarray:
     """Windows along two latents, the others at their median.
 
     Parameters
@@ -43,7 +48,9 @@ def decode_manifold(network: VAE, encoded: np.ndarray, latents: np.ndarray, firs
     -------
     ndarray, shape (steps, steps, H, W)
     """
-    back = np.linalg.lstsq(np.column_stack([latents, np.ones(len(latents))]), encoded, rcond=None)[0]
+    back = np.linalg.lstsq(np.column_stack([latents, np.ones(len(latents))]), encoded, rcond=None)[
+        0
+    ]
     ends = np.quantile(latents, [0.02, 0.98], axis=0)
     down, right = (np.linspace(ends[0, k], ends[1, k], steps) for k in (second, first))
     points = np.tile(np.median(latents, axis=0), (steps, steps, 1))

@@ -1,8 +1,10 @@
-"""Variational autoencoders of windows: fit, encode, decode, save, load. Torch and AtomAI stay behind this interface.
+"""Variational autoencoders of windows: fit, encode, decode, save, load. Torch and AtomAI stay
+behind this interface.
 
-An autoencoder squeezes every window through a few numbers, its latents, and draws it again from them. What can be
-drawn again has been understood. Angle and shift of the window can be kept apart from its content (Bepler et al. 2019,
-arXiv 1909.11663), so that a turned window has the same content as an upright one.
+An autoencoder squeezes every window through a few numbers, its latents, and draws it again from
+them. What can be drawn again has been understood. Angle and shift of the window can be kept apart
+from its content (Bepler et al. 2019, arXiv 1909.11663), so that a turned window has the same
+content as an upright one.
 """
 
 import hashlib
@@ -53,7 +55,10 @@ class VAESettings:
     seed: int = 0
 
     def __post_init__(self):
-        for name, value, known in (("invariance", self.invariance, INVARIANCES), ("schedule", self.kl_schedule, SCHEDULES)):
+        for name, value, known in (
+            ("invariance", self.invariance, INVARIANCES),
+            ("schedule", self.kl_schedule, SCHEDULES),
+        ):
             if value not in known:
                 raise InputError(f"{name} '{value}': unknown; choose one of {', '.join(known)}")
 
@@ -92,7 +97,11 @@ class VAESettings:
         >>> [VAESettings(kl_weight=1.0, kl_schedule="warmup").weight_at(e) for e in (0, 4, 9, 30)]
         [0.1, 0.5, 1.0, 1.0]
         """
-        ramp = {"constant": 1.0, "warmup": min(1.0, (epoch + 1) / _RAMP), "cyclic": (epoch % _RAMP + 1) / _RAMP}
+        ramp = {
+            "constant": 1.0,
+            "warmup": min(1.0, (epoch + 1) / _RAMP),
+            "cyclic": (epoch % _RAMP + 1) / _RAMP,
+        }
         return self.kl_weight * ramp[self.kl_schedule]
 
 
@@ -125,8 +134,11 @@ class VAE:
         self._training = None
         self._source = ""
 
-    def fit(self, windows: np.ndarray, epochs: int = 30, checkpoint: str | Path | None = None) -> "VAE":
-        """Train until ``epochs`` epochs are done, those of earlier calls included; sooner if nothing more is gained.
+    def fit(
+        self, windows: np.ndarray, epochs: int = 30, checkpoint: str | Path | None = None
+    ) -> "VAE":
+        """Train until ``epochs`` epochs are done, those of earlier calls included; sooner if
+        nothing more is gained.
 
         Parameters
         ----------
@@ -135,8 +147,8 @@ class VAE:
         epochs : int
             0 leaves the network as it was made: the untrained control.
         checkpoint : str or Path, optional
-            File to which the training is written every few seconds. If it exists and is of the same settings and
-            windows, training goes on from there.
+            File to which the training is written every few seconds. If it exists and is of the same
+            settings and windows, training goes on from there.
 
         Returns
         -------
@@ -151,7 +163,10 @@ class VAE:
         from .networks import Training
 
         if windows.ndim != 3 or len(windows) < 20:
-            raise InputError(f"windows of shape {windows.shape}: too few to learn from; give (N, H, W) with N from 20")
+            raise InputError(
+                f"windows of shape {windows.shape}: too few to learn from; give (N, H, W) with N"
+                " from 20"
+            )
         source = hashlib.sha256(np.ascontiguousarray(windows, np.float32).tobytes()).hexdigest()
         if self._source not in ("", source):
             raise InputError("windows: the model was trained on others; fit a new one")
@@ -172,7 +187,10 @@ class VAE:
     def _go_on_from(self, checkpoint: str | Path, source: str) -> None:
         saved = load_vae(checkpoint)
         if saved.settings != self.settings or saved._source != source:
-            raise InputError(f"{checkpoint}: is of another training (other settings or windows); remove it, or name another file")
+            raise InputError(
+                f"{checkpoint}: is of another training (other settings or windows); remove it, or"
+                " name another file"
+            )
         if self._training is None or len(saved.history) > len(self.history):
             self._training = saved._training
 
@@ -184,12 +202,16 @@ class VAE:
 
     @property
     def history(self) -> list[dict[str, float]]:
-        """One row per epoch with squared error per pixel and divergence of the training, explained variance of held-out windows."""
+        """One row per epoch with squared error per pixel and divergence of the training,
+        explained variance of held-out windows.
+        """
         return list(self._fitted.history)
 
     @property
     def explained(self) -> float:
-        """Share of the variance of the held-out windows that the model reconstructs; 0 before the first epoch."""
+        """Share of the variance of the held-out windows that the model reconstructs; 0 before
+        the first epoch.
+        """
         return self.history[-1]["explained"] if self.history else 0.0
 
     def explains(self, windows: np.ndarray) -> float:
@@ -222,7 +244,8 @@ class VAE:
         Returns
         -------
         ndarray, shape (N, K)
-            Angle in degrees (x towards y positive), shift in half windows, content in units of its prior.
+            Angle in degrees (x towards y positive), shift in half windows, content in units of its
+            prior.
         """
         return self._fitted.encode(windows)[0] * self._units
 
@@ -260,13 +283,27 @@ class VAE:
         return np.array(poses + [1.0] * self.settings.latent_dim)
 
     def save(self, path: str | Path) -> None:
-        """Write the model, with all that its training needs to go on; the file is whole or not there."""
+        """Write the model, with all that its training needs to go on; the file is whole or not
+        there.
+        """
         from .networks import write_network
 
         body = io.BytesIO()
-        write_network(self._fitted.state() | {"settings": json.dumps(asdict(self.settings)), "source": self._source}, body)
+        write_network(
+            self._fitted.state()
+            | {
+                "settings": json.dumps(asdict(self.settings)),
+                "source": self._source,
+            },
+            body,
+        )
         with atomic(path) as part:
-            part.write_bytes(_MAGIC + hashlib.sha256(body.getvalue()).hexdigest().encode() + b"\n" + body.getvalue())
+            part.write_bytes(
+                _MAGIC
+                + hashlib.sha256(body.getvalue()).hexdigest().encode()
+                + b"\n"
+                + body.getvalue()
+            )
 
 
 def load_vae(path: str | Path) -> VAE:
@@ -291,10 +328,12 @@ def load_vae(path: str | Path) -> VAE:
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); give a model that was saved") from None
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); give a model that was saved"
+        ) from None
     if not content.startswith(_MAGIC):
         raise InputError(f"{path}: not a model of bfo_utils; give a file that VAE.save wrote")
-    digest, _, body = content[len(_MAGIC):].partition(b"\n")
+    digest, _, body = content[len(_MAGIC) :].partition(b"\n")
     if hashlib.sha256(body).hexdigest().encode() != digest:
         raise InputError(f"{path}: truncated or damaged; remove it and train again")
     try:  # a right digest says that the file is whole, not that we wrote it
@@ -303,7 +342,9 @@ def load_vae(path: str | Path) -> VAE:
         model._training, model._source = Training(state["shape"], model.settings), state["source"]
         model._training.restore(state)
     except Exception as error:  # torch fails in any way it likes
-        raise as_input_error(path, error, "a model that VAE.save wrote; remove it and train again") from error
+        raise as_input_error(
+            path, error, "a model that VAE.save wrote; remove it and train again"
+        ) from error
     return model
 
 
@@ -320,5 +361,7 @@ def require_vae() -> None:
     InputError
     """
     if not vae_available():
-        raise InputError("the autoencoder needs torch and AtomAI, which are not installed; "
-                         "run: pip install 'bfo_utils[vae]'")
+        raise InputError(
+            "the autoencoder needs torch and AtomAI, which are not installed; "
+            "run: pip install 'bfo_utils[vae]'"
+        )

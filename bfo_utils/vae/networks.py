@@ -1,8 +1,10 @@
-"""Networks of a variational autoencoder and their training: the one module that knows torch and AtomAI.
+"""Networks of a variational autoencoder and their training: the one module that knows torch and
+AtomAI.
 
-Encoder, decoders, losses and the transformation of coordinates are AtomAI's. What is ours is how they are trained:
-orthogonalised momentum (Muon) for the weight matrices, running averages of the weights in place of a falling learning
-rate, a decoder that begins at the mean window, and decoding a random part of the pixels in every step.
+Encoder, decoders, losses and the transformation of coordinates are AtomAI's. What is ours is how
+they are trained: orthogonalised momentum (Muon) for the weight matrices, running averages of the
+weights in place of a falling learning rate, a decoder that begins at the mean window, and decoding
+a random part of the pixels in every step.
 """
 
 from __future__ import annotations
@@ -28,9 +30,12 @@ TRAINING_BATCH = 128  # windows in one step
 EPOCH = 4096  # windows in one epoch, at most
 PIXELS = 64  # pixels of a window that a spatial decoder draws in one step, at most
 ANGLE_PRIOR, SHIFT_PRIOR = 0.2, 0.1  # radians; half windows
-_COORDINATES = 8.0  # factor on the decoder's initial weights for coordinates: details of a quarter of a window
+_COORDINATES = (
+    8.0  # factor on the decoder's initial weights for coordinates: details of a quarter of a window
+)
 _AVERAGE = 0.98  # memory of the running average of the weights, per step
-_PATIENCE, _GAIN = 8, 0.002  # epochs without this gain in explained variance after which training ends
+# Epochs without this gain in explained variance after which training ends.
+_PATIENCE, _GAIN = (8, 0.002)
 
 
 def choose_device() -> torch.device:
@@ -48,7 +53,8 @@ class Autoencoder(nn.Module):
     latent_dim : int
         Dimensions of the content.
     rotation, shift : bool
-        Whether angle and shift are separated from the content; the decoder is then a function of coordinates.
+        Whether angle and shift are separated from the content; the decoder is then a function of
+        coordinates.
     """
 
     def __init__(self, shape: tuple[int, int], latent_dim: int, rotation: bool, shift: bool):
@@ -56,7 +62,9 @@ class Autoencoder(nn.Module):
         self.rotation, self.shift, self.spatial = rotation, shift, rotation or shift
         self.poses = int(rotation) + 2 * int(shift)
         self.encoder = fcEncoderNet(shape, latent_dim + self.poses, 2, HIDDEN["encoder"])
-        net, hidden = (rDecoderNet, HIDDEN["decoder"]) if self.spatial else (fcDecoderNet, HIDDEN["encoder"])
+        net, hidden = (
+            (rDecoderNet, HIDDEN["decoder"]) if self.spatial else (fcDecoderNet, HIDDEN["encoder"])
+        )
         self.decoder = net(shape, latent_dim, 2, hidden)
         self.register_buffer("grid", _grid(shape))
         with torch.no_grad():
@@ -67,14 +75,16 @@ class Autoencoder(nn.Module):
                 self.decoder.coord_latent.fc_coord.bias.mul_(_COORDINATES)
 
     def decode(self, z: torch.Tensor, pixels: torch.Tensor | None = None) -> torch.Tensor:
-        """Windows of latents, (B, P); of a spatial decoder only the given pixels, if they are given."""
-        content = z[:, self.poses:]
+        """Windows of latents, (B, P); of a spatial decoder only the given pixels, if they are
+        given.
+        """
+        content = z[:, self.poses :]
         if not self.spatial:
             return self.decoder(content).reshape(len(z), -1)
         grid = self.grid if pixels is None else self.grid[pixels]
         at = grid.expand(len(z), *grid.shape)
         if self.shift:
-            at = at - SHIFT_PRIOR * z[:, None, int(self.rotation): self.poses]
+            at = at - SHIFT_PRIOR * z[:, None, int(self.rotation) : self.poses]
         if self.rotation:
             at = transform_coordinates(at, -z[:, 0])
         hidden = self.decoder.fc_decoder(self.decoder.coord_latent(at, content))
@@ -94,7 +104,8 @@ def _grid(shape: tuple[int, int]) -> torch.Tensor:
 
 
 class Training:
-    """A model in training: everything that the next step depends on, so that it can stop and go on at any epoch.
+    """A model in training: everything that the next step depends on, so that it can stop and go on
+    at any epoch.
 
     Parameters
     ----------
@@ -107,12 +118,21 @@ class Training:
         self.generator = torch.Generator().manual_seed(settings.seed)
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
-            self.model = Autoencoder(self.shape, settings.latent_dim, settings.rotation, settings.shift).to(self.device)
+            self.model = Autoencoder(
+                self.shape, settings.latent_dim, settings.rotation, settings.shift
+            ).to(self.device)
         self.average = copy.deepcopy(self.model)
         matrices = [p for p in self.model.parameters() if p.ndim == 2 and min(p.shape) > 8]
         others = [p for p in self.model.parameters() if not any(p is m for m in matrices)]
-        self.optimisers = (Muon(matrices, lr=4 * settings.learning_rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"),
-                           Adam(others, lr=settings.learning_rate))
+        self.optimisers = (
+            Muon(
+                matrices,
+                lr=4 * settings.learning_rate,
+                weight_decay=0.0,
+                adjust_lr_fn="match_rms_adamw",
+            ),
+            Adam(others, lr=settings.learning_rate),
+        )
         self.offset, self.scale, self.steps = 0.0, 1.0, 0
         self.history: list[dict[str, float]] = []
 
@@ -124,13 +144,19 @@ class Training:
             return False
         return max(explained[-_PATIENCE:]) < max(explained[:-_PATIENCE]) + _GAIN
 
-    def run(self, windows: np.ndarray, epochs: int, after_epoch: Callable[[], None] = lambda: None) -> None:
-        """Train until ``epochs`` are done or the explained variance no longer grows; a tenth of the windows is held out."""
+    def run(
+        self, windows: np.ndarray, epochs: int, after_epoch: Callable[[], None] = lambda: None
+    ) -> None:
+        """Train until ``epochs`` are done or the explained variance no longer grows; a tenth of
+        the windows is held out.
+        """
         if self.steps == 0:
             self.offset, self.scale = float(windows.mean()), float(windows.std()) or 1.0
         order = np.random.default_rng(self.settings.seed).permutation(len(windows))
         held, rest = np.split(order, [max(1, len(order) // 10)])
-        flat = torch.as_tensor((windows.reshape(len(windows), -1) - self.offset) / self.scale, dtype=torch.float32)
+        flat = torch.as_tensor(
+            (windows.reshape(len(windows), -1) - self.offset) / self.scale, dtype=torch.float32
+        )
         held, rest = flat[held].to(self.device), flat[rest].to(self.device)
         if self.steps == 0:
             self._begin_at(rest.mean(dim=0))
@@ -145,7 +171,10 @@ class Training:
             with torch.no_grad():
                 decoder.out.bias.copy_(window)
         else:
-            optimiser, origin = Adam(decoder.parameters(), lr=5e-3), torch.zeros(1, self.model.encoder.fc11.out_features)
+            optimiser, origin = (
+                Adam(decoder.parameters(), lr=5e-3),
+                torch.zeros(1, self.model.encoder.fc11.out_features),
+            )
             for _ in range(200):
                 ((self.model.decode(origin.to(self.device)) - window) ** 2).mean().backward()
                 optimiser.step()
@@ -158,16 +187,27 @@ class Training:
         for batch in order.split(TRAINING_BATCH):
             sums.append(self._step(windows[batch.to(self.device)], weight))
         loss, kl = torch.stack(sums).mean(dim=0).tolist()
-        return {"epoch": len(self.history) + 1, "reconstruction": loss, "kl": kl, "kl_weight": weight,
-                "explained": self.explained(held, windows.mean(dim=0)), "seconds": time.perf_counter() - start}
+        return {
+            "epoch": len(self.history) + 1,
+            "reconstruction": loss,
+            "kl": kl,
+            "kl_weight": weight,
+            "explained": self.explained(held, windows.mean(dim=0)),
+            "seconds": time.perf_counter() - start,
+        }
 
     def _step(self, batch: torch.Tensor, weight: float) -> torch.Tensor:
-        """One step down the loss; returns the squared error per pixel and the divergence per window."""
+        """One step down the loss; returns the squared error per pixel and the divergence per
+        window.
+        """
         mean, log_sd = self.model.encoder(batch)
         z = mean + torch.exp(log_sd) * self._normal(mean.shape)
         n = batch.shape[1]
-        pixels = torch.randperm(n, generator=self.generator)[:PIXELS].to(self.device) \
-            if self.model.spatial and n > PIXELS else None
+        pixels = (
+            torch.randperm(n, generator=self.generator)[:PIXELS].to(self.device)
+            if self.model.spatial and n > PIXELS
+            else None
+        )
         target = batch if pixels is None else batch[:, pixels]
         drawn = self.model.decode(z, pixels)
         error = reconstruction_loss("mse", self.shape, target, drawn).mean() / target.shape[1]
@@ -187,18 +227,24 @@ class Training:
         """Let the average follow the weights, closely at first."""
         self.steps += 1
         keep = min(_AVERAGE, self.steps / (self.steps + 10))
-        torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - keep)
+        torch._foreach_lerp_(
+            list(self.average.parameters()), list(self.model.parameters()), 1 - keep
+        )
 
     @torch.no_grad()
     def explained(self, flat: torch.Tensor, mean: torch.Tensor) -> float:
-        """Share of the variance of windows about a mean window that the averaged model reconstructs."""
+        """Share of the variance of windows about a mean window that the averaged model
+        reconstructs.
+        """
         drawn = self.average.decode(self.average.encoder(flat)[0])
         return float(1 - ((flat - drawn) ** 2).sum() / ((flat - mean) ** 2).sum())
 
     @torch.no_grad()
     def encode(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Means and deviations of the posteriors, (N, K) each, by the averaged model."""
-        flat = torch.as_tensor((windows.reshape(len(windows), -1) - self.offset) / self.scale, dtype=torch.float32)
+        flat = torch.as_tensor(
+            (windows.reshape(len(windows), -1) - self.offset) / self.scale, dtype=torch.float32
+        )
         parts = [self.average.encoder(part.to(self.device)) for part in flat.split(8192)]
         mean, log_sd = (torch.cat(values).cpu().double().numpy() for values in zip(*parts))
         return mean, np.exp(log_sd)
@@ -207,14 +253,24 @@ class Training:
     def decode(self, z: np.ndarray) -> np.ndarray:
         """Windows (N, H, W) of latents by the averaged model."""
         parts = torch.as_tensor(z, dtype=torch.float32).split(8192)
-        flat = torch.cat([self.average.decode(part.to(self.device)).cpu() for part in parts]).numpy()
+        flat = torch.cat(
+            [self.average.decode(part.to(self.device)).cpu() for part in parts]
+        ).numpy()
         return flat.reshape(len(z), *self.shape) * self.scale + self.offset
 
     def state(self) -> dict:
         """Everything as plain values and tensors."""
-        return {"shape": list(self.shape), "model": self.model.state_dict(), "average": self.average.state_dict(),
-                "optimisers": [o.state_dict() for o in self.optimisers], "random": self.generator.get_state(),
-                "offset": self.offset, "scale": self.scale, "steps": self.steps, "history": self.history}
+        return {
+            "shape": list(self.shape),
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimisers": [o.state_dict() for o in self.optimisers],
+            "random": self.generator.get_state(),
+            "offset": self.offset,
+            "scale": self.scale,
+            "steps": self.steps,
+            "history": self.history,
+        }
 
     def restore(self, state: dict) -> None:
         """Go back to a state."""

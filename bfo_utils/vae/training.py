@@ -1,4 +1,6 @@
-"""Autoencoders trained for an image: kept on disk, gone on with where they stopped, turned into descriptors."""
+"""Autoencoders trained for an image: kept on disk, gone on with where they stopped, turned into
+descriptors.
+"""
 
 import hashlib
 import json
@@ -21,7 +23,9 @@ def settings_of(parameters: Mapping) -> VAESettings:
     return VAESettings(**{name: parameters[name] for name in names}, seed=parameters["vae_seed"])
 
 
-def trained_vae(windows: np.ndarray, model: VAESettings, epochs: int, folder: str | Path = "") -> VAE:
+def trained_vae(
+    windows: np.ndarray, model: VAESettings, epochs: int, folder: str | Path = ""
+) -> VAE:
     """A model trained for a number of epochs.
 
     Parameters
@@ -30,9 +34,9 @@ def trained_vae(windows: np.ndarray, model: VAESettings, epochs: int, folder: st
     model : VAESettings
     epochs : int
     folder : str or Path
-        Where trained models are kept. One that is there is read; one of fewer epochs is trained on; one whose training
-        was interrupted goes on. Several processes may share the folder: one that wants a model which another is training
-        waits for it. Empty: nothing is kept.
+        Where trained models are kept. One that is there is read; one of fewer epochs is trained on;
+        one whose training was interrupted goes on. Several processes may share the folder: one that
+        wants a model which another is training waits for it. Empty: nothing is kept.
 
     Returns
     -------
@@ -50,7 +54,9 @@ def trained_vae(windows: np.ndarray, model: VAESettings, epochs: int, folder: st
     if not done.exists():
         with hold_lock(Path(folder, f".{stem}.lock"), wait=True):
             if not done.exists():  # another process may have trained it meanwhile
-                (_furthest(Path(folder), stem, epochs) or VAE(model)).fit(windows, epochs, part).save(done)
+                (_furthest(Path(folder), stem, epochs) or VAE(model)).fit(
+                    windows, epochs, part
+                ).save(done)
             part.unlink(missing_ok=True)
     return load_vae(done)
 
@@ -70,12 +76,15 @@ def _furthest(folder: Path, stem: str, epochs: int) -> VAE | None:
 
 
 def independent_axes(latents: np.ndarray, poses: int = 0) -> np.ndarray:
-    """Content turned to independent axes, then angle and shift as they are; of both the most two-humped first, each of deviation 1.
+    """Content turned to independent axes, then angle and shift as they are; of both the most
+    two-humped first, each of deviation 1.
 
-    The prior of an autoencoder looks the same from all sides, so the axes of its content mean nothing. Independent
-    component analysis (Hyvarinen and Oja 2000, doi 10.1016/S0893-6080(00)00026-5) turns them until each is as far from
-    a bell curve as possible. Angle and shift have a meaning of their own: they are not mixed in, and come last. Domains make
-    two humps, of any two sizes: a large (skewness² + 1) / kurtosis, which is 1 for two values and 1/3 for a bell curve.
+    The prior of an autoencoder looks the same from all sides, so the axes of its content mean
+    nothing. Independent component analysis (Hyvarinen and Oja 2000, doi
+    10.1016/S0893-6080(00)00026-5) turns them until each is as far from a bell curve as possible.
+    Angle and shift have a meaning of their own: they are not mixed in, and come last. Domains make
+    two humps, of any two sizes: a large (skewness² + 1) / kurtosis, which is 1 for two values and
+    1/3 for a bell curve.
 
     Parameters
     ----------
@@ -95,7 +104,12 @@ def independent_axes(latents: np.ndarray, poses: int = 0) -> np.ndarray:
     >>> bool(abs(np.corrcoef(axes[:, 0], humps)[0, 1]) > 0.99)
     True
     """
-    return np.hstack([_two_humped_first(_components(latents[:, poses:])), _two_humped_first(_scaled(latents[:, :poses]))])
+    return np.hstack(
+        [
+            _two_humped_first(_components(latents[:, poses:])),
+            _two_humped_first(_scaled(latents[:, :poses])),
+        ]
+    )
 
 
 def _two_humped_first(axes: np.ndarray) -> np.ndarray:
@@ -113,4 +127,6 @@ def _components(content: np.ndarray) -> np.ndarray:
     if content.shape[1] < 2:
         return _scaled(content)
     with without_convergence_warnings():
-        return FastICA(whiten="unit-variance", fun="cube", random_state=0, max_iter=500).fit_transform(content)
+        return FastICA(
+            whiten="unit-variance", fun="cube", random_state=0, max_iter=500
+        ).fit_transform(content)

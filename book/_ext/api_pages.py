@@ -1,4 +1,6 @@
-"""Sphinx extension: directives that document rooms of a package, and list them, from their docstrings."""
+"""Sphinx extension: directives that document rooms of a package, and list them, from their
+docstrings.
+"""
 
 import importlib
 import inspect
@@ -37,7 +39,9 @@ def setup(app) -> dict:
 
 
 def _own_source(module: str, source=ModuleAnalyzer.get_module_source) -> tuple:
-    """Source of a module of ours; autodoc would import and parse those of all base classes, torch among them, for nothing."""
+    """Source of a module of ours; autodoc would import and parse those of all base classes,
+    torch among them, for nothing.
+    """
     if not module.startswith("bfo_utils"):
         raise PycodeError(f"{module}: not parsed")
     return source(module)
@@ -50,7 +54,9 @@ def _short_value(value, describe=sphinx.ext.autodoc.object_description) -> str:
 
 
 def _modules(package: str) -> list[str]:
-    """Names of the modules of a package, or of the rooms, but for those that begin with an underscore."""
+    """Names of the modules of a package, or of the rooms, but for those that begin with an
+    underscore.
+    """
     path = importlib.import_module(package).__path__
     return [m.name for m in pkgutil.iter_modules(path) if not m.name.startswith("_")]
 
@@ -64,9 +70,16 @@ class Room(SphinxDirective):
         """The sections, in the order of the names."""
         room = self.arguments[0]
         said = inspect.getdoc(importlib.import_module(room)) or ""
-        text = f"```{{eval-rst}}\n{said}\n```\n" + "".join(_SECTION.format(room=room, module=name) for name in _modules(room))
+        text = f"```{{eval-rst}}\n{said}\n```\n" + "".join(
+            _SECTION.format(room=room, module=name) for name in _modules(room)
+        )
         parent = nodes.section()
-        self.state.nested_parse(StringList(text.splitlines(), self.env.docname), self.content_offset, parent, match_titles=True)
+        self.state.nested_parse(
+            StringList(text.splitlines(), self.env.docname),
+            self.content_offset,
+            parent,
+            match_titles=True,
+        )
         return parent.children
 
 
@@ -86,12 +99,16 @@ class Rooms(SphinxDirective):
                 within = ", ".join(f"`{m}`" for m in _modules(room.__name__))
                 lines.append(f"| {{doc}}`/api/{name}` | {first} | {within} |")
         parent = nodes.section()
-        self.state.nested_parse(StringList(lines, self.env.docname), self.content_offset, parent, match_titles=True)
+        self.state.nested_parse(
+            StringList(lines, self.env.docname), self.content_offset, parent, match_titles=True
+        )
         return parent.children
 
 
 class NamesOfModule(SphinxPostTransform):
-    """A name in a docstring means what it means in the code of that module, where two modules have things of one name."""
+    """A name in a docstring means what it means in the code of that module, where two modules
+    have things of one name.
+    """
 
     default_priority = 9  # before names are resolved (10)
 

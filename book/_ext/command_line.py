@@ -1,4 +1,6 @@
-"""Sphinx extension: the directive ``commands`` describes a click program from the program itself."""
+"""Sphinx extension: the directive ``commands`` describes a click program from the program
+itself.
+"""
 
 import importlib
 import re
@@ -15,7 +17,9 @@ def setup(app) -> dict:
 
 
 class Commands(SphinxDirective):
-    """A section for every command of a group; the argument is ``module:group``, the name of the program the group's own."""
+    """A section for every command of a group; the argument is ``module:group``, the name of the
+    program the group's own.
+    """
 
     required_arguments = 1
 
@@ -23,23 +27,35 @@ class Commands(SphinxDirective):
         """The sections, in the order in which the commands were written."""
         module, name = self.arguments[0].split(":")
         group = getattr(importlib.import_module(module), name)
-        return [self._section(click.Context(command, info_name=f"{name} {key}")) for key, command in group.commands.items()]
+        return [
+            self._section(click.Context(command, info_name=f"{name} {key}"))
+            for key, command in group.commands.items()
+        ]
 
     def _section(self, context: click.Context) -> nodes.section:
         usage = " ".join([context.command_path, *context.command.collect_usage_pieces(context)])
-        section = nodes.section("", nodes.title(text=context.command_path), ids=[nodes.make_id(context.command_path)])
+        section = nodes.section(
+            "", nodes.title(text=context.command_path), ids=[nodes.make_id(context.command_path)]
+        )
         section += nodes.literal_block(usage, usage, language="text")
-        section += [_paragraph(" ".join(part.split())) for part in context.command.help.split("\n\n")]
-        records = [option.get_help_record(context) for option in context.command.get_params(context)]
-        section += nodes.definition_list("", *[_item(*record) for record in records if record and record[1]])
+        section += [
+            _paragraph(" ".join(part.split())) for part in context.command.help.split("\n\n")
+        ]
+        records = [
+            option.get_help_record(context) for option in context.command.get_params(context)
+        ]
+        section += nodes.definition_list(
+            "", *[_item(*record) for record in records if record and record[1]]
+        )
         self.state.document.note_explicit_target(section)
         return section
 
 
 def _item(names: str, text: str) -> nodes.definition_list_item:
     """An option as it is written, and its meaning."""
-    return nodes.definition_list_item("", nodes.term("", "", nodes.literal(text=names)),
-                                      nodes.definition("", _paragraph(text)))
+    return nodes.definition_list_item(
+        "", nodes.term("", "", nodes.literal(text=names)), nodes.definition("", _paragraph(text))
+    )
 
 
 def _paragraph(text: str) -> nodes.paragraph:
@@ -47,4 +63,8 @@ def _paragraph(text: str) -> nodes.paragraph:
     pieces = re.split(r"`([^`]+)`|(?<!\S)(--?[a-z][a-z-]*)", text)  # text, code, option, text, ...
     kinds = (nodes.Text, nodes.literal, nodes.literal)
     parts = [(kinds[k % 3], piece) for k, piece in enumerate(pieces) if piece]
-    return nodes.paragraph("", "", *(kind(piece) if kind is nodes.Text else kind(piece, piece) for kind, piece in parts))
+    return nodes.paragraph(
+        "",
+        "",
+        *(kind(piece) if kind is nodes.Text else kind(piece, piece) for kind, piece in parts),
+    )

@@ -1,4 +1,6 @@
-"""Sphinx extension: the first time a page uses a term of the glossary, the word links to its entry."""
+"""Sphinx extension: the first time a page uses a term of the glossary, the word links to its
+entry.
+"""
 
 import re
 from collections.abc import Iterator
@@ -8,15 +10,35 @@ from sphinx import addnodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.nodes import make_refnode
 
-#: Where a word is no running text: headings, code, formulas, what is a link already, and the entries of reference lists.
-_NOT_TEXT = (nodes.title, nodes.rubric, nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.reference,
-             addnodes.pending_xref, nodes.target, nodes.term, nodes.thead, nodes.raw, nodes.comment, nodes.citation,
-             addnodes.desc, addnodes.glossary, addnodes.toctree)
-_COVERED = {"literal-block-wrapper", "sd-card"}  # captions of code, and cards that are links as a whole
+#: Where a word is no running text: headings, code, formulas, what is a link already, and the
+#: entries of reference lists.
+_NOT_TEXT = (
+    nodes.title,
+    nodes.rubric,
+    nodes.literal,
+    nodes.literal_block,
+    nodes.math,
+    nodes.math_block,
+    nodes.reference,
+    addnodes.pending_xref,
+    nodes.target,
+    nodes.term,
+    nodes.thead,
+    nodes.raw,
+    nodes.comment,
+    nodes.citation,
+    addnodes.desc,
+    addnodes.glossary,
+    addnodes.toctree,
+)
+# captions of code, and cards that are links as a whole
+_COVERED = {"literal-block-wrapper", "sd-card"}
 
 
 def setup(app) -> dict:
-    """Register the transform, and the setting with terms that are everyday words and link only where marked by hand."""
+    """Register the transform, and the setting with terms that are everyday words and link only
+    where marked by hand.
+    """
     app.add_config_value("glossary_by_hand", [], "env")
     app.add_post_transform(GlossaryLinks)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -25,11 +47,16 @@ def setup(app) -> dict:
 def pattern(terms: list[str]) -> re.Pattern:
     """A pattern that finds whole terms, each in a group of its own, the longest first.
 
-    Terms are found in singular and plural, over line breaks, and in any case unless they hold capitals beyond the first
-    letter: "STEM" is a microscope, "stem" is a word. One without any may begin a sentence. Names of files (evidence.py) are no terms.
+    Terms are found in singular and plural, over line breaks, and in any case unless they hold
+    capitals beyond the first letter: "STEM" is a microscope, "stem" is a word. One without any may
+    begin a sentence. Names of files (evidence.py) are no terms.
     """
     longest_first = sorted(range(len(terms)), key=lambda k: (-len(terms[k]), k))
-    return re.compile(r"(?<![\w-])(?:" + "|".join(f"(?P<t{k}>{_forms(terms[k])})" for k in longest_first) + r")(?![\w-]|\.\w)")
+    return re.compile(
+        r"(?<![\w-])(?:"
+        + "|".join(f"(?P<t{k}>{_forms(terms[k])})" for k in longest_first)
+        + r")(?![\w-]|\.\w)"
+    )
 
 
 def _forms(term: str) -> str:
@@ -40,26 +67,37 @@ def _forms(term: str) -> str:
 
 
 class GlossaryLinks(SphinxPostTransform):
-    """Make links of first uses; those that the author marked with the role ``term`` count as uses."""
+    """Make links of first uses; those that the author marked with the role ``term`` count as
+    uses.
+    """
 
-    default_priority = 9  # after the outputs of notebooks are chosen (4), before the author's links are resolved (10)
+    # after the outputs of notebooks are chosen (4), before the author's links are resolved (10)
+    default_priority = 9
 
     def run(self, **kwargs) -> None:
         """Go through the text of the page in order."""
-        entries = {name: place for (kind, name), place in self.env.domains["std"].objects.items() if kind == "term"}
+        entries = {
+            name: place
+            for (kind, name), place in self.env.domains["std"].objects.items()
+            if kind == "term"
+        }
         if not entries:
             return
         self.terms = list(entries)
         self.entries, self.pattern = entries, pattern(self.terms)
         self.used = set(self.config.glossary_by_hand)
-        for node in list(self.document.findall(lambda n: isinstance(n, (nodes.Text, addnodes.pending_xref)))):
+        for node in list(
+            self.document.findall(lambda n: isinstance(n, (nodes.Text, addnodes.pending_xref)))
+        ):
             if isinstance(node, nodes.Text):
                 if self._running(node):
                     node.parent.replace(node, list(self._linked(node.astext())))
             elif node.get("reftype") == "term":
                 shown = self.pattern.fullmatch(node.astext())
                 self.used |= {self.terms[int(shown.lastgroup[1:])]} if shown else set()
-                self.used |= {term for term in self.terms if term.lower() == node["reftarget"].lower()}
+                self.used |= {
+                    term for term in self.terms if term.lower() == node["reftarget"].lower()
+                }
 
     def _running(self, node: nodes.Text) -> bool:
         """Whether a text is read as part of the body."""
@@ -76,7 +114,7 @@ class GlossaryLinks(SphinxPostTransform):
             term = self.terms[int(match.lastgroup[1:])]
             if term not in self.used:
                 self.used.add(term)
-                yield nodes.Text(text[start:match.start()])
+                yield nodes.Text(text[start : match.start()])
                 yield self._link(term, match.group())
                 start = match.end()
         yield nodes.Text(text[start:])

@@ -1,7 +1,8 @@
 """Sphinx extension: launch buttons that open the notebooks of the repository.
 
-The theme makes the links from the place of a page in the book. But the pages are executed copies, ``default/01_data``
-say, which the repository does not hold: there the notebook is ``notebooks/01_data.ipynb``.
+The theme makes the links from the place of a page in the book. But the pages are executed copies,
+``default/01_data`` say, which the repository does not hold: there the notebook is
+``notebooks/01_data.ipynb``.
 """
 
 from pathlib import PurePosixPath
@@ -26,7 +27,9 @@ def _correct(app, pagename, templatename, context, doctree) -> None:
         if group.get("label") == "launch-buttons":
             group["buttons"] = [
                 button | {"url": button["url"].replace(f"{pagename}.ipynb", notebook(pagename))}
-                for button in group["buttons"] if _offered(app, pagename, button["text"])]
+                for button in group["buttons"]
+                if _offered(app, pagename, button["text"])
+            ]
 
 
 def _offered(app, pagename: str, place: str) -> bool:

@@ -1,4 +1,6 @@
-"""Sphinx extension: equations as MathML, which browsers draw themselves, so that the book reads without a network."""
+"""Sphinx extension: equations as MathML, which browsers draw themselves, so that the book reads
+without a network.
+"""
 
 from docutils import nodes
 from docutils.utils.math import MathError
@@ -16,7 +18,9 @@ def setup(app) -> dict:
 
 
 def convert(tex: str, block: bool = False, location=None) -> str:
-    """MathML of a formula; what cannot be converted stays TeX, with a warning that fails a strict build."""
+    """MathML of a formula; what cannot be converted stays TeX, with a warning that fails a
+    strict build.
+    """
     try:
         return tex2mathml(tex.strip(), as_block=block)
     except MathError as error:
@@ -31,7 +35,8 @@ def _inline(self, node) -> None:
 
 
 def _block(self, node) -> None:
-    self.body.append(self.starttag(node, "div", CLASS="math notranslate nohighlight", tabindex="0"))  # wide ones are scrolled by keys
+    # wide ones are scrolled by keys
+    self.body.append(self.starttag(node, "div", CLASS="math notranslate nohighlight", tabindex="0"))
     if node["number"]:
         self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')
         self.add_permalink_ref(node, "Link to this equation")

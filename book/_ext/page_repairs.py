@@ -1,8 +1,9 @@
-"""Sphinx extension: what the tools put wrong into every page is put right just before the page is written.
+"""Sphinx extension: what the tools put wrong into every page is put right just before the page is
+written.
 
-The scripts of Thebe, which would run cells on a server, come twice, and the second time is an error in the browser's
-console. Entries of a bibliography are no list items to a screen reader, although they stand in a list, and the switches
-that unfold the contents have no name.
+The scripts of Thebe, which would run cells on a server, come twice, and the second time is an error
+in the browser's console. Entries of a bibliography are no list items to a screen reader, although
+they stand in a list, and the switches that unfold the contents have no name.
 """
 
 
@@ -13,11 +14,14 @@ def setup(app) -> dict:
 
 
 def _repair(app, pagename, templatename, context, doctree) -> None:
-    context["script_files"] = [file for file in context["script_files"] if "thebe" not in _text(file).lower()]
+    context["script_files"] = [
+        file for file in context["script_files"] if "thebe" not in _text(file).lower()
+    ]
     context["body"] = context.get("body", "").replace('role="doc-biblioentry"', 'role="listitem"')
     contents = context["generate_toctree_html"]
-    context["generate_toctree_html"] = lambda *args, **options: str(contents(*args, **options)).replace(
-        "<summary>", '<summary aria-label="pages below">')
+    context["generate_toctree_html"] = lambda *args, **options: str(
+        contents(*args, **options)
+    ).replace("<summary>", '<summary aria-label="pages below">')
 
 
 def _text(file) -> str:

@@ -43,5 +43,7 @@ def test_trials_come_back_as_they_were(tmp_path):
 
 
 def test_a_notebook_out_of_turn_says_which_file_is_missing(tmp_path):
-    with pytest.raises(InputError, match="crystal.npz: no such file; run the notebook that writes it first"):
+    with pytest.raises(
+        InputError, match="crystal.npz: no such file; run the notebook that writes it first"
+    ):
         Artifacts(tmp_path).crystal()

@@ -8,7 +8,15 @@ import sys
 import nbformat
 import pytest
 
-from bfo_utils.book import Artifacts, BookStep, build, declared_parameters, execute_notebook, resource_path, run_book
+from bfo_utils.book import (
+    Artifacts,
+    BookStep,
+    build,
+    declared_parameters,
+    execute_notebook,
+    resource_path,
+    run_book,
+)
 from bfo_utils.book.build import _finished, _papermill, _settings, _stand_in, _steps
 from bfo_utils.errors import InputError
 from bfo_utils.search import PARAMETERS, RUN_PARAMETERS, default_parameters
@@ -17,9 +25,20 @@ from bfo_utils.vae import model
 from ..conftest import SMALL
 from ..results.test_analysis import FILES
 
-CHAPTERS = ["default/01_data", "default/02_descriptors", "default/03_clustering", "default/04_rewards",
-            "search/06_optimization", "search/05_vae", "search/08_judgement", "tuned/02_descriptors", "tuned/03_clustering",
-            "tuned/04_rewards", "report/07_report", "series/09_composition"]
+CHAPTERS = [
+    "default/01_data",
+    "default/02_descriptors",
+    "default/03_clustering",
+    "default/04_rewards",
+    "search/06_optimization",
+    "search/05_vae",
+    "search/08_judgement",
+    "tuned/02_descriptors",
+    "tuned/03_clustering",
+    "tuned/04_rewards",
+    "report/07_report",
+    "series/09_composition",
+]
 
 
 @pytest.mark.slow
@@ -48,7 +67,10 @@ def test_a_run_leaves_the_files_of_the_contract(folder):
     assert {p.name for p in (folder / "artifacts").iterdir() if p.is_file()} >= FILES
     result = json.loads((folder / "artifacts" / "result.json").read_text())
     assert result["verdict"] == "domains" and result["budget"] == SMALL["budget"]
-    labels = [json.loads((folder / "artifacts" / s / "rewards.json").read_text())["total"] for s in ("default", "tuned")]
+    labels = [
+        json.loads((folder / "artifacts" / s / "rewards.json").read_text())["total"]
+        for s in ("default", "tuned")
+    ]
     assert labels[1] >= labels[0]
 
 
@@ -66,8 +88,19 @@ def test_resuming_executes_only_what_is_missing(folder):
 def test_a_notebook_runs_alone_from_the_artifacts_of_the_ones_before(folder, tmp_path):
     for name, more in (("03_clustering", ["-p", "stage", "tuned"]), ("07_report", [])):
         source = resource_path("notebooks") / f"{name}.ipynb"
-        command = [sys.executable, "-m", "papermill", str(source), str(tmp_path / f"{name}.ipynb"), "-k", "python3",
-                   "-p", "artifacts", str(folder / "artifacts"), *more]
+        command = [
+            sys.executable,
+            "-m",
+            "papermill",
+            str(source),
+            str(tmp_path / f"{name}.ipynb"),
+            "-k",
+            "python3",
+            "-p",
+            "artifacts",
+            str(folder / "artifacts"),
+            *more,
+        ]
         subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
 
 
@@ -75,7 +108,12 @@ def test_a_notebook_runs_alone_from_the_artifacts_of_the_ones_before(folder, tmp
 @pytest.mark.parametrize("name", ["pto_sro_supercrystal.hspy", "pto_junction_recovered.tif"])
 def test_real_images_end_with_a_book(real_data, tmp_path, name):
     size = 0.0192 if name.endswith(".tif") else None
-    page = run_book(str(real_data / name), tmp_path, given={"budget": 24, "vae_budget": 1, "series_budget": 8}, pixel_size_nm=size)
+    page = run_book(
+        str(real_data / name),
+        tmp_path,
+        given={"budget": 24, "vae_budget": 1, "series_budget": 8},
+        pixel_size_nm=size,
+    )
     assert page.exists()
     result = json.loads((tmp_path / "artifacts" / "result.json").read_text())
     assert result["input"]["name"] == name.split(".")[0] and result["n_cells"] > 300
@@ -83,18 +121,36 @@ def test_real_images_end_with_a_book(real_data, tmp_path, name):
 
 
 def test_what_a_cell_prints_is_one_piece_however_slowly_it_comes(tmp_path):
-    cell = nbformat.v4.new_code_cell("import time\nprint('a', flush=True)\ntime.sleep(0.5)\nprint('b')")
+    cell = nbformat.v4.new_code_cell(
+        "import time\nprint('a', flush=True)\ntime.sleep(0.5)\nprint('b')"
+    )
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "slow.ipynb")
     _papermill(tmp_path / "slow.ipynb", tmp_path / "done.ipynb", {}, tmp_path)
-    assert [output["text"] for output in nbformat.read(tmp_path / "done.ipynb", 4).cells[0].outputs] == ["a\nb\n"]
+    assert [
+        output["text"] for output in nbformat.read(tmp_path / "done.ipynb", 4).cells[0].outputs
+    ] == ["a\nb\n"]
 
 
-@pytest.mark.parametrize("name", ["01_data", "02_descriptors", "03_clustering", "04_rewards", "05_vae", "06_optimization",
-                                  "07_report", "08_judgement", "09_composition"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "01_data",
+        "02_descriptors",
+        "03_clustering",
+        "04_rewards",
+        "05_vae",
+        "06_optimization",
+        "07_report",
+        "08_judgement",
+        "09_composition",
+    ],
+)
 def test_notebooks_declare_the_defaults_of_the_search_space(name):
     source = resource_path("notebooks") / f"{name}.ipynb"
     cells = json.loads(source.read_text())["cells"]
-    code = "".join(next(c for c in cells if "parameters" in c["metadata"].get("tags", []))["source"])
+    code = "".join(
+        next(c for c in cells if "parameters" in c["metadata"].get("tags", []))["source"]
+    )
     values = {}
     exec(code, values)  # our own file
     for p in PARAMETERS + RUN_PARAMETERS:
@@ -108,7 +164,10 @@ def test_the_table_of_parameters_is_the_declaration():
     page = (resource_path("book") / "parameters.md").read_text()
     for p in PARAMETERS + RUN_PARAMETERS:
         row = next(line for line in page.split("\n") if line.startswith(f"| `{p.name}` |"))
-        written = {str(p.default) or '""', p.default if isinstance(p.default, str) else f"{p.default:g}"}
+        written = {
+            str(p.default) or '""',
+            p.default if isinstance(p.default, str) else f"{p.default:g}",
+        }
         assert row.replace("`", "").split(" | ")[2] in written
 
 
@@ -128,16 +187,22 @@ def test_the_chapter_on_the_series_gets_its_folder_wherever_it_runs(tmp_path, mo
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "SM_10_0_HAADF.h5").touch()
     settings = _settings(None, "quick", {"series": "here", "pairs": 1}, None, None, 3)
-    assert settings["series"] == ["Sm_10_0"] and settings["parameters"]["series"] == str(tmp_path / "here")
+    assert settings["series"] == ["Sm_10_0"] and settings["parameters"]["series"] == str(
+        tmp_path / "here"
+    )
     monkeypatch.setattr(Artifacts, "trials", lambda self: [])
     monkeypatch.setattr(build, "best_trial", lambda trials: BookStep("", "", default_parameters()))
     (step,) = [s for s in _steps(tmp_path, settings) if s.part == "series"]
     assert step.parameters["series"] == str(tmp_path / "here") and step.parameters["pairs"] == 1
-    assert set(step.parameters) <= declared_parameters(resource_path("notebooks") / "09_composition.ipynb")
+    assert set(step.parameters) <= declared_parameters(
+        resource_path("notebooks") / "09_composition.ipynb"
+    )
 
 
 def test_changed_settings_are_not_resumed(tmp_path):
-    (tmp_path / "run.json").write_text(json.dumps({"seed": 1, "finished": ["default/01_data.ipynb"]}))
+    (tmp_path / "run.json").write_text(
+        json.dumps({"seed": 1, "finished": ["default/01_data.ipynb"]})
+    )
     assert _finished(tmp_path, {"seed": 2}) == set()
 
 

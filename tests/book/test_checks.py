@@ -28,14 +28,32 @@ def sources(crystal, truth_map):
     partition = Segmentation(np.where(crystal.mask, truth_map, -1), crystal.evidence)
     windows = crop_windows(crystal.patches("A"), 1.54, 1.54)
     features = Features(cell_descriptors(crystal, default_parameters()), windows)
-    trials = [trial(k, t, "rung 1", explained=e) for k, (t, e) in enumerate([(0.1, 0.2), (0.58, 0.9), (0.3, 0.4), (0.6, 0.7)])]
+    trials = [
+        trial(k, t, "rung 1", explained=e)
+        for k, (t, e) in enumerate([(0.1, 0.2), (0.58, 0.9), (0.3, 0.4), (0.6, 0.7)])
+    ]
     outcome = Outcome(default_parameters(), partition.labels, score_map(partition), 0.1)
     done = Analysis(crystal, trials, outcome, outcome, "domains", "", 0, {})
     earned = [{"continuity": c, "straightness": 1.0} for c in (0.8, 0.9, 0.7, 0.95)]
-    table = pd.DataFrame({"samarium": [0, 0, 20, 20], "order": [0.8, 0.7, 0.1, 0.2], "total_joint": [0.5, 0.6, 0.1, 0.1],
-                          "total_own": [0.4, 0.7, 0.1, 0.0]})
-    return {"01_data": crystal, "02_descriptors": features, "03_clustering": features, "04_rewards": partition, "05_vae": trials,
-            "06_optimization": trials, "07_report": done, "08_judgement": earned, "09_composition": table}
+    table = pd.DataFrame(
+        {
+            "samarium": [0, 0, 20, 20],
+            "order": [0.8, 0.7, 0.1, 0.2],
+            "total_joint": [0.5, 0.6, 0.1, 0.1],
+            "total_own": [0.4, 0.7, 0.1, 0.0],
+        }
+    )
+    return {
+        "01_data": crystal,
+        "02_descriptors": features,
+        "03_clustering": features,
+        "04_rewards": partition,
+        "05_vae": trials,
+        "06_optimization": trials,
+        "07_report": done,
+        "08_judgement": earned,
+        "09_composition": table,
+    }
 
 
 RIGHT = {
@@ -47,7 +65,8 @@ RIGHT = {
     "06_optimization": {"reached": 2, "best_on_front": True},
     "07_report": {"more_domains": 0},
     "08_judgement": {"regret": 0.2, "rank": 0.5, "fooling": 2},
-    "09_composition": {"noise": (1.25, 0.0), "lost": 20, "joint_wins": 2}}
+    "09_composition": {"noise": (1.25, 0.0), "lost": 20, "joint_wins": 2},
+}
 WRONG = {
     "01_data": {"single_domain": "open", "farther": "larger", "displacement": 30.0},
     "02_descriptors": {"blind": {"none"}, "b_columns": (4, 4, 16)},
@@ -57,13 +76,16 @@ WRONG = {
     "06_optimization": {"reached": 4, "best_on_front": False},
     "07_report": {"turn": 1.0, "more_domains": 7},
     "08_judgement": {"regret": 0.7, "rank": 1.0, "fooling": 0},
-    "09_composition": {"noise": (0.0, 0.0), "lost": 0, "joint_wins": 0}}
+    "09_composition": {"noise": (0.0, 0.0), "lost": 0, "joint_wins": 0},
+}
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_right_answers_are_right_and_wrong_ones_get_a_hint(sources, chapter):
     right = judge_answer(chapter, sources[chapter], RIGHT[chapter])
-    assert {n: m.state for n, m in right.items()} == {n: "right" if n in RIGHT[chapter] else "open" for n in right}
+    assert {n: m.state for n, m in right.items()} == {
+        n: "right" if n in RIGHT[chapter] else "open" for n in right
+    }
     for name, mark in judge_answer(chapter, sources[chapter], WRONG[chapter]).items():
         assert mark.state == "wrong" and mark.text.endswith(CHAPTERS[chapter][name].hint), name
 
@@ -72,7 +94,12 @@ def test_measured_answers_follow_the_data(sources, crystal):
     lengths = np.hypot(*crystal.lattice.cells.polar[crystal.mask].T)
     marks = judge_answer("01_data", crystal, {"displacement": float(np.nanmedian(lengths))})
     assert marks["displacement"].state == "right"
-    assert judge_answer("07_report", sources["07_report"], {"turn": _turn(sources["07_report"])})["turn"].state == "right"
+    assert (
+        judge_answer("07_report", sources["07_report"], {"turn": _turn(sources["07_report"])})[
+            "turn"
+        ].state
+        == "right"
+    )
     assert 60 < _turn(sources["07_report"]) <= 180
 
 
@@ -85,35 +112,56 @@ def test_a_question_that_the_image_does_not_allow_is_void(sources):
 
 def test_nothing_is_computed_for_open_questions():
     for chapter, asked in CHAPTERS.items():
-        assert {m.state for m in judge_answer(chapter, None, dict.fromkeys(asked)).values()} == {"open"}
+        assert {m.state for m in judge_answer(chapter, None, dict.fromkeys(asked)).values()} == {
+            "open"
+        }
 
 
-@pytest.mark.parametrize(("answer", "text"), [("zscor", "Did you mean 'zscore'"), ({"bright"}, "'bright' is none of")])
+@pytest.mark.parametrize(
+    ("answer", "text"), [("zscor", "Did you mean 'zscore'"), ({"bright"}, "'bright' is none of")]
+)
 def test_words_that_are_no_choice_are_told_so(sources, answer, text):
-    assert text in judge_answer("02_descriptors", sources["02_descriptors"], {"blind": answer})["blind"].text
+    assert (
+        text
+        in judge_answer("02_descriptors", sources["02_descriptors"], {"blind": answer})[
+            "blind"
+        ].text
+    )
 
 
 def test_a_word_in_the_place_of_a_number_is_told_so(sources):
-    assert "Give a number" in judge_answer("05_vae", sources["05_vae"], {"unlearned": "two"})["unlearned"].text
+    assert (
+        "Give a number"
+        in judge_answer("05_vae", sources["05_vae"], {"unlearned": "two"})["unlearned"].text
+    )
     assert judge_answer("05_vae", sources["05_vae"], {"latents": 3})["latents"].state == "wrong"
 
 
 def test_numpy_values_are_answers(sources):
-    marks = judge_answer("05_vae", sources["05_vae"], {"unlearned": np.int64(2), "latents": np.array([3, 6])})
+    marks = judge_answer(
+        "05_vae", sources["05_vae"], {"unlearned": np.int64(2), "latents": np.array([3, 6])}
+    )
     assert {m.state for m in marks.values()} == {"right"}
 
 
 def test_unknown_chapters_and_answers_are_refused():
-    with pytest.raises(InputError, match="chapter '10_end': has no self-check; choose one of 01_data"):
+    with pytest.raises(
+        InputError, match="chapter '10_end': has no self-check; choose one of 01_data"
+    ):
         check_answers("10_end", None)
-    with pytest.raises(InputError, match="answer 'colour': is not asked in 05_vae; it asks for latents, unlearned"):
+    with pytest.raises(
+        InputError, match="answer 'colour': is not asked in 05_vae; it asks for latents, unlearned"
+    ):
         check_answers("05_vae", None, colour="red")
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_every_notebook_asks_what_its_check_knows(chapter):
     cells = json.loads((resource_path("notebooks") / f"{chapter}.ipynb").read_text())["cells"]
-    tagged = {tag: "".join("".join(c["source"]) for c in cells if tag in c["metadata"].get("tags", [])) for tag in ("exercise", "solution")}
+    tagged = {
+        tag: "".join("".join(c["source"]) for c in cells if tag in c["metadata"].get("tags", []))
+        for tag in ("exercise", "solution")
+    }
     for name in CHAPTERS[chapter]:
         assert f"{name}=None" in tagged["exercise"] and f"`{name}`" in tagged["exercise"], name
         assert f"{name}=" in tagged["solution"], name

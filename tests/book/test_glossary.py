@@ -39,10 +39,12 @@ domain = 1
 | one Domain, and a domain |
 
 Two domain
-walls meet in subdomains, on *domain walls* and in domain-like places. A stem of STEM, one STEM more.
+walls meet in subdomains, on *domain walls* and in domain-like places. A stem of STEM, one
+STEM more.
 Properties: one property. In this order.
 
-The {term}`seed <seed>` is a seed. An {term}`ARI <adjusted Rand index>` is an ARI. The *window* before the {term}`window`.
+The {term}`seed <seed>` is a seed. An {term}`ARI <adjusted Rand index>` is an ARI.
+The *window* before the {term}`window`.
 """
 OTHER = "# Other\n\nDomains here, ARIs there, and the adjusted Rand index.\n"
 GLOSSARY = """
@@ -81,29 +83,59 @@ ARI
 def site(tmp_path_factory):
     """Pages of a small book, built with warnings as errors."""
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("out")
-    for name, text in {"conf.py": CONF, "index.md": INDEX, "other.md": OTHER, "glossary.md": GLOSSARY}.items():
+    for name, text in {
+        "conf.py": CONF,
+        "index.md": INDEX,
+        "other.md": OTHER,
+        "glossary.md": GLOSSARY,
+    }.items():
         (source / name).write_text(text)
     command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", str(source), str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONWARNINGS": "ignore"})
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | {"PYTHONWARNINGS": "ignore"}
+    )
     assert done.returncode == 0, done.stderr
-    return {name: (out / f"{name}.html").read_text().split('role="main"')[1].split("</article>")[0].split('class="sphinxsidebar"')[0]
-            for name in ("index", "other", "glossary")}
+    return {
+        name: (
+            (out / f"{name}.html")
+            .read_text()
+            .split('role="main"')[1]
+            .split("</article>")[0]
+            .split('class="sphinxsidebar"')[0]
+        )
+        for name in ("index", "other", "glossary")
+    }
 
 
 def links(page):
     """Words and targets of links to the glossary."""
-    found = re.findall(r'<a class="reference internal" href="(?:glossary\.html)?#term-([^"]+)"[^>]*><span class="xref[^>]*>([^<]+)<', page)
+    found = re.findall(
+        r'<a class="reference internal" href="(?:glossary\.html)?#term-([^"]+)"[^>]*><span'
+        r' class="xref[^>]*>([^<]+)<',
+        page,
+    )
     return [(" ".join(words.split()), target) for target, words in found]
 
 
 def test_first_uses_link_and_later_ones_do_not(site):
-    assert links(site["index"]) == [("Domain", "domain"), ("domain walls", "domain-wall"), ("STEM", "STEM"),
-                                    ("Properties", "property"), ("seed", "seed"),
-                                    ("ARI", "adjusted-Rand-index"), ("window", "window"), ("window", "window")]
+    assert links(site["index"]) == [
+        ("Domain", "domain"),
+        ("domain walls", "domain-wall"),
+        ("STEM", "STEM"),
+        ("Properties", "property"),
+        ("seed", "seed"),
+        ("ARI", "adjusted-Rand-index"),
+        ("window", "window"),
+        ("window", "window"),
+    ]
 
 
 def test_every_page_begins_anew_and_synonyms_are_terms(site):
-    assert links(site["other"]) == [("Domains", "domain"), ("ARIs", "ARI"), ("adjusted Rand index", "adjusted-Rand-index")]
+    assert links(site["other"]) == [
+        ("Domains", "domain"),
+        ("ARIs", "ARI"),
+        ("adjusted Rand index", "adjusted-Rand-index"),
+    ]
 
 
 def test_the_glossary_does_not_link_to_itself(site):
@@ -118,11 +150,32 @@ def extension(monkeypatch):
     return glossary_links
 
 
-@pytest.mark.parametrize(("text", "found"), [
-    ("domain walls", "domain walls"), ("Domain\n  wall", "Domain\n  wall"), ("domain", "domain"), ("domain's", "domain"),
-    ("the STEM", "STEM"), ("a stem", None), ("subdomain", None), ("domain-like", None), ("k-means", "k-means"),
-    ("invariances", "invariances"), ("BiFeO₃", "BiFeO₃"), ("bayesian optimisation", "bayesian optimisation")])
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("domain walls", "domain walls"),
+        ("Domain\n  wall", "Domain\n  wall"),
+        ("domain", "domain"),
+        ("domain's", "domain"),
+        ("the STEM", "STEM"),
+        ("a stem", None),
+        ("subdomain", None),
+        ("domain-like", None),
+        ("k-means", "k-means"),
+        ("invariances", "invariances"),
+        ("BiFeO₃", "BiFeO₃"),
+        ("bayesian optimisation", "bayesian optimisation"),
+    ],
+)
 def test_forms_of_a_term(extension, text, found):
-    terms = ["domain", "domain wall", "STEM", "k-means", "invariance", "BiFeO₃", "Bayesian optimisation"]
+    terms = [
+        "domain",
+        "domain wall",
+        "STEM",
+        "k-means",
+        "invariance",
+        "BiFeO₃",
+        "Bayesian optimisation",
+    ]
     match = extension.pattern(terms).search(text)
     assert (match and match.group()) == found

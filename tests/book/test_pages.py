@@ -1,4 +1,6 @@
-"""The pages of the book: one skeleton, nothing left out, and commands that work as they are written."""
+"""The pages of the book: one skeleton, nothing left out, and commands that work as they are
+written.
+"""
 
 import ast
 import json
@@ -36,7 +38,9 @@ def sections(path):
     return dict(zip(pieces[1::2], pieces[2::2], strict=True))
 
 
-@pytest.mark.parametrize("path", sorted(BOOK.glob("*.md")) + sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", sorted(BOOK.glob("*.md")) + sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda p: p.stem
+)
 def test_every_page_has_the_skeleton(path):
     found = sections(path)
     assert [heading for heading in found if heading in SKELETON] == SKELETON
@@ -60,7 +64,7 @@ def test_every_page_is_in_the_contents():
         assert re.search(rf"(file|root): {name}$", contents, re.M), name
 
 
-# ---- the rendered book ---------------------------------------------------------------------------------------------
+# ---- the rendered book ---------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +83,9 @@ def test_every_public_function_is_described(html):
         page = (html / "api" / f"{path.parent.name}.html").read_text()
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
-                assert f'id="bfo_utils.{path.parent.name}.{path.stem}.{node.name}"' in page, node.name
+                assert f'id="bfo_utils.{path.parent.name}.{path.stem}.{node.name}"' in page, (
+                    node.name
+                )
 
 
 @pytest.mark.slow
@@ -88,17 +94,25 @@ def test_every_command_and_option_is_described(html):
     for name, command in bfo.commands.items():
         section = page.split(f'<section id="bfo-{name}">')[1].split("</section>")[0]
         for option in command.params:
-            written = option.opts if isinstance(option, click.Option) else [option.make_metavar(click.Context(command))]
-            assert all(re.search(rf"(?<![\w-]){re.escape(form)}(?![\w-])", section) for form in written), (name, written)
+            written = (
+                option.opts
+                if isinstance(option, click.Option)
+                else [option.make_metavar(click.Context(command))]
+            )
+            assert all(
+                re.search(rf"(?<![\w-]){re.escape(form)}(?![\w-])", section) for form in written
+            ), (name, written)
 
 
 @pytest.mark.slow
 def test_terms_link_to_entries_that_exist(html):
     entries = set(re.findall(r'id="(term-[^"]+)"', (html / "glossary.html").read_text()))
     for page in html.rglob("*.html"):
-        assert set(re.findall(r'glossary\.html#(term-[^"]+)"', page.read_text())) <= entries, page.name
+        assert set(re.findall(r'glossary\.html#(term-[^"]+)"', page.read_text())) <= entries, (
+            page.name
+        )
     intro = (html / "intro.html").read_text().split("<article")[1]
-    assert re.search(r'#term-phantom"', intro) and re.search(r'#term-patch', intro) is None
+    assert re.search(r'#term-phantom"', intro) and re.search(r"#term-patch", intro) is None
 
 
 @pytest.mark.slow
@@ -109,11 +123,14 @@ def test_equations_have_numbers_and_references_carry_them(html):
     assert list(numbers.values()) == [str(k + 1) for k in range(len(labels))]
     assert set(numbers) == {f"equation-{label}" for label in labels}
     for name in ("rewards", "default/04_rewards"):
-        found = re.findall(r'href="[^"#]*#(equation-eq-\w+)"[^>]*>(?:<span[^>]*>)?\((\d+)\)<', (html / f"{name}.html").read_text())
+        found = re.findall(
+            r'href="[^"#]*#(equation-eq-\w+)"[^>]*>(?:<span[^>]*>)?\((\d+)\)<',
+            (html / f"{name}.html").read_text(),
+        )
         assert len(found) > 3 and all(numbers[label] == number for label, number in found)
 
 
-# ---- commands of the page on re-running ----------------------------------------------------------------------------
+# ---- commands of the page on re-running ----------------------------------------------
 
 
 def blocks(language):
@@ -123,7 +140,10 @@ def blocks(language):
 def run(script, folder, program="bash"):
     """Run a block of the page as a user would in the folder of the project."""
     (folder / "notebooks").symlink_to(NOTEBOOKS)
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(PACKAGE.parent)}
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(PACKAGE.parent),
+    }
     command = [program, "-e", "-c", script] if program == "bash" else [sys.executable, "-c", script]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
@@ -135,7 +155,9 @@ def test_shell_blocks_call_what_exists():
     for block in blocks("bash"):
         for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)
-            notebook = next((Path(word).name for word in words if word.startswith("notebooks/")), None)
+            notebook = next(
+                (Path(word).name for word in words if word.startswith("notebooks/")), None
+            )
             given = {words[k + 1] for k, word in enumerate(words) if word == "-p"}
             if words[:1] == ["papermill"]:
                 assert notebook in declared and given <= declared[notebook], line

@@ -39,7 +39,10 @@ def a_run(folder):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_notebook_has_exercises_a_check_and_solutions_in_this_order(name):
-    last = [next(iter(tags(c) & {"exercise", "solution"}), "") for c in cells(ROOT / "notebooks" / f"{name}.ipynb")]
+    last = [
+        next(iter(tags(c) & {"exercise", "solution"}), "")
+        for c in cells(ROOT / "notebooks" / f"{name}.ipynb")
+    ]
     marked = [tag for tag in last if tag]
     assert marked == ["exercise", "exercise", "solution", "solution"]
     text = "".join(cells(ROOT / "notebooks" / f"{name}.ipynb")[last.index("exercise")]["source"])
@@ -48,28 +51,55 @@ def test_every_notebook_has_exercises_a_check_and_solutions_in_this_order(name):
 
 def test_the_handout_holds_no_solution_and_everything_else(tmp_path):
     page = lay_out(tmp_path / "new" / "handout")
-    assert page == tmp_path / "new" / "handout" / "README.md" and "in the order of this table" in page.read_text()
+    assert (
+        page == tmp_path / "new" / "handout" / "README.md"
+        and "in the order of this table" in page.read_text()
+    )
     assert {p.stem for p in page.parent.glob("*.ipynb")} == set(NAMES) == set(CHAPTER_NEEDS)
     for name in NAMES:
-        laid, source = cells(page.parent / f"{name}.ipynb"), cells(ROOT / "notebooks" / f"{name}.ipynb")
+        laid, source = (
+            cells(page.parent / f"{name}.ipynb"),
+            cells(ROOT / "notebooks" / f"{name}.ipynb"),
+        )
         assert not any(tags(c) & {"solution", "colab"} for c in laid)
-        assert [c["id"] for c in laid] == [c["id"] for c in source if not tags(c) & {"solution", "colab"}]
+        assert [c["id"] for c in laid] == [
+            c["id"] for c in source if not tags(c) & {"solution", "colab"}
+        ]
         code = [c["source"] for c in laid if c["cell_type"] == "code"]
-        assert code == [c["source"] for c in source if c["cell_type"] == "code" and not tags(c) & {"solution", "colab"}]
-        assert not re.search(r"\{[a-z:]+\}`", "".join("".join(c["source"]) for c in laid if c["cell_type"] == "markdown"))
+        assert code == [
+            c["source"]
+            for c in source
+            if c["cell_type"] == "code" and not tags(c) & {"solution", "colab"}
+        ]
+        assert not re.search(
+            r"\{[a-z:]+\}`",
+            "".join("".join(c["source"]) for c in laid if c["cell_type"] == "markdown"),
+        )
     assert not (page.parent / "artifacts").exists()
 
 
 def test_the_handout_carries_the_results_of_a_run(tmp_path):
     page = lay_out(tmp_path / "handout", a_run(tmp_path / "run"))
-    handed = {str(p.relative_to(page.parent)) for p in (page.parent / "artifacts").rglob("*") if p.is_file()}
-    assert handed == {"artifacts/crystal.npz", "artifacts/recipe.json", "artifacts/search.json", "artifacts/tuned/labels.npz"}
+    handed = {
+        str(p.relative_to(page.parent))
+        for p in (page.parent / "artifacts").rglob("*")
+        if p.is_file()
+    }
+    assert handed == {
+        "artifacts/crystal.npz",
+        "artifacts/recipe.json",
+        "artifacts/search.json",
+        "artifacts/tuned/labels.npz",
+    }
     assert "begin with any" in page.read_text()
 
 
 def test_a_run_that_is_not_finished_is_refused_and_nothing_is_left(tmp_path):
     (tmp_path / "run").mkdir()
-    with pytest.raises(InputError, match="holds no finished run .artifacts/crystal.npz is missing.; give the --out folder"):
+    with pytest.raises(
+        InputError,
+        match="holds no finished run .artifacts/crystal.npz is missing.; give the --out folder",
+    ):
         lay_out(tmp_path / "handout", tmp_path / "run")
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
 
@@ -92,7 +122,11 @@ def test_a_foreign_folder_is_refused_and_left_alone(tmp_path):
 
 
 def test_the_command_says_where_the_handout_is_and_refuses_in_one_line(tmp_path, capsys):
-    for arguments, status in ((["--from", str(a_run(tmp_path / "run"))], 0), ([], 0), (["--from", str(tmp_path / "none")], 2)):
+    for arguments, status in (
+        (["--from", str(a_run(tmp_path / "run"))], 0),
+        ([], 0),
+        (["--from", str(tmp_path / "none")], 2),
+    ):
         with pytest.raises(SystemExit) as stop:
             main(["workshop", str(tmp_path / "handout"), *arguments])
         assert stop.value.code == status
@@ -142,10 +176,28 @@ def test_catching_up_runs_what_is_missing_and_only_that(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_notebooks_of_the_handout_run_from_top_to_bottom(tmp_path):
     folder = lay_out(tmp_path / "handout").parent
-    for name, more in (("01_data", ["-p", "cells", "24"]), ("02_descriptors", []), ("03_clustering", []), ("04_rewards", [])):
-        command = [sys.executable, "-m", "papermill", f"{name}.ipynb", f"done-{name}.ipynb", "-k", "python3", *more]
+    for name, more in (
+        ("01_data", ["-p", "cells", "24"]),
+        ("02_descriptors", []),
+        ("03_clustering", []),
+        ("04_rewards", []),
+    ):
+        command = [
+            sys.executable,
+            "-m",
+            "papermill",
+            f"{name}.ipynb",
+            f"done-{name}.ipynb",
+            "-k",
+            "python3",
+            *more,
+        ]
         subprocess.run(command, check=True, capture_output=True, cwd=folder)
-        check = next(c for c in cells(folder / f"done-{name}.ipynb") if "exercise" in tags(c) and c["cell_type"] == "code")
+        check = next(
+            c
+            for c in cells(folder / f"done-{name}.ipynb")
+            if "exercise" in tags(c) and c["cell_type"] == "code"
+        )
         assert "not answered yet" in "".join(check["outputs"][0]["text"])
 
 
@@ -162,7 +214,12 @@ def launch_extension():
 def chapters():
     """Pages of the book that are notebooks."""
     contents = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text())
-    return [c["file"] for part in contents["parts"] for c in part["chapters"] if not (ROOT / "book" / f"{c['file']}.md").exists()]
+    return [
+        c["file"]
+        for part in contents["parts"]
+        for c in part["chapters"]
+        if not (ROOT / "book" / f"{c['file']}.md").exists()
+    ]
 
 
 def test_the_buttons_of_every_chapter_open_a_notebook_that_exists():
@@ -177,24 +234,44 @@ def test_links_are_corrected_and_what_is_too_large_is_not_offered():
         class config:
             launch_not_on_binder = CONFIG["sphinx"]["config"]["launch_not_on_binder"]
 
-    for page, places in (("tuned/03_clustering", ["Binder", "Colab"]), ("search/05_vae", ["Colab"])):
-        buttons = [{"text": place, "url": f"https://{place}.org/main/{page}.ipynb"} for place in ("Binder", "Colab")]
-        context = {"header_buttons": [{"label": "launch-buttons", "buttons": buttons}, {"label": "download"}]}
+    for page, places in (
+        ("tuned/03_clustering", ["Binder", "Colab"]),
+        ("search/05_vae", ["Colab"]),
+    ):
+        buttons = [
+            {"text": place, "url": f"https://{place}.org/main/{page}.ipynb"}
+            for place in ("Binder", "Colab")
+        ]
+        context = {
+            "header_buttons": [
+                {"label": "launch-buttons", "buttons": buttons},
+                {"label": "download"},
+            ]
+        }
         launch_extension()._correct(App, page, "", context, None)
         name = page.split("/")[1]
         assert [b["text"] for b in context["header_buttons"][0]["buttons"]] == places
         assert {b["url"] for b in context["header_buttons"][0]["buttons"]} == {
-            f"https://{p}.org/main/notebooks/{name}.ipynb" for p in places}
+            f"https://{p}.org/main/notebooks/{name}.ipynb" for p in places
+        }
 
 
 def test_binder_installs_what_the_package_needs_and_the_package():
     folder = ROOT / ".binder"
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    listed = [line for line in (folder / "requirements.txt").read_text().splitlines() if not line.startswith("#")]
+    listed = [
+        line
+        for line in (folder / "requirements.txt").read_text().splitlines()
+        if not line.startswith("#")
+    ]
     assert listed == wanted["dependencies"]
-    assert (folder / "runtime.txt").read_text().strip() == "python-" + wanted["requires-python"].removeprefix(">=")
+    assert (folder / "runtime.txt").read_text().strip() == "python-" + wanted[
+        "requires-python"
+    ].removeprefix(">=")
     after = folder / "postBuild"
     assert after.stat().st_mode & 0o111 and "pip install --no-deps ." in after.read_text()
     subprocess.run(["bash", "-n", str(after)], check=True)
     chapters = re.search(r"for chapter in (.*);", after.read_text()).group(1).split()
-    assert {n for c in chapters for n in CHAPTER_NEEDS[c]} >= {n for needs in CHAPTER_NEEDS.values() for n in needs}
+    assert {n for c in chapters for n in CHAPTER_NEEDS[c]} >= {
+        n for needs in CHAPTER_NEEDS.values() for n in needs
+    }

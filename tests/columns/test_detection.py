@@ -10,11 +10,17 @@ from bfo_utils.lattice import build_lattice
 from bfo_utils.simulation import Specimen, simulate_phantom
 
 # precision, recall, rmse of A and B in px: no worse than the measured starting point of the method
-BARS = {15: (0.99, 0.99, 0.186, 0.32), 40: (0.998, 0.998, 0.115, 0.20), 150: (1.0, 1.0, 0.065, 0.105)}
+BARS = {
+    15: (0.99, 0.99, 0.186, 0.32),
+    40: (0.998, 0.998, 0.115, 0.20),
+    150: (1.0, 1.0, 0.065, 0.105),
+}
 
 
 def compare(p):
-    """Precision, recall and rmse per sublattice, over columns at least a quarter of a cell inside the frame."""
+    """Precision, recall and rmse per sublattice, over columns at least a quarter of a cell
+    inside the frame.
+    """
     found = build_lattice(p.image, find_columns(p.image))
     margin, reach = p.crystal.cell_px / 4, p.crystal.cell_px / 4
 
@@ -23,7 +29,10 @@ def compare(p):
 
     rows = {}
     for s in "AB":
-        true, got = p.truth.column_xy[p.truth.column_sublattice == s], found.columns.xy[found.sublattice == s]
+        true, got = (
+            p.truth.column_xy[p.truth.column_sublattice == s],
+            found.columns.xy[found.sublattice == s],
+        )
         to_got, nearest = cKDTree(got).query(true)
         to_true = cKDTree(true).query(got)[0]
         hit = inside(true) & (to_got < reach)
@@ -66,7 +75,11 @@ def test_spacing_follows_the_scale_of_the_image():
 @pytest.mark.parametrize("noise", ["white", "smooth"])
 def test_an_image_without_lattice_is_refused(noise):
     values = np.random.default_rng(0).standard_normal((400, 400))
-    values = ndimage.gaussian_filter(values, 3) - ndimage.gaussian_filter(values, 6) if noise == "smooth" else values
+    values = (
+        ndimage.gaussian_filter(values, 3) - ndimage.gaussian_filter(values, 6)
+        if noise == "smooth"
+        else values
+    )
     with pytest.raises(InputError, match="no crystal lattice"):
         find_columns(image_from_array(values))
 
@@ -86,7 +99,9 @@ def test_gain_and_offset_do_not_move_columns(junction):
     two = find_columns(image_from_array(3.5 * data + 1000))
     distance, _ = cKDTree(two.xy).query(one.xy[one.ok])
     assert (distance < 0.02).mean() > 0.995
-    assert abs(len(one) - len(two)) <= 0.002 * len(one)  # maxima right at the threshold, by rounding
+    assert abs(len(one) - len(two)) <= 0.002 * len(
+        one
+    )  # maxima right at the threshold, by rounding
 
 
 def test_columns_cut_by_invalid_pixels_are_marked(junction):

@@ -87,4 +87,6 @@ def test_a_folder_that_a_killed_process_had_moved_away_comes_back(tmp_path, monk
     put_back(tmp_path / "book")
     assert (tmp_path / "book" / "page").read_text() == "earlier"
     take_place(tmp_path / "new", tmp_path / "book")
-    assert [p.name for p in tmp_path.iterdir()] == ["book"] and not list((tmp_path / "book").iterdir())
+    assert [p.name for p in tmp_path.iterdir()] == ["book"] and not list(
+        (tmp_path / "book").iterdir()
+    )

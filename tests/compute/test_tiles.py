@@ -18,8 +18,18 @@ from bfo_utils.simulation import Specimen, simulate_phantom
 
 SIDES = (97, 200, 324, 500)  # px, of an image of 648: one divides it, the others do not
 WHOLE = 10_000
-CHOICES = ({}, {"site": "cell", "normalisation": "zscore", "n_clusters": 3, "covariance": "tied"},
-           {"site": "B", "window_height": 2.4, "window_width": 1.9, "binning": 2, "n_components": 8, "n_clusters": 4})
+CHOICES = (
+    {},
+    {"site": "cell", "normalisation": "zscore", "n_clusters": 3, "covariance": "tied"},
+    {
+        "site": "B",
+        "window_height": 2.4,
+        "window_width": 1.9,
+        "binning": 2,
+        "n_components": 8,
+        "n_clusters": 4,
+    },
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +44,11 @@ def holed(junction):
 
 def same(one, two):
     """Whether two dataclasses of arrays are equal to the last bit."""
-    pairs = [(value, getattr(two, name)) for name, value in vars(one).items() if isinstance(value, np.ndarray)]
+    pairs = [
+        (value, getattr(two, name))
+        for name, value in vars(one).items()
+        if isinstance(value, np.ndarray)
+    ]
     return all(np.array_equal(p, q, equal_nan=p.dtype.kind == "f") for p, q in pairs)
 
 
@@ -58,7 +72,10 @@ def test_cores_cover_the_image_once_and_boxes_reach_around_them(shape, side):
         count[tile.core] += 1
         for core, box, size in zip(tile.core, tile.box, shape):
             assert core.stop - core.start <= side
-            assert (box.start, box.stop) == (max(0, core.start - reach), min(size, core.stop + reach))
+            assert (box.start, box.stop) == (
+                max(0, core.start - reach),
+                min(size, core.stop + reach),
+            )
     assert (count == 1).all()
 
 
@@ -90,17 +107,23 @@ def test_columns_do_not_depend_on_the_tiles(junction, holed, side):
 
 def test_columns_away_from_a_hole_do_not_know_of_it(junction, holed):
     found, full = find_columns(holed, side=200), find_columns(junction.image, side=200)
-    far = [c.xy[(c.xy[:, 0] > 90) & (np.hypot(*(c.xy - [330, 250]).T) > 120)] for c in (found, full)]
+    far = [
+        c.xy[(c.xy[:, 0] > 90) & (np.hypot(*(c.xy - [330, 250]).T) > 120)] for c in (found, full)
+    ]
     distance = cKDTree(far[0]).query(far[1])[0]
     assert len(distance) > 1000
-    assert (distance < 0.02).mean() > 0.998  # not quite all: the noise and the width are medians of the whole image
+    assert (
+        distance < 0.02
+    ).mean() > 0.998  # not quite all: the noise and the width are medians of the whole image
 
 
 @pytest.mark.parametrize("side", SIDES)
 def test_windows_do_not_depend_on_the_tiles(holed, side):
     crystal = prepare_image(holed)
     for site in crystal.sites:
-        one, two = (cut_windows(holed, crystal.lattice.cells, crystal.mask, site, s) for s in (side, WHOLE))
+        one, two = (
+            cut_windows(holed, crystal.lattice.cells, crystal.mask, site, s) for s in (side, WHOLE)
+        )
         assert same(one, two)
 
 
@@ -109,7 +132,9 @@ def test_cells_and_labels_do_not_depend_on_the_tiles(monkeypatch, holed, side):
     one, two = (tiled(monkeypatch, holed, s) for s in (side, WHOLE))
     assert same(one.lattice, two.lattice) and same(one.lattice.cells, two.lattice.cells)
     for choice in CHOICES:
-        assert np.array_equal(evaluate_configuration(one, choice).labels, evaluate_configuration(two, choice).labels)
+        assert np.array_equal(
+            evaluate_configuration(one, choice).labels, evaluate_configuration(two, choice).labels
+        )
 
 
 @pytest.mark.slow
@@ -120,9 +145,13 @@ def test_a_4k_image_gives_the_same_columns_and_labels_tiled_and_untiled(monkeypa
     image = image_from_array(data)
     one, two = (tiled(monkeypatch, image, side) for side in (TILE_SIDE, WHOLE))
     assert len(one.lattice.columns) > 48_000
-    assert same(one.lattice.columns, two.lattice.columns) and same(one.lattice.cells, two.lattice.cells)
+    assert same(one.lattice.columns, two.lattice.columns) and same(
+        one.lattice.cells, two.lattice.cells
+    )
     for choice in CHOICES:
-        assert np.array_equal(evaluate_configuration(one, choice).labels, evaluate_configuration(two, choice).labels)
+        assert np.array_equal(
+            evaluate_configuration(one, choice).labels, evaluate_configuration(two, choice).labels
+        )
 
 
 def test_finding_columns_needs_less_memory_than_the_image_itself():

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from bfo_utils.descriptors import Patches, crop_windows, measured_vectors, normalize_windows, project_in_parts, project_vectors
+from bfo_utils.descriptors import (
+    Patches,
+    crop_windows,
+    measured_vectors,
+    normalize_windows,
+    project_in_parts,
+    project_vectors,
+)
 from bfo_utils.errors import InputError
 from bfo_utils.search import prepare_image
 from bfo_utils.simulation import Specimen, simulate_phantom
@@ -21,8 +28,21 @@ def test_windows_are_centred_on_their_site(crystal):
 def test_windows_do_not_depend_on_how_the_crystal_lies_in_the_frame():
     scores = []
     for rotation in (0, 30):
-        p = simulate_phantom(Specimen(layout="single", cells=30, cell_px=18, dose=1e4, rotation_deg=rotation,
-                                             bend_deg=0, jitter_px=0, mistilt_pm=0, illumination=0, composition=0), 0)
+        p = simulate_phantom(
+            Specimen(
+                layout="single",
+                cells=30,
+                cell_px=18,
+                dose=1e4,
+                rotation_deg=rotation,
+                bend_deg=0,
+                jitter_px=0,
+                mistilt_pm=0,
+                illumination=0,
+                composition=0,
+            ),
+            0,
+        )
         c = prepare_image(p.image)
         scores.append(c.patches("A").data.mean(axis=0)[5:-5, 5:-5])
     inside = np.corrcoef(scores[0].ravel(), scores[1].ravel())[0, 1]
@@ -43,7 +63,9 @@ def test_crop_and_binning_keep_the_middle():
 def test_normalisations(crystal):
     windows = crop_windows(crystal.patches("A"), 1, 1)
     z = normalize_windows(windows, "zscore")
-    assert z.mean(axis=1) == pytest.approx(0, abs=1e-4) and z.std(axis=1) == pytest.approx(1, abs=1e-4)
+    assert z.mean(axis=1) == pytest.approx(0, abs=1e-4) and z.std(axis=1) == pytest.approx(
+        1, abs=1e-4
+    )
     m = normalize_windows(windows, "minmax")
     assert (m.min(axis=1) == 0).all() and m.max(axis=1) == pytest.approx(1)
     assert np.array_equal(normalize_windows(windows, "none"), windows.reshape(len(windows), -1))
@@ -52,7 +74,9 @@ def test_normalisations(crystal):
 def test_normalisation_removes_gain_and_offset(crystal):
     windows = crop_windows(crystal.patches("A"), 1, 1)
     for how in ("zscore", "minmax"):
-        assert normalize_windows(7 * windows + 3, how) == pytest.approx(normalize_windows(windows, how), abs=1e-3)
+        assert normalize_windows(7 * windows + 3, how) == pytest.approx(
+            normalize_windows(windows, how), abs=1e-3
+        )
 
 
 def test_projection_orders_components_and_caps_their_number():

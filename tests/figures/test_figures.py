@@ -1,4 +1,6 @@
-"""Figures: each is drawn from plain data, shows what it was given, and is saved whole and reproducibly."""
+"""Figures: each is drawn from plain data, shows what it was given, and is saved whole and
+reproducibly.
+"""
 
 import subprocess
 import sys
@@ -92,7 +94,10 @@ def labels(cells):
 @pytest.fixture
 def without_b(cells):
     """The same crystal with the second sublattice unseen."""
-    unseen = {name: np.full_like(getattr(cells, name), np.nan) for name in ("polar", "b_site", "b_intensity")}
+    unseen = {
+        name: np.full_like(getattr(cells, name), np.nan)
+        for name in ("polar", "b_site", "b_intensity")
+    }
     return replace(cells, has_b=False, **unseen)
 
 
@@ -123,7 +128,7 @@ def legend(figure):
     return [text.get_text() for text in figure.legends[0].texts]
 
 
-# ---- saving and display ------------------------------------------------------------------------------------------
+# ---- saving and display --------------------------------------------------------------
 
 
 def test_save_is_reproducible_and_leaves_nothing_else(tmp_path, image, cells, labels):
@@ -150,8 +155,11 @@ def test_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
 
 
 def test_figures_display_themselves_without_pyplot():
-    code = ("import sys; from bfo_utils.figures import plot_importance; png = plot_importance({'site': 1.0})._repr_png_(); "
-            "print(png[:4] == bytes([137, 80, 78, 71]), 'matplotlib.pyplot' in sys.modules)")
+    code = (
+        "import sys; from bfo_utils.figures import plot_importance; png = plot_importance({'site':"
+        " 1.0})._repr_png_(); print(png[:4] == bytes([137, 80, 78, 71]), 'matplotlib.pyplot' in"
+        " sys.modules)"
+    )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.split() == ["True", "False"]
 
@@ -166,7 +174,7 @@ def test_users_settings_change_nothing(tmp_path):
     assert changed == saved("plain.png")
 
 
-# ---- style -------------------------------------------------------------------------------------------------------
+# ---- style ---------------------------------------------------------------------------
 
 
 def test_labels_keep_their_colours_and_differ():
@@ -195,7 +203,7 @@ def test_limits_of_constant_and_missing_values():
             assert np.isfinite([scale.vmin, scale.vmax]).all() and scale.vmin < scale.vmax
 
 
-# ---- placement ---------------------------------------------------------------------------------------------------
+# ---- placement -----------------------------------------------------------------------
 
 
 def test_grid_points_fall_on_cells_and_columns(cells):
@@ -218,7 +226,9 @@ def test_quadrilaterals_share_their_corners(cells):
     np.testing.assert_array_equal(quads[:, :-1, 1], quads[:, 1:, 0])
     np.testing.assert_array_equal(quads[:-1, :, 2], quads[1:, :, 1])
     edge = np.roll(quads, -1, axis=2) - quads
-    area = (quads[..., 0] * (quads + edge)[..., 1] - quads[..., 1] * (quads + edge)[..., 0]).sum(axis=2) / 2
+    area = (quads[..., 0] * (quads + edge)[..., 1] - quads[..., 1] * (quads + edge)[..., 0]).sum(
+        axis=2
+    ) / 2
     assert np.all(area > 0.8 * cells.basis.cell_px**2)
 
 
@@ -226,12 +236,14 @@ def test_wall_lines_run_between_their_cells(cells, labels):
     walls = trace_walls(labels)
     lines = wall_lines(cells, walls)
     first, second = (cells.xy[tuple(walls.cells[:, k].T)] for k in (0, 1))
-    np.testing.assert_allclose(lines.mean(axis=1), (first + second) / 2, atol=0.1 * cells.basis.cell_px)
+    np.testing.assert_allclose(
+        lines.mean(axis=1), (first + second) / 2, atol=0.1 * cells.basis.cell_px
+    )
     along, across = lines[:, 1] - lines[:, 0], second - first
     assert np.all(np.abs((along * across).sum(axis=1)) < 0.1 * cells.basis.cell_px**2)
 
 
-# ---- maps --------------------------------------------------------------------------------------------------------
+# ---- maps ----------------------------------------------------------------------------
 
 
 def test_image_in_nm_or_px(image):
@@ -264,7 +276,12 @@ def test_wide_images_are_stacked(image):
 def test_large_images_are_averaged_not_cropped(image):
     big = replace(image, data=np.tile(image.data, (6, 6)), valid=np.tile(image.valid, (6, 6)))
     (shown,) = plot_image(big).axes[0].images
-    assert shown.get_array().shape == (960, 960) and shown.get_extent() == [-0.5, 1919.5, 1919.5, -0.5]
+    assert shown.get_array().shape == (960, 960) and shown.get_extent() == [
+        -0.5,
+        1919.5,
+        1919.5,
+        -0.5,
+    ]
 
 
 def test_label_map_paints_cells_at_their_places(image, cells, labels):
@@ -288,9 +305,13 @@ def test_label_map_draws_the_walls_it_is_given(image, cells, labels):
 @pytest.mark.parametrize("value", [-1, 0])
 def test_maps_without_any_wall(image, cells, value):
     labels = np.full(cells.shape, value)
-    for figure in (plot_label_map(image, cells, labels), plot_polarization(image, cells, labels),
-                   plot_before_after(image, cells, labels, labels), plot_rose(trace_walls(labels)),
-                   plot_walls(image, cells, labels, trace_walls(labels))):
+    for figure in (
+        plot_label_map(image, cells, labels),
+        plot_polarization(image, cells, labels),
+        plot_before_after(image, cells, labels, labels),
+        plot_rose(trace_walls(labels)),
+        plot_walls(image, cells, labels, trace_walls(labels)),
+    ):
         assert figure._repr_png_()
     assert "no walls" in texts(figure)
 
@@ -305,7 +326,9 @@ def test_before_after_has_one_legend_for_both(image, cells, labels):
 def test_walls_and_the_rose_of_a_vertical_wall(image, cells, labels):
     walls = trace_walls(labels)
     figure = plot_walls(image, cells, labels, walls)
-    coloured = [line for line in drawn(figure.axes[0], LineCollection) if line.get_array() is not None]
+    coloured = [
+        line for line in drawn(figure.axes[0], LineCollection) if line.get_array() is not None
+    ]
     np.testing.assert_array_equal(coloured[0].get_array(), walls.roughness)
     assert "100 % straight" in figure.axes[0].get_title()
     longest = max(figure.axes[1].patches, key=lambda bar: bar.get_height())
@@ -316,7 +339,9 @@ def test_rose_follows_the_lattice():
     walls = trace_walls(np.repeat([[0, 0, 1]], 9, axis=0))
     for vectors, angle in ((None, 90), (np.array([[0, 5], [-5, 0]]), 0)):
         longest = max(plot_rose(walls, vectors).axes[0].patches, key=lambda bar: bar.get_height())
-        assert np.rad2deg(longest.get_x() + longest.get_width() / 2) % 180 == pytest.approx(angle, abs=1e-9)
+        assert np.rad2deg(longest.get_x() + longest.get_width() / 2) % 180 == pytest.approx(
+            angle, abs=1e-9
+        )
 
 
 def test_arrows_point_along_the_displacement(image, cells):
@@ -333,7 +358,9 @@ def test_arrows_are_thinned_by_averaging(image, cells):
     def tiled(values):
         return np.tile(values, (4, 4, 1)) if values.ndim == 3 else np.tile(values, (4, 4))
 
-    large = replace(cells, **{k: tiled(v) for k, v in vars(cells).items() if isinstance(v, np.ndarray)})
+    large = replace(
+        cells, **{k: tiled(v) for k, v in vars(cells).items() if isinstance(v, np.ndarray)}
+    )
     (arrows,) = drawn(plot_polarization(image, large).axes[0], Quiver)
     assert 500 < arrows.N <= 1600
 
@@ -369,11 +396,13 @@ def test_components_lie_where_the_mask_says():
 def test_small_maps_keep_the_colours_of_labels():
     shown = np.array([[0, 1], [2, -1]])
     figure = plot_maps([shown] * 5, [f"map {k}\ntotal 0.5" for k in range(5)])
-    assert [axes.get_title() for axes in figure.axes][-1] == "map 4\ntotal 0.5" and len(figure.axes) == 5
+    assert [axes.get_title() for axes in figure.axes][-1] == "map 4\ntotal 0.5" and len(
+        figure.axes
+    ) == 5
     np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), label_colors(shown))
 
 
-# ---- charts ------------------------------------------------------------------------------------------------------
+# ---- charts --------------------------------------------------------------------------
 
 
 def test_mean_windows_and_their_differences():
@@ -382,16 +411,24 @@ def test_mean_windows_and_their_differences():
     values = [float(axes.images[0].get_array().mean()) for axes in figure.axes[:4]]
     assert values == [2, 8, -2, 4]
     assert figure.axes[1].get_title() == "cluster 2\n1 cells"
-    np.testing.assert_allclose(figure.axes[1].spines["top"].get_edgecolor(), label_colors(np.array(2)))
+    np.testing.assert_allclose(
+        figure.axes[1].spines["top"].get_edgecolor(), label_colors(np.array(2))
+    )
 
 
 def test_scatter_of_one_component():
     figure = plot_scatter(np.arange(4.0)[:, None], np.array([0, 1, 1, 3]))
-    assert [t.get_text() for t in figure.axes[0].get_legend().texts] == ["cluster 0", "cluster 1", "cluster 3"]
+    assert [t.get_text() for t in figure.axes[0].get_legend().texts] == [
+        "cluster 0",
+        "cluster 1",
+        "cluster 3",
+    ]
 
 
 def test_rewards_total_first_and_gaps_left_empty():
-    figure = plot_rewards({"a": {"evidence": 0.25, "total": 0.5}, "b": {"total": 0.75, "extra": 1.0}})
+    figure = plot_rewards(
+        {"a": {"evidence": 0.25, "total": 0.5}, "b": {"total": 0.75, "extra": 1.0}}
+    )
     axes = figure.axes[0]
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["total", "evidence", "extra"]
     assert [text.get_text() for text in axes.texts] == ["0.50", "0.25", "", "0.75", "", "1.00"]
@@ -401,9 +438,16 @@ def test_rewards_total_first_and_gaps_left_empty():
 @given(st.lists(st.one_of(st.just(np.nan), st.floats(0, 1)), min_size=1, max_size=12))
 def test_best_so_far_never_falls(total):
     total = np.array(total)
-    figure = plot_trials(pd.DataFrame({
-        "number": np.arange(len(total))[::-1], "total": total[::-1], "seconds": 0.1,
-        **dict.fromkeys(("continuity", "straightness", "evidence"), 0.5)}))
+    figure = plot_trials(
+        pd.DataFrame(
+            {
+                "number": np.arange(len(total))[::-1],
+                "total": total[::-1],
+                "seconds": 0.1,
+                **dict.fromkeys(("continuity", "straightness", "evidence"), 0.5),
+            }
+        )
+    )
     best = figure.axes[0].lines[1].get_ydata()
     expected = np.fmax.accumulate(total)
     known = ~np.isnan(expected)
@@ -412,7 +456,11 @@ def test_best_so_far_never_falls(total):
 
 def test_pareto_marks_front_and_chosen(table):
     figure = plot_pareto_front(table.assign(chosen=table["number"] == 4), table.iloc[:3])
-    assert [t.get_text() for t in figure.axes[0].get_legend().texts] == ["trial", "front (3)", "chosen"]
+    assert [t.get_text() for t in figure.axes[0].get_legend().texts] == [
+        "trial",
+        "front (3)",
+        "chosen",
+    ]
     assert figure.axes[0].lines[0].get_xdata()[0] == table["evidence"][4]
     assert len(plot_pareto_front(table, table.iloc[:3]).axes[0].get_legend().texts) == 2
 
@@ -428,7 +476,11 @@ def test_the_landscape_marks_the_chosen_point_between_its_rows():
 
 
 def test_curves_hold_their_values():
-    lines = plot_curves([0, 45, 90], {"a": [1, 0.5, 1], "b": [0, 0, 0]}, "angle (degrees)").axes[0].lines
+    lines = (
+        plot_curves([0, 45, 90], {"a": [1, 0.5, 1], "b": [0, 0, 0]}, "angle (degrees)")
+        .axes[0]
+        .lines
+    )
     assert [list(line.get_ydata()) for line in lines] == [[1, 0.5, 1], [0, 0, 0]]
 
 
@@ -437,24 +489,41 @@ def test_importance_takes_a_series():
     assert [bar.get_width() for bar in figure.axes[0].patches] == [0.7, 0.1]
 
 
-# ---- legibility --------------------------------------------------------------------------------------------------
+# ---- legibility ----------------------------------------------------------------------
 
 
 def test_text_is_legible_and_does_not_overlap(image, indexed, cells, without_b, labels, table):
     reward = {"default": {"total": 0.1, "evidence": 0.4}, "tuned": {"total": 0.8, "evidence": 0.9}}
     series = {"ours": [0.9931, 0.9964, 1.0021], "authors": [0.9, 1.0, 1.1]}
     for figure in (
-            plot_image(image, lattice=indexed, zoom=(10, 10, 60, 60)), plot_label_map(image, cells, labels),
-            plot_walls(image, cells, labels, trace_walls(labels)), plot_polarization(image, cells, labels),
-            plot_polarization(image, without_b), plot_quantities(cells, 0.02), plot_quantities(without_b),
-            plot_rewards(reward), plot_trials(table), plot_pareto_front(table, table.iloc[:2]),
-            plot_before_after(image, cells, labels, labels),
-            plot_maps([labels] * 6, ["wall as class\ntotal 0.21\nC × S 0.60"] * 6),
-            plot_landscape(np.random.default_rng(0).random((6, 6)), np.linspace(0.5, 2.5, 6), range(2, 8)),
-            plot_curves(np.arange(9), {"straightness": np.ones(9)}, "angle (degrees)"),
-            plot_over_composition([0, 7, 20], dict.fromkeys([f"quantity {k} (nm²)" for k in range(5)], series), "% Sm"),
-            plot_shares({f"Sm_{k}_0": {"left-down": 0.3, "right-up": 0.2, "no variant": 0.5} for k in range(14)}),
-            plot_roses([trace_walls(labels)] * 14, [cells.basis.vectors] * 14, ["Sm_10_0\n10.3 per 100 cells"] * 14)):
+        plot_image(image, lattice=indexed, zoom=(10, 10, 60, 60)),
+        plot_label_map(image, cells, labels),
+        plot_walls(image, cells, labels, trace_walls(labels)),
+        plot_polarization(image, cells, labels),
+        plot_polarization(image, without_b),
+        plot_quantities(cells, 0.02),
+        plot_quantities(without_b),
+        plot_rewards(reward),
+        plot_trials(table),
+        plot_pareto_front(table, table.iloc[:2]),
+        plot_before_after(image, cells, labels, labels),
+        plot_maps([labels] * 6, ["wall as class\ntotal 0.21\nC × S 0.60"] * 6),
+        plot_landscape(
+            np.random.default_rng(0).random((6, 6)), np.linspace(0.5, 2.5, 6), range(2, 8)
+        ),
+        plot_curves(np.arange(9), {"straightness": np.ones(9)}, "angle (degrees)"),
+        plot_over_composition(
+            [0, 7, 20], dict.fromkeys([f"quantity {k} (nm²)" for k in range(5)], series), "% Sm"
+        ),
+        plot_shares(
+            {f"Sm_{k}_0": {"left-down": 0.3, "right-up": 0.2, "no variant": 0.5} for k in range(14)}
+        ),
+        plot_roses(
+            [trace_walls(labels)] * 14,
+            [cells.basis.vectors] * 14,
+            ["Sm_10_0\n10.3 per 100 cells"] * 14,
+        ),
+    ):
         assert figure.get_figwidth() <= WIDTH
         assert_legible(figure)
 
@@ -468,15 +537,25 @@ def assert_legible(figure):
     for text, box in boxes.items():
         assert text.get_fontsize() >= 9
         assert page.contains(*box.min) and page.contains(*box.max), text
-        near = [other for other, b in boxes.items() if other is not text and box.padded(-1).overlaps(b.padded(-1))]
+        near = [
+            other
+            for other, b in boxes.items()
+            if other is not text and box.padded(-1).overlaps(b.padded(-1))
+        ]
         assert not near, f"{text} overlaps {near}"
 
 
 def drawn_texts(figure):
-    """All texts but the labels of ticks outside their axis, or of axes that are off: those are never drawn."""
+    """All texts but the labels of ticks outside their axis, or of axes that are off: those are
+    never drawn.
+    """
     with _settings():
         ticks, seen = tick_labels(figure)
-    every = [text for text in figure.findobj(matplotlib.text.Text) if text.get_visible() and text.get_text().strip()]
+    every = [
+        text
+        for text in figure.findobj(matplotlib.text.Text)
+        if text.get_visible() and text.get_text().strip()
+    ]
     return [text for text in every if text in seen or text not in ticks]
 
 
@@ -485,18 +564,33 @@ def tick_labels(figure):
     ticks, seen = set(), set()
     for axes in figure.findobj(matplotlib.axes.Axes):
         for axis in (axes.xaxis, axes.yaxis):
-            ticks |= {label for tick in axis.majorTicks + axis.minorTicks for label in (tick.label1, tick.label2)}
-            seen |= {label for tick in axis._update_ticks() * axes.axison for label in (tick.label1, tick.label2)}
+            ticks |= {
+                label
+                for tick in axis.majorTicks + axis.minorTicks
+                for label in (tick.label1, tick.label2)
+            }
+            seen |= {
+                label
+                for tick in axis._update_ticks() * axes.axison
+                for label in (tick.label1, tick.label2)
+            }
     return ticks, seen
 
 
 def test_quantities_over_a_composition_show_every_image_and_the_means():
     displacement = {"ours": [1.0, 3.0, np.nan], "authors": [1.0, 2.0, 5.0]}
-    figure = plot_over_composition([0, 0, 20], {"P (pm)": displacement, "order": {"o": [1, 0, 1]}}, "% Sm")
+    figure = plot_over_composition(
+        [0, 0, 20], {"P (pm)": displacement, "order": {"o": [1, 0, 1]}}, "% Sm"
+    )
     left, right = figure.axes
-    lines = {line.get_label(): line for line in left.get_lines() if not line.get_label().startswith("_")}
+    lines = {
+        line.get_label(): line for line in left.get_lines() if not line.get_label().startswith("_")
+    }
     assert list(lines["ours"].get_xdata()) == [0, 20] and lines["ours"].get_ydata()[0] == 2
-    assert [t.get_text() for t in left.get_legend().texts] == ["ours", "authors"] and right.get_legend() is None
+    assert [t.get_text() for t in left.get_legend().texts] == [
+        "ours",
+        "authors",
+    ] and right.get_legend() is None
     assert left.get_ylabel() == "P (pm)" and right.get_xlabel() == "% Sm"
 
 

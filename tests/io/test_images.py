@@ -17,7 +17,15 @@ from hypothesis.extra import numpy as hnp
 from skimage.io import imsave
 
 from bfo_utils.errors import InputError
-from bfo_utils.io import HEADER_CHECKS, PLUGINS, READERS, file_sha256, image_from_array, images, read_image
+from bfo_utils.io import (
+    HEADER_CHECKS,
+    PLUGINS,
+    READERS,
+    file_sha256,
+    image_from_array,
+    images,
+    read_image,
+)
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 RAMP = np.arange(40 * 50, dtype=np.float32).reshape(40, 50)
@@ -25,9 +33,20 @@ RAMP = np.arange(40 * 50, dtype=np.float32).reshape(40, 50)
 
 def axes(shape, scale=0.02, units="nm"):
     """rosettasciio's axes of an image; a pair of scales or units is (y, x)."""
-    scales, units = np.broadcast_to(scale, 2).tolist(), [units, units] if isinstance(units, str) else units
+    scales, units = (
+        np.broadcast_to(scale, 2).tolist(),
+        [units, units] if isinstance(units, str) else units,
+    )
     return [
-        dict(name=n, size=s, index_in_array=i, navigate=False, offset=0.0, scale=scales[i], units=units[i])
+        dict(
+            name=n,
+            size=s,
+            index_in_array=i,
+            navigate=False,
+            offset=0.0,
+            scale=scales[i],
+            units=units[i],
+        )
         for i, (n, s) in enumerate(zip("yx", shape, strict=True))
     ]
 
@@ -59,7 +78,9 @@ def write_mrc(path, data=RAMP, angstrom=0.2):
     height, width = data.shape
     header = np.zeros(256, dtype="<i4")
     header[:10] = width, height, 1, 2, 0, 0, 0, width, height, 1
-    header[10:13] = np.array([width * angstrom, height * angstrom, angstrom], dtype="<f4").view("<i4")
+    header[10:13] = np.array([width * angstrom, height * angstrom, angstrom], dtype="<f4").view(
+        "<i4"
+    )
     path.write_bytes(header.tobytes() + data.astype("<f4").tobytes())
     return path
 
@@ -91,7 +112,9 @@ def dm4(tmp_path):
 # Arrays
 
 
-@pytest.mark.parametrize("dtype", ["u1", "<i2", ">i2", ">u4", "i8", "u8", "f2", ">f4", "f8", "longdouble"])
+@pytest.mark.parametrize(
+    "dtype", ["u1", "<i2", ">i2", ">u4", "i8", "u8", "f2", ">f4", "f8", "longdouble"]
+)
 def test_from_array_takes_every_number(dtype):
     image = image_from_array((RAMP % 200).astype(dtype), pixel_size_nm=np.float32(0.5), name="ramp")
     assert image.data.dtype == np.float32 and image.data.dtype.isnative
@@ -102,7 +125,14 @@ def test_from_array_takes_every_number(dtype):
 
 @pytest.mark.parametrize(
     "array",
-    [RAMP.T, RAMP[::-1], np.asfortranarray(RAMP), RAMP[None], RAMP[..., None], np.broadcast_to(RAMP[0], (40, 50))],
+    [
+        RAMP.T,
+        RAMP[::-1],
+        np.asfortranarray(RAMP),
+        RAMP[None],
+        RAMP[..., None],
+        np.broadcast_to(RAMP[0], (40, 50)),
+    ],
 )
 def test_from_array_is_contiguous_and_a_copy(array):
     image = image_from_array(array)
@@ -165,11 +195,20 @@ BAD_ARRAYS = {
     "empty": (np.zeros((0, 40)), "0 x 40 px is too small"),
     "vector": (RAMP[0], r"1-D data of shape \(50,\); give a 2-D image"),
     "scalar": (3.0, "0-D data"),
-    "stack": (np.stack([RAMP] * 10), r"3-D stack of shape \(10, 40, 50\); choose or average a frame"),
+    "stack": (
+        np.stack([RAMP] * 10),
+        r"3-D stack of shape \(10, 40, 50\); choose or average a frame",
+    ),
     "4-D": (np.zeros((5, 5, 40, 40)), r"4-D stack of shape \(5, 5, 40, 40\)"),
-    "RGB": (np.stack([RAMP, RAMP, RAMP + 1], axis=-1), "RGB image, 3 channels; convert to greyscale"),
+    "RGB": (
+        np.stack([RAMP, RAMP, RAMP + 1], axis=-1),
+        "RGB image, 3 channels; convert to greyscale",
+    ),
     "RGBA": (np.stack([RAMP] * 3 + [RAMP * 0], axis=-1), "RGBA image, 4 channels; convert"),
-    "grey with transparency": (np.stack([RAMP, RAMP], axis=-1), "transparency, 2 channels; convert"),
+    "grey with transparency": (
+        np.stack([RAMP, RAMP], axis=-1),
+        "transparency, 2 channels; convert",
+    ),
     "complex": (RAMP * 1j, "values of type complex64; give integers or floats"),
     "bool": (RAMP > 3, "values of type bool"),
     "text": (np.full((40, 40), "a"), "values of type <U1"),
@@ -189,7 +228,9 @@ def test_from_array_refuses(array, message):
 
 @pytest.mark.parametrize("value", [0, -0.02, np.nan, np.inf, "wide", [1, 2], object()])
 def test_pixel_size_must_be_a_positive_number(value):
-    with pytest.raises(InputError, match="^pixel size: .* is not a positive number; give nanometres per pixel"):
+    with pytest.raises(
+        InputError, match="^pixel size: .* is not a positive number; give nanometres per pixel"
+    ):
         image_from_array(RAMP, pixel_size_nm=value)
     with pytest.raises(InputError, match="^pixel size: "):
         read_image("any.tif", pixel_size_nm=value)
@@ -226,7 +267,9 @@ UNCALIBRATED = {
     ".npy": lambda path: np.save(path, RAMP),
     ".npz": lambda path: np.savez(path, RAMP),
     ".hdf5": lambda path: write_hdf5(path, anything=RAMP),
-    ".tiff": lambda path: tifffile.imwrite(path, RAMP, resolution=(300, 300), resolutionunit="inch"),
+    ".tiff": lambda path: tifffile.imwrite(
+        path, RAMP, resolution=(300, 300), resolutionunit="inch"
+    ),
     ".mrc": lambda path: write_mrc(path, angstrom=0.0),
     ".png": lambda path: imsave(path, RAMP.astype(np.uint16), check_contrast=False),
 }
@@ -246,8 +289,14 @@ def test_read_pictures(tmp_path, suffix):
     grey = np.kron(np.arange(64).reshape(8, 8) * 3, np.ones((8, 8))).astype(np.uint8)
     imsave(tmp_path / f"grey{suffix}", grey, check_contrast=False)
     np.testing.assert_allclose(read_image(tmp_path / f"grey{suffix}").data, grey, atol=2)
-    imsave(tmp_path / f"colour{suffix}", np.stack([grey, grey, grey[::-1]], axis=-1), check_contrast=False)
-    with pytest.raises(InputError, match=f"colour{suffix}: RGB image, 3 channels; convert to greyscale"):
+    imsave(
+        tmp_path / f"colour{suffix}",
+        np.stack([grey, grey, grey[::-1]], axis=-1),
+        check_contrast=False,
+    )
+    with pytest.raises(
+        InputError, match=f"colour{suffix}: RGB image, 3 channels; convert to greyscale"
+    ):
         read_image(tmp_path / f"colour{suffix}")
 
 
@@ -299,12 +348,16 @@ def test_read_converts_units(monkeypatch, dm4, scale, units, size):
 
 def test_read_refuses_pixels_that_are_not_square(monkeypatch, dm4):
     offers(monkeypatch, signal(scale=(0.015, 0.02)))
-    with pytest.raises(InputError, match="scan.dm4: pixels of 0.015 x 0.02 nm are not square; resample"):
+    with pytest.raises(
+        InputError, match="scan.dm4: pixels of 0.015 x 0.02 nm are not square; resample"
+    ):
         read_image(dm4)
     assert read_image(dm4, pixel_size_nm=0.015).pixel_size_nm == 0.015
 
 
-@pytest.mark.parametrize(("value", "size"), [(0.02, 0.02), (np.float32(0.5), 0.5), ("broad", None), (-1, None)])
+@pytest.mark.parametrize(
+    ("value", "size"), [(0.02, 0.02), (np.float32(0.5), 0.5), ("broad", None), (-1, None)]
+)
 def test_hdf5_attribute_is_the_pixel_size(tmp_path, value, size):
     assert read_image(write_hdf5(tmp_path / "phantom.h5", value, image=RAMP)).pixel_size_nm == size
 
@@ -313,14 +366,22 @@ def test_hdf5_attribute_is_the_pixel_size(tmp_path, value, size):
 
 
 def test_read_prefers_the_image_and_takes_others_by_title(monkeypatch, dm4):
-    offers(monkeypatch, signal(np.zeros(2048), "EELS"), signal(-RAMP, "BF"), signal(RAMP), signal(RAMP + 9))
+    offers(
+        monkeypatch,
+        signal(np.zeros(2048), "EELS"),
+        signal(-RAMP, "BF"),
+        signal(RAMP),
+        signal(RAMP + 9),
+    )
     np.testing.assert_array_equal(read_image(dm4).data, RAMP)
     np.testing.assert_array_equal(read_image(dm4, dataset="BF").data, -RAMP)
     np.testing.assert_array_equal(read_image(dm4, dataset="HAADF 4").data, RAMP + 9)
 
 
 def test_read_takes_the_only_plane_among_other_data(monkeypatch, dm4):
-    offers(monkeypatch, signal(np.zeros(2048), ""), signal(RAMP, ""), signal(np.zeros((9, 40, 50)), ""))
+    offers(
+        monkeypatch, signal(np.zeros(2048), ""), signal(RAMP, ""), signal(np.zeros((9, 40, 50)), "")
+    )
     np.testing.assert_array_equal(read_image(dm4).data, RAMP)
 
 
@@ -329,17 +390,23 @@ def test_read_asks_which_dataset_is_meant(tmp_path, suffix):
     path = tmp_path / f"two{suffix}"
     arrays = {"first": RAMP, "second": -RAMP, "atoms": RAMP[:, :2], "mask": RAMP > 3}
     write_hdf5(path, **arrays) if suffix == ".h5" else np.savez(path, **arrays)
-    with pytest.raises(InputError, match=r"holds several arrays \(first \(40, 50\), second \(40, 50\)\); choose"):
+    with pytest.raises(
+        InputError, match=r"holds several arrays \(first \(40, 50\), second \(40, 50\)\); choose"
+    ):
         read_image(path)
     np.testing.assert_array_equal(read_image(path, dataset="second").data, -RAMP)
     with pytest.raises(InputError, match="values of type bool"):
         read_image(path, dataset="mask")
-    with pytest.raises(InputError, match=f"two{suffix}: no datasets are called 'third'; .* first .* second"):
+    with pytest.raises(
+        InputError, match=f"two{suffix}: no datasets are called 'third'; .* first .* second"
+    ):
         read_image(path, dataset="third")
 
 
 def test_read_finds_a_dataset_by_the_last_part_of_its_path(tmp_path):
-    path = write_hdf5(tmp_path / "deep.h5", a__raw=RAMP, b__raw=-RAMP, a__MainImage=RAMP + 1, b__sum=RAMP + 2)
+    path = write_hdf5(
+        tmp_path / "deep.h5", a__raw=RAMP, b__raw=-RAMP, a__MainImage=RAMP + 1, b__sum=RAMP + 2
+    )
     np.testing.assert_array_equal(read_image(path).data, RAMP + 1)
     np.testing.assert_array_equal(read_image(path, dataset="sum").data, RAMP + 2)
     np.testing.assert_array_equal(read_image(path, dataset="/b/raw").data, -RAMP)
@@ -392,7 +459,9 @@ def test_read_refuses_what_is_no_file(tmp_path):
     assert "unknown format '.txt'; give one of .dm3," in refusal(tmp_path / "notes.txt")
 
 
-@pytest.mark.parametrize("content", [b"These are notes.\n" * 200, bytes(5000), bytes(range(256)) * 20, b"x"])
+@pytest.mark.parametrize(
+    "content", [b"These are notes.\n" * 200, bytes(5000), bytes(range(256)) * 20, b"x"]
+)
 @pytest.mark.parametrize("suffix", READERS)
 def test_read_refuses_wrongly_named_files(tmp_path, capfd, suffix, content):
     path = tmp_path / f"notes{suffix}"
@@ -452,7 +521,9 @@ def test_read_refuses_files_without_arrays(tmp_path):
     assert "holds no array" in refusal(write_hdf5(tmp_path / "void.h5", text=h5py.Empty("f4")))
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="needs a user whom permissions stop")
+@pytest.mark.skipif(
+    os.name != "posix" or os.geteuid() == 0, reason="needs a user whom permissions stop"
+)
 def test_read_refuses_unreadable_files(tmp_path):
     np.save(tmp_path / "secret.npy", RAMP)
     (tmp_path / "secret.npy").chmod(0)
@@ -479,8 +550,14 @@ def test_sha256_of_a_file_larger_than_one_piece(tmp_path):
 
 
 def test_import_loads_no_reader():
-    code = "import sys; from bfo_utils.io import read_image; print({'rsciio', 'h5py', 'skimage', 'tifffile', 'dask'} & set(sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
+    code = (
+        "import sys; from bfo_utils.io import read_image; print({'rsciio', 'h5py', 'skimage',"
+        " 'tifffile', 'dask'} & set(sys.modules))"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+        == "set()\n"
+    )
 
 
 # Real images

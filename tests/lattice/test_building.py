@@ -18,32 +18,55 @@ def indexed(crystal, seed=0):
 
 
 def errors(p, cells):
-    """Share of the true cells (1.2 cells inside the frame) that are found, and offsets of their indices."""
+    """Share of the true cells (1.2 cells inside the frame) that are found, and offsets of their
+    indices.
+    """
     distance, nearest = cKDTree(p.truth.cell_xy).query(cells.xy[cells.valid])
     hit = distance < p.crystal.cell_px / 4
     got, true = np.argwhere(cells.valid)[hit], p.truth.cell_ij[nearest[hit]]
     margin = 1.2 * p.crystal.cell_px
-    inside = np.all((p.truth.cell_xy > margin) & (p.truth.cell_xy < p.image.shape[0] - 1 - margin), axis=1)
+    inside = np.all(
+        (p.truth.cell_xy > margin) & (p.truth.cell_xy < p.image.shape[0] - 1 - margin), axis=1
+    )
     return np.isin(np.nonzero(inside)[0], nearest[hit]).mean(), got - true
 
 
-@pytest.mark.parametrize("change", [
-    {}, {"rotation_deg": 12}, {"rotation_deg": -40}, {"bend_deg": 6}, {"substrate": 0.2}, {"missing": 0.02},
-    {"cell_px": 9}, {"cell_px": 40, "cells": 20}, {"drift_px": 8}, {"layout": "closure", "shear": 0.02}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"rotation_deg": 12},
+        {"rotation_deg": -40},
+        {"bend_deg": 6},
+        {"substrate": 0.2},
+        {"missing": 0.02},
+        {"cell_px": 9},
+        {"cell_px": 40, "cells": 20},
+        {"drift_px": 8},
+        {"layout": "closure", "shear": 0.02},
+    ],
+)
 def test_every_cell_is_indexed(change):
     p, found = indexed(Specimen(**({"cells": 36, "cell_px": 18, "dose": 40} | change)))
     share, offset = errors(p, found.cells)
     assert found.cells.has_b
     assert share > (0.90 if "missing" in change else 0.985)
-    if abs(p.crystal.rotation_deg) < 40:  # beyond, rows and columns of the grid may be named the other way round
+    if (
+        abs(p.crystal.rotation_deg) < 40
+    ):  # beyond, rows and columns of the grid may be named the other way round
         assert (offset == offset[0]).all()
 
 
 def test_geometry_of_the_cells():
-    _, found = indexed(Specimen(layout="single", cells=36, cell_px=18, dose=150, shear=0.02, bend_deg=0,
-                                           drift_px=0))
+    _, found = indexed(
+        Specimen(
+            layout="single", cells=36, cell_px=18, dose=150, shear=0.02, bend_deg=0, drift_px=0
+        )
+    )
     cells, v = found.cells, found.cells.valid
-    assert cells.a[v].mean() == pytest.approx(18, rel=2e-3) and cells.b[v].mean() == pytest.approx(18, rel=2e-3)
+    assert cells.a[v].mean() == pytest.approx(18, rel=2e-3) and cells.b[v].mean() == pytest.approx(
+        18, rel=2e-3
+    )
     assert cells.area[v].mean() == pytest.approx(18**2, rel=4e-3)
     assert 90 - cells.angle[v].mean() == pytest.approx(np.rad2deg(2 * 0.02), rel=0.05)
 
@@ -63,19 +86,23 @@ def test_one_sublattice_is_said_and_analysed():
 
 
 def test_the_brighter_sublattice_is_a(junction, crystal):
-    heights = {s: crystal.lattice.columns.intensity[crystal.lattice.sublattice == s].mean() for s in "AB"}
+    heights = {
+        s: crystal.lattice.columns.intensity[crystal.lattice.sublattice == s].mean() for s in "AB"
+    }
     assert heights["A"] > 1.5 * heights["B"]
 
 
 def test_sublattices_keep_their_names_through_an_interface_where_brightness_swaps():
-    crystal = Specimen(layout="single", cells=30, cell_px=18, dose=200, illumination=0, composition=0)
+    crystal = Specimen(
+        layout="single", cells=30, cell_px=18, dose=200, illumination=0, composition=0
+    )
     p = simulate_phantom(crystal, 0)
     right = np.arange(p.image.shape[1]) > 0.7 * p.image.shape[1]
     b = p.truth.column_xy[(p.truth.column_sublattice == "B")]
     y, x = np.mgrid[:540, :540]
     extra = np.zeros(p.image.shape)
     for bx, by in b[b[:, 0] > 0.7 * 540]:
-        box = np.s_[max(0, int(by) - 9):int(by) + 10, max(0, int(bx) - 9):int(bx) + 10]
+        box = np.s_[max(0, int(by) - 9) : int(by) + 10, max(0, int(bx) - 9) : int(bx) + 10]
         extra[box] += 200 * np.exp(-((x[box] - bx) ** 2 + (y[box] - by) ** 2) / (2 * 2.7**2))
     brightened = image_from_array(p.image.data + extra * right)
     found = build_lattice(brightened, find_columns(brightened))
@@ -119,7 +146,10 @@ def test_a_crop_with_too_few_cells_is_refused(junction):
 def test_a_displaced_column_is_marked_and_not_measured_with(junction):
     found = find_columns(junction.image)
     built = build_lattice(junction.image, found)
-    inner = np.nonzero((built.sublattice == "A") & (built.ij == np.median(built.ij, axis=0).astype(int)).all(axis=1))[0][0]
+    inner = np.nonzero(
+        (built.sublattice == "A")
+        & (built.ij == np.median(built.ij, axis=0).astype(int)).all(axis=1)
+    )[0][0]
     spot = np.argmin(np.hypot(*(found.xy - built.columns.xy[inner]).T))
     moved = found.xy.copy()
     moved[spot] += 0.2 * junction.crystal.cell_px

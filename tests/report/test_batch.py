@@ -1,4 +1,6 @@
-"""Many images: the same files on one process, two, or a Dask cluster, and whatever is killed on the way."""
+"""Many images: the same files on one process, two, or a Dask cluster, and whatever is killed on
+the way.
+"""
 
 import json
 import os
@@ -18,7 +20,15 @@ import pytest
 from bfo_utils.cli import main
 from bfo_utils.compute import WorkerDied, connect_pool, executors, in_order
 from bfo_utils.errors import InputError
-from bfo_utils.report import SUMMARY_COLUMNS, BatchJob, BatchSettings, analyze_file, batch, find_images, run_batch
+from bfo_utils.report import (
+    SUMMARY_COLUMNS,
+    BatchJob,
+    BatchSettings,
+    analyze_file,
+    batch,
+    find_images,
+    run_batch,
+)
 from bfo_utils.search import SearchPlan
 from bfo_utils.simulation import Specimen, save_phantom, simulate_phantom
 
@@ -58,7 +68,10 @@ def tables(out):
     for path in Path(out).rglob("*.csv"):
         timed = path.name in ("trials.csv", "pareto.csv")
         found[str(path.relative_to(out))] = (
-            pd.read_csv(path, dtype=str).drop(columns="seconds").to_csv().encode() if timed else path.read_bytes())
+            pd.read_csv(path, dtype=str).drop(columns="seconds").to_csv().encode()
+            if timed
+            else path.read_bytes()
+        )
     return found
 
 
@@ -105,18 +118,33 @@ class Here:
 def test_summary_has_a_row_per_image_in_their_order(folder, reference):
     table = pd.read_csv(reference / "summary.csv")
     assert tuple(table.columns) == SUMMARY_COLUMNS
-    assert [Path(name).name for name in table["image"]] == ["bad.tif", "p1.h5", "p2.h5", "p3.h5", "p1.h5"]
+    assert [Path(name).name for name in table["image"]] == [
+        "bad.tif",
+        "p1.h5",
+        "p2.h5",
+        "p3.h5",
+        "p1.h5",
+    ]
     assert table["folder"].tolist()[1:] == ["p1", "p2", "p3", "p1-2"]
     assert table["verdict"].tolist()[1:] == ["domains", "no domains", "domains", "domains"]
     assert "bad.tif: not readable" in table["error"][0] and table["error"][1:].isna().all()
-    assert sorted(os.listdir(reference)) == ["p1", "p1-2", "p2", "p3", "summary.csv"]  # no folder for what is no image
+    assert sorted(os.listdir(reference)) == [
+        "p1",
+        "p1-2",
+        "p2",
+        "p3",
+        "summary.csv",
+    ]  # no folder for what is no image
 
 
 def test_rows_say_what_the_results_say(reference):
     table = pd.read_csv(reference / "summary.csv").set_index("folder")
     result = json.loads((reference / "p3" / "result.json").read_text())
     assert table["total"]["p3"] == pytest.approx(result["rewards"]["total"])
-    assert table["n_domains"]["p3"] == result["n_domains"] and table["sha256"]["p3"] == result["input"]["sha256"]
+    assert (
+        table["n_domains"]["p3"] == result["n_domains"]
+        and table["sha256"]["p3"] == result["input"]["sha256"]
+    )
     assert table["covariance"]["p3"] == result["parameters"]["covariance"]
 
 
@@ -136,8 +164,15 @@ def test_a_killed_process_changes_nothing(given, reference, tmp_path):
 
 def test_rows_appear_as_images_end(given, tmp_path):
     seen = []
-    run_batch(given, tmp_path, Here(), SETTINGS, lambda table: seen.append(
-        [len(table), len(pd.read_csv(tmp_path / "summary.csv")) if len(table) else 0]))
+    run_batch(
+        given,
+        tmp_path,
+        Here(),
+        SETTINGS,
+        lambda table: seen.append(
+            [len(table), len(pd.read_csv(tmp_path / "summary.csv")) if len(table) else 0]
+        ),
+    )
     assert seen == [[n, n] for n in range(6)]
 
 
@@ -160,19 +195,28 @@ def test_a_second_call_tries_only_what_failed(given, reference, tmp_path):
 def test_other_settings_or_pixels_are_done_again(folder, reference, tmp_path):
     out, image = copied(reference, tmp_path), str(folder / "p3.h5")
     assert tasks_of([image], out) == 0
-    for settings in (BatchSettings(SearchPlan(9, seed=1)), BatchSettings(SearchPlan(9), pixel_size_nm=0.02)):
+    for settings in (
+        BatchSettings(SearchPlan(9, seed=1)),
+        BatchSettings(SearchPlan(9), pixel_size_nm=0.02),
+    ):
         assert tasks_of([image], out, settings) == 1 and tasks_of([image], out, settings) == 0
     assert pd.read_csv(out / "summary.csv")["pixel_size_nm"].tolist() == [0.02]
 
 
-def test_a_changed_image_is_done_again_in_its_folder_and_a_moved_one_not(folder, reference, tmp_path):
+def test_a_changed_image_is_done_again_in_its_folder_and_a_moved_one_not(
+    folder, reference, tmp_path
+):
     out, image = copied(reference, tmp_path), tmp_path / "new" / "p2.h5"
     image.parent.mkdir()
     shutil.copy(folder / "p1.h5", image)
     assert tasks_of([str(image)], out) == 0  # known by its hash
-    assert pd.read_csv(out / "summary.csv")[["image", "folder"]].values.tolist() == [[str(image), "p1"]]
+    assert pd.read_csv(out / "summary.csv")[["image", "folder"]].values.tolist() == [
+        [str(image), "p1"]
+    ]
     shutil.copy(folder / "p2.h5", image)
-    assert tasks_of([str(folder / "p2.h5"), str(image)], out) == 1  # both are wanted: each has its folder
+    assert (
+        tasks_of([str(folder / "p2.h5"), str(image)], out) == 1
+    )  # both are wanted: each has its folder
     assert pd.read_csv(out / "summary.csv")["folder"].tolist() == ["p2", "p2-2"]
     shutil.copy(folder / "p3.h5", image)
     assert tasks_of([str(image)], out) == 1
@@ -182,7 +226,19 @@ def test_a_changed_image_is_done_again_in_its_folder_and_a_moved_one_not(folder,
 
 @pytest.mark.slow
 def test_a_call_that_is_killed_leaves_no_worker_and_goes_on(given, reference, tmp_path):
-    command = [sys.executable, "-m", "bfo_utils", "batch", *given, "--out", str(tmp_path), "--budget", "9", "--workers", "2"]
+    command = [
+        sys.executable,
+        "-m",
+        "bfo_utils",
+        "batch",
+        *given,
+        "--out",
+        str(tmp_path),
+        "--budget",
+        "9",
+        "--workers",
+        "2",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     begun(tmp_path, 2)
     workers = psutil.Process(process.pid).children()
@@ -217,15 +273,23 @@ def test_an_image_that_kills_its_worker_is_a_row_with_its_error(given, reference
     with connect_pool(2) as pool:
         table = run_batch(given, tmp_path, Fatal(pool), SETTINGS)
     assert "its worker process was ended" in table["error"][2] and table["error"][3:].isna().all()
-    wanted = {name: content for name, content in tables(reference).items() if name != "summary.csv" and name[:3] != "p2/"}
-    assert {name: content for name, content in tables(tmp_path).items() if name != "summary.csv"} == wanted
+    wanted = {
+        name: content
+        for name, content in tables(reference).items()
+        if name != "summary.csv" and name[:3] != "p2/"
+    }
+    assert {
+        name: content for name, content in tables(tmp_path).items() if name != "summary.csv"
+    } == wanted
 
 
 def test_the_trials_of_a_single_image_are_tasks(folder, reference, tmp_path):
     with connect_pool(2) as pool:
         run_batch([str(folder / "p3.h5")], tmp_path, pool, SETTINGS)
     one, many = tables(tmp_path), tables(reference)
-    assert {name: one[name] for name in one if name != "summary.csv"} == {n: many[n] for n in many if n.startswith("p3/")}
+    assert {name: one[name] for name in one if name != "summary.csv"} == {
+        n: many[n] for n in many if n.startswith("p3/")
+    }
     assert not list((tmp_path / "p3").glob("*.npz"))
 
 
@@ -240,7 +304,10 @@ def test_a_task_that_kills_its_process_is_given_up_and_errors_are_raised():
 def test_an_unforeseen_error_costs_one_row(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(batch, "analyze", lambda *a, **k: 1 / 0)
     job = BatchJob("x", str(folder / "p3.h5"), tmp_path / "x")
-    assert analyze_file(SETTINGS, job) == {"image": "x", "error": "ZeroDivisionError: division by zero"}
+    assert analyze_file(SETTINGS, job) == {
+        "image": "x",
+        "error": "ZeroDivisionError: division by zero",
+    }
 
 
 def refused(capsys, *arguments):
@@ -258,23 +325,32 @@ def test_bad_usage_is_one_clear_line(capsys, tmp_path, monkeypatch):
     assert "IMAGE" in refused(capsys, "batch", "--out", "o")
     assert "pixel size" in refused(capsys, "batch", "x.tif", "--out", "o", "--pixel-size", "-1")
     assert "no such goal" in refused(capsys, "batch", "x.tif", "--out", "o", "--goal", "fame")
-    assert "own workers" in refused(capsys, "batch", "x.tif", "--out", "o", "--workers", "2", "--scheduler", "tcp://x:1")
+    assert "own workers" in refused(
+        capsys, "batch", "x.tif", "--out", "o", "--workers", "2", "--scheduler", "tcp://x:1"
+    )
     assert os.listdir() == ["empty"]
 
 
 def test_where_every_image_fails_the_exit_status_says_so(capsys, tmp_path):
-    assert "no image could be analysed" in refused(capsys, "batch", tmp_path / "x.tif", "--out", tmp_path / "o")
+    assert "no image could be analysed" in refused(
+        capsys, "batch", tmp_path / "x.tif", "--out", tmp_path / "o"
+    )
     assert "no such file" in pd.read_csv(tmp_path / "o" / "summary.csv")["error"][0]
 
 
 def test_without_distributed_the_message_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(InputError, match="extra 'cluster'"), connect_pool(scheduler="tcp://127.0.0.1:1"):
+    with (
+        pytest.raises(InputError, match="extra 'cluster'"),
+        connect_pool(scheduler="tcp://127.0.0.1:1"),
+    ):
         pass
 
 
 class Cluster:
-    """A Dask scheduler and its workers, each a process of its own; those that die are not started again."""
+    """A Dask scheduler and its workers, each a process of its own; those that die are not
+    started again.
+    """
 
     def __init__(self, folder):
         self._file, self._folder = folder / "scheduler.json", folder
@@ -289,16 +365,32 @@ class Cluster:
         """Two workers that live."""
         self.workers = [w for w in self.workers if w.poll() is None]
         while len(self.workers) < 2:
-            self.workers.append(self._start("worker", "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny"))
+            self.workers.append(
+                self._start("worker", "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny")
+            )
         with distributed.Client(self.address, set_as_default=False) as client:
             client.wait_for_workers(2, timeout=60)
 
     def _start(self, *command):
-        paths = os.pathsep.join(str(Path(file).resolve().parents[2]) for file in (batch.__file__, __file__))
+        paths = os.pathsep.join(
+            str(Path(file).resolve().parents[2]) for file in (batch.__file__, __file__)
+        )
         settings = {"PYTHONPATH": paths, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
         return subprocess.Popen(
-            [sys.executable, "-m", "dask", *command, "--no-dashboard", "--scheduler-file", str(self._file)], cwd=self._folder,
-            env=os.environ | settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            [
+                sys.executable,
+                "-m",
+                "dask",
+                *command,
+                "--no-dashboard",
+                "--scheduler-file",
+                str(self._file),
+            ],
+            cwd=self._folder,
+            env=os.environ | settings,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     def close(self):
         for process in (*self.workers, self.scheduler):
@@ -327,9 +419,13 @@ def test_a_dask_cluster_writes_the_same_as_one_process(given, folder, reference,
     with connect_pool(scheduler=dask.address) as pool:
         assert pool.size == 2
         run_batch(given, tmp_path / "all", pool, SETTINGS)
-        run_batch([str(folder / "p3.h5")], tmp_path / "one", pool, SETTINGS)  # its trials are the tasks
+        run_batch(
+            [str(folder / "p3.h5")], tmp_path / "one", pool, SETTINGS
+        )  # its trials are the tasks
     assert tables(tmp_path / "all") == tables(reference)
-    assert (tmp_path / "one" / "p3" / "cells.csv").read_bytes() == (reference / "p3" / "cells.csv").read_bytes()
+    assert (tmp_path / "one" / "p3" / "cells.csv").read_bytes() == (
+        reference / "p3" / "cells.csv"
+    ).read_bytes()
     assert tables(tmp_path / "one")["p3/trials.csv"] == tables(reference)["p3/trials.csv"]
 
 
@@ -346,9 +442,11 @@ def test_errors_of_a_dask_task_are_one_line_and_one_that_kills_workers_is_given_
     with connect_pool(scheduler=dask.address) as pool:
         with pytest.raises(InputError, match="^images: no image there"):
             list(pool.run(find_images, [[]]))
-        with pytest.raises(InputError, match="cluster cannot run the analysis .ValueError: invalid literal"):
+        with pytest.raises(
+            InputError, match="cluster cannot run the analysis .ValueError: invalid literal"
+        ):
             list(pool.run(int, ["x"]))
-        (position, result), = pool.run(os._exit, [1])
+        ((position, result),) = pool.run(os._exit, [1])
         assert position == 0 and isinstance(result, WorkerDied)
 
 
@@ -367,5 +465,14 @@ def test_a_lost_scheduler_is_one_line(tmp_path):
 def test_no_scheduler_is_one_clear_line(capsys, tmp_path, monkeypatch):
     pytest.importorskip("distributed", reason="the extra 'cluster' (distributed) is not installed")
     monkeypatch.setattr(executors, "CONNECT_S", 1)
-    line = refused(capsys, "batch", tmp_path, tmp_path / "x.tif", "--out", tmp_path / "o", "--scheduler", "tcp://127.0.0.1:9")
+    line = refused(
+        capsys,
+        "batch",
+        tmp_path,
+        tmp_path / "x.tif",
+        "--out",
+        tmp_path / "o",
+        "--scheduler",
+        "tcp://127.0.0.1:9",
+    )
     assert "no Dask scheduler answers there" in line and not (tmp_path / "o").exists()

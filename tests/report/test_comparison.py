@@ -10,7 +10,13 @@ import pytest
 
 from bfo_utils.cli import main
 from bfo_utils.errors import InputError
-from bfo_utils.report import comparison_html, load_compared, match_runs, write_comparison, write_results
+from bfo_utils.report import (
+    comparison_html,
+    load_compared,
+    match_runs,
+    write_comparison,
+    write_results,
+)
 from bfo_utils.results import analyze
 from bfo_utils.search import SearchPlan
 
@@ -56,7 +62,12 @@ def page(results, tmp_path_factory):
 
 
 def test_the_page_stands_alone(page):
-    addresses = [value for _, attributes in page.tags for key, value in attributes.items() if key in ("src", "href")]
+    addresses = [
+        value
+        for _, attributes in page.tags
+        for key, value in attributes.items()
+        if key in ("src", "href")
+    ]
     assert addresses and all(address.startswith("data:image/png;base64,") for address in addresses)
     assert not {"script", "link", "iframe"} & {tag for tag, _ in page.tags}
     assert all(attributes["alt"] for tag, attributes in page.tags if tag == "img")
@@ -66,17 +77,27 @@ def test_what_differs_is_marked_and_the_rest_is_not(page, results):
     one, two = (json.loads((folder / "result.json").read_text()) for folder in results)
     assert page.rows["n_clusters"] == (["3", "5", "≠"], "differs")
     for name in one["parameters"]:
-        assert (page.rows[name][1] == "differs") == (one["parameters"][name] != two["parameters"][name]), name
+        assert (page.rows[name][1] == "differs") == (
+            one["parameters"][name] != two["parameters"][name]
+        ), name
     total = one["rewards"]["total"], two["rewards"]["total"]
-    assert page.rows["total"][0] == [f"{total[0]:.4g}", f"{total[1]:.4g}", f"{total[1] - total[0]:+.3g}"]
+    assert page.rows["total"][0] == [
+        f"{total[0]:.4g}",
+        f"{total[1]:.4g}",
+        f"{total[1] - total[0]:+.3g}",
+    ]
     assert page.rows["sha256"][1] is None and page.rows["search"][1] is None
     assert any(text.startswith("Of ") and "n_clusters" in text for text in page.texts)
 
 
 def test_maps_stand_side_by_side_with_their_difference(page):
     pictures = [attributes["alt"] for tag, attributes in page.tags if tag == "img"]
-    assert pictures == ["Bars of all rewards of both maps", "Label map of A", "Label map of B",
-                        "Both label maps on the grid of cells, and the cells in which they differ"]
+    assert pictures == [
+        "Bars of all rewards of both maps",
+        "Label map of A",
+        "Label map of B",
+        "Both label maps on the grid of cells, and the cells in which they differ",
+    ]
 
 
 def test_a_run_is_read_in_its_artifacts_with_its_settings(results, tmp_path):
@@ -93,7 +114,12 @@ def test_names_from_files_are_text_and_nothing_else(results, tmp_path):
     folder = tmp_path / "<img src=x onerror=alert(1)>"
     shutil.copytree(results[0], folder)
     summary = json.loads((folder / "result.json").read_text())
-    summary |= {"verdict": nasty, "reason": nasty, "versions": {nasty: nasty}, "walls": {nasty: nasty}}
+    summary |= {
+        "verdict": nasty,
+        "reason": nasty,
+        "versions": {nasty: nasty},
+        "walls": {nasty: nasty},
+    }
     summary["parameters"][nasty] = summary["input"]["path"] = nasty
     (folder / "result.json").write_text(json.dumps(summary))
     page = Page(comparison_html(load_compared(folder), load_compared(results[1])))
@@ -104,12 +130,25 @@ def test_names_from_files_are_text_and_nothing_else(results, tmp_path):
 
 def cells(shape=(12, 15), spacing=20.0):
     i, j = np.indices(shape).reshape(2, -1)
-    return pd.DataFrame({"i": i, "j": j, "x_px": spacing * j, "y_px": spacing * i, "label": np.minimum(3 * j // shape[1], 2)})
+    return pd.DataFrame(
+        {
+            "i": i,
+            "j": j,
+            "x_px": spacing * j,
+            "y_px": spacing * i,
+            "label": np.minimum(3 * j // shape[1], 2),
+        }
+    )
 
 
 def test_neither_names_of_labels_nor_indices_nor_order_matter():
     one = cells()
-    two = one.assign(label=one["label"].map({0: 2, 1: 0, 2: 1}), i=one["j"] + 5, j=one["i"] - 3, x_px=one["x_px"] + 4)
+    two = one.assign(
+        label=one["label"].map({0: 2, 1: 0, 2: 1}),
+        i=one["j"] + 5,
+        j=one["i"] - 3,
+        x_px=one["x_px"] + 4,
+    )
     same = match_runs(one, two.sample(frac=1, random_state=0))
     assert same.agree == same.rand == 1 and same.n == len(one)
     assert (same.one == same.two).all()
@@ -129,8 +168,16 @@ def test_a_missing_rim_does_not_hide_that_grids_coincide():
     assert match_runs(one[one["i"] > 0], one).agree == 1
 
 
-@pytest.mark.parametrize("other", [
-    cells(spacing=26.0), cells((6, 15)), cells().assign(x_px=lambda t: t["x_px"] + 8), cells().assign(label=-1), cells()[:1]])
+@pytest.mark.parametrize(
+    "other",
+    [
+        cells(spacing=26.0),
+        cells((6, 15)),
+        cells().assign(x_px=lambda t: t["x_px"] + 8),
+        cells().assign(label=-1),
+        cells()[:1],
+    ],
+)
 def test_other_crystals_are_not_compared_cell_by_cell(other):
     assert match_runs(cells(), other) is None
 
@@ -149,8 +196,15 @@ def test_results_of_other_images_say_so(results, tmp_path):
     assert len([tag for tag, _ in page.tags if tag == "img"]) == 3
 
 
-@pytest.mark.parametrize(("name", "content"), [
-    ("run.json", "[]"), ("run.json", '{"parameters": 3}'), ("result.json", {"walls": None}), ("result.json", {"versions": "x"})])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("run.json", "[]"),
+        ("run.json", '{"parameters": 3}'),
+        ("result.json", {"walls": None}),
+        ("result.json", {"versions": "x"}),
+    ],
+)
 def test_parts_that_are_something_else_are_one_clear_line(results, tmp_path, name, content):
     shutil.copytree(results[0], tmp_path / "other")
     if isinstance(content, dict):
@@ -160,10 +214,19 @@ def test_parts_that_are_something_else_are_one_clear_line(results, tmp_path, nam
         load_compared(tmp_path / "other")
 
 
-@pytest.mark.parametrize(("content", "expected"), [
-    (None, "holds no result; give the folder"), ("{", "not valid JSON"), ("[]", "is not a result"),
-    ('{"verdict": "domains"}', "is not a result"),
-    ('{"verdict": "", "reason": "", "parameters": {}, "input": {}, "rewards": {}}', "cells.csv: no table of cells")])
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (None, "holds no result; give the folder"),
+        ("{", "not valid JSON"),
+        ("[]", "is not a result"),
+        ('{"verdict": "domains"}', "is not a result"),
+        (
+            '{"verdict": "", "reason": "", "parameters": {}, "input": {}, "rewards": {}}',
+            "cells.csv: no table of cells",
+        ),
+    ],
+)
 def test_a_folder_that_is_no_result_is_one_clear_line(capsys, tmp_path, results, content, expected):
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -175,7 +238,9 @@ def test_a_folder_that_is_no_result_is_one_clear_line(capsys, tmp_path, results,
 
 def test_cells_that_are_no_numbers_are_one_clear_line(results, tmp_path):
     shutil.copytree(results[0], tmp_path / "other")
-    pd.DataFrame({"i": ["x"], "j": 0, "x_px": 0.0, "y_px": 0.0, "label": 0}).to_csv(tmp_path / "other" / "cells.csv")
+    pd.DataFrame({"i": ["x"], "j": 0, "x_px": 0.0, "y_px": 0.0, "label": 0}).to_csv(
+        tmp_path / "other" / "cells.csv"
+    )
     with pytest.raises(InputError, match="no table of cells"):
         load_compared(tmp_path / "other")
 

@@ -1,4 +1,6 @@
-"""Interactive maps: what the pieces hold, and what a reader sees who points, clicks, slides and types."""
+"""Interactive maps: what the pieces hold, and what a reader sees who points, clicks, slides and
+types.
+"""
 
 import base64
 import io
@@ -12,33 +14,51 @@ from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
 from bfo_utils.figures import INK, LABELS
-from bfo_utils.report import Choice, Stage, cells_table, interactive, interactive_front, interactive_map, interactive_windows
+from bfo_utils.report import (
+    Choice,
+    Stage,
+    cells_table,
+    interactive,
+    interactive_front,
+    interactive_map,
+    interactive_windows,
+)
 from bfo_utils.report.interactive import _chart, _digits
 from bfo_utils.results import COMPARED_WINDOWS, alternative_maps, maps_over_windows
 
-HEAD = ('<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>quiet</title>'
-        '<body style="margin:8px">')
+HEAD = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport"'
+    ' content="width=device-width"><title>quiet</title><body style="margin:8px">'
+)
 
 
 @pytest.fixture(scope="module")
 def table(answer):
     """The cells of the answer, with a further quantity of one that is not known everywhere."""
     table = cells_table(answer)
-    return table.assign(posterior=np.where(table["i"] == 5, np.nan, 0.9876), nowhere=np.nan,
-                        **{"<img src=x onerror=document.title='loud'>": 1.5})
+    return table.assign(
+        posterior=np.where(table["i"] == 5, np.nan, 0.9876),
+        nowhere=np.nan,
+        **{"<img src=x onerror=document.title='loud'>": 1.5},
+    )
 
 
 @pytest.fixture(scope="module")
 def pieces(answer, table):
-    return {"cells": interactive_map(answer.crystal, answer.labels, table), "front": interactive_front(answer),
-            "windows": interactive_windows(answer)}
+    return {
+        "cells": interactive_map(answer.crystal, answer.labels, table),
+        "front": interactive_front(answer),
+        "windows": interactive_windows(answer),
+    }
 
 
 @pytest.fixture(scope="module")
 def file(pieces, tmp_path_factory):
     """A page with all three pieces, in a file."""
     path = tmp_path_factory.mktemp("page") / "page.html"
-    path.write_text(HEAD + "".join(f'<section id="{name}">{piece}</section>' for name, piece in pieces.items()))
+    path.write_text(
+        HEAD + "".join(f'<section id="{name}">{piece}</section>' for name, piece in pieces.items())
+    )
     return path
 
 
@@ -54,7 +74,10 @@ def find(page, selector):
 
 def values(page, piece):
     """The table of values of a piece as a reader sees it."""
-    rows = "return [...document.querySelectorAll(arguments[0])].map(row => [...row.children].map(cell => cell.innerText))"
+    rows = (
+        "return [...document.querySelectorAll(arguments[0])].map(row => [...row.children].map(cell"
+        " => cell.innerText))"
+    )
     return dict(page.execute_script(rows, f"#{piece} .bfo-values tr"))
 
 
@@ -67,12 +90,17 @@ def point_at(page, answer, row):
     height, width = answer.crystal.image.shape
     x, y = (row["x_px"] + 0.5) / width - 0.5, (row["y_px"] + 0.5) / height - 0.5
     size = stage.size
-    ActionChains(page).move_to_element_with_offset(stage, round(x * size["width"]), round(y * size["height"])).perform()
+    ActionChains(page).move_to_element_with_offset(
+        stage, round(x * size["width"]), round(y * size["height"])
+    ).perform()
 
 
 def told(row):
     """What the map has to say about a row."""
-    return {"cell (row i, column j)": f"{row['i']:.0f}, {row['j']:.0f}", "label": f"{row['label']:.0f}"}
+    return {
+        "cell (row i, column j)": f"{row['i']:.0f}, {row['j']:.0f}",
+        "label": f"{row['label']:.0f}",
+    }
 
 
 def measured(shown, name, unit):
@@ -80,7 +108,7 @@ def measured(shown, name, unit):
     return float(shown[name].removesuffix(unit))
 
 
-# ---- what the pieces hold ----------------------------------------------------------------------------------------
+# ---- what the pieces hold ------------------------------------------------------------
 
 
 def decoded(uri):
@@ -92,7 +120,12 @@ def test_a_frame_has_the_colour_of_every_cell_at_its_place(answer):
     drawn = decoded(stage.frame(answer.tuned.labels))
     inside = answer.crystal.mask
     x, y = np.rint(stage.at(answer.crystal.lattice.cells.xy[inside])).astype(int).T
-    expected = np.array([[round(255 * c) for c in to_rgb(LABELS[k % len(LABELS)])] for k in answer.tuned.labels[inside]])
+    expected = np.array(
+        [
+            [round(255 * c) for c in to_rgb(LABELS[k % len(LABELS)])]
+            for k in answer.tuned.labels[inside]
+        ]
+    )
     ink = (drawn[y, x, :3] == [round(255 * c) for c in to_rgb(INK)]).all(axis=1)
     assert ((drawn[y, x, :3] == expected).all(axis=1) | ink).all() and ink.mean() < 0.1
     assert (drawn[:3, :, 3] == 0).all()  # beyond the analysed cells the image is clear
@@ -115,12 +148,18 @@ def test_the_page_holds_every_analysed_cell_and_says_where_it_does_not(answer, t
     monkeypatch.setattr(interactive, "MOST_SHOWN", len(table) // 3)
     thinned = interactive_map(answer.crystal, answer.labels, table)
     kept = data(thinned)
-    assert {(i % 2, j % 2) for i, j in zip(kept["i"], kept["j"])} == {(0, 0)} and "one cell in 4" in thinned
+    assert {(i % 2, j % 2) for i, j in zip(kept["i"], kept["j"])} == {
+        (0, 0)
+    } and "one cell in 4" in thinned
 
 
 def test_nothing_comes_from_elsewhere_and_pages_stay_light(pieces):
     for piece in pieces.values():
-        assert not re.search(r"""(src|href)=["'](?!data:)""", piece) and "http" not in piece and "url(" not in piece
+        assert (
+            not re.search(r"""(src|href)=["'](?!data:)""", piece)
+            and "http" not in piece
+            and "url(" not in piece
+        )
     assert sum(map(len, pieces.values())) < 1_500_000
 
 
@@ -135,14 +174,24 @@ def test_digits_follow_the_spread(spread, digits):
 
 
 def test_a_chart_has_its_points_between_its_numbers(answer):
-    choices = [Choice("one", answer.tuned, place) for place in [(0.5, 0.62), (1.5, 0.3), (2.3, 1.0)]]
+    choices = [
+        Choice("one", answer.tuned, place) for place in [(0.5, 0.62), (1.5, 0.3), (2.3, 1.0)]
+    ]
     drawn = _chart(choices, [(1.0, 0.5), (1.0, 0.1)], 0, ("u", "v"))
-    texts = re.findall(r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)">([\d.]+)</text>', drawn)
+    texts = re.findall(
+        r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)">([\d.]+)</text>', drawn
+    )
     across = {float(number): float(x) for x, _, anchor, number in texts if anchor == "middle"}
     up = {float(number): float(y) - 4 for _, y, anchor, number in texts if anchor == "end"}
     assert list(across) == [0.5, 1.0, 1.5, 2.0, 2.5] and list(up) == [0.25, 0.5, 0.75, 1.0]
-    points = [(float(x), float(y)) for x, y in re.findall(r'bfo-point" cx="([\d.]+)" cy="([\d.]+)"', drawn)]
-    assert across[1.5] == pytest.approx(points[1][0], abs=0.1) and across[2.0] < points[2][0] < across[2.5]
+    points = [
+        (float(x), float(y))
+        for x, y in re.findall(r'bfo-point" cx="([\d.]+)" cy="([\d.]+)"', drawn)
+    ]
+    assert (
+        across[1.5] == pytest.approx(points[1][0], abs=0.1)
+        and across[2.0] < points[2][0] < across[2.5]
+    )
     assert up[1.0] == pytest.approx(points[2][1], abs=0.1) and up[0.5] > points[0][1] > up[0.75]
     assert drawn.count("bfo-dot") == 1  # the other one lies below the axis
 
@@ -152,7 +201,7 @@ def test_without_windows_there_is_a_sentence_instead_of_a_slider(answer, monkeyp
     assert interactive_windows(answer) == "<p>No trial described the cells by windows.</p>"
 
 
-# ---- what a reader sees ------------------------------------------------------------------------------------------
+# ---- what a reader sees --------------------------------------------------------------
 
 
 def test_pointing_at_cells_tells_their_values(page, answer, table):
@@ -166,7 +215,9 @@ def test_pointing_at_cells_tells_their_values(page, answer, table):
         size = answer.crystal.image.pixel_size_nm
         assert size and measured(shown, "P along x", "pm") == pytest.approx(row["px_pm"], abs=0.06)
         assert measured(shown, "edge a", "nm") == pytest.approx(row["a_nm"], rel=1e-3)
-        assert measured(shown, "angle of a and b", "°") == pytest.approx(row["angle_deg"], abs=0.006)
+        assert measured(shown, "angle of a and b", "°") == pytest.approx(
+            row["angle_deg"], abs=0.006
+        )
         assert shown["posterior"] == "0.988"
     point_at(page, answer, inside[inside["i"] == 5].iloc[3])
     assert values(page, "cells")["posterior"] == "–" != values(page, "cells")["edge a"]
@@ -193,11 +244,21 @@ def test_clicking_a_point_of_the_front_shows_its_map_and_parameters(page, answer
     assert len(points) == len(choices) > 1
     stage = Stage(answer.crystal)
     for k, (trial, outcome) in reversed(list(enumerate(choices))):
-        page.execute_script("arguments[0].dispatchEvent(new MouseEvent('click', {bubbles: true}))", points[k])
+        page.execute_script(
+            "arguments[0].dispatchEvent(new MouseEvent('click', {bubbles: true}))", points[k]
+        )
         shown = values(page, "front")
-        assert shown["shown"] == f"trial {trial.number}" and shown["total"] == f"{trial.rewards['total']:.3f}"
-        assert shown["n_clusters"] == str(trial.parameters["n_clusters"]) and shown["site"] == trial.parameters["site"]
-        assert find(page, "#front .bfo-frame")[0].get_attribute("src") == stage.frame(outcome.labels)
+        assert (
+            shown["shown"] == f"trial {trial.number}"
+            and shown["total"] == f"{trial.rewards['total']:.3f}"
+        )
+        assert (
+            shown["n_clusters"] == str(trial.parameters["n_clusters"])
+            and shown["site"] == trial.parameters["site"]
+        )
+        assert find(page, "#front .bfo-frame")[0].get_attribute("src") == stage.frame(
+            outcome.labels
+        )
         assert [p.get_attribute("aria-pressed") for p in points].index("true") == k
 
 
@@ -205,7 +266,10 @@ def test_a_real_click_and_the_keyboard_choose_points_too(page):
     from selenium.webdriver import Keys
 
     points = find(page, "#front .bfo-point")
-    for act, k in ((lambda: points[-1].click(), len(points) - 1), (lambda: points[0].send_keys(Keys.ENTER), 0)):
+    for act, k in (
+        (lambda: points[-1].click(), len(points) - 1),
+        (lambda: points[0].send_keys(Keys.ENTER), 0),
+    ):
         act()
         assert [n for n, p in enumerate(points) if p.get_attribute("aria-pressed") == "true"] == [k]
 
@@ -221,7 +285,9 @@ def test_the_slider_walks_through_the_windows(page, answer):
         shown = values(page, "windows")
         assert shown["shown"] == f"{size:.2f} cells" == find(page, "#windows output")[0].text
         assert shown["total"] == f"{outcome.rewards['total']:.3f}"
-        assert find(page, "#windows .bfo-frame")[0].get_attribute("src") == stage.frame(outcome.labels)
+        assert find(page, "#windows .bfo-frame")[0].get_attribute("src") == stage.frame(
+            outcome.labels
+        )
         assert find(page, "#windows .bfo-point")[k].get_attribute("aria-pressed") == "true"
         slider.send_keys(Keys.ARROW_RIGHT)
     find(page, "#windows .bfo-point")[2].click()
@@ -232,13 +298,20 @@ def test_the_page_makes_no_error_and_no_request(page, file):
     page.get_log("browser"), page.get_log("performance")
     page.get(file.as_uri())
     asked = [json.loads(line["message"])["message"] for line in page.get_log("performance")]
-    addresses = {m["params"]["request"]["url"] for m in asked if m["method"] == "Network.requestWillBeSent"}
+    addresses = {
+        m["params"]["request"]["url"] for m in asked if m["method"] == "Network.requestWillBeSent"
+    }
     assert {a for a in addresses if not a.startswith("data:")} == {file.as_uri()}
-    assert [line for line in page.get_log("browser") if "favicon" not in line["message"]] == [] and page.title == "quiet"
+    assert [
+        line for line in page.get_log("browser") if "favicon" not in line["message"]
+    ] == [] and page.title == "quiet"
 
 
 def test_a_narrow_page_does_not_scroll_sideways(page):
-    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True})
+    page.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True},
+    )
     try:
         assert page.execute_script("return document.documentElement.scrollWidth") <= 390
         assert all(0 < stage.size["width"] <= 390 for stage in find(page, ".bfo-stage"))
@@ -250,8 +323,13 @@ def test_without_scripts_the_pictures_remain(browser, file):
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
         browser.get(file.as_uri())
-        assert all(img.is_displayed() and img.size["width"] > 100 for img in find(browser, ".bfo-stage img"))
-        assert len(find(browser, ".bfo-stage img")) == 6 and len(find(browser, ".bfo-only-live")) == 2
+        assert all(
+            img.is_displayed() and img.size["width"] > 100
+            for img in find(browser, ".bfo-stage img")
+        )
+        assert (
+            len(find(browser, ".bfo-stage img")) == 6 and len(find(browser, ".bfo-only-live")) == 2
+        )
         assert not any(part.is_displayed() for part in find(browser, ".bfo-only-live"))
     finally:
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

@@ -25,11 +25,13 @@ def run(tmp_path):
 @pytest.fixture
 def printer(monkeypatch, tmp_path):
     """Put a program of one's own in the place of the browser."""
+
     def put(script):
         program = tmp_path / "chromium"
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
         monkeypatch.setattr(printing, "BROWSERS", (str(program),))
+
     return put
 
 
@@ -49,7 +51,9 @@ def test_the_browser_is_asked_for_one_page_and_one_file(run, printer):
     assert asked[0] == "--headless" and asked[-1] == (run / PAGE).as_uri()
 
 
-@pytest.mark.parametrize(("script", "reason"), [("echo broken >&2; exit 3", "broken"), ("exit 0", "no message")])
+@pytest.mark.parametrize(
+    ("script", "reason"), [("echo broken >&2; exit 3", "broken"), ("exit 0", "no message")]
+)
 def test_a_failed_print_leaves_the_earlier_file(run, printer, script, reason):
     printer(script)
     with pytest.raises(InputError, match=f"could not print .{reason}"):
@@ -65,10 +69,17 @@ def test_a_browser_that_hangs_is_left(run, printer, monkeypatch):
         print_pdf(run)
 
 
-@pytest.mark.parametrize(("there", "message"), [(True, "apt install chromium"), (False, "holds no report")])
+@pytest.mark.parametrize(
+    ("there", "message"), [(True, "apt install chromium"), (False, "holds no report")]
+)
 def test_what_is_missing_is_named_in_one_line(run, monkeypatch, capsys, there, message):
     monkeypatch.setattr(printing, "BROWSERS", ("no-such-browser",))
     with pytest.raises(SystemExit) as stop:
         main(["pdf", str(run if there else run / "elsewhere")])
     printed = capsys.readouterr()
-    assert stop.value.code == 2 and message in printed.err and len(printed.err.splitlines()) == 1 and not printed.out
+    assert (
+        stop.value.code == 2
+        and message in printed.err
+        and len(printed.err.splitlines()) == 1
+        and not printed.out
+    )

@@ -8,13 +8,29 @@ from sklearn.metrics import adjusted_rand_score
 from bfo_utils.io import image_from_array
 from bfo_utils.report import write_results
 from bfo_utils.results import DOMAINS, analyze, conclude_analysis
-from bfo_utils.search import SearchPlan, best_trial, evaluate_configuration, name_labels, prepare_image, search_configurations
+from bfo_utils.search import (
+    SearchPlan,
+    best_trial,
+    evaluate_configuration,
+    name_labels,
+    prepare_image,
+    search_configurations,
+)
 from bfo_utils.simulation import Specimen, simulate_phantom, true_label_map
 
 COLUMNS = "id,x_px,y_px,sublattice,intensity,sigma_px,ok"
 CELLS = "i,j,x_px,y_px,px_pm,py_pm,a_nm,b_nm,angle_deg,area_nm2,label,posterior,stability"
-FILES = {"columns.csv", "cells.csv", "trials.csv", "pareto.csv", "result.json", "label_map.png", "walls.png",
-         "polarization.png", "confidence.png"}
+FILES = {
+    "columns.csv",
+    "cells.csv",
+    "trials.csv",
+    "pareto.csv",
+    "result.json",
+    "label_map.png",
+    "walls.png",
+    "polarization.png",
+    "confidence.png",
+}
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +130,22 @@ def test_one_sublattice_is_analysed_by_its_strain(tmp_path):
 
 
 def test_labels_keep_their_meaning_between_maps(crystal):
-    maps = [name_labels(crystal, evaluate_configuration(crystal, {"site": "cell", "normalisation": "zscore",
-            "n_components": 6, "n_clusters": 3, "covariance": c}).labels) for c in ("full", "tied")]
+    maps = [
+        name_labels(
+            crystal,
+            evaluate_configuration(
+                crystal,
+                {
+                    "site": "cell",
+                    "normalisation": "zscore",
+                    "n_components": 6,
+                    "n_clusters": 3,
+                    "covariance": c,
+                },
+            ).labels,
+        )
+        for c in ("full", "tied")
+    ]
     inside = crystal.mask
     assert (maps[0] == maps[1])[inside].mean() > 0.95
 
@@ -132,6 +162,9 @@ def test_the_phantom_of_the_book_is_mapped_as_it_was_made():
     done = analyze(p.image, SearchPlan(64))
     truth = true_label_map(p.truth, done.crystal.lattice.cells, done.crystal.mask)
     film = truth >= 0
-    tuned, default = (adjusted_rand_score(truth[film], labels[film]) for labels in (done.labels, done.default.labels))
+    tuned, default = (
+        adjusted_rand_score(truth[film], labels[film])
+        for labels in (done.labels, done.default.labels)
+    )
     assert tuned >= 0.95 and tuned > default
     assert done.verdict == DOMAINS

@@ -21,13 +21,17 @@ def test_matching_is_one_to_one_and_as_large_as_it_can_be():
     assert match_labels(split, reference).tolist() == [4, 7, 9, -1]
 
 
-@pytest.mark.parametrize(("method", "covariance"), [("gmm", "full"), ("gmm", "tied"), ("kmeans", "full")])
+@pytest.mark.parametrize(
+    ("method", "covariance"), [("gmm", "full"), ("gmm", "tied"), ("kmeans", "full")]
+)
 def test_probabilities_belong_to_the_labels(method, covariance):
     values = np.concatenate([RNG.normal(0, 1, (300, 2)), RNG.normal(4, 1, (200, 2))])
     chance = label_probabilities(values, 2, method, covariance)
     labels = cluster_vectors(values, 2, method, covariance)
     assert np.allclose(chance.sum(axis=1), 1)
-    assert (match_labels(chance.argmax(axis=1), labels)[chance.argmax(axis=1)] == labels).mean() > 0.99
+    assert (
+        match_labels(chance.argmax(axis=1), labels)[chance.argmax(axis=1)] == labels
+    ).mean() > 0.99
     middle = np.abs(values.sum(axis=1) - 4) < 1
     assert chance.max(axis=1)[middle].mean() < chance.max(axis=1)[~middle].mean()
 
@@ -41,8 +45,14 @@ def test_wrong_cells_are_the_unsure_ones():
     known = truth >= 0
     shown = Segmentation(outcome.labels, crystal.evidence).clean[known]
     wrong = match_labels(shown, truth[known])[shown] != truth[known]
-    low = np.minimum(sure.posterior, sure.stability)[known] < np.median(np.minimum(sure.posterior, sure.stability)[known])
-    record("confidence", wrong_among_unsure=round(float(wrong[low].mean()), 4), wrong_among_sure=round(float(wrong[~low].mean()), 4))
+    low = np.minimum(sure.posterior, sure.stability)[known] < np.median(
+        np.minimum(sure.posterior, sure.stability)[known]
+    )
+    record(
+        "confidence",
+        wrong_among_unsure=round(float(wrong[low].mean()), 4),
+        wrong_among_sure=round(float(wrong[~low].mean()), 4),
+    )
     assert wrong[low].mean() > 1.5 * wrong[~low].mean()
 
 
@@ -51,7 +61,11 @@ def test_it_is_known_on_the_mask_only_and_repeats(crystal):
     one, two = (measure_confidence(crystal, outcome, refits=4) for _ in range(2))
     for name in ("posterior", "stability"):
         values = getattr(one, name)
-        assert (np.isfinite(values) == crystal.mask).all() and values[crystal.mask].min() >= 0 and values[crystal.mask].max() <= 1
+        assert (
+            (np.isfinite(values) == crystal.mask).all()
+            and values[crystal.mask].min() >= 0
+            and values[crystal.mask].max() <= 1
+        )
         assert np.array_equal(values, getattr(two, name), equal_nan=True)
     assert np.nanmean(one.stability) > 0.97
 
@@ -70,7 +84,12 @@ def test_one_label_leaves_nothing_to_be_sure_of():
 @pytest.mark.slow
 @pytest.mark.skipif(not vae_available(), reason="torch and AtomAI are not installed")
 def test_learned_descriptors_have_it_too():
-    crystal = prepare_image(simulate_phantom(Specimen(layout="halves", cells=18, cell_px=14, dose=60), 1).image)
-    outcome = evaluate_configuration(crystal, {"descriptor": "vae", "site": "cell", "epochs": 3, "n_clusters": 2, "n_components": 2})
+    crystal = prepare_image(
+        simulate_phantom(Specimen(layout="halves", cells=18, cell_px=14, dose=60), 1).image
+    )
+    outcome = evaluate_configuration(
+        crystal,
+        {"descriptor": "vae", "site": "cell", "epochs": 3, "n_clusters": 2, "n_components": 2},
+    )
     sure = measure_confidence(crystal, outcome, refits=3)
     assert np.isfinite(sure.posterior[crystal.mask]).all() and np.nanmax(sure.stability) <= 1

@@ -2,7 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bfo_utils.results import SELECTORS, judge_selectors, random_configurations, selector_case, selector_table
+from bfo_utils.results import (
+    SELECTORS,
+    judge_selectors,
+    random_configurations,
+    selector_case,
+    selector_table,
+)
 from bfo_utils.results.selectors import _total
 from bfo_utils.rewards import DEFAULT_TOTAL
 from bfo_utils.simulation import Specimen
@@ -32,7 +38,9 @@ def test_the_total_of_the_table_is_the_total(table):
 
 
 def test_regret_is_what_the_pick_lacks(table):
-    ranked = table.assign(ari=np.linspace(0, 0.7, 8), silhouette=np.arange(8.0), agreement=np.arange(8.0)[::-1])
+    ranked = table.assign(
+        ari=np.linspace(0, 0.7, 8), silhouette=np.arange(8.0), agreement=np.arange(8.0)[::-1]
+    )
     judged = judge_selectors(pd.DataFrame(ranked))
     assert judged["silhouette"] == pytest.approx((0, 1))
     assert judged["neighbour agreement"] == pytest.approx((0.7, -1))

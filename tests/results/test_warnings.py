@@ -11,13 +11,25 @@ from bfo_utils.rewards import SurrogateTest
 from bfo_utils.search import SearchPlan
 from bfo_utils.simulation import Specimen, simulate_phantom
 
-GOOD = {"site": "cell", "normalisation": "zscore", "n_components": 6, "n_clusters": 3, "method": "gmm", "covariance": "full",
-        "window_height": 1.5, "window_width": 1.5, "binning": 2}
+GOOD = {
+    "site": "cell",
+    "normalisation": "zscore",
+    "n_components": 6,
+    "n_clusters": 3,
+    "method": "gmm",
+    "covariance": "full",
+    "window_height": 1.5,
+    "window_width": 1.5,
+    "binning": 2,
+}
 
 
 def analysed(crystal, change=lambda array: array, clusters=3, pixel_size_nm=0.025):
     array = change(simulate_phantom(crystal, 3).image.data)
-    return analyze(image_from_array(array, pixel_size_nm=pixel_size_nm), SearchPlan(2, fixed=GOOD | {"n_clusters": clusters}))
+    return analyze(
+        image_from_array(array, pixel_size_nm=pixel_size_nm),
+        SearchPlan(2, fixed=GOOD | {"n_clusters": clusters}),
+    )
 
 
 def codes(done):
@@ -33,13 +45,30 @@ def test_a_good_image_needs_none(good):
     assert codes(good) == []
 
 
-@pytest.mark.parametrize(("code", "changes", "change", "clusters"), [
-    ("few_cells", dict(cells=16, cell_px=16), None, 3), ("coarse_pixels", dict(cells=30, cell_px=9), None, 3),
-    ("second_sublattice_not_seen", dict(b_intensity=0.0), None, 3), ("low_dose", dict(dose=3), None, 3),
-    ("missing_cells", dict(missing=0.03), None, 3), ("substrate", dict(substrate=0.25), None, 4),
-    ("invalid_pixels", {}, lambda a: np.where(np.arange(a.size).reshape(a.shape) % 5003 == 0, np.nan, a), 3),
-    ("saturated", {}, lambda a: np.minimum(a, np.quantile(a, 0.95)), 3),
-    ("doubtful_columns", {}, lambda a: np.where(np.arange(len(a))[:, None] % 60 < 3, np.nan, a), 3)])
+@pytest.mark.parametrize(
+    ("code", "changes", "change", "clusters"),
+    [
+        ("few_cells", dict(cells=16, cell_px=16), None, 3),
+        ("coarse_pixels", dict(cells=30, cell_px=9), None, 3),
+        ("second_sublattice_not_seen", dict(b_intensity=0.0), None, 3),
+        ("low_dose", dict(dose=3), None, 3),
+        ("missing_cells", dict(missing=0.03), None, 3),
+        ("substrate", dict(substrate=0.25), None, 4),
+        (
+            "invalid_pixels",
+            {},
+            lambda a: np.where(np.arange(a.size).reshape(a.shape) % 5003 == 0, np.nan, a),
+            3,
+        ),
+        ("saturated", {}, lambda a: np.minimum(a, np.quantile(a, 0.95)), 3),
+        (
+            "doubtful_columns",
+            {},
+            lambda a: np.where(np.arange(len(a))[:, None] % 60 < 3, np.nan, a),
+            3,
+        ),
+    ],
+)
 def test_what_is_wrong_with_an_image_is_said(code, changes, change, clusters):
     crystal = Specimen(**{"layout": "junction", "cells": 32, "cell_px": 16, "dose": 80} | changes)
     done = analysed(crystal, change or (lambda a: a), clusters)
@@ -48,7 +77,9 @@ def test_what_is_wrong_with_an_image_is_said(code, changes, change, clusters):
 
 
 def test_what_is_wrong_with_a_map_is_said(good):
-    thin = replace(good, tuned=replace(good.tuned, rewards=dict(good.tuned.rewards) | {"contrast": 0.55}))
+    thin = replace(
+        good, tuned=replace(good.tuned, rewards=dict(good.tuned.rewards) | {"contrast": 0.55})
+    )
     assert "thin_margin" in codes(thin)
     chance = replace(good)
     vars(chance)["standing"] = SurrogateTest(0.1, np.linspace(0, 0.3, 99), np.zeros(19))
@@ -60,7 +91,9 @@ def test_what_is_wrong_with_a_map_is_said(good):
 
 
 def test_no_pixel_size_is_said():
-    assert "no_pixel_size" in codes(analysed(Specimen(cells=14, cell_px=14, dose=80), pixel_size_nm=None))
+    assert "no_pixel_size" in codes(
+        analysed(Specimen(cells=14, cell_px=14, dose=80), pixel_size_nm=None)
+    )
 
 
 def test_the_error_of_a_position_is_that_of_counting(good):

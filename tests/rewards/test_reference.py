@@ -8,7 +8,10 @@ from bfo_utils.simulation import Specimen, simulate_phantom
 
 
 def test_evidence_is_polar_where_b_is_seen_else_strain(crystal):
-    assert crystal.evidence.kind == "polar" and crystal.evidence.field.shape == (*crystal.mask.shape, 2)
+    assert crystal.evidence.kind == "polar" and crystal.evidence.field.shape == (
+        *crystal.mask.shape,
+        2,
+    )
     bare = prepare_image(simulate_phantom(Specimen(cells=24, cell_px=16, b_intensity=0), 0).image)
     assert bare.evidence.kind == "lattice" and bare.evidence.field.shape[-1] == 3
     with pytest.raises(InputError, match="use 'lattice'"):
@@ -34,8 +37,16 @@ def test_autocorrelation_tells_domains_from_noise(crystal):
 
 
 def test_lattice_noise_alone_does_not_open_the_gate():
-    flat = Specimen(layout="single", cells=40, cell_px=16, dose=15, b_intensity=0, bend_deg=0, drift_px=0,
-                           jitter_px=0)
+    flat = Specimen(
+        layout="single",
+        cells=40,
+        cell_px=16,
+        dose=15,
+        b_intensity=0,
+        bend_deg=0,
+        drift_px=0,
+        jitter_px=0,
+    )
     crystal = prepare_image(simulate_phantom(flat, 0).image)
     assert autocorrelation(crystal.evidence.field) < MIN_CORRELATION
 

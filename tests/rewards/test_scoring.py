@@ -41,11 +41,15 @@ def partitions(draw):
     labels = np.where(noise, rng.integers(0, 4, shape), labels)
     labels[rng.random(shape) < draw(st.sampled_from([0, 0.1]))] = -1
     field = rng.standard_normal((*shape, 2)) + labels[..., None] * draw(st.sampled_from([0, 3]))
-    return Segmentation(labels, ReferenceField(np.where(labels[..., None] < 0, np.nan, field), "polar"))
+    return Segmentation(
+        labels, ReferenceField(np.where(labels[..., None] < 0, np.nan, field), "polar")
+    )
 
 
 def changed(partition, labels=lambda v: v, field=lambda v: v):
-    return Segmentation(labels(partition.labels), ReferenceField(field(partition.evidence.field), "polar"))
+    return Segmentation(
+        labels(partition.labels), ReferenceField(field(partition.evidence.field), "polar")
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -59,13 +63,17 @@ def test_every_reward_lies_between_0_and_1(partition):
 @given(partitions(), st.permutations(range(6)))
 def test_names_of_labels_do_not_matter(partition, order):
     order = np.array([*order, -1])
-    assert score_map(changed(partition, lambda v: order[v])) == pytest.approx(score_map(partition), abs=1e-9)
+    assert score_map(changed(partition, lambda v: order[v])) == pytest.approx(
+        score_map(partition), abs=1e-9
+    )
 
 
 @settings(max_examples=60, deadline=None)
 @given(partitions(), st.integers(1, 3))
 def test_turning_any_map_by_90_degrees_changes_no_reward(partition, turns):
-    """Of maps without speckle: which of two equally near patches a speck joins is not fixed by symmetry."""
+    """Of maps without speckle: which of two equally near patches a speck joins is not fixed by
+    symmetry.
+    """
     clean = Segmentation(partition.clean, partition.evidence)
     turned = changed(clean, lambda v: np.rot90(v, turns), lambda v: np.rot90(v, turns))
     if clean.speckle == 0:
@@ -106,7 +114,9 @@ def test_the_truth_beats_every_degenerate_map(name):
 @pytest.mark.parametrize("name", ["over-split", "merged", "half split", "wall as class"])
 def test_the_truth_with_three_percent_of_wrong_cells_still_wins(name):
     evidence = field_of(TRUE)
-    speckled, other = (score_map(Segmentation(DECOYS[n], evidence))["total"] for n in ("3 % wrong", name))
+    speckled, other = (
+        score_map(Segmentation(DECOYS[n], evidence))["total"] for n in ("3 % wrong", name)
+    )
     assert speckled > other
 
 
@@ -127,13 +137,20 @@ def test_walls_at_any_angle_score_alike(angle):
 def test_one_border_that_is_not_there_costs_most_of_the_contrast():
     labels = np.where(X < 20, 0, np.where(X < 40, 1, 2))
     evidence = field_of(np.where(X < 20, 0, 1))
-    values = score_map(Segmentation(labels, evidence))  # one of two borders is real: sqrt(1.02 * 0.02)
+    values = score_map(
+        Segmentation(labels, evidence)
+    )  # one of two borders is real: sqrt(1.02 * 0.02)
     assert values["contrast"] == pytest.approx(0.14, abs=0.1)
 
 
 def test_contrast_sees_through_a_slow_gradient():
-    field = np.stack([X / N, Y / N], -1) + 0.01 * np.random.default_rng(0).standard_normal((N, N, 2))
-    assert score_map(Segmentation((X > 30).astype(int), ReferenceField(field, "polar")))["contrast"] < 0.15
+    field = np.stack([X / N, Y / N], -1) + 0.01 * np.random.default_rng(0).standard_normal(
+        (N, N, 2)
+    )
+    assert (
+        score_map(Segmentation((X > 30).astype(int), ReferenceField(field, "polar")))["contrast"]
+        < 0.15
+    )
 
 
 def test_one_label_has_no_walls_and_no_total():
@@ -147,7 +164,9 @@ def test_a_user_adds_a_reward_and_selects_it():
         return (partition.clean == 0).mean()
 
     try:
-        values = score_map(Segmentation(TRUE, field_of(TRUE)), total={"mostly_zero": 2, "evidence": 1})
+        values = score_map(
+            Segmentation(TRUE, field_of(TRUE)), total={"mostly_zero": 2, "evidence": 1}
+        )
         assert values["total"] == pytest.approx(values["mostly_zero"] ** 2 * values["evidence"])
     finally:
         _REWARDS.pop("mostly_zero")
@@ -163,28 +182,45 @@ def given_walls(n_cells, speckle=0.0, **edges):
     labels = np.zeros((1, n_cells), int)
     partition = Segmentation(labels, ReferenceField(np.zeros((1, n_cells, 1)), "polar"))
     count = len(edges["length"])
-    nothing = {name: np.zeros(count) for name in ("midpoint", "cells", "segment", "roughness", "extent", "direction")}
-    vars(partition).update(_despeckled=(labels, speckle), walls=Walls(**{**nothing, **{k: np.array(v) for k, v in edges.items()}}))
+    nothing = {
+        name: np.zeros(count)
+        for name in ("midpoint", "cells", "segment", "roughness", "extent", "direction")
+    }
+    vars(partition).update(
+        _despeckled=(labels, speckle),
+        walls=Walls(**{**nothing, **{k: np.array(v) for k, v in edges.items()}}),
+    )
     return partition
 
 
 def as_is(labels, field=None):
     """A partition that is judged as it is: its small patches are no speckle."""
     labels = np.asarray(labels)
-    partition = Segmentation(labels, ReferenceField(np.zeros((*labels.shape, 1)) if field is None else field, "polar"))
+    partition = Segmentation(
+        labels, ReferenceField(np.zeros((*labels.shape, 1)) if field is None else field, "polar")
+    )
     vars(partition)["_despeckled"] = (labels, 0.0)
     return partition
 
 
 def test_continuity_is_the_mean_run_of_a_wall_less_the_speckle():
-    edges = {"segment": [0, 0, 1], "length": [1.0, 2.0, 9.0]}  # runs of 3 and 9 where 6 are asked for
+    edges = {
+        "segment": [0, 0, 1],
+        "length": [1.0, 2.0, 9.0],
+    }  # runs of 3 and 9 where 6 are asked for
     assert continuity(given_walls(144, **edges)) == pytest.approx((3 * 0.5 + 9 * 1) / 12)
     assert continuity(given_walls(144, speckle=0.15, **edges)) == pytest.approx(10.5 / 12 / np.e)
     assert continuity(given_walls(144, speckle=0.30, **edges)) == pytest.approx(10.5 / 12 / np.e**2)
 
 
 def test_straightness_is_the_mean_of_bend_and_extent():
-    partition = given_walls(100, segment=[0, 0, 0], length=[1.0, 3.0, 2.0], roughness=[0.45, 1.05, 1.65], extent=[9.0, 4.0, 8.0])
+    partition = given_walls(
+        100,
+        segment=[0, 0, 0],
+        length=[1.0, 3.0, 2.0],
+        roughness=[0.45, 1.05, 1.65],
+        extent=[9.0, 4.0, 8.0],
+    )
     assert straightness(partition) == pytest.approx((1 + 3 * np.exp(-1) / 2 + 2 * np.exp(-4)) / 6)
 
 
@@ -205,7 +241,9 @@ def test_evidence_is_the_explained_variance_corrected_for_the_number_of_labels()
     assert evidence(partition) == pytest.approx(1 - 4 / 2 * 3 / 20)
     two = np.concatenate([field, 10 * field], axis=-1)
     assert evidence(as_is([[0, 0, 1, 1, 0, -1]], two)) == pytest.approx(0.7)
-    assert evidence(as_is([[0, 1, 2, 3, 0, -1]], field)) == pytest.approx(1)  # as many labels as cells
+    assert evidence(as_is([[0, 1, 2, 3, 0, -1]], field)) == pytest.approx(
+        1
+    )  # as many labels as cells
     assert evidence(as_is([[0, 0, 1]], field[:, :3])) == pytest.approx(1 - 2 / 1 * 2 / 8)
 
 
@@ -220,7 +258,9 @@ def test_run_means_stop_at_a_wall_and_leave_out_the_unknown():
     assert _run_mean(labels, field)[0, :7, 0] == pytest.approx([1, 1.5, 3, 6, 10, 15, 5])
     field[0, 1] = np.nan
     assert _run_mean(labels, field)[0, 2:4, 0] == pytest.approx([3.5, 8])
-    assert _run_mean(np.array([[0, 1, 0]]), np.array([[1.0, 2, 3]])[..., None]).ravel().tolist() == [1, 2, 3]
+    assert _run_mean(
+        np.array([[0, 1, 0]]), np.array([[1.0, 2, 3]])[..., None]
+    ).ravel().tolist() == [1, 2, 3]
 
 
 def test_steps_across_and_away_from_walls():
@@ -235,7 +275,9 @@ def test_steps_across_and_away_from_walls():
 def test_contrast_is_the_geometric_mean_over_pairs_with_enough_wall(least, shares):
     pairs = np.array([[0, 1]] * 4 + [[0, 2]])
     found = _pairwise(pairs, np.array([True, True, False, False, True]), least)
-    assert found == pytest.approx(np.prod([(s - 0.05) / 0.95 + 0.02 for s in shares]) ** (1 / len(shares)))
+    assert found == pytest.approx(
+        np.prod([(s - 0.05) / 0.95 + 0.02 for s in shares]) ** (1 / len(shares))
+    )
 
 
 def test_a_pair_whose_wall_steps_no_more_than_chance_leaves_two_per_cent():
@@ -267,11 +309,18 @@ def test_where_the_field_is_unknown_a_wall_is_not_held_against_the_map():
 
 
 def test_a_map_of_one_label_has_no_contrast():
-    assert contrast(as_is(np.zeros((24, 24), int), np.random.default_rng(0).random((24, 24, 1)))) == 0
+    assert (
+        contrast(as_is(np.zeros((24, 24), int), np.random.default_rng(0).random((24, 24, 1)))) == 0
+    )
 
 
 def test_contrast_of_a_map_without_inside_is_none():
-    assert contrast(as_is(np.indices((6, 6)).sum(axis=0) % 2, np.random.default_rng(0).random((6, 6, 1)))) == 0
+    assert (
+        contrast(
+            as_is(np.indices((6, 6)).sum(axis=0) % 2, np.random.default_rng(0).random((6, 6, 1)))
+        )
+        == 0
+    )
 
 
 def test_balance_asks_for_three_per_cent_in_the_second_cluster():
@@ -311,7 +360,9 @@ def test_agreement_is_what_neighbours_share_beyond_chance():
     assert agreement(as_is(np.array([[0, -1, 1]]))) == 0
 
 
-@pytest.mark.parametrize(("side", "size", "kept"), [(20, 5, False), (20, 6, True), (60, 10, False), (60, 11, True)])
+@pytest.mark.parametrize(
+    ("side", "size", "kept"), [(20, 5, False), (20, 6, True), (60, 10, False), (60, 11, True)]
+)
 def test_speckle_is_what_holds_fewer_than_six_cells_or_three_in_a_thousand(side, size, kept):
     labels = np.zeros((side, side), int)
     labels[5, 2 : 2 + size] = 1
@@ -321,7 +372,10 @@ def test_speckle_is_what_holds_fewer_than_six_cells_or_three_in_a_thousand(side,
     assert partition.n == side**2 and partition.side == pytest.approx(side)
 
 
-@pytest.mark.parametrize("pair", ["evidence=0", "evidence=-1", "evidence=inf", "evidence=nan", "evidence", "evidence=much"])
+@pytest.mark.parametrize(
+    "pair",
+    ["evidence=0", "evidence=-1", "evidence=inf", "evidence=nan", "evidence", "evidence=much"],
+)
 def test_a_power_is_a_positive_number(pair):
     with pytest.raises(InputError, match=f"total '{pair}': not a reward with its power"):
         parse_total([pair])
@@ -336,7 +390,9 @@ def test_without_pairs_the_total_is_the_default_one_and_not_shared():
 def test_a_reward_that_is_no_number_is_refused():
     register_reward("broken")(lambda partition: np.nan)
     try:
-        with pytest.raises(InputError, match="reward 'broken': returned nan; it must return a number from 0 to 1"):
+        with pytest.raises(
+            InputError, match="reward 'broken': returned nan; it must return a number from 0 to 1"
+        ):
             score_map(Segmentation(TRUE, field_of(TRUE)))
     finally:
         _REWARDS.pop("broken")
@@ -345,7 +401,9 @@ def test_a_reward_that_is_no_number_is_refused():
 def test_rewards_beyond_their_range_are_cut_and_the_total_is_a_product():
     assert _value("x", 1.02) == 1 and _value("x", -0.1) == 0 and _value("x", 0.25) == 0.25
     values = score_map(Segmentation(TRUE, field_of(TRUE)))
-    assert values["total"] == pytest.approx(np.prod([values[name] ** power for name, power in DEFAULT_TOTAL.items()]))
+    assert values["total"] == pytest.approx(
+        np.prod([values[name] ** power for name, power in DEFAULT_TOTAL.items()])
+    )
 
 
 def test_the_fingerprint_follows_the_code_and_not_where_it_lies():
@@ -363,5 +421,8 @@ def test_the_fingerprint_follows_the_code_and_not_where_it_lies():
 def test_the_powers_of_the_total_are_those_of_the_book():
     page = (resource_path("book") / "rewards.md").read_text()
     assert r"R = C^{1/2} \cdot S^{1/4} \cdot E \cdot K \cdot B \cdot A \cdot T" in page
-    assert DEFAULT_TOTAL == {"continuity": 0.5, "straightness": 0.25, **dict.fromkeys(
-        ("evidence", "contrast", "balance", "amount", "thickness"), 1.0)}
+    assert DEFAULT_TOTAL == {
+        "continuity": 0.5,
+        "straightness": 0.25,
+        **dict.fromkeys(("evidence", "contrast", "balance", "amount", "thickness"), 1.0),
+    }

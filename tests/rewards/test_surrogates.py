@@ -17,23 +17,39 @@ def partition(crystal):
 
 def test_a_true_map_stands_above_its_surrogates(partition):
     standing = surrogate_test(partition)
-    record("surrogates", map="junction", total=round(standing.total, 4),
-           largest_moved=round(float(standing.moved.max()), 4), p=standing.p_moved)
-    assert standing.beaten and len(standing.moved) == 59 and standing.total > 2 * standing.moved.max()
+    record(
+        "surrogates",
+        map="junction",
+        total=round(standing.total, 4),
+        largest_moved=round(float(standing.moved.max()), 4),
+        p=standing.p_moved,
+    )
+    assert (
+        standing.beaten and len(standing.moved) == 59 and standing.total > 2 * standing.moved.max()
+    )
     assert standing.total == pytest.approx(score_map(partition)["total"])
 
 
 @pytest.mark.parametrize("name", ["half split", "stripes", "smooth noise"])
 def test_a_map_that_has_nothing_to_do_with_the_evidence_does_not(name, crystal, truth_map):
     standing = surrogate_test(Segmentation(make_decoys(truth_map)[name], crystal.evidence))
-    record("surrogates", map=name, total=round(standing.total, 4), largest_moved=round(float(standing.moved.max()), 4), p=standing.p_moved)
+    record(
+        "surrogates",
+        map=name,
+        total=round(standing.total, 4),
+        largest_moved=round(float(standing.moved.max()), 4),
+        p=standing.p_moved,
+    )
     assert not standing.beaten
 
 
 def test_geometry_stays_as_it_is(partition):
     moved = partition.against(ReferenceField(np.roll(partition.evidence.field, 9, axis=0), "polar"))
     before, after = score_map(partition), score_map(moved)
-    assert all(before[name] == after[name] for name in ("continuity", "straightness", "balance", "amount", "thickness", "agreement"))
+    assert all(
+        before[name] == after[name]
+        for name in ("continuity", "straightness", "balance", "amount", "thickness", "agreement")
+    )
     assert after["evidence"] < before["evidence"]
     fresh = score_map(Segmentation(partition.labels, moved.evidence))
     assert fresh == after
@@ -47,7 +63,11 @@ def test_moves_along_a_wall_do_not_count():
 
 def test_too_few_moves_tell_nothing():
     few, nothing = np.zeros(5), np.zeros(0)
-    for moved, dealt, beaten in ((few, np.zeros(19), True), (nothing, np.zeros(19), True), (few, np.ones(19), False)):
+    for moved, dealt, beaten in (
+        (few, np.zeros(19), True),
+        (nothing, np.zeros(19), True),
+        (few, np.ones(19), False),
+    ):
         assert SurrogateTest(0.5, moved, dealt).beaten == beaten
 
 

@@ -32,7 +32,9 @@ def trials(crystal):
 
 def test_first_the_default_then_the_screen_then_the_model(crystal, trials):
     assert [t.number for t in trials] == list(range(24))
-    assert trials[0].source == "default" and dict(trials[0].parameters) == effective_parameters(crystal, {})
+    assert trials[0].source == "default" and dict(trials[0].parameters) == effective_parameters(
+        crystal, {}
+    )
     assert [t.source for t in trials[1:]] == ["screen"] * 8 + ["model"] * 15
 
 
@@ -48,7 +50,9 @@ def test_same_seed_same_trials(crystal, trials):
 
 
 def test_fixed_parameters_are_not_varied(crystal):
-    some = search_configurations(crystal, SearchPlan(10, fixed={"n_clusters": 3, "method": "kmeans"}))
+    some = search_configurations(
+        crystal, SearchPlan(10, fixed={"n_clusters": 3, "method": "kmeans"})
+    )
     assert {t.parameters["n_clusters"] for t in some} == {3}
     assert {t.parameters["method"] for t in some} == {"kmeans"}
 
@@ -85,23 +89,40 @@ def test_best_is_the_earliest_of_equals(trials):
 def test_identical_configurations_are_evaluated_once(crystal, monkeypatch):
     ran = []
     real = evaluate_configuration
-    monkeypatch.setattr(optimizer, "evaluate_configuration", lambda *a: ran.append(a[1]) or real(*a))
-    fixed = {"window_height": 1.0, "window_width": 1.0, "normalisation": "none", "n_components": 3, "n_clusters": 3,
-             "binning": 1, "site": "A"}
-    trials = search_configurations(crystal, SearchPlan(20, fixed=fixed))  # four covariances are all that is left
+    monkeypatch.setattr(
+        optimizer, "evaluate_configuration", lambda *a: ran.append(a[1]) or real(*a)
+    )
+    fixed = {
+        "window_height": 1.0,
+        "window_width": 1.0,
+        "normalisation": "none",
+        "n_components": 3,
+        "n_clusters": 3,
+        "binning": 1,
+        "site": "A",
+    }
+    trials = search_configurations(
+        crystal, SearchPlan(20, fixed=fixed)
+    )  # four covariances are all that is left
     assert len(trials) == 20 and len(ran) == 4
 
 
 def test_the_whole_workflow_can_be_searched(crystal):
     trials = search_configurations(crystal, SearchPlan(12, seed=1, whole=True))
-    settings = {(t.parameters["detection_scale"], t.parameters["refinement_radius"]) for t in trials}
+    settings = {
+        (t.parameters["detection_scale"], t.parameters["refinement_radius"]) for t in trials
+    }
     assert len(settings) > 3
     assert best_trial(trials).rewards["total"] > 0.3
 
 
 def test_equal_work_is_recognised(crystal):
-    one = effective_parameters(crystal, {"window_width": 1.50, "method": "kmeans", "covariance": "diag"})
-    two = effective_parameters(crystal, {"window_width": 1.54, "method": "kmeans", "covariance": "tied"})
+    one = effective_parameters(
+        crystal, {"window_width": 1.50, "method": "kmeans", "covariance": "diag"}
+    )
+    two = effective_parameters(
+        crystal, {"window_width": 1.54, "method": "kmeans", "covariance": "tied"}
+    )
     assert one == two
 
 
@@ -122,7 +143,9 @@ def test_settings_that_find_no_lattice_are_trials_without_reward(crystal, monkey
 def test_measured_quantities_describe_cells_without_what_judges_them(crystal):
     names = cell_vectors(crystal, complete_parameters({"descriptor": "physics"}))
     assert names.shape == (crystal.mask.sum(), 7)  # nine without the two of the polar displacement
-    one, two = (effective_parameters(crystal, {"descriptor": "physics", "site": s}) for s in ("A", "B"))
+    one, two = (
+        effective_parameters(crystal, {"descriptor": "physics", "site": s}) for s in ("A", "B")
+    )
     assert one == two and evaluate_configuration(crystal, one).rewards["total"] >= 0
 
 

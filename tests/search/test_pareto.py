@@ -18,7 +18,9 @@ from bfo_utils.search import (
     trials_table,
 )
 
-points = hnp.arrays(float, st.tuples(st.integers(1, 12), st.just(3)), elements=st.floats(0, 1, width=16))
+points = hnp.arrays(
+    float, st.tuples(st.integers(1, 12), st.just(3)), elements=st.floats(0, 1, width=16)
+)
 
 
 def table(values):

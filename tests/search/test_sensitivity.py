@@ -4,19 +4,28 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bfo_utils.search import evaluate_configuration, parameter_importance, prepare_image, total_landscape
+from bfo_utils.search import (
+    evaluate_configuration,
+    parameter_importance,
+    prepare_image,
+    total_landscape,
+)
 from bfo_utils.simulation import Specimen, simulate_phantom
 
 
 @pytest.fixture(scope="module")
 def small():
-    return prepare_image(simulate_phantom(Specimen(layout="halves", cells=18, cell_px=16, dose=300), 3).image)
+    return prepare_image(
+        simulate_phantom(Specimen(layout="halves", cells=18, cell_px=16, dose=300), 3).image
+    )
 
 
 def test_the_landscape_is_made_of_evaluations(small):
     fixed = {"site": "cell", "n_components": 3}
     values = total_landscape(small, [1.0, 1.5], [2, 4], fixed, seed=5)
-    one = evaluate_configuration(small, fixed | {"window_height": 1.5, "window_width": 1.5, "n_clusters": 2}, 5)
+    one = evaluate_configuration(
+        small, fixed | {"window_height": 1.5, "window_width": 1.5, "n_clusters": 2}, 5
+    )
     assert values.shape == (2, 2) and values[1, 0] == one.rewards["total"]
 
 
@@ -27,7 +36,9 @@ def test_two_domains_are_best_cut_in_two(small):
 
 def test_only_parameters_that_vary_are_ranked():
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"n_clusters": rng.integers(2, 9, 60), "site": rng.choice(["A", "B"], 60), "binning": 1})
+    frame = pd.DataFrame(
+        {"n_clusters": rng.integers(2, 9, 60), "site": rng.choice(["A", "B"], 60), "binning": 1}
+    )
     found = parameter_importance(frame.assign(total=frame["site"] == "A"))
     assert found.index.tolist() == ["site", "n_clusters"]
 

@@ -1,4 +1,6 @@
-"""The search among autoencoders: what it trains, how far, what it keeps, and which model it prefers."""
+"""The search among autoencoders: what it trains, how far, what it keeps, and which model it
+prefers.
+"""
 
 from dataclasses import replace
 
@@ -22,8 +24,12 @@ from bfo_utils.search import (
 from bfo_utils.search.successive_halving import _simplest
 from bfo_utils.vae import MIN_EXPLAINED, model, vae_available
 
-SHORT = {"RUNGS": (1, 2, 4), "LATENT_CLUSTERINGS": [
-    {"n_components": 2, "n_clusters": k, "covariance": "tied"} for k in (2, 3)]}
+SHORT = {
+    "RUNGS": (1, 2, 4),
+    "LATENT_CLUSTERINGS": [
+        {"n_components": 2, "n_clusters": k, "covariance": "tied"} for k in (2, 3)
+    ],
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -37,12 +43,16 @@ def short():
 
 @pytest.fixture(scope="module")
 def made(crystal, tmp_path_factory):
-    """The crystal with a folder for its networks, a record, and the trials of a search among four models."""
+    """The crystal with a folder for its networks, a record, and the trials of a search among
+    four models.
+    """
     if not vae_available():
         pytest.skip("torch and AtomAI are not installed")
     folder = tmp_path_factory.mktemp("networks")
     ledger = TrialLog(folder / "record.jsonl", {})
-    return folder, search_autoencoders(replace(crystal, networks=str(folder)), 4, SearchPlan(seed=2), ledger=ledger)
+    return folder, search_autoencoders(
+        replace(crystal, networks=str(folder)), 4, SearchPlan(seed=2), ledger=ledger
+    )
 
 
 @pytest.fixture
@@ -92,7 +102,9 @@ def test_trials_say_what_was_learned_and_how_it_reads(made):
 
 
 def test_same_seed_same_trials_and_another_seed_others(crystal, made):
-    again, other = (search_autoencoders(replace(crystal), 2, SearchPlan(seed=seed)) for seed in (2, 3))
+    again, other = (
+        search_autoencoders(replace(crystal), 2, SearchPlan(seed=seed)) for seed in (2, 3)
+    )
     assert facts(again)[:1] == facts(made[1])[:1]
     assert facts(search_autoencoders(replace(crystal), 2, SearchPlan(seed=2))) == facts(again)
     assert model_of(other[1]) != model_of(again[1])
@@ -100,9 +112,13 @@ def test_same_seed_same_trials_and_another_seed_others(crystal, made):
 
 def test_run_again_nothing_is_trained_and_nothing_evaluated(crystal, made, epochs, monkeypatch):
     folder, trials = made
-    monkeypatch.setattr(successive_halving, "evaluate_configuration", lambda *a: pytest.fail("evaluated again"))
+    monkeypatch.setattr(
+        successive_halving, "evaluate_configuration", lambda *a: pytest.fail("evaluated again")
+    )
     ledger = TrialLog(folder / "record.jsonl", {})
-    again = search_autoencoders(replace(crystal, networks=str(folder)), 4, SearchPlan(seed=2), ledger=ledger)
+    again = search_autoencoders(
+        replace(crystal, networks=str(folder)), 4, SearchPlan(seed=2), ledger=ledger
+    )
     assert facts(again) == facts(trials) and not epochs
     assert [t.seconds for t in again] == [t.seconds for t in trials]
 
@@ -119,19 +135,34 @@ def test_a_stopped_search_goes_on_and_trains_nothing_twice(crystal, made, tmp_pa
     with pytest.raises(KeyboardInterrupt):
         search_autoencoders(prepared, 4, plan, stop, TrialLog(tmp_path / "r.jsonl", {}))
     prepared = replace(prepared)  # nothing in memory
-    assert facts(search_autoencoders(prepared, 4, plan, ledger=TrialLog(tmp_path / "r.jsonl", {}))) == facts(made[1])
+    assert facts(
+        search_autoencoders(prepared, 4, plan, ledger=TrialLog(tmp_path / "r.jsonl", {}))
+    ) == facts(made[1])
     assert len(epochs) == 4 * 1 + 2 * 1 + 2 * 2
 
 
 def test_every_trial_is_reported_and_numbered_from_the_first(crystal, made):
     seen = []
     prepared = replace(crystal, networks=str(made[0]))
-    trials = search_autoencoders(prepared, 1, SearchPlan(seed=2), seen.append, TrialLog(made[0] / "record.jsonl", {}), first=10)
+    trials = search_autoencoders(
+        prepared,
+        1,
+        SearchPlan(seed=2),
+        seen.append,
+        TrialLog(made[0] / "record.jsonl", {}),
+        first=10,
+    )
     assert seen == trials and [t.number for t in trials] == [10, 11, 12]
 
 
 def test_what_is_fixed_is_not_varied(crystal):
-    fixed = {"site": "B", "latent_dim": 2, "invariance": "shift", "n_clusters": 3, "descriptor": "windows"}
+    fixed = {
+        "site": "B",
+        "latent_dim": 2,
+        "invariance": "shift",
+        "n_clusters": 3,
+        "descriptor": "windows",
+    }
     trials = search_autoencoders(replace(crystal), 3, SearchPlan(fixed=fixed))
     for name, value in fixed.items():
         assert {t.parameters[name] for t in trials} == {"vae" if name == "descriptor" else value}
@@ -155,19 +186,36 @@ def test_outputs_are_latents_of_the_analysed_cells(crystal, made):
 
 
 def trial(number, total, explained=0.8, clarity=0.5, clusters=4, descriptor="vae"):
-    return Trial(number, "rung 1", {"descriptor": descriptor, "n_clusters": clusters},
-                 {"total": total, "explained": explained, "clarity": clarity}, 0.0)
+    return Trial(
+        number,
+        "rung 1",
+        {"descriptor": descriptor, "n_clusters": clusters},
+        {"total": total, "explained": explained, "clarity": clarity},
+        0.0,
+    )
 
 
-@pytest.mark.parametrize(("trials", "chosen"), [
-    ([trial(0, 0.6), trial(1, 0.7)], 1),
-    ([trial(0, 0.69, clarity=0.6), trial(1, 0.70)], 0),
-    ([trial(0, 0.67, clarity=0.9), trial(1, 0.70)], 1),
-    ([trial(0, 0.69, clusters=3, clarity=0.1), trial(1, 0.70)], 0),
-    ([trial(0, 0.9, explained=0.49), trial(1, 0.4)], 1),
-    ([trial(0, 0.9, explained=0.1), trial(1, 0.4, explained=0.3)], 1),
-    ([trial(0, 0.9, descriptor="windows"), trial(1, 0.4)], 1)],
-    ids=["total", "clearer of equals", "not at any price", "fewer clusters first", "untrained", "none trained", "models only"])
+@pytest.mark.parametrize(
+    ("trials", "chosen"),
+    [
+        ([trial(0, 0.6), trial(1, 0.7)], 1),
+        ([trial(0, 0.69, clarity=0.6), trial(1, 0.70)], 0),
+        ([trial(0, 0.67, clarity=0.9), trial(1, 0.70)], 1),
+        ([trial(0, 0.69, clusters=3, clarity=0.1), trial(1, 0.70)], 0),
+        ([trial(0, 0.9, explained=0.49), trial(1, 0.4)], 1),
+        ([trial(0, 0.9, explained=0.1), trial(1, 0.4, explained=0.3)], 1),
+        ([trial(0, 0.9, descriptor="windows"), trial(1, 0.4)], 1),
+    ],
+    ids=[
+        "total",
+        "clearer of equals",
+        "not at any price",
+        "fewer clusters first",
+        "untrained",
+        "none trained",
+        "models only",
+    ],
+)
 def test_the_preferred_model(trials, chosen):
     assert preferred_autoencoder(trials).number == chosen
 

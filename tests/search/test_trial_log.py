@@ -11,7 +11,14 @@ import pandas as pd
 import pytest
 
 from bfo_utils.errors import InputError
-from bfo_utils.search import SearchPlan, TrialLog, evaluate_configuration, open_trial_log, optimizer, search_configurations
+from bfo_utils.search import (
+    SearchPlan,
+    TrialLog,
+    evaluate_configuration,
+    open_trial_log,
+    optimizer,
+    search_configurations,
+)
 from bfo_utils.simulation import Specimen, save_phantom, simulate_phantom
 
 
@@ -56,12 +63,16 @@ def test_a_file_that_is_no_record_is_refused(tmp_path):
 def test_a_stopped_search_repeats_nothing_and_ends_the_same(crystal, tmp_path, monkeypatch):
     plan, path = SearchPlan(24, seed=5), tmp_path / "l.jsonl"
     whole = search_configurations(crystal, plan)
-    search_configurations(crystal, SearchPlan(13, seed=5), ledger=open_trial_log(path, crystal, plan))
+    search_configurations(
+        crystal, SearchPlan(13, seed=5), ledger=open_trial_log(path, crystal, plan)
+    )
     ran = []
     real = evaluate_configuration
     monkeypatch.setattr(optimizer, "evaluate_configuration", lambda *a: ran.append(1) or real(*a))
     resumed = search_configurations(crystal, plan, ledger=open_trial_log(path, crystal, plan))
-    assert [(t.parameters, t.rewards) for t in resumed] == [(t.parameters, t.rewards) for t in whole]
+    assert [(t.parameters, t.rewards) for t in resumed] == [
+        (t.parameters, t.rewards) for t in whole
+    ]
     assert len(ran) <= 24 - 9
 
 
@@ -76,13 +87,27 @@ def test_a_killed_analysis_ends_with_the_same_files(tmp_path):
     save_phantom(simulate_phantom(Specimen(cells=30, cell_px=16), 3), image)
 
     def command(out):
-        return [sys.executable, "-m", "bfo_utils", "analyze", str(image), "--out", str(out), "--budget", "40"]
+        return [
+            sys.executable,
+            "-m",
+            "bfo_utils",
+            "analyze",
+            str(image),
+            "--out",
+            str(out),
+            "--budget",
+            "40",
+        ]
 
     subprocess.run(command(tmp_path / "whole"), check=True, capture_output=True)
     record = tmp_path / "killed" / "trials.jsonl"
-    process = subprocess.Popen(command(record.parent), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command(record.parent), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
     deadline = time.time() + 60
-    while time.time() < deadline and not (record.exists() and len(record.read_text().splitlines()) > 9):
+    while time.time() < deadline and not (
+        record.exists() and len(record.read_text().splitlines()) > 9
+    ):
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
@@ -90,7 +115,10 @@ def test_a_killed_analysis_ends_with_the_same_files(tmp_path):
     subprocess.run(command(record.parent), check=True, capture_output=True)
     for name in ("columns.csv", "cells.csv"):
         assert (tmp_path / "whole" / name).read_bytes() == (record.parent / name).read_bytes()
-    one, two = (pd.read_csv(d / "trials.csv").drop(columns="seconds") for d in (tmp_path / "whole", record.parent))
+    one, two = (
+        pd.read_csv(d / "trials.csv").drop(columns="seconds")
+        for d in (tmp_path / "whole", record.parent)
+    )
     assert one.equals(two)
 
 
@@ -102,7 +130,9 @@ def test_a_changed_reward_is_not_answered_from_the_record(crystal, tmp_path):
         register_reward("mine")(eval(f"lambda partition: {value}"))
         try:
             plan = SearchPlan(9, total={"mine": 1.0})
-            return search_configurations(crystal, plan, ledger=open_trial_log(tmp_path / "l.jsonl", crystal, plan))
+            return search_configurations(
+                crystal, plan, ledger=open_trial_log(tmp_path / "l.jsonl", crystal, plan)
+            )
         finally:
             _REWARDS.pop("mine")
 

@@ -31,8 +31,14 @@ def test_same_seed_same_labels(blobs):
 
 def test_names_by_value_follow_the_value():
     labels = np.array([[2, 2, 0], [1, 0, -1]])
-    assert number_by_value(labels, np.array([[9.0, 9, 1], [5, 1, 0]])).tolist() == [[2, 2, 0], [1, 0, -1]]
-    assert number_by_value(labels, -np.array([[9.0, 9, 1], [5, 1, 0]])).tolist() == [[0, 0, 2], [1, 2, -1]]
+    assert number_by_value(labels, np.array([[9.0, 9, 1], [5, 1, 0]])).tolist() == [
+        [2, 2, 0],
+        [1, 0, -1],
+    ]
+    assert number_by_value(labels, -np.array([[9.0, 9, 1], [5, 1, 0]])).tolist() == [
+        [0, 0, 2],
+        [1, 2, -1],
+    ]
 
 
 def test_unknown_method_is_refused(blobs):

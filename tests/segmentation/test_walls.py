@@ -7,7 +7,9 @@ from hypothesis.extra import numpy as hnp
 from bfo_utils.segmentation import connected_domains, despeckle, trace_walls
 from bfo_utils.segmentation.walls import _local_lines
 
-maps = hnp.arrays(int, st.tuples(st.integers(4, 14), st.integers(4, 14)), elements=st.integers(-1, 3))
+maps = hnp.arrays(
+    int, st.tuples(st.integers(4, 14), st.integers(4, 14)), elements=st.integers(-1, 3)
+)
 
 
 def test_a_straight_wall_is_one_straight_segment():
@@ -38,7 +40,9 @@ def test_length_and_roughness_hardly_depend_on_the_angle_of_a_wall(angle):
     y, x = np.mgrid[:60, :60] - 29.5
     t = np.deg2rad(angle)
     w = trace_walls((x * np.cos(t) + y * np.sin(t) > 0.3).astype(int))
-    assert w.segment_length.sum() == pytest.approx(60 / max(abs(np.cos(t)), abs(np.sin(t))), rel=0.05)
+    assert w.segment_length.sum() == pytest.approx(
+        60 / max(abs(np.cos(t)), abs(np.sin(t))), rel=0.05
+    )
     assert np.quantile(w.roughness, 0.95) < 0.45
 
 
@@ -100,9 +104,15 @@ def test_walls_on_a_map_that_is_not_square_meet_where_they_should():
     assert w.n_segments == 1 and len(w.midpoint) == 3 + 4 + 3
 
 
-@pytest.mark.parametrize(("labels", "direction", "length"), [
-    (np.tri(30, dtype=int), np.pi / 4, 1 / np.sqrt(2)), (np.tri(30, dtype=int)[::-1], 3 * np.pi / 4, 1 / np.sqrt(2)),
-    (np.repeat([0, 1], 15)[:, None] * np.ones((1, 30), int), 0, 1), (np.repeat([0, 1], 15) * np.ones((30, 1), int), np.pi / 2, 1)])
+@pytest.mark.parametrize(
+    ("labels", "direction", "length"),
+    [
+        (np.tri(30, dtype=int), np.pi / 4, 1 / np.sqrt(2)),
+        (np.tri(30, dtype=int)[::-1], 3 * np.pi / 4, 1 / np.sqrt(2)),
+        (np.repeat([0, 1], 15)[:, None] * np.ones((1, 30), int), 0, 1),
+        (np.repeat([0, 1], 15) * np.ones((30, 1), int), np.pi / 2, 1),
+    ],
+)
 def test_direction_and_length_of_straight_walls(labels, direction, length):
     w = trace_walls(labels)
     middle = np.abs(w.midpoint - 14.5).max(axis=1) < 4
@@ -126,7 +136,9 @@ def test_local_lines_are_least_squares_lines(seed):
         near = (segment == segment[k]) & (np.hypot(*(midpoint - midpoint[k]).T) <= 5)
         if near.sum() > 2:
             assert found[k, :2] == pytest.approx(line_through(midpoint[near])[:2], abs=1e-6)
-            assert np.sin(found[k, 2] - line_through(midpoint[near])[2]) == pytest.approx(0, abs=1e-4)
+            assert np.sin(found[k, 2] - line_through(midpoint[near])[2]) == pytest.approx(
+                0, abs=1e-4
+            )
 
 
 def test_the_window_of_a_line_reaches_five_cells():

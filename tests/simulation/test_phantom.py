@@ -3,7 +3,15 @@ import pytest
 
 from bfo_utils.errors import InputError
 from bfo_utils.io import read_image
-from bfo_utils.simulation import Specimen, cell_gradient, compatible_displacement, layout_names, load_truth, save_phantom, simulate_phantom
+from bfo_utils.simulation import (
+    Specimen,
+    cell_gradient,
+    compatible_displacement,
+    layout_names,
+    load_truth,
+    save_phantom,
+    simulate_phantom,
+)
 
 
 @pytest.mark.parametrize("layout", layout_names())
@@ -22,7 +30,9 @@ def test_same_seed_same_phantom_other_seed_another():
 
 
 def test_dose_sets_the_counts_at_a_peak():
-    crystal = Specimen(layout="single", cells=16, cell_px=16, dose=1000, illumination=0, composition=0)
+    crystal = Specimen(
+        layout="single", cells=16, cell_px=16, dose=1000, illumination=0, composition=0
+    )
     p = simulate_phantom(crystal, 0)
     at = np.rint(p.truth.column_xy[p.truth.column_sublattice == "A"]).astype(int)
     peaks = p.image.data[at[:, 1], at[:, 0]]
@@ -30,7 +40,9 @@ def test_dose_sets_the_counts_at_a_peak():
 
 
 def test_polar_displacement_is_b_minus_mean_of_its_corners():
-    crystal = Specimen(layout="halves", cells=16, mistilt_pm=0, jitter_px=0, drift_px=0, rotation_deg=0)
+    crystal = Specimen(
+        layout="halves", cells=16, mistilt_pm=0, jitter_px=0, drift_px=0, rotation_deg=0
+    )
     t = simulate_phantom(crystal, 0).truth
     b = t.column_xy[t.column_sublattice == "B"]
     shift = b[np.argmin(((b[:, None] - t.cell_xy[None]) ** 2).sum(-1), axis=0)] - t.cell_xy

@@ -50,7 +50,9 @@ def test_the_right_reading_is_found(tmp_path, p_order, xy_order):
 
 def test_unit_and_sign_come_out(pair):
     cells, parameters = pair
-    found = compare_parameters(changed(parameters, Pxy=parameters.grid["Pxy"] * [1, -1]), cells).readings[0]
+    found = compare_parameters(
+        changed(parameters, Pxy=parameters.grid["Pxy"] * [1, -1]), cells
+    ).readings[0]
     pm_per_px = 1000 * series_recipe(pair_of("Sm_0_0"), SeriesStyle(cells=20)).a_nm / 18
     assert found.slope == pytest.approx((0.01 * pm_per_px, -0.01 * pm_per_px), rel=0.05)
     assert found.opposed < 0.02 and found.correlation[0] > 0.95 and found.correlation[1] < -0.95
@@ -60,7 +62,10 @@ def test_what_disagrees_is_counted(pair):
     cells, parameters = pair
     wrong = parameters.grid["Pxy"].copy()
     wrong[: len(wrong) // 4] *= -1
-    honest, mixed = (compare_parameters(p, cells).readings[0] for p in (parameters, changed(parameters, Pxy=wrong)))
+    honest, mixed = (
+        compare_parameters(p, cells).readings[0]
+        for p in (parameters, changed(parameters, Pxy=wrong))
+    )
     assert honest.opposed < 0.02 and 0.15 < mixed.opposed < 0.35
     assert mixed.explained < honest.explained - 0.2 and mixed.rms_px > 1.3 * honest.rms_px
 
@@ -77,9 +82,18 @@ def test_an_unpolarized_image_decides_nothing_but_the_series_does(pair, tmp_path
 
 def test_geometry_is_compared_as_well(pair):
     table = compare_parameters(*pair[::-1]).table.set_index(["theirs", "ours"])
-    assert list(table.index) == [("a", "a"), ("a", "b"), ("b", "a"), ("b", "b"), ("alpha", "angle"), ("Vol", "area")]
+    assert list(table.index) == [
+        ("a", "a"),
+        ("a", "b"),
+        ("b", "a"),
+        ("b", "b"),
+        ("alpha", "angle"),
+        ("Vol", "area"),
+    ]
     for own in (("a", "a"), ("b", "b"), ("alpha", "angle"), ("Vol", "area")):
-        assert table.loc[own, "correlation"] > 0.7 and table.loc[own, "ratio"] == pytest.approx(1, abs=0.01)
+        assert table.loc[own, "correlation"] > 0.7 and table.loc[own, "ratio"] == pytest.approx(
+            1, abs=0.01
+        )
     assert table.loc[("a", "a"), "correlation"] > table.loc[("a", "b"), "correlation"]
 
 
@@ -111,12 +125,16 @@ def test_cells_of_which_few_match_decide_nothing(pair):
 
 def test_a_displacement_of_nothing_but_zeros_explains_nothing(pair):
     cells, parameters = pair
-    found = compare_parameters(changed(parameters, Pxy=np.zeros_like(parameters.grid["Pxy"])), cells)
+    found = compare_parameters(
+        changed(parameters, Pxy=np.zeros_like(parameters.grid["Pxy"])), cells
+    )
     assert [r.explained for r in found.readings] == [0, 0] and not found.decided
 
 
 def test_arrays_that_are_missing_are_left_out(pair):
     cells, parameters = pair
-    grid = {name: values for name, values in parameters.grid.items() if name not in ("alpha", "Vol")}
+    grid = {
+        name: values for name, values in parameters.grid.items() if name not in ("alpha", "Vol")
+    }
     found = compare_parameters(Parameterization(grid, {}, parameters.n), cells)
     assert list(found.table["theirs"]) == ["a", "a", "b", "b"]

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from bfo_utils.errors import InputError
-from bfo_utils.search import SearchPlan, best_trial, evaluate_configuration, optimizer, search_configurations
+from bfo_utils.search import (
+    SearchPlan,
+    best_trial,
+    evaluate_configuration,
+    optimizer,
+    search_configurations,
+)
 from bfo_utils.smbfo import (
     DIRECTIONS,
     NO_VARIANT,
@@ -35,7 +41,9 @@ PLAN = SearchPlan(12, 1)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Four compositions; Pxy holds y first and points the other way; the last image has no parameter file."""
+    """Four compositions; Pxy holds y first and points the other way; the last image has no
+    parameter file.
+    """
     where = tmp_path_factory.mktemp("series")
     write_series(where, IDS, STYLE)
     (where / pair_of("Sm_20_0").parameters).unlink()
@@ -90,18 +98,33 @@ def test_a_folder_without_images_is_refused(tmp_path):
 
 
 def test_the_joint_configuration_has_the_highest_sum_of_totals_that_was_tried(members, tuning):
-    sums = [sum(evaluate_configuration(m.crystal, t.parameters, PLAN.seed).rewards["total"] for m in members) for t in tuning.joint]
+    sums = [
+        sum(
+            evaluate_configuration(m.crystal, t.parameters, PLAN.seed).rewards["total"]
+            for m in members
+        )
+        for t in tuning.joint
+    ]
     top = best_trial(tuning.joint)
-    assert max(sums) == pytest.approx(sums[top.number]) == pytest.approx(len(members) * top.rewards["total"])
+    assert (
+        max(sums)
+        == pytest.approx(sums[top.number])
+        == pytest.approx(len(members) * top.rewards["total"])
+    )
 
 
 def test_every_composition_is_searched_alone(members, tuning):
     assert list(tuning.own) == [0, 7, 13, 20]
     alone = search_configurations(members[1].crystal, PLAN)
-    assert [(t.parameters, t.rewards) for t in tuning.own[7]] == [(t.parameters, t.rewards) for t in alone]
+    assert [(t.parameters, t.rewards) for t in tuning.own[7]] == [
+        (t.parameters, t.rewards) for t in alone
+    ]
     chosen = tuning.parameters()
     assert list(chosen) == ["default", "0 % Sm", "7 % Sm", "13 % Sm", "20 % Sm", "joint"]
-    assert chosen.loc["n_clusters", "7 % Sm"] == best_trial(alone).parameters["n_clusters"] and "method" not in chosen.index
+    assert (
+        chosen.loc["n_clusters", "7 % Sm"] == best_trial(alone).parameters["n_clusters"]
+        and "method" not in chosen.index
+    )
 
 
 def test_a_second_call_evaluates_nothing(members, tuning, records, monkeypatch):
@@ -119,14 +142,22 @@ def test_the_better_map_stands(findings):
 
 def test_displacement_and_coherence_follow_what_was_simulated(table):
     true = {i: series_recipe(pair_of(i), STYLE).polarization_pm for i in IDS}
-    assert table["coherent"].is_monotonic_decreasing and table["displacement"].is_monotonic_decreasing
+    assert (
+        table["coherent"].is_monotonic_decreasing and table["displacement"].is_monotonic_decreasing
+    )
     for name in IDS[:3]:
         assert table.loc[name, "displacement"] == pytest.approx(true[name], rel=0.15)
-    assert table.loc["Sm_20_0", "coherent"] < 4 and table.loc["Sm_20_0", "order"] < 0.5 < table.loc["Sm_0_0", "order"]
+    assert (
+        table.loc["Sm_20_0", "coherent"] < 4
+        and table.loc["Sm_20_0", "order"] < 0.5 < table.loc["Sm_0_0", "order"]
+    )
 
 
 def test_lattice_is_in_nm_and_shrinks(table):
-    assert table["area"].iloc[0] == pytest.approx(0.3952**2, rel=0.02) and table["angle"].between(89, 91).all()
+    assert (
+        table["area"].iloc[0] == pytest.approx(0.3952**2, rel=0.02)
+        and table["angle"].between(89, 91).all()
+    )
     assert table["area"].iloc[-1] < table["area"].iloc[0]
 
 
@@ -153,14 +184,21 @@ def test_without_a_second_sublattice_nothing_is_said_of_variants(findings, membe
     blind = replace(members[0].crystal, lattice=replace(lattice, cells=cells))
     assert set(np.unique(variant_map(replace(analysis, crystal=blind)))) == {-1, 4}
     found = measured_means(blind)
-    assert all(np.isnan(found[name]) for name in ("displacement", "coherent", "order")) and found["a"] > 0
+    assert (
+        all(np.isnan(found[name]) for name in ("displacement", "coherent", "order"))
+        and found["a"] > 0
+    )
 
 
 def test_the_authors_stand_beside_us(table, members):
     ratios = curves_beside_authors(table)
-    assert list(ratios) == ["Pxy", "a", "b", "alpha", "Vol"] and np.isnan(ratios["Pxy"]["authors"].iloc[-1])
+    assert list(ratios) == ["Pxy", "a", "b", "alpha", "Vol"] and np.isnan(
+        ratios["Pxy"]["authors"].iloc[-1]
+    )
     for name, rows in ratios.items():
-        assert np.allclose(rows["ours"].iloc[:3], rows["authors"].iloc[:3], atol=0.06 if name == "Pxy" else 0.005)
+        assert np.allclose(
+            rows["ours"].iloc[:3], rows["authors"].iloc[:3], atol=0.06 if name == "Pxy" else 0.005
+        )
     order, frame = agreements(members)
     assert order == "yx" and frame["explained"].iloc[0] > 0.9 and frame["scale_x"].iloc[0] < 0
     assert np.isnan(frame["explained"].iloc[3]) and frame["note"].iloc[3] == members[3].note

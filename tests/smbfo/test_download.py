@@ -73,7 +73,12 @@ def refused(capsys, *arguments):
         main(["fetch", "smbfo", *map(str, arguments)])
     captured = capsys.readouterr()
     ours = [line for line in captured.err.strip().split("\n") if line.startswith("bfo: ")]
-    assert stop.value.code == 2 and captured.out == "" and len(ours) == 1 and "Traceback" not in captured.err
+    assert (
+        stop.value.code == 2
+        and captured.out == ""
+        and len(ours) == 1
+        and "Traceback" not in captured.err
+    )
     return ours[0]
 
 
@@ -83,7 +88,11 @@ def test_a_pair_is_announced_downloaded_checked_and_kept(archive, tmp_path, caps
     out, err = capsys.readouterr()
     assert stop.value.code == 0
     assert out.split() == [str(tmp_path / "d" / n) for n in (IMAGE, PARAMETERS)]
-    assert "Sm-BFO series: 2 files, " in err and "cc-by-4.0" in err and "10.13139/ORNLNCCS/1773704" in err
+    assert (
+        "Sm-BFO series: 2 files, " in err
+        and "cc-by-4.0" in err
+        and "10.13139/ORNLNCCS/1773704" in err
+    )
     assert names(tmp_path / "d") == sorted([IMAGE, PARAMETERS, HASHES])
     assert all(same(tmp_path / "d", archive, n) for n in (IMAGE, PARAMETERS))
 
@@ -91,7 +100,7 @@ def test_a_pair_is_announced_downloaded_checked_and_kept(archive, tmp_path, caps
 def test_size_and_citation_come_before_any_file(archive, tmp_path):
     said = []
     fetch_series(["Sm_10_0"], tmp_path, say=lambda line: said.append((line, list(archive.log))))
-    (line, before), = said
+    ((line, before),) = said
     size = sum(len(archive.files[name]) for name in (IMAGE, PARAMETERS))
     assert SERIES_RECORD.citation in line and f"{size / 1000:.0f} kB" in line
     assert [path for path, _ in before] == ["/api/records/4555979"]
@@ -142,21 +151,38 @@ def test_the_next_call_goes_on_with_the_part_that_came(archive, tmp_path, capsys
     archive.faults.drops[IMAGE] = [DROP, 0, 0, 0]
     assert "it goes on where it stopped" in refused(capsys, "Sm_10_0", "--dir", tmp_path)
     part = partial(tmp_path / IMAGE)
-    assert set(names(tmp_path)) - {OWNER} == {part.name} and archive.files[IMAGE].startswith(part.read_bytes())
+    assert set(names(tmp_path)) - {OWNER} == {part.name} and archive.files[IMAGE].startswith(
+        part.read_bytes()
+    )
     size = part.stat().st_size
     fetch_series(["Sm_10_0"], tmp_path)
-    assert size > 0 and archive.requests(IMAGE)[-1] == f"bytes={size}-" and same(tmp_path, archive, IMAGE)
+    assert (
+        size > 0
+        and archive.requests(IMAGE)[-1] == f"bytes={size}-"
+        and same(tmp_path, archive, IMAGE)
+    )
 
 
 def test_a_killed_download_leaves_only_the_part(archive, tmp_path):
     archive.faults.stalled = {IMAGE}
-    command = [sys.executable, "-m", "bfo_utils", "fetch", "smbfo", "Sm_10_0", "--dir", str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "bfo_utils",
+        "fetch",
+        "smbfo",
+        "Sm_10_0",
+        "--dir",
+        str(tmp_path),
+    ]
     part = partial(tmp_path / IMAGE)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         while process.poll() is None and not (part.exists() and part.stat().st_size):
             time.sleep(0.01)
         process.kill()
-    assert set(names(tmp_path)) - {OWNER} == {part.name} and archive.files[IMAGE].startswith(part.read_bytes())
+    assert set(names(tmp_path)) - {OWNER} == {part.name} and archive.files[IMAGE].startswith(
+        part.read_bytes()
+    )
     size, archive.faults.stalled = part.stat().st_size, set()
     fetch_series(["Sm_10_0"], tmp_path)
     assert archive.requests(IMAGE) == [None, f"bytes={size}-"] and same(tmp_path, archive, IMAGE)
@@ -241,8 +267,16 @@ def test_the_record_may_spell_names_otherwise(archive, tmp_path):
     assert same(tmp_path, archive, IMAGE) and len(archive.requests("Sm_10_0_haadf.h5")) == 1
 
 
-@pytest.mark.parametrize("answer", ["<html>log in</html>", "[]", "{}", '{"files": [{"key": "a", "size": 1}]}',
-                                    '{"files": [{"key": "a", "size": 1, "checksum": "sha1:00"}]}'])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "<html>log in</html>",
+        "[]",
+        "{}",
+        '{"files": [{"key": "a", "size": 1}]}',
+        '{"files": [{"key": "a", "size": 1, "checksum": "sha1:00"}]}',
+    ],
+)
 def test_an_answer_that_is_no_list_of_files_is_one_line(archive, tmp_path, capsys, answer):
     archive.faults.answer = answer
     assert "not a list of files" in refused(capsys, "--dir", tmp_path / "d")
@@ -250,11 +284,15 @@ def test_an_answer_that_is_no_list_of_files_is_one_line(archive, tmp_path, capsy
 
 
 def test_a_record_without_the_file_is_one_line(archive, tmp_path, capsys):
-    assert "Sm_0_0_HAADF.h5: the record lists no such file" in refused(capsys, "Sm_0_0", "--dir", tmp_path / "d")
+    assert "Sm_0_0_HAADF.h5: the record lists no such file" in refused(
+        capsys, "Sm_0_0", "--dir", tmp_path / "d"
+    )
 
 
 def test_a_record_may_name_no_licence(archive, tmp_path):
-    archive.faults.answer = archive.description().replace('"metadata": {"license": {"id": "cc-by-4.0"}}', '"metadata": {}')
+    archive.faults.answer = archive.description().replace(
+        '"metadata": {"license": {"id": "cc-by-4.0"}}', '"metadata": {}'
+    )
     said = []
     fetch_series(["Sm_10_0"], tmp_path, say=said.append)
     assert "Licence: see the record" in said[0]
@@ -267,7 +305,9 @@ def test_no_network_is_one_line(tmp_path, capsys, monkeypatch):
 
 
 def test_an_unknown_id_asks_nothing_of_the_network(archive, capsys, tmp_path):
-    assert "id 'Sm_5_0': not in the Sm-BFO series" in refused(capsys, "Sm_10_0", "Sm_5_0", "--dir", tmp_path / "d")
+    assert "id 'Sm_5_0': not in the Sm-BFO series" in refused(
+        capsys, "Sm_10_0", "Sm_5_0", "--dir", tmp_path / "d"
+    )
     assert archive.log == []
 
 

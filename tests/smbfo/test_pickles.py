@@ -1,4 +1,6 @@
-"""The pickled record: refused without the user's word, with a wrong sum, and with anything but arrays in it."""
+"""The pickled record: refused without the user's word, with a wrong sum, and with anything but
+arrays in it.
+"""
 
 import os
 import pickle
@@ -10,7 +12,13 @@ import pytest
 from bfo_utils.cli import main
 from bfo_utils.compute import transfer
 from bfo_utils.errors import InputError
-from bfo_utils.smbfo import DICTIONARY_FILE, SERVER_VARIABLE, file_md5, read_trusted_pickle, unpack_series
+from bfo_utils.smbfo import (
+    DICTIONARY_FILE,
+    SERVER_VARIABLE,
+    file_md5,
+    read_trusted_pickle,
+    unpack_series,
+)
 from tests.local_zenodo import LocalZenodo
 
 RNG = np.random.default_rng(0)
@@ -35,8 +43,15 @@ def pickled(folder, content, name=DICTIONARY_FILE):
 
 @pytest.fixture
 def content():
-    return {"Sm_0_0": {"main_image": RNG.random((40, 40), dtype=np.float32), "Pxy": RNG.random((9, 2)), "note": "text",
-                       "n": np.float64(3), "odd": None}}
+    return {
+        "Sm_0_0": {
+            "main_image": RNG.random((40, 40), dtype=np.float32),
+            "Pxy": RNG.random((9, 2)),
+            "note": "text",
+            "n": np.float64(3),
+            "odd": None,
+        }
+    }
 
 
 def test_without_the_users_word_nothing_is_read(tmp_path, content):
@@ -49,7 +64,7 @@ def test_with_the_word_and_the_sum_arrays_come_out(tmp_path, content):
     path = pickled(tmp_path, content)
     read = read_trusted_pickle(path, file_md5(path), trust=True)
     assert np.array_equal(read["Sm_0_0"]["main_image"], content["Sm_0_0"]["main_image"])
-    written, = unpack_series(read, tmp_path / "d")
+    (written,) = unpack_series(read, tmp_path / "d")
     with np.load(written) as file:
         assert set(file.files) == {"main_image", "Pxy", "note", "n"}
         assert np.array_equal(file["Pxy"], content["Sm_0_0"]["Pxy"])
@@ -60,7 +75,9 @@ def test_names_of_older_numpy_are_known(tmp_path, content):
     header = path.read_bytes()
     text = pickle.dumps(np.array(content, dtype=object), protocol=2)
     assert b"cnumpy._core.multiarray\n" in text
-    path.write_bytes(header[:header.index(b"\n") + 1] + text.replace(b"numpy._core", b"numpy.core"))
+    path.write_bytes(
+        header[: header.index(b"\n") + 1] + text.replace(b"numpy._core", b"numpy.core")
+    )
     read = read_trusted_pickle(path, file_md5(path), trust=True)
     assert np.array_equal(read["Sm_0_0"]["Pxy"], content["Sm_0_0"]["Pxy"])
 
@@ -77,7 +94,9 @@ def test_code_in_the_pickle_is_not_run(tmp_path):
     assert not (tmp_path / "sprung").exists()
 
 
-@pytest.mark.parametrize("array", [np.zeros(3), np.array([{}, {}], dtype=object), np.array([1], dtype=object)])
+@pytest.mark.parametrize(
+    "array", [np.zeros(3), np.array([{}, {}], dtype=object), np.array([1], dtype=object)]
+)
 def test_other_arrays_are_refused(tmp_path, array):
     np.save(tmp_path / "x.npy", array, allow_pickle=True)
     with pytest.raises(InputError, match="x.npy: holds no pickled object"):
@@ -110,7 +129,9 @@ def test_the_command_unpacks_only_with_its_flag(tmp_path, monkeypatch, capsys, c
         with pytest.raises(SystemExit) as stop:
             main(["fetch", "smbfo", "--unpickle", "--dir", str(tmp_path / "d")])
         assert stop.value.code == 0
-        assert capsys.readouterr().out.strip() == str(tmp_path / "d" / "composition_series_dict_full" / "Sm_0_0.npz")
+        assert capsys.readouterr().out.strip() == str(
+            tmp_path / "d" / "composition_series_dict_full" / "Sm_0_0.npz"
+        )
         running.faults.damaged = {DICTIONARY_FILE}
         with pytest.raises(SystemExit) as stop:
             main(["fetch", "smbfo", "--unpickle", "--dir", str(tmp_path / "e")])

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from bfo_utils.errors import InputError
-from bfo_utils.smbfo import FOLDER_VARIABLE, GAP_SHARE, SeriesStyle, pair_of, read_sample, write_series
+from bfo_utils.smbfo import (
+    FOLDER_VARIABLE,
+    GAP_SHARE,
+    SeriesStyle,
+    pair_of,
+    read_sample,
+    write_series,
+)
 
 IDS = ("Sm_0_1", "Sm_10_0", "Sm_20_0")
 
@@ -31,7 +38,10 @@ def test_a_pair_is_read_with_its_gaps(folder, name):
 def test_centres_lie_where_the_image_has_its_cells(folder):
     sample = read_sample("Sm_20_0", folder)
     x, y = sample.xy[..., 0], sample.xy[..., 1]
-    assert np.nanmedian(np.diff(x, axis=1)) == pytest.approx(18, rel=0.02) and np.nanmedian(np.diff(y, axis=0)) > 17
+    assert (
+        np.nanmedian(np.diff(x, axis=1)) == pytest.approx(18, rel=0.02)
+        and np.nanmedian(np.diff(y, axis=0)) > 17
+    )
     ours = sample.crystal.lattice.cells.polar
     assert np.nanmean(np.hypot(*np.moveaxis(ours, -1, 0))) < 0.4
 
@@ -50,7 +60,9 @@ def test_the_pixel_size_is_the_users(folder):
 
 
 def test_missing_files_say_how_to_get_them(folder, tmp_path):
-    with pytest.raises(InputError, match="Sm_7_0_HAADF.h5: no such file; download it with: bfo fetch smbfo Sm_7_0"):
+    with pytest.raises(
+        InputError, match="Sm_7_0_HAADF.h5: no such file; download it with: bfo fetch smbfo Sm_7_0"
+    ):
         read_sample("Sm_7_0", folder)
     with pytest.raises(InputError, match="no such file"):
         read_sample("Sm_10_0", tmp_path / "nothing")

@@ -1,4 +1,6 @@
-"""The simulated series looks like the real one: names, arrays, gaps; and its polarization vanishes at 20 % Sm."""
+"""The simulated series looks like the real one: names, arrays, gaps; and its polarization
+vanishes at 20 % Sm.
+"""
 
 import h5py
 import numpy as np
@@ -38,13 +40,19 @@ def test_files_follow_the_schema(folder, pair):
     with h5py.File(folder / pair.image) as file:
         image = file["MainImage"][()]
         assert list(file) == ["MainImage"] and image.ndim == 2 and image.dtype == np.float64
-    assert (np.isnan(image).any() and np.isinf(image).any()) == (pair.id in GAP_SHARE) == (not np.isfinite(image).all())
+    assert (
+        (np.isnan(image).any() and np.isinf(image).any())
+        == (pair.id in GAP_SHARE)
+        == (not np.isfinite(image).all())
+    )
     with h5py.File(folder / pair.parameters) as file:
         arrays = {name: file[name][()] for name in file}
     assert set(arrays) == set(PARAMETERIZATION_KEYS)
     n = arrays["ab"].shape[1]
     assert n > 80 and all(arrays[name].shape == (2, n) for name in ("ab", "xy_COM", "Pxy"))
-    assert all(arrays[name].size == n for name in ("I1", "I2", "I3", "I4", "I5", "a", "b", "alpha", "Vol"))
+    assert all(
+        arrays[name].size == n for name in ("I1", "I2", "I3", "I4", "I5", "a", "b", "alpha", "Vol")
+    )
     assert (arrays["ab"] == np.rint(arrays["ab"])).all() and arrays["ab"].min() < 0
 
 
@@ -61,7 +69,9 @@ def test_the_orders_of_rows_can_be_chosen():
     made = simulate_series(pair_of("Sm_0_0"), SMALL)
     one = simulated_parameters(made, SMALL)
     two = simulated_parameters(made, SeriesStyle(cells=12, cell_px=8, p_order="yx", xy_order="xy"))
-    assert np.array_equal(one["Pxy"], two["Pxy"][::-1]) and np.array_equal(one["xy_COM"], two["xy_COM"][::-1])
+    assert np.array_equal(one["Pxy"], two["Pxy"][::-1]) and np.array_equal(
+        one["xy_COM"], two["xy_COM"][::-1]
+    )
 
 
 def test_equal_seeds_give_equal_series_and_others_do_not():

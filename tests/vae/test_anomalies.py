@@ -13,7 +13,9 @@ pytestmark = pytest.mark.skipif(not vae_available(), reason="torch and AtomAI ar
 
 
 def anomalies_of(crystal):
-    return find_anomalies(crystal.network(PARAMETERS), cell_windows(crystal, PARAMETERS), crystal.mask)
+    return find_anomalies(
+        crystal.network(PARAMETERS), cell_windows(crystal, PARAMETERS), crystal.mask
+    )
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,9 @@ def contaminated(junction):
 def test_dirt_stands_out_and_clean_crystal_does_not(contaminated):
     found = anomalies_of(contaminated).found
     xy = contaminated.lattice.cells.xy
-    away = np.hypot(*(np.moveaxis(xy, -1, 0) - np.array(contaminated.image.shape)[::-1, None, None] / 2))
+    away = np.hypot(
+        *(np.moveaxis(xy, -1, 0) - np.array(contaminated.image.shape)[::-1, None, None] / 2)
+    )
     near, far = contaminated.mask & (away < 18), contaminated.mask & (away > 80)
     assert found[near].mean() > 0.5
     assert found[far].mean() < 0.02
@@ -36,7 +40,10 @@ def test_dirt_stands_out_and_clean_crystal_does_not(contaminated):
 
 def test_scores_are_unknown_outside_the_mask(contaminated):
     scores = anomalies_of(contaminated)
-    assert np.isnan(scores.error[~contaminated.mask]).all() and np.isfinite(scores.distance[contaminated.mask]).all()
+    assert (
+        np.isnan(scores.error[~contaminated.mask]).all()
+        and np.isfinite(scores.distance[contaminated.mask]).all()
+    )
 
 
 def test_a_walk_ends_where_the_latents_do(crystal):

@@ -54,7 +54,9 @@ def test_a_constant_has_nothing_to_explain(rng):
 def test_share_does_not_depend_on_scale_and_sign(rng):
     x, values = rng.normal(size=500), rng.normal(size=500)
     values += x
-    assert explained_share(-7 * x, 3 * values + 2) == pytest.approx(explained_share(x, values), abs=0.02)
+    assert explained_share(-7 * x, 3 * values + 2) == pytest.approx(
+        explained_share(x, values), abs=0.02
+    )
 
 
 @pytest.mark.parametrize(("k", "quantities"), [(2, 2), (2, 4), (3, 2), (1, 3)])
@@ -64,7 +66,7 @@ def test_turned_latents_line_up_with_quantities(rng, k, quantities):
     measured = {str(i): truth[:, i] * (i + 1) for i in range(quantities)}
     latents = truth[:, :k] @ axes
     back = rotate_latents(latents, measured)
-    match = np.abs(np.corrcoef(back.T, truth[:, :min(k, quantities)].T)[:k, k:])
+    match = np.abs(np.corrcoef(back.T, truth[:, : min(k, quantities)].T)[:k, k:])
     assert match.max(axis=0).min() > 0.99
     distances = [np.linalg.norm(z[1:] - z[:-1], axis=1) for z in (latents, back)]
     assert np.allclose(*distances)  # a rigid body
@@ -72,16 +74,31 @@ def test_turned_latents_line_up_with_quantities(rng, k, quantities):
 
 def test_poses_stay_where_they_are(rng):
     latents = rng.normal(size=(300, 5))
-    out = align_latents(latents, 3, {"a": latents[:, 3] + latents[:, 4], "b": latents[:, 3] - latents[:, 4]})
-    assert np.array_equal(out[:, :3], latents[:, :3]) and not np.allclose(out[:, 3:], latents[:, 3:])
+    out = align_latents(
+        latents, 3, {"a": latents[:, 3] + latents[:, 4], "b": latents[:, 3] - latents[:, 4]}
+    )
+    assert np.array_equal(out[:, :3], latents[:, :3]) and not np.allclose(
+        out[:, 3:], latents[:, 3:]
+    )
 
 
 def test_quantities_of_labelled_cells(crystal, truth_map):
     cells = crystal.lattice.cells
     measured = known_quantities(cells, truth_map)
-    assert set(measured) == {"strain", "shear", "rotation", "A intensity", "polar x", "polar y", "B intensity",
-                             "mistilt x", "mistilt y"}
-    assert all(v.shape == ((truth_map >= 0).sum(),) and np.isfinite(v).all() for v in measured.values())
+    assert set(measured) == {
+        "strain",
+        "shear",
+        "rotation",
+        "A intensity",
+        "polar x",
+        "polar y",
+        "B intensity",
+        "mistilt x",
+        "mistilt y",
+    }
+    assert all(
+        v.shape == ((truth_map >= 0).sum(),) and np.isfinite(v).all() for v in measured.values()
+    )
     assert np.allclose(measured["strain"], np.log(cells.a / cells.b)[truth_map >= 0])
     assert measured["mistilt x"].std() < 0.5 * measured["polar x"].std()
 
@@ -89,34 +106,67 @@ def test_quantities_of_labelled_cells(crystal, truth_map):
 def test_the_mistilt_is_what_varies_slowly_inside_domains(crystal, truth_map):
     measured = known_quantities(crystal.lattice.cells, truth_map)
     variant = truth_map[truth_map >= 0].astype(float)
-    of_polar, of_slow = (explained_share(variant, measured[f"{name} x"]) for name in ("polar", "mistilt"))
+    of_polar, of_slow = (
+        explained_share(variant, measured[f"{name} x"]) for name in ("polar", "mistilt")
+    )
     assert of_polar > 0.5 and of_slow < of_polar / 2
 
 
 def test_without_b_columns_those_of_a_alone(crystal, truth_map):
-    one_kind = replace(crystal.lattice.cells, has_b=False, polar=np.full_like(crystal.lattice.cells.polar, np.nan))
-    assert set(known_quantities(one_kind, truth_map)) == {"strain", "shear", "rotation", "A intensity"}
+    one_kind = replace(
+        crystal.lattice.cells, has_b=False, polar=np.full_like(crystal.lattice.cells.polar, np.nan)
+    )
+    assert set(known_quantities(one_kind, truth_map)) == {
+        "strain",
+        "shear",
+        "rotation",
+        "A intensity",
+    }
 
 
 def test_the_table_names_the_carrier(rng):
     outputs = rng.normal(size=(600, 3))
-    measured = {"one": outputs[:, 1] ** 3, "two": outputs[:, 0] + 0.5 * rng.normal(size=600), "none": rng.normal(size=600)}
+    measured = {
+        "one": outputs[:, 1] ** 3,
+        "two": outputs[:, 0] + 0.5 * rng.normal(size=600),
+        "none": rng.normal(size=600),
+    }
     table = factor_table(outputs, ["angle", "latent 1", "latent 2"], measured)
-    assert list(table.columns) == ["angle", "latent 1", "latent 2", "carried by", "share", "information"]
+    assert list(table.columns) == [
+        "angle",
+        "latent 1",
+        "latent 2",
+        "carried by",
+        "share",
+        "information",
+    ]
     assert list(table.index) == ["one", "two", "none"]
     assert list(table["carried by"][:2]) == ["latent 1", "angle"]
     assert (table["share"] == table[["angle", "latent 1", "latent 2"]].max(axis=1)).all()
-    assert table["information"]["one"] > table["information"]["two"] > 0.3 > table["information"]["none"]
+    assert (
+        table["information"]["one"]
+        > table["information"]["two"]
+        > 0.3
+        > table["information"]["none"]
+    )
 
 
 def test_clarity_is_the_mean_of_what_is_best_carried(rng):
     outputs = rng.normal(size=(3000, 2))
-    measured = {"strain": outputs[:, 0], "rotation": rng.normal(size=3000), "shear": rng.normal(size=3000)}
-    assert disentanglement_score(outputs, measured) == pytest.approx(0.5, abs=0.03)  # the shear does not count
+    measured = {
+        "strain": outputs[:, 0],
+        "rotation": rng.normal(size=3000),
+        "shear": rng.normal(size=3000),
+    }
+    assert disentanglement_score(outputs, measured) == pytest.approx(
+        0.5, abs=0.03
+    )  # the shear does not count
 
 
 def test_components_are_scores_of_windows(rng):
-    windows = rng.normal(size=(200, 1, 1)) * np.ones((1, 4, 5)) + 0.01 * rng.normal(size=(200, 4, 5))
+    windows = rng.normal(size=(200, 1, 1)) * np.ones((1, 4, 5)) + 0.01 * rng.normal(
+        size=(200, 4, 5)
+    )
     scores = principal_components(windows, 2)
     assert scores.shape == (200, 2) and scores[:, 0].std() > 50 * scores[:, 1].std()
     assert explained_share(scores[:, 0], windows.mean(axis=(1, 2))) > 0.94

@@ -1,4 +1,6 @@
-"""The autoencoder behind its interface: what it learns, that it repeats itself, and what it refuses to read."""
+"""The autoencoder behind its interface: what it learns, that it repeats itself, and what it
+refuses to read.
+"""
 
 import hashlib
 import os
@@ -14,9 +16,23 @@ from scipy.spatial import cKDTree
 from sklearn.decomposition import PCA
 
 from bfo_utils.errors import InputError
-from bfo_utils.search import AUTOENCODER_CHOICES, cell_windows, complete_parameters, effective_parameters, prepare_image
+from bfo_utils.search import (
+    AUTOENCODER_CHOICES,
+    cell_windows,
+    complete_parameters,
+    effective_parameters,
+    prepare_image,
+)
 from bfo_utils.simulation import Specimen, simulate_phantom
-from bfo_utils.vae import INVARIANCES, MIN_EXPLAINED, SCHEDULES, VAE, VAESettings, load_vae, vae_available
+from bfo_utils.vae import (
+    INVARIANCES,
+    MIN_EXPLAINED,
+    SCHEDULES,
+    VAE,
+    VAESettings,
+    load_vae,
+    vae_available,
+)
 from bfo_utils.vae import model as module
 from bfo_utils.vae.model import _MAGIC
 
@@ -52,7 +68,9 @@ def networks():
 def windows_of(image):
     """Crystal of an image and the windows that an autoencoder learns by default."""
     crystal = prepare_image(image)
-    return crystal, cell_windows(crystal, complete_parameters(effective_parameters(crystal, AUTOENCODER_CHOICES)))
+    return crystal, cell_windows(
+        crystal, complete_parameters(effective_parameters(crystal, AUTOENCODER_CHOICES))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +158,9 @@ def test_a_killed_training_goes_on_from_its_checkpoint(few, tmp_path):
     np.save(tmp_path / "w.npy", few)
     checkpoint = tmp_path / "m.part"
     code = [sys.executable, "-c", CHILD, str(tmp_path / "w.npy"), str(checkpoint)]
-    with subprocess.Popen(code, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2], env=os.environ) as child:
+    with subprocess.Popen(
+        code, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2], env=os.environ
+    ) as child:
         for _ in range(3):
             child.stdout.readline()
         os.kill(child.pid, signal.SIGKILL)
@@ -150,11 +170,17 @@ def test_a_killed_training_goes_on_from_its_checkpoint(few, tmp_path):
     resumed = VAE(VAESettings("both", 2)).fit(few, 12, checkpoint)
     undisturbed = VAE(VAESettings("both", 2)).fit(few, 12)
     assert np.abs(resumed.encode(few) - undisturbed.encode(few)).max() <= 1e-5
-    assert [row["explained"] for row in resumed.history] == [row["explained"] for row in undisturbed.history]
+    assert [row["explained"] for row in resumed.history] == [
+        row["explained"] for row in undisturbed.history
+    ]
 
 
 def test_a_checkpoint_of_another_training_is_refused(stored, few):
-    for settings in (VAESettings("both", 2, seed=1), VAESettings("none", 2), VAESettings("both", 2, kl_weight=0.2)):
+    for settings in (
+        VAESettings("both", 2, seed=1),
+        VAESettings("none", 2),
+        VAESettings("both", 2, kl_weight=0.2),
+    ):
         with pytest.raises(InputError, match="m.vae: is of another training .*; remove it"):
             VAE(settings).fit(few, 8, stored)
     with pytest.raises(InputError, match="m.vae: is of another training .*; remove it"):
@@ -173,17 +199,30 @@ def test_a_model_is_not_trained_on_with_other_windows(few):
         VAE(VAESettings("none", 1)).fit(few, 1).fit(few + 0.1, 2)
 
 
-@pytest.mark.parametrize("damage", [
-    lambda whole: whole[: len(whole) // 2], lambda whole: whole[:20], lambda whole: whole + b"\0",
-    lambda whole: whole[:-1000] + bytes([whole[-1000] ^ 1]) + whole[-999:]], ids=["half", "head", "longer", "flipped"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: whole[: len(whole) // 2],
+        lambda whole: whole[:20],
+        lambda whole: whole + b"\0",
+        lambda whole: whole[:-1000] + bytes([whole[-1000] ^ 1]) + whole[-999:],
+    ],
+    ids=["half", "head", "longer", "flipped"],
+)
 def test_a_damaged_file_is_refused(stored, few, damage):
     stored.write_bytes(damage(stored.read_bytes()))
     for use in (load_vae, lambda path: VAE(VAESettings("both", 2)).fit(few, 8, path)):
-        with pytest.raises(InputError, match="^[^\n]*m.vae: truncated or damaged; remove it[^\n]*$"):
+        with pytest.raises(
+            InputError, match="^[^\n]*m.vae: truncated or damaged; remove it[^\n]*$"
+        ):
             use(stored)
 
 
-@pytest.mark.parametrize("content", [b"", pickle.dumps({"model": 1}), b"latents\n1 2 3\n"], ids=["empty", "pickle", "text"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", pickle.dumps({"model": 1}), b"latents\n1 2 3\n"],
+    ids=["empty", "pickle", "text"],
+)
 def test_a_file_that_is_not_ours_is_refused(networks, tmp_path, content):
     (tmp_path / "m.vae").write_bytes(content)
     with pytest.raises(InputError, match="^[^\n]*m.vae: not a model of bfo_utils[^\n]*$"):
@@ -191,7 +230,9 @@ def test_a_file_that_is_not_ours_is_refused(networks, tmp_path, content):
 
 
 def test_a_missing_file_is_named(networks, tmp_path):
-    with pytest.raises(InputError, match="^[^\n]*none.vae: cannot be read .*; give a model that was saved$"):
+    with pytest.raises(
+        InputError, match="^[^\n]*none.vae: cannot be read .*; give a model that was saved$"
+    ):
         load_vae(tmp_path / "none.vae")
 
 
@@ -219,7 +260,9 @@ def test_no_code_of_a_file_is_run(networks, tmp_path, form):
             torch.save(Evil(trace) if form == "torch" else {"settings": "{}"}, file)
     digest = hashlib.sha256(body.read_bytes()).hexdigest().encode()
     path.write_bytes(_MAGIC + digest + b"\n" + body.read_bytes())
-    with pytest.raises(InputError, match="^[^\n]*m.vae: not readable .*expected a model that VAE.save wrote[^\n]*$"):
+    with pytest.raises(
+        InputError, match="^[^\n]*m.vae: not readable .*expected a model that VAE.save wrote[^\n]*$"
+    ):
         load_vae(path)
     assert not trace.exists()
 
@@ -227,14 +270,21 @@ def test_no_code_of_a_file_is_run(networks, tmp_path, form):
 def test_without_the_extra_one_line_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "vae_available", lambda: False)
     for use in (VAE, lambda: load_vae(tmp_path / "m.vae")):
-        with pytest.raises(InputError, match=r"^the autoencoder needs torch and AtomAI.*pip install 'bfo_utils\[vae\]'$"):
+        with pytest.raises(
+            InputError,
+            match=r"^the autoencoder needs torch and AtomAI.*pip install 'bfo_utils\[vae\]'$",
+        ):
             use()
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(InputError, match="invariance 'mirror': unknown; choose one of none, rotation, shift, both"):
+    with pytest.raises(
+        InputError, match="invariance 'mirror': unknown; choose one of none, rotation, shift, both"
+    ):
         VAESettings("mirror")
-    with pytest.raises(InputError, match="schedule 'sudden': unknown; choose one of constant, warmup, cyclic"):
+    with pytest.raises(
+        InputError, match="schedule 'sudden': unknown; choose one of constant, warmup, cyclic"
+    ):
         VAESettings(kl_schedule="sudden")
 
 
@@ -246,8 +296,10 @@ def test_too_few_windows_and_no_training_are_refused(networks):
 
 
 def test_schedules():
-    weights = {name: [VAESettings(kl_weight=2.0, kl_schedule=name).weight_at(e) for e in (0, 4, 9, 10, 25)]
-               for name in SCHEDULES}
+    weights = {
+        name: [VAESettings(kl_weight=2.0, kl_schedule=name).weight_at(e) for e in (0, 4, 9, 10, 25)]
+        for name in SCHEDULES
+    }
     assert weights["constant"] == [2.0] * 5
     assert weights["warmup"] == pytest.approx([0.2, 1.0, 2.0, 2.0, 2.0])
     assert weights["cyclic"] == pytest.approx([0.2, 1.0, 2.0, 0.2, 1.2])
@@ -271,7 +323,9 @@ def explained_by_components(windows):
 @pytest.mark.slow
 @pytest.mark.parametrize("invariance", INVARIANCES)
 def test_models_explain_nearly_what_eight_components_explain(windows, invariance):
-    assert VAE(VAESettings(invariance)).fit(windows, 20).explained >= 0.8 * explained_by_components(windows)
+    assert VAE(VAESettings(invariance)).fit(windows, 20).explained >= 0.8 * explained_by_components(
+        windows
+    )
 
 
 @pytest.mark.parametrize("invariance", INVARIANCES)
@@ -279,7 +333,10 @@ def test_an_untrained_network_explains_little(windows, invariance):
     untrained = VAE(VAESettings(invariance)).fit(windows, 0)
     drawn = untrained.decode(untrained.encode(windows))
     assert untrained.explained == 0.0
-    assert 1 - ((windows - drawn) ** 2).sum() / ((windows - windows.mean(axis=0)) ** 2).sum() < MIN_EXPLAINED
+    assert (
+        1 - ((windows - drawn) ** 2).sum() / ((windows - windows.mean(axis=0)) ** 2).sum()
+        < MIN_EXPLAINED
+    )
 
 
 @pytest.mark.slow

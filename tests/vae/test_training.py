@@ -1,11 +1,22 @@
-"""Trained models on disk: read again, gone on with, never mixed up; their latents as descriptors."""
+"""Trained models on disk: read again, gone on with, never mixed up; their latents as
+descriptors.
+"""
 
 import numpy as np
 import pytest
 
 from bfo_utils.errors import InputError
 from bfo_utils.search import complete_parameters, default_parameters
-from bfo_utils.vae import VAE, VAESettings, independent_axes, load_vae, model, settings_of, trained_vae, vae_available
+from bfo_utils.vae import (
+    VAE,
+    VAESettings,
+    independent_axes,
+    load_vae,
+    model,
+    settings_of,
+    trained_vae,
+    vae_available,
+)
 
 PLAIN = VAESettings("none", 1)
 
@@ -35,8 +46,16 @@ def fits(monkeypatch):
 
 
 def test_parameters_describe_a_model():
-    given = complete_parameters({"invariance": "both", "latent_dim": 2, "kl_weight": 0.2, "kl_schedule": "cyclic",
-                            "learning_rate": 0.003, "vae_seed": 4})
+    given = complete_parameters(
+        {
+            "invariance": "both",
+            "latent_dim": 2,
+            "kl_weight": 0.2,
+            "kl_schedule": "cyclic",
+            "learning_rate": 0.003,
+            "vae_seed": 4,
+        }
+    )
     assert settings_of(given) == VAESettings("both", 2, 0.2, "cyclic", 0.003, 4)
     assert settings_of(default_parameters()) == VAESettings()
 
@@ -100,8 +119,13 @@ def test_without_a_folder_nothing_is_kept(windows, tmp_path, monkeypatch):
 
 def test_independent_axes_undo_a_turn():
     rng = np.random.default_rng(1)
-    truth = np.column_stack([rng.normal(size=800), rng.choice([-1.0, 1.0], 800) + 0.1 * rng.normal(size=800),
-                             rng.exponential(size=800)])
+    truth = np.column_stack(
+        [
+            rng.normal(size=800),
+            rng.choice([-1.0, 1.0], 800) + 0.1 * rng.normal(size=800),
+            rng.exponential(size=800),
+        ]
+    )
     turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
     axes = independent_axes(truth @ turn)
     assert np.allclose(axes.std(axis=0), 1)
@@ -112,11 +136,19 @@ def test_independent_axes_undo_a_turn():
 
 def test_angle_and_shift_are_not_mixed_into_the_content():
     rng = np.random.default_rng(2)
-    angle, bell, few = rng.normal(size=800), rng.normal(size=800), (rng.random(800) < 0.15) + 0.1 * rng.normal(size=800)
+    angle, bell, few = (
+        rng.normal(size=800),
+        rng.normal(size=800),
+        (rng.random(800) < 0.15) + 0.1 * rng.normal(size=800),
+    )
     axes = independent_axes(np.column_stack([angle, few + bell + angle, few - bell]), poses=1)
-    assert np.isclose(np.corrcoef(axes[:, 2], angle)[0, 1], 1)  # the angle is there as it was, and last
+    assert np.isclose(
+        np.corrcoef(axes[:, 2], angle)[0, 1], 1
+    )  # the angle is there as it was, and last
     humps = independent_axes(np.column_stack([angle, few + bell, few - bell]), poses=1)[:, 0]
-    assert np.abs(np.corrcoef(humps, few)[0, 1]) > 0.95  # humps of very different size come first, too
+    assert (
+        np.abs(np.corrcoef(humps, few)[0, 1]) > 0.95
+    )  # humps of very different size come first, too
 
 
 def test_a_single_axis_is_only_scaled():
