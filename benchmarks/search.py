@@ -57,7 +57,10 @@ class Course:
         picks = [int(np.searchsorted(keys, t, "right")) for t in at]
         known = {
             k: ari_to_truth(
-                item.truth, evaluate_configuration(item.crystal, self.steps[k - 1][3], seed).labels
+                item.truth,
+                evaluate_configuration(
+                    item.crystal, self.steps[k - 1][3], seed, work=item.work
+                ).labels,
             )
             for k in set(picks) - {0}
         }
@@ -84,7 +87,7 @@ def random_choice(item, seed: int, seconds: float, at_least: int = 200) -> Cours
         for number, parameters in enumerate(configurations, 1):
             if number > at_least and time.perf_counter() - course.start > seconds:
                 break
-            outcome = evaluate_configuration(item.crystal, parameters, seed)
+            outcome = evaluate_configuration(item.crystal, parameters, seed, work=item.work)
             course(number, outcome.rewards["total"], parameters)
     return course
 
@@ -93,7 +96,7 @@ def compare(layout: str, number: int) -> list[dict]:
     """Both courses on one phantom under all seeds."""
     item = selector_case(Specimen(layout=layout, **HARD), 700 + number)
     for site in item.crystal.sites:
-        item.crystal.patches(site)  # shared by both: not part of either's time
+        item.work.patches(site)  # shared by both: not part of either's time
     rows = []
     for seed in SEEDS:
         ours = searched(item, seed)
@@ -162,15 +165,16 @@ def overhead() -> None:
     """
     item = selector_case(Specimen(layout="closure", cells=66, cell_px=16), 790)
     for site in item.crystal.sites:
-        item.crystal.patches(site)
+        item.work.patches(site)
     start = time.perf_counter()
-    trials = search_configurations(item.crystal, SearchPlan(50, 0))
+    trials = search_configurations(item.crystal, SearchPlan(50, 0), work=item.work)
     ours = time.perf_counter() - start
     varied = searched_parameters(item.crystal.sites)
     spent = [0.0]
 
     def evaluate(point):
-        outcome = evaluate_configuration(item.crystal, dict(zip([p.name for p in varied], point)))
+        parameters = dict(zip([p.name for p in varied], point, strict=True))
+        outcome = evaluate_configuration(item.crystal, parameters, work=item.work)
         spent[0] += outcome.seconds
         return -outcome.rewards["total"]
 

@@ -7,7 +7,6 @@ import io
 import tempfile
 import time
 import warnings
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from bfo_utils.search import (
     AUTOENCODER_CHOICES,
     PreparedImage,
     SearchPlan,
+    SharedWork,
     cell_windows,
     complete_parameters,
     effective_parameters,
@@ -56,7 +56,7 @@ FIRST_SEED = 51  # seeds 21 to 46 and 65 were looked at while the clustering of 
 def patches() -> np.ndarray:
     """2,000 windows of 24 x 24 samples (two cells), of mean 0 and deviation 1."""
     crystal = prepare_image(simulate_phantom(Specimen(cells=52, cell_px=20, dose=60), 1).image)
-    cut = crop_windows(crystal.patches("A"), 2.0, 2.0)[:, :SIDE, :SIDE]
+    cut = crop_windows(SharedWork(crystal).patches("A"), 2.0, 2.0)[:, :SIDE, :SIDE]
     cut = cut[np.random.default_rng(0).permutation(len(cut))[:2000]]
     return ((cut - cut.mean()) / cut.std()).astype(np.float32)
 
@@ -255,10 +255,11 @@ def tuned(layout: str, seed: int, budget: int = BUDGET) -> list:
         seed,
     )
     with tempfile.TemporaryDirectory() as folder:
-        crystal = replace(prepare_image(made.image), networks=folder)
-        trial = preferred_autoencoder(search_autoencoders(crystal, budget, SearchPlan(seed=seed)))
-        labels = evaluate_configuration(crystal, trial.parameters, seed).labels
-        outputs, _ = latent_outputs(crystal, trial.parameters, labels)
+        crystal = prepare_image(made.image)
+        work, plan = SharedWork(crystal, folder), SearchPlan(seed=seed)
+        trial = preferred_autoencoder(search_autoencoders(crystal, budget, plan, work=work))
+        labels = evaluate_configuration(crystal, trial.parameters, seed, work=work).labels
+        outputs, _ = latent_outputs(work, trial.parameters, labels)
     windows = cell_windows(crystal, trial.parameters)
     components, factors = (
         principal_components(windows, outputs.shape[1]),

@@ -5,8 +5,6 @@ can reach cell by cell. Both are therefore compared averaged over 3 x 3 cells; `
 junction` prints both ways.
 """
 
-from dataclasses import replace
-
 import pytest
 
 from benchmarks import junction
@@ -15,6 +13,7 @@ from bfo_utils.results import analyze
 from bfo_utils.rewards import Segmentation
 from bfo_utils.search import (
     SearchPlan,
+    SharedWork,
     evaluate_configuration,
     preferred_autoencoder,
     prepare_image,
@@ -30,9 +29,11 @@ def test_the_map_of_the_tuned_autoencoder_agrees(real_data, tmp_path):
     crystal = prepare_image(
         read_image(real_data / "pto_junction_recovered.tif", pixel_size_nm=0.0192)
     )
-    crystal = replace(crystal, networks=str(tmp_path))
-    chosen = preferred_autoencoder(search_autoencoders(crystal, 2)).parameters
-    labels = Segmentation(evaluate_configuration(crystal, chosen).labels, crystal.evidence).clean
+    work = SharedWork(crystal, tmp_path)
+    chosen = preferred_autoencoder(search_autoencoders(crystal, 2, work=work)).parameters
+    labels = Segmentation(
+        evaluate_configuration(crystal, chosen, work=work).labels, crystal.evidence
+    ).clean
     ratio, _ = junction.lattice_of(junction.published_grid(crystal.lattice.cells))
     assert junction.agreement(labels, junction.two_domains(ratio)) >= 0.97
 

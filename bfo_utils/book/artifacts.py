@@ -13,7 +13,7 @@
 ``<stage>`` is "default" or "tuned": the same notebooks before and after the optimisation.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from ..compute import read_json, write_json
 from ..errors import InputError
 from ..io import load_arrays, save_arrays
 from ..results import Provenance, provenance_from_plain
-from ..search import PreparedImage, Trial
+from ..search import PreparedImage, SharedWork, Trial
 from ..simulation import Truth
 
 STAGES = ("default", "tuned")
@@ -57,9 +57,12 @@ class Artifacts:
     stage: str = "default"
 
     def crystal(self) -> PreparedImage:
-        """The prepared crystal."""
-        crystal = load_arrays(Path(self.folder, "crystal.npz"), PreparedImage)
-        return replace(crystal, networks=str(Path(self.folder, "networks")))
+        """The prepared image."""
+        return load_arrays(Path(self.folder, "crystal.npz"), PreparedImage)
+
+    def work(self) -> SharedWork:
+        """The prepared image with the folder of its autoencoders."""
+        return SharedWork(self.crystal(), Path(self.folder, "networks"))
 
     def truth(self) -> Truth | None:
         """Ground truth of a phantom, None for real images."""

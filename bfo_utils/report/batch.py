@@ -40,6 +40,7 @@ from ..search import (
     Outcome,
     PreparedImage,
     SearchPlan,
+    SharedWork,
     evaluate_configuration,
     parameter_names,
 )
@@ -273,30 +274,28 @@ def analyze_file(
 
 
 @contextmanager
-def on_pool(
-    pool: Pool, folder: Path, crystal: PreparedImage, plan: SearchPlan
-) -> Iterator[Evaluator]:
+def on_pool(pool: Pool, folder: Path, work: SharedWork, plan: SearchPlan) -> Iterator[Evaluator]:
     """The evaluator of a search whose trials are tasks of a pool, to be bound to pool and folder.
 
-    The crystal reaches the workers by a file in the folder, and each keeps it with the windows that
-    it has cut from it.
+    The prepared image reaches the workers by a file in the folder, and each keeps it with the
+    windows that it has cut from it.
     """
     path = folder / f".crystal-{uuid4().hex}.{os.getpid()}.part"
-    save_arrays(path, crystal)
+    save_arrays(path, work.prepared)
     try:
         yield lambda configurations: in_order(
-            pool.run(partial(_outcome, str(path), plan), configurations)
+            pool.run(partial(_outcome, str(path), str(work.networks), plan), configurations)
         )
     finally:
         path.unlink()
 
 
-_CRYSTAL = Cache(1)
+_WORK = Cache(1)
 
 
-def _outcome(path: str, plan: SearchPlan, parameters: Mapping) -> Outcome:
-    crystal = _CRYSTAL.once(path, lambda: load_arrays(path, PreparedImage))
-    return evaluate_configuration(crystal, parameters, plan.seed, plan.total)
+def _outcome(path: str, networks: str, plan: SearchPlan, parameters: Mapping) -> Outcome:
+    work = _WORK.once(path, lambda: SharedWork(load_arrays(path, PreparedImage), networks))
+    return evaluate_configuration(work.prepared, parameters, plan.seed, plan.total, work)
 
 
 def _within(folder: Path) -> list[Path]:

@@ -160,7 +160,10 @@ def result_summary(analysis: Analysis, walls: Walls, recipe: Provenance | None =
         "evidence": analysis.crystal.evidence.kind,
         "best_total_by_descriptor": best_by_descriptor(analysis.trials),
         "stability": round(
-            resampling_stability(analysis.crystal, analysis.tuned.parameters, analysis.seed), 4
+            resampling_stability(
+                analysis.crystal, analysis.tuned.parameters, analysis.seed, analysis.work
+            ),
+            4,
         ),
         "sublattices": ["A", "B"] if lattice.cells.has_b else ["A"],
         "warnings": find_warnings(analysis),

@@ -23,6 +23,7 @@ from ..search import (
     Outcome,
     PreparedImage,
     SearchPlan,
+    SharedWork,
     Trial,
     Value,
     best_trial,
@@ -73,6 +74,8 @@ class Analysis:
     timings_s : dict of str to float
     total : mapping of str to float
         Rewards that made the total.
+    work : SharedWork or None
+        What the search made, for questions that come later; nothing depends on it but time.
     """
 
     crystal: PreparedImage
@@ -84,6 +87,7 @@ class Analysis:
     seed: int
     timings_s: Mapping[str, float]
     total: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_TOTAL))
+    work: SharedWork | None = field(default=None, repr=False, compare=False)
 
     @property
     def labels(self) -> np.ndarray:
@@ -106,7 +110,7 @@ class Analysis:
         """
         if self.verdict == NO_DOMAINS:
             return unknown_confidence(self.crystal.mask)
-        return measure_confidence(self.crystal, self.tuned, self.seed)
+        return measure_confidence(self.crystal, self.tuned, self.seed, work=self.work)
 
     @cached_property
     def standing(self) -> SurrogateTest:
@@ -153,17 +157,17 @@ def analyze(
     crystal = prepare_image(image, **columns, evidence=plan.evidence)
     prepared = time.perf_counter()
     ledger = open_trial_log(record, crystal, plan) if record else None
-    crystal = replace(crystal, networks=str(record.parent / "networks") if record else "")
-    trials = search_configurations(crystal, plan, report, ledger, workers)
+    work = SharedWork(crystal, record.parent / "networks" if record else "")
+    trials = search_configurations(crystal, plan, report, ledger, workers, work)
     trials += search_autoencoders(
-        crystal, plan.autoencoders, plan, report, ledger, first=len(trials)
+        crystal, plan.autoencoders, plan, report, ledger, len(trials), work
     )
     timings = {
         "columns_and_lattice": prepared - start,
         "search": time.perf_counter() - prepared,
         "evaluations": sum(t.seconds for t in trials),
     }
-    return conclude_analysis(crystal, trials, plan.seed, plan.total, timings)
+    return conclude_analysis(crystal, trials, plan.seed, plan.total, timings, work)
 
 
 def conclude_analysis(
@@ -172,15 +176,26 @@ def conclude_analysis(
     seed: int,
     total: Mapping[str, float] = DEFAULT_TOTAL,
     timings: Mapping[str, float] | None = None,
+    work: SharedWork | None = None,
 ) -> Analysis:
     """Evaluate the default and the best trial again, name their labels, and give the verdict."""
+    work = work or SharedWork(crystal)
     default, tuned = (
-        _named(crystal, evaluate_configuration(crystal, t.parameters, seed, total))
+        _named(crystal, evaluate_configuration(crystal, t.parameters, seed, total, work))
         for t in (trials[0], best_trial(trials))
     )
     verdict, reason = judge_domains(crystal, tuned)
     return Analysis(
-        crystal, trials, default, tuned, verdict, reason, seed, dict(timings or {}), dict(total)
+        crystal,
+        trials,
+        default,
+        tuned,
+        verdict,
+        reason,
+        seed,
+        dict(timings or {}),
+        dict(total),
+        work,
     )
 
 
@@ -282,7 +297,7 @@ def maps_over_windows(
 
 
 def _again(analysis: Analysis, parameters: Mapping[str, Value]) -> Outcome:
-    return _named(
-        analysis.crystal,
-        evaluate_configuration(analysis.crystal, parameters, analysis.seed, analysis.total),
+    outcome = evaluate_configuration(
+        analysis.crystal, parameters, analysis.seed, analysis.total, analysis.work
     )
+    return _named(analysis.crystal, outcome)

@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..rewards import Segmentation
-from ..search import Outcome, PreparedImage, cell_descriptors, transfer_to_cells
+from ..search import Outcome, PreparedImage, SharedWork, cell_descriptors, transfer_to_cells
 from ..segmentation import label_probabilities, match_labels, predict_labels
 
 N_REFITS = 16
@@ -47,7 +47,11 @@ def unknown_confidence(mask: np.ndarray) -> Confidence:
 
 
 def measure_confidence(
-    crystal: PreparedImage, outcome: Outcome, seed: int = 0, refits: int = N_REFITS
+    crystal: PreparedImage,
+    outcome: Outcome,
+    seed: int = 0,
+    refits: int = N_REFITS,
+    work: SharedWork | None = None,
 ) -> Confidence:
     """Posterior and bootstrap stability of every label of a map.
 
@@ -66,6 +70,7 @@ def measure_confidence(
         Seed that the map was made with.
     refits : int
         Number of clusterings.
+    work : SharedWork, optional
 
     Returns
     -------
@@ -82,11 +87,12 @@ def measure_confidence(
     (True, True)
     """
     p = outcome.parameters
-    own = crystal.found_with(p["detection_scale"], p["refinement_radius"])
+    work = (work or SharedWork(crystal)).found_with(p["detection_scale"], p["refinement_radius"])
+    own = work.prepared
     fit = {name: p[name] for name in ("n_clusters", "method", "covariance")}
     shown = Segmentation(outcome.labels, crystal.evidence).clean[crystal.mask]
     with threadpool_limits(1):
-        values = cell_descriptors(own, p)
+        values = cell_descriptors(own, p, work)
         posterior = transfer_to_cells(label_probabilities(values, seed=seed, **fit), own, crystal)
         same = np.zeros(len(shown))
         for k in range(refits):

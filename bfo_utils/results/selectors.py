@@ -24,6 +24,7 @@ from ..search import (
     Outcome,
     Parameter,
     PreparedImage,
+    SharedWork,
     Value,
     cell_descriptors,
     evaluate_configuration,
@@ -38,12 +39,13 @@ _KINDS = ("lattice", "patch")
 
 @dataclass(frozen=True)
 class SelectorCase:
-    """A phantom with its prepared crystal, true map, and evidence of every kind."""
+    """A phantom: its prepared image, true map, reference field of every kind, and shared work."""
 
     name: str
     crystal: PreparedImage
     truth: np.ndarray
     evidence: Mapping[str, ReferenceField]
+    work: SharedWork
 
 
 def selector_case(crystal: Specimen, seed: int) -> SelectorCase:
@@ -52,7 +54,8 @@ def selector_case(crystal: Specimen, seed: int) -> SelectorCase:
     prepared = prepare_image(p.image)
     cells, mask = prepared.lattice.cells, prepared.mask
     fields = {kind: measure_reference(p.image, cells, mask, kind) for kind in _KINDS}
-    return SelectorCase(crystal.layout, prepared, true_label_map(p.truth, cells, mask), fields)
+    truth = true_label_map(p.truth, cells, mask)
+    return SelectorCase(crystal.layout, prepared, truth, fields, SharedWork(prepared))
 
 
 def random_configurations(sites: tuple[str, ...], n: int, seed: int) -> list[dict]:
@@ -101,17 +104,17 @@ def selector_table(item: SelectorCase, n: int, seed: int) -> pd.DataFrame:
 
 def _row(item: SelectorCase, parameters: dict) -> dict:
     """All scores of one configuration, and its ARI."""
-    outcome = evaluate_configuration(item.crystal, parameters)
+    outcome = evaluate_configuration(item.crystal, parameters, work=item.work)
     values = dict(outcome.rewards)
     for kind, field in item.evidence.items():
         other = score_map(Segmentation(outcome.labels, field))
         values |= {f"evidence_{kind}": other["evidence"], f"contrast_{kind}": other["contrast"]}
-    features = cell_descriptors(item.crystal, outcome.parameters)
+    features = cell_descriptors(item.crystal, outcome.parameters, item.work)
     return (
         {"ari": ari_to_truth(item.truth, outcome.labels)}
         | values
         | baseline_scores(features, outcome, item)
-        | {"stability": resampling_stability(item.crystal, outcome.parameters)}
+        | {"stability": resampling_stability(item.crystal, outcome.parameters, work=item.work)}
     )
 
 

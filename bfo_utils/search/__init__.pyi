@@ -54,18 +54,6 @@ from .pipeline import (
     Outcome as Outcome,
 )
 from .pipeline import (
-    PreparedImage as PreparedImage,
-)
-from .pipeline import (
-    cell_descriptors as cell_descriptors,
-)
-from .pipeline import (
-    cell_vectors as cell_vectors,
-)
-from .pipeline import (
-    cell_windows as cell_windows,
-)
-from .pipeline import (
     cluster_cells as cluster_cells,
 )
 from .pipeline import (
@@ -78,12 +66,27 @@ from .pipeline import (
     name_labels as name_labels,
 )
 from .pipeline import (
-    prepare_image as prepare_image,
-)
-from .pipeline import (
     resampling_stability as resampling_stability,
 )
-from .pipeline import (
+from .preparation import (
+    PreparedImage as PreparedImage,
+)
+from .preparation import (
+    SharedWork as SharedWork,
+)
+from .preparation import (
+    cell_descriptors as cell_descriptors,
+)
+from .preparation import (
+    cell_vectors as cell_vectors,
+)
+from .preparation import (
+    cell_windows as cell_windows,
+)
+from .preparation import (
+    prepare_image as prepare_image,
+)
+from .preparation import (
     transfer_to_cells as transfer_to_cells,
 )
 from .sensitivity import (

@@ -18,16 +18,14 @@ from ..segmentation import without_convergence_warnings
 from ..vae import MIN_EXPLAINED
 from .gaussian_process import ProposalModel
 from .pareto import OBJECTIVES, scalarise
-from .pipeline import Outcome, PreparedImage, effective_parameters, evaluate_configuration
+from .pipeline import Outcome, effective_parameters, evaluate_configuration
+from .preparation import PreparedImage, SharedWork
 from .space import Value, searched_parameters
 from .trial_log import TrialLog
 
-# configurations asked at a time, whatever the number of workers: the trials depend on the seed
-# alone
+# Configurations asked at a time, whatever the number of workers: trials depend on the seed alone.
 TRIALS_PER_BATCH = 8
-SCREEN_TRIALS = (
-    8  # configurations of the space-filling screen; 8 reached higher totals than 16 or 24
-)
+SCREEN_TRIALS = 8  # of the space-filling screen; 8 reached higher totals than 16 or 24
 GOALS = ("total", "pareto")
 
 
@@ -96,19 +94,18 @@ class Trial:
 
 #: Evaluates configurations and yields their outcomes in the same order.
 Evaluator = Callable[[list[dict[str, Value]]], Generator[Outcome, None, None]]
-#: Context in which configurations of a crystal under a plan are evaluated, on several workers
-#: perhaps.
-EvaluatorFactory = Callable[[PreparedImage, SearchPlan], AbstractContextManager[Evaluator]]
+#: Context in which configurations are evaluated under a plan, on several workers perhaps.
+EvaluatorFactory = Callable[[SharedWork, SearchPlan], AbstractContextManager[Evaluator]]
 
 
 @contextmanager
-def thread_evaluator(workers: int, crystal: PreparedImage, plan: SearchPlan) -> Iterator[Evaluator]:
+def thread_evaluator(workers: int, work: SharedWork, plan: SearchPlan) -> Iterator[Evaluator]:
     """The evaluator of :data:`Spread` that shares configurations between threads of this
     process.
     """
     with Parallel(n_jobs=workers, prefer="threads", return_as="generator") as pool:
         yield lambda configurations: pool(
-            delayed(evaluate_configuration)(crystal, p, plan.seed, plan.total)
+            delayed(evaluate_configuration)(work.prepared, p, plan.seed, plan.total, work)
             for p in configurations
         )
 
@@ -119,6 +116,7 @@ def search_configurations(
     report: Callable[[Trial], None] = lambda trial: None,
     ledger: TrialLog | None = None,
     workers: int | EvaluatorFactory = 1,
+    work: SharedWork | None = None,
 ) -> list[Trial]:
     """Evaluate configurations: the default one, a space-filling screen, then the surrogate's
     proposals.
@@ -135,6 +133,8 @@ def search_configurations(
         Record of evaluated configurations; what it knows is not evaluated again.
     workers : int or Spread
         Threads that share a batch, or what spreads it elsewhere. The trials do not depend on it.
+    work : SharedWork, optional
+        Keeps what the configurations have in common.
 
     Returns
     -------
@@ -142,11 +142,12 @@ def search_configurations(
         In the order of evaluation; number 0 is the default configuration, and the only one where
         all is fixed.
     """
-    return search_jointly([crystal], plan, report, [ledger] if ledger else None, workers)
+    work = work or SharedWork(crystal)
+    return search_jointly([work], plan, report, [ledger] if ledger else None, workers)
 
 
 def search_jointly(
-    crystals: Sequence[PreparedImage],
+    works: Sequence[SharedWork],
     plan: SearchPlan = SearchPlan(),
     report: Callable[[Trial], None] = lambda trial: None,
     ledgers: Sequence[TrialLog] | None = None,
@@ -157,8 +158,9 @@ def search_jointly(
 
     Parameters
     ----------
-    crystals : sequence of PreparedImage
-        Prepared with the same column settings. Sites that one of them does not offer are not tried.
+    works : sequence of SharedWork
+        One per image, all prepared with the same column settings. Sites that one of them does not
+        offer are not tried.
     plan : SearchPlan
     report : callable
         Called with every trial once it has ended on all crystals.
@@ -175,8 +177,9 @@ def search_jointly(
         As of :func:`search`. Rewards are means over the crystals: the mean of the totals is their
         sum but for the constant number of crystals, and stays between 0 and 1. Seconds are sums.
     """
-    ledgers = ledgers or [TrialLog(None, {}) for _ in crystals]
-    sites = tuple(s for s in crystals[0].sites if all(s in c.sites for c in crystals))
+    ledgers = ledgers or [TrialLog(None, {}) for _ in works]
+    images = [work.prepared for work in works]
+    sites = tuple(s for s in images[0].sites if all(s in p.sites for p in images))
     varied = [p for p in searched_parameters(sites, plan.whole) if p.name not in plan.fixed]
     if not varied:
         plan = replace(plan, budget=1)
@@ -185,13 +188,11 @@ def search_jointly(
     trials: list[Trial] = []
     spread = partial(thread_evaluator, workers) if isinstance(workers, int) else workers
     with without_convergence_warnings(), threadpool_limits(1), ExitStack() as stack:
-        evaluators = [stack.enter_context(spread(crystal, plan)) for crystal in crystals]
+        evaluators = [stack.enter_context(spread(work, plan)) for work in works]
         asked: list[dict[str, Value]] = [{}]
         source = "default"
         while asked:
-            for trial in _evaluated(
-                crystals, plan, asked, source, len(trials), ledgers, evaluators
-            ):
+            for trial in _evaluated(images, plan, asked, source, len(trials), ledgers, evaluators):
                 trials.append(trial)
                 report(trial)
             if source != "default":

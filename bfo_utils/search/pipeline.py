@@ -1,162 +1,21 @@
-"""The whole analysis of one image under one configuration, with the work that configurations
-share done once.
-"""
+"""One configuration from end to end: descriptors, label map, rewards."""
 
-import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-from scipy.spatial import cKDTree
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
-from ..columns import find_columns
-from ..compute import Cache
-from ..descriptors import (
-    SITES,
-    Patches,
-    crop_windows,
-    cut_windows,
-    measured_vectors,
-    normalize_windows,
-    project_in_parts,
-    round_window,
-    window_bytes,
-    window_samples,
-)
+from ..descriptors import round_window, window_samples
 from ..errors import InputError
-from ..io import Image, repair_hot_pixels
-from ..lattice import MIN_CELLS, Lattice, build_lattice
-from ..rewards import (
-    DEFAULT_TOTAL,
-    ReferenceField,
-    Segmentation,
-    analysed_mask,
-    measure_reference,
-    score_map,
-)
+from ..rewards import DEFAULT_TOTAL, Segmentation, score_map
 from ..segmentation import cluster_vectors, number_by_value, predict_labels
-from ..vae import VAE, independent_axes, settings_of, trained_vae
-from .space import PARAMETERS, Value, complete_parameters, default_parameters, parameter
+from .preparation import _DESCRIBES, PreparedImage, SharedWork, cell_descriptors, transfer_to_cells
+from .space import PARAMETERS, Value, complete_parameters, default_parameters
 
-_MOST = int(parameter("n_components").high or 1)
-_WINDOWS, _SCORES = 3 * 2**30, 2**29  # bytes of windows and of scores that a crystal keeps
 _AUTOENCODER = [p.name for p in PARAMETERS if p.stage == "autoencoder"]
-_DESCRIBES = [
-    p.name for p in PARAMETERS if p.stage == "descriptors" and p.name != "n_components"
-] + _AUTOENCODER
-
-
-@dataclass(frozen=True)
-class PreparedImage:
-    """What all configurations share: the image, its indexed columns, the analysed cells and the
-    evidence.
-
-    ``detection_scale`` and ``refinement_radius`` are those that the columns were found with.
-    Autoencoders that are trained for it are kept in the folder ``networks``; where that is empty,
-    only the latest stay in memory.
-    """
-
-    image: Image
-    lattice: Lattice
-    mask: np.ndarray
-    evidence: ReferenceField
-    detection_scale: float = 1.0
-    refinement_radius: float = 0.45
-    networks: str = ""
-
-    @property
-    def sites(self) -> tuple[str, ...]:
-        """Sites that windows can be centred on; "B" only where the second sublattice is seen."""
-        return SITES if self.lattice.cells.has_b else tuple(s for s in SITES if s != "B")
-
-    @cached_property
-    def _windows(self) -> Cache:
-        return Cache(len(SITES), _WINDOWS)
-
-    @cached_property
-    def _scores(self) -> Cache:
-        return Cache(64, _SCORES)
-
-    @cached_property
-    def _networks(self) -> Cache:
-        return Cache(4)
-
-    @cached_property
-    def _others(self) -> Cache:
-        return Cache(4, _WINDOWS)
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of what rewards depend on besides the configuration, that is pixels, column
-        settings, kind of evidence.
-        """
-        digest = hashlib.sha256(np.ascontiguousarray(self.image.data).data)
-        digest.update(np.ascontiguousarray(self.image.valid).data)
-        digest.update(
-            f"{self.detection_scale} {self.refinement_radius} {self.evidence.kind}".encode()
-        )
-        return digest.hexdigest()
-
-    def patches(self, site: str) -> Patches:
-        """Windows of all analysed cells on a site; cut once, shared by all configurations (3 GiB
-        of them at most).
-        """
-        weight = window_bytes(int(self.mask.sum()))
-        return self._windows.once(
-            site, lambda: cut_windows(self.image, self.lattice.cells, self.mask, site), weight
-        )
-
-    def scores(self, parameters: Mapping[str, Value]) -> np.ndarray:
-        """Principal components of the descriptors, as many as any configuration may ask for, in
-        order; shared likewise.
-        """
-        key = tuple(parameters[name] for name in _DESCRIBES)
-        if parameters["descriptor"] == "vae":
-            return self._scores.once(key, lambda: self._latents(parameters))
-        n = int(self.mask.sum())
-        return self._scores.once(
-            key,
-            lambda: project_in_parts(lambda part: cell_vectors(self, parameters, part), n, _MOST),
-            weight=8 * n * _MOST,
-        )
-
-    def network(self, parameters: Mapping[str, Value]) -> VAE:
-        """The autoencoder of a configuration, trained once."""
-        key = tuple(parameters[name] for name in _DESCRIBES)
-        return self._networks.once(
-            key,
-            lambda: trained_vae(
-                cell_windows(self, parameters),
-                settings_of(parameters),
-                parameters["epochs"],
-                self.networks,
-            ),
-        )
-
-    def _latents(self, parameters: Mapping[str, Value]) -> np.ndarray:
-        """Independent axes of the latents that carry something; all latents where none does."""
-        network, cut_out = self.network(parameters), cell_windows(self, parameters)
-        kept = network.informative(cut_out)
-        kept = kept if kept.any() else ~kept
-        return independent_axes(
-            network.encode(cut_out)[:, kept], int(kept[: network.settings.poses].sum())
-        )
-
-    def found_with(self, detection_scale: float, refinement_radius: float) -> "PreparedImage":
-        """The same image with its columns found under other settings; prepared once for each
-        pair.
-        """
-        if (detection_scale, refinement_radius) == (self.detection_scale, self.refinement_radius):
-            return self
-        return self._others.once(
-            (detection_scale, refinement_radius),
-            lambda: prepare_image(self.image, detection_scale, refinement_radius),
-            weight=len(SITES) * window_bytes(int(self.mask.sum())),
-        )
 
 
 @dataclass(frozen=True)
@@ -171,83 +30,11 @@ class Outcome:
     seconds: float
 
 
-def prepare_image(
-    image: Image,
-    detection_scale: float = 1.0,
-    refinement_radius: float = 0.45,
-    evidence: str = "auto",
-) -> PreparedImage:
-    """Columns, lattice, analysed cells and evidence of an image, hot pixels repaired.
-
-    Parameters
-    ----------
-    image : Image
-    detection_scale, refinement_radius : float
-        See :func:`bfo_utils.columns.find_columns`.
-    evidence : str
-        See :func:`bfo_utils.rewards.measure_reference`.
-
-    Returns
-    -------
-    PreparedImage
-    """
-    image = repair_hot_pixels(image)
-    found = find_columns(image, detection_scale, refinement_radius)
-    indexed = build_lattice(image, found, refinement_radius)
-    mask = analysed_mask(indexed.cells)
-    if mask.sum() < MIN_CELLS:
-        raise InputError(
-            f"{image.name}: only {int(mask.sum())} unit cells lie inside the crystal's edge; "
-            f"at least {MIN_CELLS} are needed"
-        )
-    return PreparedImage(
-        image,
-        indexed,
-        mask,
-        measure_reference(image, indexed.cells, mask, evidence),
-        detection_scale,
-        refinement_radius,
-    )
-
-
-def cell_windows(
-    crystal: PreparedImage, parameters: Mapping[str, Value], part=slice(None)
-) -> np.ndarray:
-    """Windows of the analysed cells, or a part of them, cropped, binned and normalised, shape
-    (N, H, W).
-    """
-    p = parameters
-    cropped = crop_windows(
-        crystal.patches(p["site"]), p["window_height"], p["window_width"], p["binning"], part
-    )
-    return normalize_windows(cropped, p["normalisation"]).reshape(cropped.shape)
-
-
-def cell_vectors(
-    crystal: PreparedImage, parameters: Mapping[str, Value], part=slice(None)
-) -> np.ndarray:
-    """What the analysed cells, or a part of them, are described by before the projection, shape (N,
-    D).
-
-    Windows, cropped, binned and normalised; or measured quantities, without those that the evidence
-    is made of.
-    """
-    if parameters["descriptor"] == "physics":
-        return measured_vectors(crystal.lattice.cells, crystal.mask, without=crystal.evidence.kind)[
-            part
-        ]
-    cut_out = cell_windows(crystal, parameters, part)
-    return cut_out.reshape(len(cut_out), -1)
-
-
-def cell_descriptors(crystal: PreparedImage, parameters: Mapping[str, Value]) -> np.ndarray:
-    """Descriptors of the analysed cells under a configuration, shape (N, n_components)."""
-    parameters = complete_parameters(parameters)
-    return crystal.scores(parameters)[:, : parameters["n_components"]]
-
-
 def resampling_stability(
-    crystal: PreparedImage, parameters: Mapping[str, Value], seed: int = 0
+    crystal: PreparedImage,
+    parameters: Mapping[str, Value],
+    seed: int = 0,
+    work: SharedWork | None = None,
 ) -> float:
     """Stability under resampling: agreement of the maps that two random halves of the cells lead
     to.
@@ -261,14 +48,15 @@ def resampling_stability(
     parameters : mapping
         Any of the parameters; the others take their defaults.
     seed : int
+    work : SharedWork, optional
 
     Returns
     -------
     float
     """
     p = complete_parameters(parameters)
-    crystal = crystal.found_with(p["detection_scale"], p["refinement_radius"])
-    values = cell_descriptors(crystal, p)
+    own = (work or SharedWork(crystal)).found_with(p["detection_scale"], p["refinement_radius"])
+    values = cell_descriptors(own.prepared, p, own)
     if len(values) < 4 * p["n_clusters"]:
         return 0.0
     half = np.random.default_rng(seed).permutation(len(values)) < len(values) // 2
@@ -314,6 +102,7 @@ def evaluate_configuration(
     parameters: Mapping[str, Value],
     seed: int = 0,
     total: Mapping[str, float] = DEFAULT_TOTAL,
+    work: SharedWork | None = None,
 ) -> Outcome:
     """Run one configuration from descriptors to rewards.
 
@@ -328,65 +117,38 @@ def evaluate_configuration(
     seed : int
     total : mapping of str to float
         Rewards that make the total, see :func:`bfo_utils.rewards.score_map`.
+    work : SharedWork, optional
+        Keeps what this configuration shares with others.
 
     Returns
     -------
     Outcome
     """
     start = time.perf_counter()
-    parameters = complete_parameters(parameters)
+    parameters, work = complete_parameters(parameters), work or SharedWork(crystal)
     with threadpool_limits(1):
-        labels = _labels(crystal, parameters, seed)
+        labels = _labels(work, parameters, seed)
         rewards = score_map(Segmentation(labels, crystal.evidence), total)
         if parameters["descriptor"] == "vae":
-            rewards["explained"] = max(0.0, crystal.network(parameters).explained)
+            rewards["explained"] = max(0.0, work.autoencoder(parameters).explained)
     return Outcome(parameters, labels, rewards, time.perf_counter() - start)
 
 
-def _labels(crystal: PreparedImage, parameters: Mapping[str, Value], seed: int) -> np.ndarray:
-    """Label map of a configuration; one label for all where its column settings find no lattice
-    to analyse.
-    """
+def _labels(work: SharedWork, parameters: Mapping[str, Value], seed: int) -> np.ndarray:
+    """Label map of a configuration; one label for all where its column settings find no lattice."""
+    prepared = work.prepared
+    settings = parameters["detection_scale"], parameters["refinement_radius"]
     try:
-        own = crystal.found_with(parameters["detection_scale"], parameters["refinement_radius"])
-        labels = np.full(crystal.mask.shape, -1)
-        labels[crystal.mask] = transfer_to_cells(
-            cluster_cells(own, cell_descriptors(own, parameters), parameters, seed)[own.mask],
-            own,
-            crystal,
-        )
+        own = work.found_with(*settings)
+        values = cell_descriptors(own.prepared, parameters, own)
+        found = cluster_cells(own.prepared, values, parameters, seed)[own.prepared.mask]
+        labels = np.full(prepared.mask.shape, -1)
+        labels[prepared.mask] = transfer_to_cells(found, own.prepared, prepared)
         return labels
     except InputError:
-        if (
-            parameters["detection_scale"] == crystal.detection_scale
-            and parameters["refinement_radius"] == crystal.refinement_radius
-        ):
+        if settings == (prepared.detection_scale, prepared.refinement_radius):
             raise
-        return np.where(crystal.mask, 0, -1)
-
-
-def transfer_to_cells(
-    values: np.ndarray, own: PreparedImage, reference: PreparedImage
-) -> np.ndarray:
-    """What is known of the analysed cells of one indexing at those of another of the same image, by
-    the nearest cell.
-
-    Parameters
-    ----------
-    values : ndarray, shape (N, ...)
-        One per analysed cell of ``own``.
-    own, reference : PreparedImage
-
-    Returns
-    -------
-    ndarray, shape (M, ...)
-        One per analysed cell of ``reference``.
-    """
-    if own is reference:
-        return values
-    return values[
-        cKDTree(own.lattice.cells.xy[own.mask]).query(reference.lattice.cells.xy[reference.mask])[1]
-    ]
+        return np.where(prepared.mask, 0, -1)
 
 
 def effective_parameters(

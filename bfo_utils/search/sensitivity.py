@@ -9,7 +9,8 @@ import pandas as pd
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.inspection import permutation_importance
 
-from .pipeline import PreparedImage, evaluate_configuration
+from .pipeline import evaluate_configuration
+from .preparation import PreparedImage, SharedWork
 from .space import PARAMETERS, Value
 
 
@@ -95,9 +96,11 @@ def total_landscape(
     >>> total_landscape(crystal, [1.0, 1.5], [2, 3, 4]).shape
     (2, 3)
     """
+    work = SharedWork(crystal)
 
     def total(window: float, k: int) -> float:
         square = {"window_height": window, "window_width": window, "n_clusters": k}
-        return evaluate_configuration(crystal, {**(fixed or {}), **square}, seed).rewards["total"]
+        parameters = {**(fixed or {}), **square}
+        return evaluate_configuration(crystal, parameters, seed, work=work).rewards["total"]
 
     return np.array([[total(window, k) for k in clusters] for window in windows])

@@ -17,7 +17,8 @@ from ..segmentation import without_convergence_warnings
 from ..vae import MIN_EXPLAINED, align_latents, disentanglement_score, known_quantities, require_vae
 from .gaussian_process import ProposalModel
 from .optimizer import SearchPlan, Trial
-from .pipeline import PreparedImage, cell_windows, effective_parameters, evaluate_configuration
+from .pipeline import effective_parameters, evaluate_configuration
+from .preparation import PreparedImage, SharedWork, cell_windows
 from .space import AUTOENCODER_CHOICES, Value, searched_vae_parameters
 from .trial_log import TrialLog
 
@@ -42,13 +43,13 @@ def search_autoencoders(
     report: Callable[[Trial], None] = lambda trial: None,
     ledger: TrialLog | None = None,
     first: int = 0,
+    work: SharedWork | None = None,
 ) -> list[Trial]:
     """Train autoencoders and let the rewards choose among them.
 
     Parameters
     ----------
     crystal : PreparedImage
-        Its folder ``networks`` keeps the models; a search that was stopped goes on from there.
     budget : int
         Number of models that are begun; 0 for none. The first is the default one.
     plan : SearchPlan
@@ -59,6 +60,8 @@ def search_autoencoders(
         Record of evaluated configurations; what it knows is not evaluated again.
     first : int
         Number of the first trial.
+    work : SharedWork, optional
+        Its folder keeps the models; a search that was stopped goes on from there.
 
     Returns
     -------
@@ -73,7 +76,7 @@ def search_autoencoders(
     if not budget:
         return []
     require_vae()
-    ledger = ledger or TrialLog(None, {})
+    ledger, work = ledger or TrialLog(None, {}), work or SharedWork(crystal)
     left = _models(crystal, budget, plan)
     trials: list[Trial] = []
     last = plan.fixed.get("epochs", RUNGS[-1])
@@ -82,7 +85,7 @@ def search_autoencoders(
         for model in left:
             trials.append(
                 _trial(
-                    crystal, model | {"epochs": epochs}, plan, ledger, first + len(trials), rung + 1
+                    work, model | {"epochs": epochs}, plan, ledger, first + len(trials), rung + 1
                 )
             )
             merits.append(_merit(trials[-1]))
@@ -120,23 +123,25 @@ def _models(crystal: PreparedImage, budget: int, plan: SearchPlan) -> list[dict[
 
 
 def _trial(
-    crystal: PreparedImage, model: dict, plan: SearchPlan, ledger: TrialLog, number: int, rung: int
+    work: SharedWork, model: dict, plan: SearchPlan, ledger: TrialLog, number: int, rung: int
 ) -> Trial:
     """The best clustering of one model at one rung."""
     clusterings = [c | {k: v for k, v in plan.fixed.items() if k in c} for c in LATENT_CLUSTERINGS]
     results = []
     with without_convergence_warnings():
         for parameters in (
-            effective_parameters(crystal, model | clustering) for clustering in clusterings
+            effective_parameters(work.prepared, model | clustering) for clustering in clusterings
         ):
             known = ledger.get(parameters)
             if known is None:
-                outcome = evaluate_configuration(crystal, parameters, plan.seed, plan.total)
+                outcome = evaluate_configuration(
+                    work.prepared, parameters, plan.seed, plan.total, work
+                )
                 ledger.put(parameters, outcome.rewards, outcome.seconds)
                 known = dict(outcome.rewards), outcome.seconds
             results.append((parameters, *known))
     parameters, rewards, _ = _simplest(results)
-    rewards = rewards | {"clarity": _clarity(crystal, parameters)}
+    rewards = rewards | {"clarity": _clarity(work, parameters)}
     return Trial(
         number, f"rung {rung}", parameters, rewards, sum(seconds for *_, seconds in results)
     )
@@ -152,14 +157,14 @@ def _simplest(results: list[tuple]) -> tuple:
 
 
 def latent_outputs(
-    crystal: PreparedImage, parameters: Mapping[str, Value], labels: np.ndarray
+    work: SharedWork, parameters: Mapping[str, Value], labels: np.ndarray
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Latents of a configuration's model, turned to be read, and the measured quantities of the
     same cells.
 
     Parameters
     ----------
-    crystal : PreparedImage
+    work : SharedWork
     parameters : mapping
         Complete parameters with descriptor "vae".
     labels : ndarray of int, shape (R, C)
@@ -170,15 +175,15 @@ def latent_outputs(
     latents : ndarray, shape (N, K)
     measured : dict of str to ndarray, shape (N,)
     """
-    network = crystal.network(parameters)
-    measured = known_quantities(crystal.lattice.cells, labels)
-    latents = network.encode(cell_windows(crystal, parameters))
+    network = work.autoencoder(parameters)
+    measured = known_quantities(work.prepared.lattice.cells, labels)
+    latents = network.encode(cell_windows(work.prepared, parameters, work=work))
     return align_latents(latents, network.settings.poses, measured), measured
 
 
-def _clarity(crystal: PreparedImage, parameters: Mapping[str, Value]) -> float:
+def _clarity(work: SharedWork, parameters: Mapping[str, Value]) -> float:
     return disentanglement_score(
-        *latent_outputs(crystal, parameters, np.where(crystal.mask, 0, -1))
+        *latent_outputs(work, parameters, np.where(work.prepared.mask, 0, -1))
     )
 
 

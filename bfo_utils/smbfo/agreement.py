@@ -120,7 +120,7 @@ def compare_parameters(parameters: Parameterization, cells: Cells) -> Comparison
     ``ab`` is y. A reading of ``Pxy`` is the better one if it explains more of the measured polar
     displacement.
 
-    Parameterization
+    Parameters
     ----------
     parameters : Parameterization
     cells : Cells
@@ -173,7 +173,7 @@ def match_cells(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cells of the authors and ours at one place.
 
-    Parameterization
+    Parameters
     ----------
     parameters : Parameterization
     cells : Cells
@@ -200,7 +200,7 @@ def series_polar_order(comparisons: Sequence[Comparison]) -> str:
 
     An image without polarization decides nothing by itself.
 
-    Parameterization
+    Parameters
     ----------
     comparisons : sequence of Comparison
 

@@ -17,6 +17,7 @@ from ..results import Analysis, conclude_analysis
 from ..search import (
     PreparedImage,
     SearchPlan,
+    SharedWork,
     Trial,
     best_trial,
     default_parameters,
@@ -112,7 +113,7 @@ def read_members(
 
     All members stay in memory: about half a GiB for each image of full size once it is searched.
 
-    Parameterization
+    Parameters
     ----------
     folder : str or Path
     most : int
@@ -141,7 +142,7 @@ def simulate_members(
 ) -> list[Member]:
     """Write a small simulated series, two images of each composition at most, and read it.
 
-    Parameterization
+    Parameters
     ----------
     folder : str or Path
         For its files.
@@ -187,7 +188,7 @@ def tune_members(
     Each search raises the sum of the totals of its images. All begin with the same configurations,
     so that the joint one takes these from the record.
 
-    Parameterization
+    Parameters
     ----------
     members : sequence of Member
     plan : SearchPlan
@@ -202,11 +203,12 @@ def tune_members(
     -------
     Tuning
     """
+    works = [SharedWork(m.crystal) for m in members]
     ledgers = [open_trial_log(Path(folder, f"{m.id}.jsonl"), m.crystal, plan) for m in members]
 
     def trials(chosen: Sequence[int]) -> list[Trial]:
         return search_jointly(
-            [members[k].crystal for k in chosen],
+            [works[k] for k in chosen],
             plan,
             ledgers=[ledgers[k] for k in chosen],
             workers=workers,
@@ -220,7 +222,7 @@ def tune_members(
 def judge_members(members: Sequence[Member], tuning: Tuning, plan: SearchPlan) -> list[Finding]:
     """The analysis of every image under the parameters of its composition and under the joint ones.
 
-    Parameterization
+    Parameters
     ----------
     members : sequence of Member
     tuning : Tuning

@@ -68,7 +68,7 @@ class Parameterization:
     def vector(self, name: str, order: str) -> np.ndarray:
         """An array of two rows as (x, y), shape (R, C, 2).
 
-        Parameterization
+        Parameters
         ----------
         name : str
             ``Pxy`` or ``xy_COM``, say.
@@ -94,7 +94,7 @@ def check_polar_order(order: str) -> str:
 def read_parameterization(path: str | Path) -> Parameterization:
     """Read a parameter file and put its arrays on the grid of the cells.
 
-    Parameterization
+    Parameters
     ----------
     path : str or Path
         HDF5 file with the arrays :data:`KEYS`; more are read as well, fewer accepted but for

@@ -61,7 +61,7 @@ def read_sample(
 ) -> Sample:
     """Read a pair of the series and compare it with what is measured in its image.
 
-    Parameterization
+    Parameters
     ----------
     name : str
         Id such as ``Sm_7_0``, in any case.

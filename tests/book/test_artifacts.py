@@ -13,7 +13,7 @@ def test_the_crystal_and_its_truth_come_back(junction, crystal, tmp_path):
     kept.save(crystal)
     kept.save_truth(junction.truth)
     assert kept.crystal().fingerprint == crystal.fingerprint
-    assert kept.crystal().networks == str(tmp_path / "networks")
+    assert kept.work().networks == tmp_path / "networks"
     assert np.array_equal(kept.truth().cell_variant, junction.truth.cell_variant)
 
 

@@ -13,7 +13,7 @@ from bfo_utils.descriptors import crop_windows
 from bfo_utils.errors import InputError
 from bfo_utils.results import Analysis
 from bfo_utils.rewards import Segmentation, score_map
-from bfo_utils.search import Outcome, Trial, cell_descriptors, default_parameters
+from bfo_utils.search import Outcome, SharedWork, Trial, cell_descriptors, default_parameters
 from bfo_utils.smbfo import coherent_length
 
 
@@ -26,7 +26,7 @@ def trial(number, total, source="search", **more):
 def sources(crystal, truth_map):
     """What the notebooks hand to their checks, from small data."""
     partition = Segmentation(np.where(crystal.mask, truth_map, -1), crystal.evidence)
-    windows = crop_windows(crystal.patches("A"), 1.54, 1.54)
+    windows = crop_windows(SharedWork(crystal).patches("A"), 1.54, 1.54)
     features = Features(cell_descriptors(crystal, default_parameters()), windows)
     trials = [
         trial(k, t, "rung 1", explained=e)

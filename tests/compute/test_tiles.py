@@ -13,7 +13,7 @@ from bfo_utils.compute import TILE_SIDE, divide_into_tiles, owned_by_tile
 from bfo_utils.descriptors import cut_windows
 from bfo_utils.io import image_from_array
 from bfo_utils.lattice import building
-from bfo_utils.search import evaluate_configuration, pipeline, prepare_image
+from bfo_utils.search import SharedWork, evaluate_configuration, preparation, prepare_image
 from bfo_utils.simulation import Specimen, simulate_phantom
 
 SIDES = (97, 200, 324, 500)  # px, of an image of 648: one divides it, the others do not
@@ -55,12 +55,12 @@ def same(one, two):
 def tiled(monkeypatch, image, side):
     """An image analysed in tiles of ``side`` px."""
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "find_columns", partial(find_columns, side=side))
+        patch.setattr(preparation, "find_columns", partial(find_columns, side=side))
         patch.setattr(building, "fit_columns", partial(fit_columns, side=side))
         crystal = prepare_image(image)
-        patch.setattr(pipeline, "cut_windows", partial(cut_windows, side=side))
+        patch.setattr(preparation, "cut_windows", partial(cut_windows, side=side))
         for site in crystal.sites:
-            crystal.patches(site)
+            SharedWork(crystal).patches(site)
     return crystal
 
 

@@ -10,18 +10,18 @@ from bfo_utils.descriptors import (
     project_vectors,
 )
 from bfo_utils.errors import InputError
-from bfo_utils.search import prepare_image
+from bfo_utils.search import SharedWork, prepare_image
 from bfo_utils.simulation import Specimen, simulate_phantom
 
 
 def test_windows_are_centred_on_their_site(crystal):
     for site in ("A", "B", "cell"):
-        patches = crystal.patches(site)
+        patches = SharedWork(crystal).patches(site)
         assert patches.data.shape == (crystal.mask.sum(), 31, 31)
         mean = patches.data.mean(axis=0)
         peak = np.unravel_index(mean[8:23, 8:23].argmax(), (15, 15))
         assert (np.abs(np.array(peak) - 7) <= 2).all() or site != "A"
-    a, b = (crystal.patches(s).data.mean(axis=0)[15, 15] for s in ("A", "B"))
+    a, b = (SharedWork(crystal).patches(s).data.mean(axis=0)[15, 15] for s in ("A", "B"))
     assert a > 1.3 * b
 
 
@@ -44,7 +44,7 @@ def test_windows_do_not_depend_on_how_the_crystal_lies_in_the_frame():
             0,
         )
         c = prepare_image(p.image)
-        scores.append(c.patches("A").data.mean(axis=0)[5:-5, 5:-5])
+        scores.append(SharedWork(c).patches("A").data.mean(axis=0)[5:-5, 5:-5])
     inside = np.corrcoef(scores[0].ravel(), scores[1].ravel())[0, 1]
     assert inside > 0.97  # the polar displacement turns against the frame, hence not 1
 
@@ -61,7 +61,7 @@ def test_crop_and_binning_keep_the_middle():
 
 
 def test_normalisations(crystal):
-    windows = crop_windows(crystal.patches("A"), 1, 1)
+    windows = crop_windows(SharedWork(crystal).patches("A"), 1, 1)
     z = normalize_windows(windows, "zscore")
     assert z.mean(axis=1) == pytest.approx(0, abs=1e-4) and z.std(axis=1) == pytest.approx(
         1, abs=1e-4
@@ -72,7 +72,7 @@ def test_normalisations(crystal):
 
 
 def test_normalisation_removes_gain_and_offset(crystal):
-    windows = crop_windows(crystal.patches("A"), 1, 1)
+    windows = crop_windows(SharedWork(crystal).patches("A"), 1, 1)
     for how in ("zscore", "minmax"):
         assert normalize_windows(7 * windows + 3, how) == pytest.approx(
             normalize_windows(windows, how), abs=1e-3
@@ -94,12 +94,12 @@ def test_physics_leaves_out_what_is_not_seen(crystal):
     assert measured_vectors(bare.lattice.cells, bare.mask).shape[1] == 6
     assert bare.sites == ("A", "cell")
     with pytest.raises(InputError, match="second sublattice is not seen"):
-        bare.patches("B")
+        SharedWork(bare).patches("B")
 
 
 def test_unknown_choices_are_refused(crystal):
     with pytest.raises(InputError, match="site 'Q'"):
-        crystal.patches("Q")
+        SharedWork(crystal).patches("Q")
     with pytest.raises(InputError, match="normalisation 'log'"):
         normalize_windows(np.zeros((1, 2, 2)), "log")
 

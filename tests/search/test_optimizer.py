@@ -7,6 +7,7 @@ from bfo_utils.errors import InputError
 from bfo_utils.search import (
     ProposalModel,
     SearchPlan,
+    SharedWork,
     Trial,
     TrialLog,
     best_trial,
@@ -17,7 +18,7 @@ from bfo_utils.search import (
     evaluate_configuration,
     optimizer,
     parameter,
-    pipeline,
+    preparation,
     prepare_image,
     search_configurations,
     search_jointly,
@@ -135,7 +136,7 @@ def test_settings_that_find_no_lattice_are_trials_without_reward(crystal, monkey
     def nothing(*arguments):
         raise InputError("no lattice")
 
-    monkeypatch.setattr(pipeline, "prepare_image", nothing)
+    monkeypatch.setattr(preparation, "prepare_image", nothing)
     outcome = evaluate_configuration(crystal, {"detection_scale": 1.2})
     assert outcome.rewards["total"] == 0
 
@@ -157,7 +158,7 @@ def pair(crystal):
 
 
 def test_a_joint_search_raises_the_sum_of_totals(pair):
-    trials = search_jointly(pair, SearchPlan(10, seed=2))
+    trials = search_jointly([SharedWork(c) for c in pair], SearchPlan(10, seed=2))
     for trial in trials:
         alone = [evaluate_configuration(c, trial.parameters, 2).rewards for c in pair]
         assert trial.rewards["total"] == pytest.approx(sum(r["total"] for r in alone) / 2)
@@ -166,14 +167,15 @@ def test_a_joint_search_raises_the_sum_of_totals(pair):
 
 def test_a_joint_search_does_not_depend_on_workers_and_takes_what_ledgers_know(pair, monkeypatch):
     ledgers = [TrialLog(None, {}) for _ in pair]
-    once = search_jointly(pair, SearchPlan(12, seed=2), ledgers=ledgers, workers=2)
+    works = [SharedWork(c) for c in pair]
+    once = search_jointly(works, SearchPlan(12, seed=2), ledgers=ledgers, workers=2)
     monkeypatch.setattr(optimizer, "evaluate_configuration", None)  # all is known
-    again = search_jointly(pair, SearchPlan(12, seed=2), ledgers=ledgers)
+    again = search_jointly(works, SearchPlan(12, seed=2), ledgers=ledgers)
     assert [(t.parameters, t.rewards) for t in once] == [(t.parameters, t.rewards) for t in again]
 
 
 def test_a_joint_search_tries_only_sites_that_all_crystals_offer(pair):
     cells = replace(pair[1].lattice.cells, has_b=False)
     without = replace(pair[1], lattice=replace(pair[1].lattice, cells=cells))
-    trials = search_jointly([pair[0], without], SearchPlan(10))
+    trials = search_jointly([SharedWork(pair[0]), SharedWork(without)], SearchPlan(10))
     assert "B" not in {t.parameters["site"] for t in trials} and pair[0].sites == ("A", "B", "cell")

@@ -2,8 +2,6 @@
 prefers.
 """
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -12,6 +10,7 @@ from bfo_utils.search import (
     AUTOENCODER_CHOICES,
     LATENT_CLUSTERINGS,
     SearchPlan,
+    SharedWork,
     Trial,
     TrialLog,
     effective_parameters,
@@ -51,7 +50,7 @@ def made(crystal, tmp_path_factory):
     folder = tmp_path_factory.mktemp("networks")
     ledger = TrialLog(folder / "record.jsonl", {})
     return folder, search_autoencoders(
-        replace(crystal, networks=str(folder)), 4, SearchPlan(seed=2), ledger=ledger
+        crystal, 4, SearchPlan(seed=2), ledger=ledger, work=SharedWork(crystal, folder)
     )
 
 
@@ -102,11 +101,9 @@ def test_trials_say_what_was_learned_and_how_it_reads(made):
 
 
 def test_same_seed_same_trials_and_another_seed_others(crystal, made):
-    again, other = (
-        search_autoencoders(replace(crystal), 2, SearchPlan(seed=seed)) for seed in (2, 3)
-    )
+    again, other = (search_autoencoders(crystal, 2, SearchPlan(seed=seed)) for seed in (2, 3))
     assert facts(again)[:1] == facts(made[1])[:1]
-    assert facts(search_autoencoders(replace(crystal), 2, SearchPlan(seed=2))) == facts(again)
+    assert facts(search_autoencoders(crystal, 2, SearchPlan(seed=2))) == facts(again)
     assert model_of(other[1]) != model_of(again[1])
 
 
@@ -117,7 +114,7 @@ def test_run_again_nothing_is_trained_and_nothing_evaluated(crystal, made, epoch
     )
     ledger = TrialLog(folder / "record.jsonl", {})
     again = search_autoencoders(
-        replace(crystal, networks=str(folder)), 4, SearchPlan(seed=2), ledger=ledger
+        crystal, 4, SearchPlan(seed=2), ledger=ledger, work=SharedWork(crystal, folder)
     )
     assert facts(again) == facts(trials) and not epochs
     assert [t.seconds for t in again] == [t.seconds for t in trials]
@@ -131,26 +128,27 @@ def test_a_stopped_search_goes_on_and_trains_nothing_twice(crystal, made, tmp_pa
         if len(seen) == 5:
             raise KeyboardInterrupt
 
-    prepared, plan = replace(crystal, networks=str(tmp_path)), SearchPlan(seed=2)
+    work, plan = SharedWork(crystal, tmp_path), SearchPlan(seed=2)
     with pytest.raises(KeyboardInterrupt):
-        search_autoencoders(prepared, 4, plan, stop, TrialLog(tmp_path / "r.jsonl", {}))
-    prepared = replace(prepared)  # nothing in memory
+        search_autoencoders(crystal, 4, plan, stop, TrialLog(tmp_path / "r.jsonl", {}), work=work)
+    work = SharedWork(crystal, tmp_path)  # nothing in memory
     assert facts(
-        search_autoencoders(prepared, 4, plan, ledger=TrialLog(tmp_path / "r.jsonl", {}))
+        search_autoencoders(crystal, 4, plan, ledger=TrialLog(tmp_path / "r.jsonl", {}), work=work)
     ) == facts(made[1])
     assert len(epochs) == 4 * 1 + 2 * 1 + 2 * 2
 
 
 def test_every_trial_is_reported_and_numbered_from_the_first(crystal, made):
     seen = []
-    prepared = replace(crystal, networks=str(made[0]))
+    work = SharedWork(crystal, made[0])
     trials = search_autoencoders(
-        prepared,
+        crystal,
         1,
         SearchPlan(seed=2),
         seen.append,
         TrialLog(made[0] / "record.jsonl", {}),
         first=10,
+        work=work,
     )
     assert seen == trials and [t.number for t in trials] == [10, 11, 12]
 
@@ -163,7 +161,7 @@ def test_what_is_fixed_is_not_varied(crystal):
         "n_clusters": 3,
         "descriptor": "windows",
     }
-    trials = search_autoencoders(replace(crystal), 3, SearchPlan(fixed=fixed))
+    trials = search_autoencoders(crystal, 3, SearchPlan(fixed=fixed))
     for name, value in fixed.items():
         assert {t.parameters[name] for t in trials} == {"vae" if name == "descriptor" else value}
     assert len({t.parameters["learning_rate"] for t in trials[:3]}) == 3
@@ -177,10 +175,10 @@ def test_no_budget_no_models_and_no_need_of_the_extra(crystal, monkeypatch):
 
 
 def test_outputs_are_latents_of_the_analysed_cells(crystal, made):
-    prepared = replace(crystal, networks=str(made[0]))
+    work = SharedWork(crystal, made[0])
     trial = made[1][6]
-    latents, measured = latent_outputs(prepared, trial.parameters, np.where(crystal.mask, 0, -1))
-    settings = prepared.network(trial.parameters).settings
+    latents, measured = latent_outputs(work, trial.parameters, np.where(crystal.mask, 0, -1))
+    settings = work.autoencoder(trial.parameters).settings
     assert latents.shape == (crystal.mask.sum(), len(settings.names))
     assert {v.shape for v in measured.values()} == {(crystal.mask.sum(),)}
 

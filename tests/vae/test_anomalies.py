@@ -1,10 +1,14 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from bfo_utils.io import image_from_array
-from bfo_utils.search import AUTOENCODER_CHOICES, cell_windows, complete_parameters, prepare_image
+from bfo_utils.search import (
+    AUTOENCODER_CHOICES,
+    SharedWork,
+    cell_windows,
+    complete_parameters,
+    prepare_image,
+)
 from bfo_utils.vae import decode_manifold, find_anomalies, vae_available, widest_latents
 
 PARAMETERS = complete_parameters(AUTOENCODER_CHOICES | {"epochs": 8, "n_clusters": 3})
@@ -14,7 +18,9 @@ pytestmark = pytest.mark.skipif(not vae_available(), reason="torch and AtomAI ar
 
 def anomalies_of(crystal):
     return find_anomalies(
-        crystal.network(PARAMETERS), cell_windows(crystal, PARAMETERS), crystal.mask
+        SharedWork(crystal).autoencoder(PARAMETERS),
+        cell_windows(crystal, PARAMETERS),
+        crystal.mask,
     )
 
 
@@ -47,7 +53,7 @@ def test_scores_are_unknown_outside_the_mask(contaminated):
 
 
 def test_a_walk_ends_where_the_latents_do(crystal):
-    network = replace(crystal).network(PARAMETERS)
+    network = SharedWork(crystal).autoencoder(PARAMETERS)
     encoded = network.encode(cell_windows(crystal, PARAMETERS))
     first, second = widest_latents(encoded, network.settings.poses)
     drawn = decode_manifold(network, encoded, encoded, first, second, steps=3)

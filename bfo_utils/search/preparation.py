@@ -1,0 +1,298 @@
+"""A prepared image, and what its configurations share: windows, components, autoencoders."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ..columns import find_columns
+from ..compute import Cache
+from ..descriptors import (
+    SITES,
+    Patches,
+    crop_windows,
+    cut_windows,
+    measured_vectors,
+    normalize_windows,
+    project_in_parts,
+    window_bytes,
+)
+from ..errors import InputError
+from ..io import Image, repair_hot_pixels
+from ..lattice import MIN_CELLS, Lattice, build_lattice
+from ..rewards import ReferenceField, analysed_mask, measure_reference
+from ..vae import VAE, independent_axes, settings_of, trained_vae
+from .space import PARAMETERS, Value, complete_parameters, parameter
+
+_MOST = int(parameter("n_components").high or 1)
+_WINDOWS, _COMPONENTS = 3 * 2**30, 2**29  # bytes of windows and of components that are kept
+_DESCRIBES = [
+    *(p.name for p in PARAMETERS if p.stage == "descriptors" and p.name != "n_components"),
+    *(p.name for p in PARAMETERS if p.stage == "autoencoder"),
+]
+
+
+@dataclass(frozen=True)
+class PreparedImage:
+    """What all configurations start from.
+
+    Attributes
+    ----------
+    image : Image
+    lattice : Lattice
+        Its indexed columns and measured cells.
+    mask : ndarray of bool, shape (R, C)
+        The analysed cells.
+    evidence : ReferenceField
+        What label maps are judged by.
+    detection_scale, refinement_radius : float
+        The settings that the columns were found with.
+    """
+
+    image: Image
+    lattice: Lattice
+    mask: np.ndarray
+    evidence: ReferenceField
+    detection_scale: float = 1.0
+    refinement_radius: float = 0.45
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """Sites that windows can be centred on; "B" only where the second sublattice is seen."""
+        return SITES if self.lattice.cells.has_b else tuple(s for s in SITES if s != "B")
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what rewards depend on besides the configuration: pixels, column settings,
+        kind of reference field.
+        """
+        digest = hashlib.sha256(np.ascontiguousarray(self.image.data).data)
+        digest.update(np.ascontiguousarray(self.image.valid).data)
+        digest.update(
+            f"{self.detection_scale} {self.refinement_radius} {self.evidence.kind}".encode()
+        )
+        return digest.hexdigest()
+
+
+def prepare_image(
+    image: Image,
+    detection_scale: float = 1.0,
+    refinement_radius: float = 0.45,
+    evidence: str = "auto",
+) -> PreparedImage:
+    """Columns, lattice, analysed cells and evidence of an image, hot pixels repaired.
+
+    Parameters
+    ----------
+    image : Image
+    detection_scale, refinement_radius : float
+        See :func:`bfo_utils.columns.find_columns`.
+    evidence : str
+        See :func:`bfo_utils.rewards.measure_reference`.
+
+    Returns
+    -------
+    PreparedImage
+    """
+    image = repair_hot_pixels(image)
+    found = find_columns(image, detection_scale, refinement_radius)
+    indexed = build_lattice(image, found, refinement_radius)
+    mask = analysed_mask(indexed.cells)
+    if mask.sum() < MIN_CELLS:
+        raise InputError(
+            f"{image.name}: only {int(mask.sum())} unit cells lie inside the crystal's edge; "
+            f"at least {MIN_CELLS} are needed"
+        )
+    return PreparedImage(
+        image,
+        indexed,
+        mask,
+        measure_reference(image, indexed.cells, mask, evidence),
+        detection_scale,
+        refinement_radius,
+    )
+
+
+def transfer_to_cells(
+    values: np.ndarray, own: PreparedImage, reference: PreparedImage
+) -> np.ndarray:
+    """What is known of the analysed cells of one indexing at those of another of the same image, by
+    the nearest cell.
+
+    Parameters
+    ----------
+    values : ndarray, shape (N, ...)
+        One per analysed cell of ``own``.
+    own, reference : PreparedImage
+
+    Returns
+    -------
+    ndarray, shape (M, ...)
+        One per analysed cell of ``reference``.
+    """
+    if own is reference:
+        return values
+    return values[
+        cKDTree(own.lattice.cells.xy[own.mask]).query(reference.lattice.cells.xy[reference.mask])[1]
+    ]
+
+
+class SharedWork:
+    """What configurations of one prepared image have in common, made once and kept beside it.
+
+    Parameters
+    ----------
+    prepared : PreparedImage
+    networks : str or Path
+        Folder that keeps trained autoencoders; empty: only the latest stay in memory.
+
+    Examples
+    --------
+    >>> from bfo_utils.simulation import Specimen, simulate_phantom
+    >>> prepared = prepare_image(simulate_phantom(Specimen(cells=16, cell_px=16)).image)
+    >>> work = SharedWork(prepared)
+    >>> work.patches("A") is work.patches("A")
+    True
+    """
+
+    def __init__(self, prepared: PreparedImage, networks: str | Path = ""):
+        self.prepared, self.networks = prepared, networks
+        self._patches = Cache(len(SITES), _WINDOWS)
+        self._components = Cache(64, _COMPONENTS)
+        self._autoencoders = Cache(4)
+        self._others = Cache(4, _WINDOWS)
+
+    def patches(self, site: str) -> Patches:
+        """Windows of all analysed cells on a site, as large as any configuration asks for."""
+        image, cells, mask = self.prepared.image, self.prepared.lattice.cells, self.prepared.mask
+        return self._patches.once(
+            site, lambda: cut_windows(image, cells, mask, site), window_bytes(int(mask.sum()))
+        )
+
+    def components(self, parameters: Mapping[str, Value]) -> np.ndarray:
+        """Principal components of the descriptors, as many as any configuration may ask for, in
+        order; of an autoencoder the independent axes of its latents.
+        """
+        key = _described_by(parameters)
+        if parameters["descriptor"] == "vae":
+            return self._components.once(key, lambda: self._latents(parameters))
+        n = int(self.prepared.mask.sum())
+
+        def vectors(part: np.ndarray) -> np.ndarray:
+            return cell_vectors(self.prepared, parameters, part, self)
+
+        return self._components.once(
+            key, lambda: project_in_parts(vectors, n, _MOST), weight=8 * n * _MOST
+        )
+
+    def autoencoder(self, parameters: Mapping[str, Value]) -> VAE:
+        """The autoencoder of a configuration, trained once."""
+
+        def train() -> VAE:
+            windows = cell_windows(self.prepared, parameters, work=self)
+            settings, epochs = settings_of(parameters), parameters["epochs"]
+            return trained_vae(windows, settings, epochs, self.networks)
+
+        return self._autoencoders.once(_described_by(parameters), train)
+
+    def found_with(self, detection_scale: float, refinement_radius: float) -> "SharedWork":
+        """The work on the same image with its columns found under other settings."""
+        own = self.prepared
+        if (detection_scale, refinement_radius) == (own.detection_scale, own.refinement_radius):
+            return self
+        return self._others.once(
+            (detection_scale, refinement_radius),
+            lambda: SharedWork(prepare_image(own.image, detection_scale, refinement_radius)),
+            weight=len(SITES) * window_bytes(int(own.mask.sum())),
+        )
+
+    def _latents(self, parameters: Mapping[str, Value]) -> np.ndarray:
+        """Independent axes of the latents that carry something; all latents where none does."""
+        network = self.autoencoder(parameters)
+        windows = cell_windows(self.prepared, parameters, work=self)
+        kept = network.informative(windows)
+        kept = kept if kept.any() else ~kept
+        poses = int(kept[: network.settings.poses].sum())
+        return independent_axes(network.encode(windows)[:, kept], poses)
+
+
+def _described_by(parameters: Mapping[str, Value]) -> tuple:
+    """The values that decide what cells are described by."""
+    return tuple(parameters[name] for name in _DESCRIBES)
+
+
+def cell_windows(
+    prepared: PreparedImage,
+    parameters: Mapping[str, Value],
+    part: slice | np.ndarray = slice(None),
+    work: SharedWork | None = None,
+) -> np.ndarray:
+    """Windows of the analysed cells, or a part of them, cropped, binned and normalized.
+
+    Parameters
+    ----------
+    prepared : PreparedImage
+    parameters : mapping
+        Complete parameters.
+    part : slice or ndarray of int
+        Which of the analysed cells.
+    work : SharedWork, optional
+        Where the windows are kept that several configurations share.
+
+    Returns
+    -------
+    ndarray, shape (N, H, W)
+    """
+    p = parameters
+    patches = (work or SharedWork(prepared)).patches(p["site"])
+    cropped = crop_windows(patches, p["window_height"], p["window_width"], p["binning"], part)
+    return normalize_windows(cropped, p["normalisation"]).reshape(cropped.shape)
+
+
+def cell_vectors(
+    prepared: PreparedImage,
+    parameters: Mapping[str, Value],
+    part: slice | np.ndarray = slice(None),
+    work: SharedWork | None = None,
+) -> np.ndarray:
+    """What the analysed cells are described by before the projection.
+
+    Windows, or measured quantities without those that the reference field is made of.
+
+    Parameters
+    ----------
+    prepared, parameters, part, work
+        As for :func:`cell_windows`.
+
+    Returns
+    -------
+    ndarray, shape (N, D)
+    """
+    if parameters["descriptor"] == "physics":
+        kind = prepared.evidence.kind
+        return measured_vectors(prepared.lattice.cells, prepared.mask, without=kind)[part]
+    windows = cell_windows(prepared, parameters, part, work)
+    return windows.reshape(len(windows), -1)
+
+
+def cell_descriptors(
+    prepared: PreparedImage, parameters: Mapping[str, Value], work: SharedWork | None = None
+) -> np.ndarray:
+    """Descriptors of the analysed cells under a configuration.
+
+    Parameters
+    ----------
+    prepared : PreparedImage
+    parameters : mapping
+        Any of the parameters; the others take their defaults.
+    work : SharedWork, optional
+
+    Returns
+    -------
+    ndarray, shape (N, n_components)
+    """
+    parameters = complete_parameters(parameters)
+    return (work or SharedWork(prepared)).components(parameters)[:, : parameters["n_components"]]
