@@ -156,3 +156,20 @@ def test_the_wheel_carries_the_notebooks_and_the_book(tmp_path):
     names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
     for wanted in ("notebooks/01_data.ipynb", "book/_toc.yml", "_config.yml"):
         assert f"bfo_utils/resources/{wanted}" in names
+
+
+def test_the_public_names_are_those_that_are_promised():
+    import bfo_utils
+
+    promised = sorted(name for names in bfo_utils._NAMES.values() for name in names)
+    assert promised == sorted(bfo_utils.__all__) and len(promised) <= 24
+    for name in promised:
+        assert getattr(bfo_utils, name).__name__ == name and f"`{name}`" in bfo_utils.__doc__
+    assert bfo_utils.__version__ == PROJECT["version"]
+    assert {room.name for room in ROOMS} == bfo_utils._ROOMS
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    code = "import sys, bfo_utils; print({'numpy', 'scipy', 'sklearn', 'click'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

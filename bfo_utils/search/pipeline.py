@@ -81,7 +81,7 @@ def cluster_cells(
     values : ndarray, shape (N, K)
         Descriptors of the analysed cells, from :func:`features`.
     parameters : mapping
-        ``n_clusters``, ``method`` and ``covariance``.
+        ``n_clusters``, ``method``, ``covariance``; those not given take their defaults.
     seed : int
 
     Returns
@@ -89,10 +89,11 @@ def cluster_cells(
     ndarray of int, shape (R, C)
         Labels by size, -1 outside the analysed mask.
     """
+    p = complete_parameters(parameters)
     labels = np.full(crystal.mask.shape, -1)
     with threadpool_limits(1):
         labels[crystal.mask] = cluster_vectors(
-            values, parameters["n_clusters"], parameters["method"], parameters["covariance"], seed
+            values, p["n_clusters"], p["method"], p["covariance"], seed
         )
     return labels
 
