@@ -10,11 +10,11 @@ help: ## what can be made
 .venv/.book: pyproject.toml constraints.txt
 	@echo "setting up .venv: some 6 GB, which takes a few minutes"
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[vae]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[book,data,vae]'
 	touch $@
 
 .venv/.test: .venv/.book
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[cluster,vae,test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[book,cluster,data,vae,test]'
 	touch $@
 
 book: .venv/.book ## run the notebooks on the phantom and render the book to runs/default/html/index.html
@@ -58,11 +58,8 @@ faults: .venv/.test ## kill every command at 30 moments, fill disks, run two at 
 bench: .venv/.test ## measure speed, accuracy and the rewards; tables go to benchmarks/results
 	$(BIN)/python -m benchmarks
 
-address: ## write the repository's address from _config.yml into the notebooks, for Colab
-	url=$$(sed -n 's|^  url: *||p' _config.yml) && sed -i.old "s|git+[^\\]*|git+$$url|" notebooks/*.ipynb && rm notebooks/*.old
-
 clean: ## remove the environment, runs and caches
 	rm -rf .venv runs build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache .coverage .coverage.* benchmarks/results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help book browser test lint coverage mutants faults dependability bench address clean
+.PHONY: help book browser test lint coverage mutants faults dependability bench clean

@@ -25,7 +25,7 @@ def measure(cells: int, cell_px: float, folder: Path) -> list:
     """Seconds for fetching a series, for the notebook on it, and the peak memory of all
     processes in GiB.
     """
-    from bfo_utils.book import resource_path
+    from bfo_utils.compute import resource_path
     from bfo_utils.smbfo import SeriesStyle, fetch_series, write_series
     from tests.local_zenodo import LocalZenodo
 

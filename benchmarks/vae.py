@@ -13,6 +13,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 from sklearn.decomposition import PCA
 
+from bfo_utils.compute import install_command
 from bfo_utils.descriptors import crop_windows
 from bfo_utils.results import ari_to_truth
 from bfo_utils.rewards import Segmentation
@@ -339,7 +340,7 @@ def explained() -> None:
 def main() -> None:
     """All three tables, where the extra is installed."""
     if not vae_available():
-        print("vae: torch and AtomAI are not installed; pip install 'bfo_utils[vae]'", flush=True)
+        print(f"vae: torch and AtomAI are not installed; {install_command('vae')}", flush=True)
         return
     speed()
     explained()

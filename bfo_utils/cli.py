@@ -1,4 +1,6 @@
-"""The command line ``bfo``."""
+"""The command line ``bfo``: every command imports what it uses when it is called, so that help is
+there at once.
+"""
 
 import runpy
 import sys
@@ -6,11 +8,8 @@ import traceback
 from pathlib import Path
 
 import click
-from tqdm import tqdm
 
 from .errors import InputError, as_input_error
-from .rewards import REFERENCE_KINDS
-from .search import PARAMETERS, RUN_PARAMETERS, check_parameters
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -32,8 +31,21 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(130)
 
 
-def parameters(pairs: tuple[str, ...], space=PARAMETERS) -> dict:
-    """Checked values of ``name=value`` options.
+class _ReferenceKind(click.Choice):
+    """A kind of reference field; which there are is asked for when it is used."""
+
+    def __init__(self):
+        self.case_sensitive = True
+
+    @property
+    def choices(self):  # type: ignore[override]  # click sets it where it is made
+        from .rewards import REFERENCE_KINDS
+
+        return ("auto", *REFERENCE_KINDS)
+
+
+def parameters(pairs: tuple[str, ...], run: bool = False) -> dict:
+    """Checked values of ``name=value`` options: of the workflow's parameters, and the run's too.
 
     Raises
     ------
@@ -45,14 +57,19 @@ def parameters(pairs: tuple[str, ...], space=PARAMETERS) -> dict:
     >>> parameters(("n_clusters=4", "site=cell"))
     {'n_clusters': 4, 'site': 'cell'}
     """
+    from .search import PARAMETERS, RUN_PARAMETERS, check_parameters
+
     for pair in pairs:
         if "=" not in pair:
             raise InputError(f"parameter '{pair}': no value; write it as name=value")
+    space = PARAMETERS + (RUN_PARAMETERS if run else ())
     return check_parameters(dict(pair.split("=", 1) for pair in pairs), space)
 
 
 def progress(budget: int):
     """A callback that draws a progress bar over trials on stderr, with the best total so far."""
+    from tqdm import tqdm
+
     bars: list[tqdm] = []
     top = [0.0]
 
@@ -138,7 +155,7 @@ _SEARCH = (
     ),
     click.option(
         "--evidence",
-        type=click.Choice(["auto", *REFERENCE_KINDS]),
+        type=_ReferenceKind(),
         default="auto",
         show_default=True,
         help="What the map is judged by.",
@@ -332,6 +349,8 @@ def batch(image, out, workers, scheduler, pixel_size, dataset, debug, **search) 
         raise click.UsageError(
             "--workers: a cluster has its own workers; leave it out, or --scheduler"
         )
+    from tqdm import tqdm
+
     from .compute import connect_pool, n_cores
     from .report import SUMMARY_FILE, BatchSettings, find_images, run_batch
 
@@ -385,7 +404,7 @@ def run(image, out, profile, given, resume, pixel_size, dataset, seed, debug) ->
     """Run the notebooks on IMAGE (without it: on a phantom) and render the book to
     DIR/html/index.html.
     """
-    values = parameters(given, PARAMETERS + RUN_PARAMETERS)
+    values = parameters(given, run=True)
     from .book import run_book
 
     click.echo(run_book(image, out, profile, values, pixel_size, dataset, seed, resume))
@@ -495,6 +514,9 @@ def fetch(series, ids, where, unpickle, debug) -> None:
     Prints size, licence and citation first. What is there already is not downloaded again; what
     came in part goes on.
     """
+    from .compute import require_extra
+
+    require_extra("bfo fetch", "data", "pooch", "requests")
     from .smbfo import fetch_dictionary, fetch_series, read_trusted_pickle, unpack_series
 
     if not unpickle:
@@ -536,5 +558,7 @@ def workshop(folder, run, debug) -> None:
 @bfo.command("parameters")
 def list_parameters() -> None:
     """List the parameters: --set accepts those of the workflow, -p also those of the run."""
+    from .search import PARAMETERS, RUN_PARAMETERS
+
     for p in PARAMETERS + RUN_PARAMETERS:
         click.echo(f"{p.name:18} {p.stage:12} {p.help} ({p.range}; default {p.default})")

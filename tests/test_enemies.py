@@ -21,10 +21,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bfo_utils.book import Artifacts, BookStep, Labels, execute_notebook, resource_path
+from bfo_utils.book import Artifacts, BookStep, Labels, execute_notebook
 from bfo_utils.book.build import _finished, _literal
 from bfo_utils.book.workshop import _replaceable
 from bfo_utils.cli import main
+from bfo_utils.compute import resource_path
 from bfo_utils.errors import InputError
 from bfo_utils.io import READERS, images, load_arrays, read_image, save_arrays
 from bfo_utils.report import BatchJob, load_compared

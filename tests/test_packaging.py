@@ -18,6 +18,7 @@ PACKAGE = ROOT / "bfo_utils"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if not path.stem.startswith("__"))
 ROOMS = sorted(path.parent for path in PACKAGE.glob("*/__init__.py"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "rosettasciio": "rosettasciio-base"}
 BROUGHT = {
     "python",
@@ -35,7 +36,8 @@ def requirement(text):
 
 
 def test_environment_and_pyproject_say_the_same():
-    wanted = dict(requirement(d) for d in PROJECT["dependencies"])
+    both = PROJECT["dependencies"] + EXTRAS["book"] + EXTRAS["data"]
+    wanted = dict(requirement(d) for d in both)
     listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     conda = dict(requirement(d) for d in listed if isinstance(d, str))
     assert conda.pop("python") == PROJECT["requires-python"]
@@ -47,7 +49,7 @@ def test_environment_and_pyproject_say_the_same():
 def test_constraints_pin_every_dependency_and_hold_no_address():
     lines = (ROOT / "constraints.txt").read_text().split("\n")
     pinned = {line.split("==")[0].lower().replace("_", "-") for line in lines if "==" in line}
-    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+    wanted = sum(EXTRAS.values(), PROJECT["dependencies"])
     assert {requirement(d)[0].lower() for d in wanted} <= pinned
     assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[A-Za-z0-9.+!-]+", line) for line in lines if line)
 

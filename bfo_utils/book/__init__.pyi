@@ -31,7 +31,6 @@ from .questions import (
 from .questions import (
     striped_map as striped_map,
 )
-from .resources import resource_path as resource_path
 from .stages import repeat_command as repeat_command
 from .stages import stage_durations as stage_durations
 from .workshop import (

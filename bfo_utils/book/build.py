@@ -15,9 +15,13 @@ from tqdm import tqdm
 
 from ..compute import (
     atomic,
+    install_command,
     locked_folder,
     put_back,
     read_json,
+    repository_url,
+    require_extra,
+    resource_path,
     sweep,
     take_place,
     write_json,
@@ -38,7 +42,6 @@ from ..search import (
 from ..smbfo import SERIES_PAIRS, available_pairs
 from ..vae import require_vae, vae_available
 from .artifacts import Artifacts
-from .resources import resource_path
 
 PROFILE_BUDGETS = {"quick": 64, "full": 256}  # configurations that a profile evaluates
 PROFILE_AUTOENCODERS = {"quick": 4, "full": 36}  # and autoencoders that it begins
@@ -54,6 +57,7 @@ _SECONDS = {
     "09_composition": 40,
 }
 _OF_THE_SERIES = {p.name for p in RUN_PARAMETERS if p.stage == "series"}
+BOOK_PACKAGES = ("jupyter_book", "papermill", "ipykernel")  # of the extra book
 _RENDER = 25  # seconds, roughly, for the progress bar
 
 
@@ -115,6 +119,7 @@ def run_book(
         For an image or a parameter that cannot be used; nothing is written then. Where another run
         writes to the folder, or it has no room; an earlier book is still there then.
     """
+    require_extra("bfo run", "book", *BOOK_PACKAGES)
     out = Path(out).absolute()
     if (out / "html").exists() and not (out / "run.json").exists():
         raise InputError(
@@ -227,7 +232,7 @@ def _autoencoders(profile: str, parameters: Mapping[str, Value]) -> int:
     if parameters.get("vae_budget"):
         require_vae()
     print(
-        "note: the chapter on autoencoders is left out; for it run: pip install 'bfo_utils[vae]'",
+        f"note: the chapter on autoencoders is left out; for it run: {install_command('vae')}",
         file=sys.stderr,
     )
     return 0
@@ -356,13 +361,15 @@ def declared_parameters(notebook: Path) -> set[str]:
 
 def _papermill(source: Path, target: Path, parameters: Mapping[str, Value], out: Path) -> None:
     import papermill
+    import zmq
     from traitlets.config import Config
 
     # a kernel outlives a killed run by a second or so
     first = f"from bfo_utils.compute import join_run; join_run({str(out)!r})"
     kernel = Config(
         {
-            "KernelManager": {"transport": "ipc"},  # files of this user instead of open TCP ports
+            # files of this user where the system has them, instead of open TCP ports
+            "KernelManager": {"transport": "ipc" if zmq.has("ipc") else "tcp"},
             "NotebookClient": {"extra_arguments": [f"--IPKernelApp.exec_lines={first}"]},
         }
     )
@@ -422,7 +429,16 @@ def _build(out: Path, stage: Path) -> None:
     shutil.copytree(resource_path("book"), stage)
     shutil.copy(resource_path("_config.yml"), stage)
     shutil.copytree(out / "notebooks", stage, dirs_exist_ok=True)
+    for page in stage.rglob("*.ipynb"):
+        notebook = json.loads(page.read_text("utf-8"))
+        notebook = with_install_cell(notebook, page.stem, repository_url())
+        page.write_text(json.dumps(notebook), "utf-8")
     _stand_in(stage / "search" / "05_vae")
+    _sphinx(stage)
+
+
+def _sphinx(stage: Path) -> None:
+    """Let Jupyter Book make the pages of a folder."""
     command = [
         sys.executable,
         "-c",
@@ -443,11 +459,57 @@ def _build(out: Path, stage: Path) -> None:
         raise RuntimeError(f"Jupyter Book failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
 
 
+_INSTALL = """import sys
+
+if "google.colab" in sys.modules:  # anywhere else this cell does nothing
+    %pip install --quiet "bfo_utils[{extras}] @ git+{url}"
+    from bfo_utils.book import catch_up
+
+    catch_up("{chapter}")"""
+
+
+def with_install_cell(notebook: dict, chapter: str, url: str) -> dict:
+    """A notebook that installs the package on Colab, where there is an address to install from.
+
+    Parameters
+    ----------
+    notebook : dict
+        As read from the file.
+    chapter : str
+        Its name, such as ``"03_clustering"``.
+    url : str
+        Address of the repository; empty: the notebook stays as it is.
+
+    Returns
+    -------
+    dict
+
+    Examples
+    --------
+    >>> title = {"cell_type": "markdown", "metadata": {}, "source": ["# Title"]}
+    >>> cells = with_install_cell({"cells": [title]}, "05_vae", "https://example.org/a")["cells"]
+    >>> cells[1]["source"][3]
+    '    %pip install --quiet "bfo_utils[book,vae] @ git+https://example.org/a"\\n'
+    """
+    if not url:
+        return notebook
+    extras = "book,vae" if chapter == "05_vae" else "book"
+    cell = {
+        "cell_type": "code",
+        "execution_count": None,
+        "id": "install",
+        "metadata": {"tags": ["colab", "hide-input"]},
+        "outputs": [],
+        "source": _INSTALL.format(extras=extras, url=url, chapter=chapter).splitlines(True),
+    }
+    return notebook | {"cells": [*notebook["cells"][:1], cell, *notebook["cells"][1:]]}
+
+
 def _stand_in(chapter: Path) -> None:
     """A page in the place of a chapter that this run left out."""
     if not chapter.with_suffix(".ipynb").exists():
         chapter.with_suffix(".md").write_text(
             "# Autoencoders: descriptors that are learned\n\nThis run left the autoencoders out."
-            " `pip install 'bfo_utils[vae]'` installs what they need; then run it again with `-p"
+            f" What they need is installed by: {install_command('vae')}; then run it again with `-p"
             " vae_budget=4`.\n"
         )

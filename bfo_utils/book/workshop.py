@@ -12,12 +12,21 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from ..compute import OWNER, atomic_folder, hold_lock, read_json, write_json
+from ..compute import (
+    OWNER,
+    atomic_folder,
+    hold_lock,
+    install_command,
+    read_json,
+    repository_url,
+    require_extra,
+    resource_path,
+    write_json,
+)
 from ..errors import InputError
-from .build import BookStep, execute_notebook
-from .resources import resource_path
+from .build import BOOK_PACKAGES, BookStep, execute_notebook, with_install_cell
 
-LEFT_OUT = {"solution", "colab"}  # tags of the cells that participants do not get
+LEFT_OUT = {"solution"}  # tags of the cells that participants do not get
 MANIFEST = "workshop.json"
 #: The notebooks in the order in which they are run, and those whose results each of them reads.
 CHAPTER_NEEDS: dict[str, tuple[str, ...]] = {
@@ -69,7 +78,7 @@ and run it. It tells right from wrong and gives a hint. Predict first, then run.
 
 Without Jupyter, `papermill 02_descriptors.ipynb out.ipynb` runs a notebook from top to bottom;
 `-p NAME VALUE` changes one
-of the parameters that stand in its first cells. `05_vae` needs `pip install 'bfo_utils[vae]'`.
+of the parameters that stand in its first cells. `05_vae` needs the extra `vae`: {vae}.
 
 With an image of your own: `papermill 01_data.ipynb out.ipynb -p image PATH`, then the others again.
 """
@@ -114,7 +123,8 @@ def lay_out(folder: str | Path, run: str | Path | None = None) -> Path:
             notebook = json.loads(
                 (resource_path("notebooks") / f"{name}.ipynb").read_text(encoding="utf-8")
             )
-            text = json.dumps(without_solutions(notebook), indent=1, ensure_ascii=False) + "\n"
+            laid = with_install_cell(without_solutions(notebook), name, repository_url())
+            text = json.dumps(laid, indent=1, ensure_ascii=False) + "\n"
             (part / f"{name}.ipynb").write_text(text, encoding="utf-8")
         (part / "README.md").write_text(_readme(artifacts is not None), encoding="utf-8")
         write_json(part / MANIFEST, {path.name: _hash(path) for path in sorted(part.iterdir())})
@@ -212,6 +222,7 @@ def catch_up(chapter: str, artifacts: str | Path = "artifacts") -> None:
         raise InputError(
             f"chapter '{chapter}': no such notebook; choose one of {', '.join(CHAPTER_NEEDS)}"
         )
+    require_extra("the notebooks before this one", "book", *BOOK_PACKAGES)
     artifacts = Path(artifacts).absolute()
     with tempfile.TemporaryDirectory() as executed:
         for name in CHAPTER_NEEDS[chapter]:
@@ -279,7 +290,9 @@ def _readme(ready: bool) -> str:
         f"| `{name}` | {', '.join(f'`{n}`' for n in needs) or 'nothing'} |"
         for name, needs in CHAPTER_NEEDS.items()
     )
-    return _README.format(start=_ALL_THERE if ready else _IN_ORDER, table=rows)
+    return _README.format(
+        start=_ALL_THERE if ready else _IN_ORDER, table=rows, vae=install_command("vae")
+    )
 
 
 def _hash(path: Path) -> str:

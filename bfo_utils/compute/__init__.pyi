@@ -56,6 +56,10 @@ from .files import (
 from .files import (
     writing as writing,
 )
+from .installation import install_command as install_command
+from .installation import repository_url as repository_url
+from .installation import require_extra as require_extra
+from .installation import resource_path as resource_path
 from .locks import (
     HELPERS as HELPERS,
 )

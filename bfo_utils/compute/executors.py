@@ -2,20 +2,28 @@
 else.
 """
 
+import multiprocessing
 import os
+import signal
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
-from contextlib import contextmanager
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Protocol
 
 from joblib import cpu_count
-from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
 
 from ..errors import InputError
+from .installation import require_extra
 
 ATTEMPTS = 3  # a task that has lost its process as often is given up
 CONNECT_S = 10  # seconds to wait for the answer of a scheduler
@@ -120,8 +128,8 @@ class Processes:
     it.
 
     (In one pool of several processes, the death of one breaks the pool and costs all running
-    tasks.) They are started when there is work for them, by loky, joblib's own start of processes,
-    which needs no guard in the caller's script.
+    tasks.) They are started when there is work for them, as fresh interpreters on every system: a
+    script that uses them does so under ``if __name__ == "__main__":``.
 
     Parameters
     ----------
@@ -131,7 +139,7 @@ class Processes:
     def __init__(self, workers: int):
         self.size = workers
         self._idle: list[ProcessPoolExecutor] = []
-        self._all: list[ProcessPoolExecutor] = []
+        self._all: dict[ProcessPoolExecutor, Future[int]] = {}
 
     def run(self, function, tasks):
         """See :class:`Pool`."""
@@ -146,7 +154,9 @@ class Processes:
                 if not isinstance(future.exception(), BrokenProcessPool):
                     self._idle.append(process)
                     yield k, future.result()
-                elif attempt < ATTEMPTS:
+                    continue
+                del self._all[process]  # nothing of it is left to be ended
+                if attempt < ATTEMPTS:
                     waiting.append((k, attempt + 1))
                 else:
                     yield k, WorkerDied()
@@ -155,24 +165,31 @@ class Processes:
         """End all processes: those at work at once, idle ones as soon as they have left in good
         order.
         """
-        for process in self._all:
-            process.shutdown(kill_workers=process not in self._idle)
+        for process, number in self._all.items():
+            if process not in self._idle and number.exception() is None:
+                with suppress(OSError):  # it has ended
+                    os.kill(number.result(), signal.SIGTERM)
+            process.shutdown(cancel_futures=True)
 
     def _process(self) -> ProcessPoolExecutor:
         if not self._idle:
-            self._idle.append(ProcessPoolExecutor(1, initializer=_follow, initargs=(os.getpid(),)))
-            self._all.append(self._idle[0])
+            fresh = multiprocessing.get_context("spawn")
+            process = ProcessPoolExecutor(1, mp_context=fresh, initializer=_follow)
+            self._all[process] = process.submit(os.getpid)
+            self._idle.append(process)
         return self._idle.pop()
 
 
-def _follow(parent: int) -> None:
-    """End this process soon after its parent, so that a call that is killed leaves no worker
-    behind.
+def _follow() -> None:
+    """End this process with its parent, so that a call that is killed leaves no worker behind; a
+    call that is interrupted ends its workers itself.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # workers have one
 
     def watch():
-        while os.getppid() == parent:
-            time.sleep(0.5)
+        parent.join()
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -229,13 +246,9 @@ class Dask:
 
 def _client(scheduler: str):
     """A client connected to a scheduler."""
-    try:
-        from distributed import Client
-    except ImportError:
-        raise InputError(
-            "--scheduler: the package distributed is missing; install bfo_utils with its extra"
-            " 'cluster'"
-        ) from None
+    require_extra("--scheduler", "cluster", "distributed")
+    from distributed import Client
+
     try:
         return Client(scheduler, timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError) as error:

@@ -7,10 +7,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from ..errors import DiskError, InputError
+
+if TYPE_CHECKING:  # a table knows how it is written
+    import pandas as pd
 
 # Name of what is being written, and by which process.
 _PART = re.compile(r"\..+\.\d+\.part(\.\w+)?")
@@ -283,7 +285,7 @@ def read_json(path: str | Path):
         ) from error
 
 
-def write_csv(path: str | Path, table: pd.DataFrame, float_format: str | None = "%.8g") -> None:
+def write_csv(path: str | Path, table: "pd.DataFrame", float_format: str | None = "%.8g") -> None:
     """Write a table as CSV without index; names of files that are no valid text keep their bytes
     as ``\\udcff``.
     """

@@ -2,8 +2,7 @@
 holder ends, however it ends.
 """
 
-import fcntl
-import math
+import errno
 import os
 import socket
 import sys
@@ -11,6 +10,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
+
+from filelock import BaseFileLock, FileLock, Timeout, UnixFileLock, WindowsFileLock
 
 from ..errors import InputError
 from .files import sweep, writing
@@ -19,7 +21,10 @@ OWNER, HELPERS = ".lock", ".lock-helpers"  # files in the folder; gone when nobo
 _ORPHANS_S = (
     60.0  # s in which processes that a killed run has started notice that it is gone; most need one
 )
-_LOOK_S = 0.05  # s between two looks at a lock that is waited for
+_FOREVER = -1.0  # s, in filelock's words
+_WITHOUT_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}  # of file systems
+_NATIVE = (UnixFileLock, WindowsFileLock)  # the operating system takes them back
+_joined: set[BaseFileLock] = set()  # runs that this process helps: a lock that is forgotten is lost
 
 
 @contextmanager
@@ -55,13 +60,13 @@ def locked_folder(folder: str | Path, wait: bool = False) -> Iterator[None]:
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         with hold_lock(folder / OWNER, wait):
-            with hold_lock(folder / HELPERS, seconds=_ORPHANS_S):
-                sweep(folder)
+            _await_helpers(folder, _ORPHANS_S)
+            sweep(folder)
             try:
                 yield
             finally:
-                with suppress(InputError), hold_lock(folder / HELPERS):  # its file goes, too
-                    pass
+                with suppress(InputError):  # one that is still ending leaves its file
+                    _await_helpers(folder, 0.0)
     finally:
         for path in made:
             with suppress(OSError):  # it holds something, as it should
@@ -86,17 +91,16 @@ def hold_lock(path: str | Path, wait: bool = False, seconds: float = 0.0) -> Ite
     InputError
         If another process holds it; if it cannot be written.
     """
-    path = Path(path)
+    path = Path(path).absolute()
     with writing(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = _lock(path, fcntl.LOCK_EX, math.inf if wait else seconds, wait)
+        lock = _acquired(path, _FOREVER if wait else seconds, wait)
     try:
-        with writing(path.parent):
-            _sign(descriptor)
+        if isinstance(lock, _NATIVE):  # the file of any other kind says it in filelock's own words
+            with writing(path.parent):
+                _sign(path)
         yield
     finally:
-        path.unlink(missing_ok=True)
-        os.close(descriptor)
+        _give_back(lock)
 
 
 @contextmanager
@@ -106,78 +110,84 @@ def helper_processes(folder: str | Path) -> Iterator[None]:
 
     The next process waits for the helpers of the one before.
     """
-    descriptor = join_run(folder)
+    lock = join_run(folder)
     try:
         yield
     finally:
-        os.close(descriptor)
+        _joined.discard(lock)
+        _give_back(lock)
 
 
-def join_run(folder: str | Path) -> int:
-    """Help, see :func:`helping`, until this process ends or closes the file descriptor that is
+def join_run(folder: str | Path) -> BaseFileLock:
+    """Help, see :func:`helper_processes`, until this process ends or releases the lock that is
     returned.
     """
+    path = Path(folder, f"{HELPERS}-{uuid4().hex}").absolute()  # threads help, and other machines
     with writing(folder):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        return _lock(Path(folder, HELPERS), fcntl.LOCK_SH, _ORPHANS_S)
+        lock = _acquired(path, _ORPHANS_S)
+    _joined.add(lock)
+    return lock
 
 
-def _lock(path: Path, kind: int, seconds: float, aloud: bool = False) -> int:
-    """A descriptor of a lock file that is locked, and is still the file of that name."""
+def _await_helpers(folder: Path, seconds: float) -> None:
+    """Wait until the helpers of an earlier run have ended; their files go."""
     end = time.monotonic() + seconds
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        if _locked(descriptor, kind):
-            if _is_still(path, descriptor):
-                return descriptor
-            os.close(descriptor)  # its holder has removed it meanwhile
-            continue
-        holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another process"
-        os.close(descriptor)
-        if time.monotonic() >= end:
-            raise InputError(
-                f"{path.parent}: in use by {holder}; wait until it has ended, or give another"
-                " folder"
-            )
-        if aloud:
-            print(
-                f"note: {path.parent}: in use by {holder}; waiting until it has ended",
-                file=sys.stderr,
-                flush=True,
-            )
-            aloud = False
-        time.sleep(_LOOK_S)
+    for path in folder.glob(f"{HELPERS}-*"):
+        with hold_lock(path, seconds=max(0.0, end - time.monotonic())):
+            pass
 
 
-def _locked(descriptor: int, kind: int) -> bool:
-    """Whether a descriptor could be locked; a file system that knows no locks leaves it to the
-    user to be alone.
+def _acquired(path: Path, seconds: float, aloud: bool = False) -> BaseFileLock:
+    """The lock of a file, held; a file system that knows no locks leaves it to the user to be
+    alone.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, thread_local=False)
     try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        lock.acquire(timeout=0 if aloud else seconds)
+    except Timeout:
+        holder = f"{path.parent}: in use by {_holder(path)}"
+        if not aloud:
+            raise InputError(f"{holder}; wait until it has ended, or give another folder") from None
+        _note(f"{holder}; waiting until it has ended")
+        lock.acquire(timeout=seconds)
     except OSError as error:
-        print(
-            f"note: this file system has no locks ({error.strerror}); let no second run write to"
-            " the same folder",
-            file=sys.stderr,
+        if error.errno not in _WITHOUT_LOCKS:
+            raise
+        _note(
+            f"this file system has no locks ({error.strerror}); let no second run write to the same"
+            " folder"
         )
-    return True
+    return lock
 
 
-def _is_still(path: Path, descriptor: int) -> bool:
-    with suppress(FileNotFoundError):
-        return os.path.samestat(os.stat(path), os.fstat(descriptor))
-    return False
+def _give_back(lock: BaseFileLock) -> None:
+    """Release a lock, its file removed: on POSIX while it is held, as whoever waits looks whether
+    what it gets is still the file of that name; elsewhere filelock does it.
+    """
+    if isinstance(lock, UnixFileLock):
+        with suppress(OSError):
+            os.unlink(lock.lock_file)
+    lock.release()
 
 
-def _sign(descriptor: int) -> None:
-    """Say in the file who holds it."""
-    os.ftruncate(descriptor, 0)
-    os.pwrite(
-        descriptor,
-        f"process {os.getpid()} on {socket.gethostname()} since"
-        f" {time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode(),
-        0,
-    )
+def _note(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr, flush=True)
+
+
+def _sign(path: Path) -> None:
+    """Say in the file who holds it, behind the byte that Windows locks."""
+    since = time.strftime("%Y-%m-%d %H:%M:%S")
+    with open(path, "r+b", buffering=0) as file:
+        file.seek(1)
+        file.write(f"process {os.getpid()} on {socket.gethostname()} since {since}\n".encode())
+
+
+def _holder(path: Path) -> str:
+    """Who holds a lock, as far as its file says so."""
+    with suppress(OSError), open(path, "rb", buffering=0) as file:
+        file.seek(1)
+        line = (file.read(200) or b"").decode(errors="replace").split("\n")[0]
+        if line.startswith("process "):
+            return line
+    return "another process"

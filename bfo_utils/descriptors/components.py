@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-from sklearn.decomposition import PCA
 
 # vectors that components are found from, and projected at a time; more of them move no component
 _SEEN = 32_768
@@ -25,7 +24,7 @@ def project_vectors(vectors: np.ndarray, n_components: int, seed: int = 0) -> np
     ndarray of float64, shape (N, min(n_components, D))
     """
     k = min(n_components, *vectors.shape)
-    scores = PCA(k, random_state=seed).fit_transform(vectors).astype(float)
+    scores = _principal_components(k, seed).fit_transform(vectors).astype(float)
     return scores / max(scores[:, 0].std(), 1e-12)
 
 
@@ -59,7 +58,7 @@ def project_in_parts(
     if n <= _SEEN:
         return project_vectors(describe(np.arange(n)), n_components, seed)
     drawn = describe(np.sort(np.random.default_rng(seed).choice(n, _SEEN, replace=False)))
-    model = PCA(min(n_components, drawn.shape[1]), random_state=seed).fit(drawn)
+    model = _principal_components(min(n_components, drawn.shape[1]), seed).fit(drawn)
     parts = np.split(np.arange(n), range(_SEEN, n, _SEEN))
     scores = np.concatenate([model.transform(describe(part)).astype(float) for part in parts])
     return scores / max(scores[:, 0].std(), 1e-12)
@@ -70,4 +69,10 @@ def explained_variance(vectors: np.ndarray, n_components: int) -> np.ndarray:
     (n_components,).
     """
     k = min(n_components, *vectors.shape)
-    return PCA(k, random_state=0).fit(vectors).explained_variance_ratio_
+    return _principal_components(k, 0).fit(vectors).explained_variance_ratio_
+
+
+def _principal_components(n_components: int, seed: int):
+    from sklearn.decomposition import PCA  # takes a second; only what projects pays for it
+
+    return PCA(n_components, random_state=seed)

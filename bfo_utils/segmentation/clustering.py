@@ -6,9 +6,6 @@ from threading import Lock
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.special import softmax
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 
 from ..errors import InputError
 
@@ -28,6 +25,8 @@ class _Quiet:
         self._lock, self._inside, self._saved = Lock(), 0, warnings.catch_warnings()
 
     def __enter__(self):
+        from sklearn.exceptions import ConvergenceWarning
+
         with self._lock:
             if self._inside == 0:
                 self._saved = warnings.catch_warnings()
@@ -145,6 +144,9 @@ def label_probabilities(
 def _model(n_clusters: int, method: str, covariance: str, seed: int):
     if method not in METHODS:
         raise InputError(f"method '{method}': unknown; choose one of {', '.join(METHODS)}")
+    from sklearn.cluster import KMeans
+    from sklearn.mixture import GaussianMixture
+
     if method == "kmeans":
         return KMeans(n_clusters, n_init=1, random_state=seed)
     return GaussianMixture(

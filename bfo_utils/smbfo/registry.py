@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from ..compute import read_json, write_json
+from ..compute import read_json, require_extra, write_json
 from ..errors import InputError
 
 #: Environment variables for the folder that keeps downloads, and for the server to ask instead of
@@ -141,11 +141,12 @@ def data_folder(given: str | Path | None = None) -> Path:
     >>> data_folder("here").name
     'here'
     """
+    if named := given or os.environ.get(FOLDER_VARIABLE):
+        return Path(named).expanduser()
+    require_extra("the folder of the series", "data", "pooch")
     import pooch
 
-    return Path(
-        given or os.environ.get(FOLDER_VARIABLE) or Path(pooch.os_cache("bfo_utils"), "smbfo")
-    ).expanduser()
+    return Path(pooch.os_cache("bfo_utils"), "smbfo")
 
 
 def data_server(given: str | None = None) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..compute import atomic
+from ..compute import atomic, require_extra
 from ..errors import InputError, as_input_error
 
 INVARIANCES = ("none", "rotation", "shift", "both")
@@ -25,6 +25,7 @@ SCHEDULES = ("constant", "warmup", "cyclic")
 MIN_EXPLAINED = 0.5  # share of variance below which a model counts as not trained
 _MAGIC = b"bfo_utils vae 1\n"
 _RAMP = 10  # epochs over which a schedule raises the weight
+_PACKAGES = ("torch", "atomai")  # of the extra vae
 _PAUSE = 5.0  # seconds between checkpoints
 
 
@@ -350,7 +351,7 @@ def load_vae(path: str | Path) -> VAE:
 
 def vae_available() -> bool:
     """Whether torch and AtomAI are installed."""
-    return all(importlib.util.find_spec(name) for name in ("torch", "atomai"))
+    return all(importlib.util.find_spec(name) for name in _PACKAGES)
 
 
 def require_vae() -> None:
@@ -360,8 +361,4 @@ def require_vae() -> None:
     ------
     InputError
     """
-    if not vae_available():
-        raise InputError(
-            "the autoencoder needs torch and AtomAI, which are not installed; "
-            "run: pip install 'bfo_utils[vae]'"
-        )
+    require_extra("the autoencoder", "vae", *_PACKAGES)

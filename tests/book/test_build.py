@@ -14,10 +14,10 @@ from bfo_utils.book import (
     build,
     declared_parameters,
     execute_notebook,
-    resource_path,
     run_book,
 )
 from bfo_utils.book.build import _finished, _papermill, _settings, _stand_in, _steps
+from bfo_utils.compute import resource_path
 from bfo_utils.errors import InputError
 from bfo_utils.search import PARAMETERS, RUN_PARAMETERS, default_parameters
 from bfo_utils.vae import model

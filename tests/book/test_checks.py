@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bfo_utils.book import CHAPTERS, Features, check_answers, judge_answer, resource_path
+from bfo_utils.book import CHAPTERS, Features, check_answers, judge_answer
 from bfo_utils.book.questions import _noise, _turn
+from bfo_utils.compute import resource_path
 from bfo_utils.descriptors import crop_windows
 from bfo_utils.errors import InputError
 from bfo_utils.results import Analysis

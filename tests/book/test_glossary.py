@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from bfo_utils.book import resource_path
+from bfo_utils.compute import resource_path
 
 EXTENSIONS = resource_path("book") / "_ext"
 CONF = f"""

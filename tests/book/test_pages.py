@@ -15,8 +15,9 @@ from pathlib import Path
 import click
 import pytest
 
-from bfo_utils.book import declared_parameters, render_book, resource_path
+from bfo_utils.book import declared_parameters, render_book
 from bfo_utils.cli import bfo
+from bfo_utils.compute import resource_path
 
 BOOK, NOTEBOOKS = resource_path("book"), resource_path("notebooks")
 SKELETON = ["What you will learn", "Before you start", "What we have seen", "References"]

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bfo_utils.book import CHAPTER_NEEDS, catch_up, lay_out, resource_path, workshop
+from bfo_utils.book import CHAPTER_NEEDS, catch_up, lay_out, workshop
 from bfo_utils.book.workshop import _WRITES
 from bfo_utils.cli import main
-from bfo_utils.compute import locked_folder
+from bfo_utils.compute import locked_folder, resource_path
 from bfo_utils.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -264,7 +264,7 @@ def test_binder_installs_what_the_package_needs_and_the_package():
         for line in (folder / "requirements.txt").read_text().splitlines()
         if not line.startswith("#")
     ]
-    assert listed == wanted["dependencies"]
+    assert listed == wanted["dependencies"] + wanted["optional-dependencies"]["book"]
     assert (folder / "runtime.txt").read_text().strip() == "python-" + wanted[
         "requires-python"
     ].removeprefix(">=")

@@ -101,7 +101,7 @@ def kill_a_worker(out, processes):
 
 
 def local_workers():
-    return [p for p in psutil.Process().children() if "popen_loky" in " ".join(p.cmdline())]
+    return [p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline())]
 
 
 class Here:

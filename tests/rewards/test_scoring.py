@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bfo_utils.book import resource_path
+from bfo_utils.compute import resource_path
 from bfo_utils.errors import InputError
 from bfo_utils.rewards import (
     DEFAULT_TOTAL,
