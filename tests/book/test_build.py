@@ -55,11 +55,11 @@ def test_the_book_has_every_chapter_and_picture(folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_solutions_are_right_and_folded_and_buttons_open_the_source(folder, chapter):
+def test_solutions_are_right_and_folded_and_no_button_leads_nowhere(folder, chapter):
     page = (folder / "html" / f"{chapter}.html").read_text()
     assert "not answered yet" in page and "✓" in page and "✗" not in page
-    assert "Show the solution as code" in page and "google.colab" not in page
-    assert f"/blob/main/notebooks/{chapter.split('/')[1]}.ipynb" in page
+    assert "Show the solution as code" in page
+    assert not [word for word in ("google", "binder", "github") if word in page]
 
 
 @pytest.mark.slow
@@ -210,7 +210,7 @@ def test_a_run_without_the_libraries_leaves_the_autoencoders_out(monkeypatch, tm
     monkeypatch.setattr(build, "vae_available", lambda: False)
     monkeypatch.setattr(model, "vae_available", lambda: False)
     assert _settings(None, "quick", {}, None, None, 0)["parameters"]["vae_budget"] == 0
-    assert "pip install 'bfo_utils[vae]'" in capsys.readouterr().err
+    assert "pip install '.[vae]'" in capsys.readouterr().err
     with pytest.raises(InputError, match="are not installed; run: pip install"):
         _settings(None, "quick", {"vae_budget": 3}, None, None, 0)
     _stand_in(tmp_path / "05_vae")

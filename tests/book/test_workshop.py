@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bfo_utils.book import CHAPTER_NEEDS, catch_up, lay_out, workshop
+from bfo_utils.book import CHAPTER_NEEDS, build, catch_up, lay_out, render_book, workshop
 from bfo_utils.book.workshop import _WRITES
 from bfo_utils.cli import main
-from bfo_utils.compute import locked_folder, resource_path
+from bfo_utils.compute import install_command, installation, locked_folder, resource_path
 from bfo_utils.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,15 +61,11 @@ def test_the_handout_holds_no_solution_and_everything_else(tmp_path):
             cells(page.parent / f"{name}.ipynb"),
             cells(ROOT / "notebooks" / f"{name}.ipynb"),
         )
-        assert not any(tags(c) & {"solution", "colab"} for c in laid)
-        assert [c["id"] for c in laid] == [
-            c["id"] for c in source if not tags(c) & {"solution", "colab"}
-        ]
+        assert not any(tags(c) & {"solution"} for c in laid)
+        assert [c["id"] for c in laid] == [c["id"] for c in source if not tags(c) & {"solution"}]
         code = [c["source"] for c in laid if c["cell_type"] == "code"]
         assert code == [
-            c["source"]
-            for c in source
-            if c["cell_type"] == "code" and not tags(c) & {"solution", "colab"}
+            c["source"] for c in source if c["cell_type"] == "code" and not tags(c) & {"solution"}
         ]
         assert not re.search(
             r"\{[a-z:]+\}`",
@@ -275,3 +271,59 @@ def test_binder_installs_what_the_package_needs_and_the_package():
     assert {n for c in chapters for n in CHAPTER_NEEDS[c]} >= {
         n for needs in CHAPTER_NEEDS.values() for n in needs
     }
+
+
+ADDRESS = "https://github.com/somebody/something"
+
+
+@pytest.fixture(params=["", ADDRESS], ids=["no address", "an address"])
+def address(request, monkeypatch, tmp_path):
+    """The setting `repository: url`, without one and with one: the folder that has the setting."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("book", "notebooks"):
+        (home / name).symlink_to(ROOT / name)
+    text = (ROOT / "_config.yml").read_text()
+    assert text.count('\n  url: ""\n') == 1
+    (home / "_config.yml").write_text(
+        text.replace('\n  url: ""\n', f'\n  url: "{request.param}"\n')
+    )
+    for module in (build, installation, workshop):
+        monkeypatch.setattr(module, "resource_path", lambda name: home / name)
+    return request.param
+
+
+def test_an_address_and_only_an_address_makes_an_install_cell(address, tmp_path):
+    lay_out(tmp_path / "handout")
+    for name in NAMES:
+        installs = [
+            "".join(c["source"])
+            for c in cells(tmp_path / "handout" / f"{name}.ipynb")
+            if "colab" in tags(c)
+        ]
+        assert len(installs) == bool(address)
+        assert all(f"git+{address}" in t and f'catch_up("{name}")' in t for t in installs)
+    text = "".join(path.read_text() for path in (tmp_path / "handout").iterdir())
+    assert ("git+" in text) == ("google.colab" in text) == bool(address)
+
+
+def test_what_to_install_follows_the_address(address):
+    told = install_command("vae")
+    assert (told == f"pip install 'bfo_utils[vae] @ git+{ADDRESS}'") == bool(address)
+    assert told.startswith("pip install '.[vae]'") == (not address)
+
+
+@pytest.mark.slow
+def test_an_address_and_only_an_address_makes_buttons(address, tmp_path):
+    run = tmp_path / "run"
+    for page in chapters():
+        path = run / "notebooks" / f"{page}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(ROOT / "notebooks" / f"{path.stem}.ipynb")
+    render_book(run)
+    for page in chapters():
+        html = (run / "html" / f"{page}.html").read_text()
+        name = page.split("/")[1]
+        for link in ("colab.research.google.com", f"git+{ADDRESS}", f"/blob/main/notebooks/{name}"):
+            assert (link in html) == bool(address), (page, link)
+        assert ("mybinder.org/v2/gh/somebody" in html) == (bool(address) and name != "05_vae")
