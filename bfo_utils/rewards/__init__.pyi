@@ -1,3 +1,4 @@
+from .fingerprint import rewards_fingerprint as rewards_fingerprint
 from .geometry import continuity as continuity
 from .geometry import straightness as straightness
 from .guards import (
@@ -45,9 +46,6 @@ from .scoring import (
 )
 from .scoring import (
     reward_names as reward_names,
-)
-from .scoring import (
-    rewards_fingerprint as rewards_fingerprint,
 )
 from .scoring import (
     score_map as score_map,

@@ -39,8 +39,9 @@ def contrast(partition: Segmentation) -> float:
     the same step between cells of one domain: walls drawn through noise, or along a slow gradient,
     step no more than the inside does. For every pair of labels h is the share of its edges that
     step more than 95 % of the inside, corrected for chance, h = max(0, (share - 0.05) / 0.95). The
-    contrast is the geometric mean of h + 0.02 over the pairs with at least s/6 edges, so that one
-    border that is not there costs most of it, however much true wall there is beside it.
+    contrast is the geometric mean of h + 0.02, at most 1, over the pairs with at least s/6 edges,
+    so that one border that is not there costs most of it, however much true wall there is beside
+    it.
     """
     crossing, staying = [], []
     for labels, values in (
@@ -59,13 +60,13 @@ def contrast(partition: Segmentation) -> float:
 
 
 def _pairwise(pairs: np.ndarray, real: np.ndarray, least: float) -> float:
-    """Geometric mean over pairs of labels of their share of real edges; pairs of few edges do
-    not count.
+    """Geometric mean over pairs of labels of their share of real edges, at most 1; pairs of few
+    edges do not count.
     """
     _, pair, count = np.unique(pairs, axis=0, return_inverse=True, return_counts=True)
     share = np.bincount(pair.ravel(), real) / count
     share = share[count >= least] if (count >= least).any() else np.array([real.mean()])
-    return float(np.exp(np.log(np.maximum(0, (share - 0.05) / 0.95) + 0.02).mean()))
+    return float(min(1, np.exp(np.log(np.maximum(0, (share - 0.05) / 0.95) + 0.02).mean())))
 
 
 def _steps(labels: np.ndarray, field: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -6,8 +6,6 @@ product of named rewards, so that one failing guard cannot be bought back by ano
 users can add their own.
 """
 
-import hashlib
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -35,19 +33,6 @@ DEFAULT_TOTAL: dict[str, float] = {
 def reward_names() -> list[str]:
     """Names of all registered rewards, sorted."""
     return sorted(_REWARDS)
-
-
-def rewards_fingerprint() -> str:
-    """Hash of the code of all registered rewards, so that recorded values of changed rewards are
-    not trusted.
-    """
-    code = [
-        (name, _REWARDS[name].__code__.co_code, repr(_REWARDS[name].__code__.co_consts))
-        for name in reward_names()
-    ]
-    return hashlib.sha256(
-        re.sub(r"0x[0-9a-f]+|file \"[^\"]*\"", "", repr(code)).encode()
-    ).hexdigest()
 
 
 def parse_total(pairs: Sequence[str]) -> dict[str, float]:
