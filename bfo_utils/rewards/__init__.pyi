@@ -37,12 +37,14 @@ from .reference import (
     measure_reference as measure_reference,
 )
 from .registry import Reward as Reward
-from .registry import register_reward as register_reward
 from .scoring import (
     DEFAULT_TOTAL as DEFAULT_TOTAL,
 )
 from .scoring import (
     parse_total as parse_total,
+)
+from .scoring import (
+    register_reward as register_reward,
 )
 from .scoring import (
     reward_names as reward_names,

@@ -1,3 +1,7 @@
+import ast
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -413,3 +417,20 @@ def test_the_powers_of_the_total_are_those_of_the_book():
         "straightness": 0.25,
         **dict.fromkeys(("evidence", "contrast", "balance", "amount", "thickness"), 1.0),
     }
+
+
+def test_a_reward_of_ones_own_takes_the_place_of_a_built_in_one():
+    """Whatever was imported first; the built-in ones come first, in one order."""
+    code = (
+        "from bfo_utils.rewards import register_reward\n"
+        "register_reward('mine')(lambda p: 0.2)\n"
+        "register_reward('balance')(lambda p: 0.5)\n"
+        "from bfo_utils.rewards import ReferenceField, Segmentation, score_map\n"
+        "import numpy as np\n"
+        "field = ReferenceField(np.zeros((9, 9, 2)), 'polar')\n"
+        "print(score_map(Segmentation(np.zeros((9, 9), int), field)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    values = ast.literal_eval(done.stdout)
+    assert list(values) == [*DEFAULT_TOTAL, "agreement", "mine", "total"]
+    assert values["balance"] == 0.5
