@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..compute import OWNER, atomic_folder, hold_lock, read_json, write_json
 from ..errors import InputError
+from ..results import check_run
 from .build import BookStep, execute_notebook
 from .resources import resource_path
 
@@ -262,6 +263,7 @@ def _artifacts(run: str | Path) -> Path:
             f"{run}: holds no finished run (artifacts/{missing[0]} is missing); give the --out"
             " folder of a `bfo run`"
         )
+    check_run(run)
     return artifacts
 
 

@@ -17,7 +17,7 @@ from sklearn.metrics import adjusted_rand_score
 from ..compute import atomic, read_json
 from ..errors import InputError
 from ..figures import plot_differences, plot_rewards, png_bytes
-from ..results import result_path
+from ..results import check_run, result_path
 
 _SAME_PLACE = 1 / 3  # of a cell: closer than this, a cell of one result is a cell of the other
 _COINCIDE = 0.9  # share of the cells that must lie at one place for two grids to count as one
@@ -135,6 +135,7 @@ def load_compared(folder: str | Path) -> ComparedResult:
     path = result_path(folder)
     if not path.is_file():
         raise InputError(f"{folder}: holds no result; {right}")
+    check_run(folder)
     summary = read_json(path)
     if not _sound(summary):
         raise InputError(f"{path}: is not a result; {right}")
