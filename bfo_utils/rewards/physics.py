@@ -4,6 +4,7 @@ across their walls.
 
 import numpy as np
 
+from ..segmentation import adjusted_eta_squared
 from .registry import register_reward
 from .segmentation import Segmentation
 
@@ -18,16 +19,7 @@ def evidence(partition: Segmentation) -> float:
     there.
     """
     inside = (partition.clean >= 0) & np.isfinite(partition.evidence.field[..., 0])
-    labels, field = partition.clean[inside], partition.evidence.field[inside]
-    total = ((field - field.mean(axis=0)) ** 2).sum() if len(field) else 0.0
-    if total == 0:
-        return 0.0
-    groups, labels = np.unique(labels, return_inverse=True)
-    means = np.stack([np.bincount(labels, f) / np.bincount(labels) for f in field.T], axis=1)
-    within = (
-        ((field - means[labels]) ** 2).sum() / max(1, len(field) - len(groups)) * (len(field) - 1)
-    )
-    return float(1 - within / total)
+    return adjusted_eta_squared(partition.clean[inside], partition.evidence.field[inside])
 
 
 @register_reward("contrast")
