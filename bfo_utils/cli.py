@@ -124,6 +124,13 @@ _PIXEL = click.option(
 _DATASET = click.option(
     "--dataset", metavar="NAME", help="Dataset to read, where a file holds several."
 )
+_WORKERS = click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Threads that share the trials.",
+)
 _SEARCH = (
     click.option(
         "--budget",
@@ -171,6 +178,12 @@ _SEARCH = (
 )
 
 
+def _plugin_option(text: str):
+    """The option for a file of rewards, with its help."""
+    path = click.Path(exists=True, dir_okay=False)
+    return click.option("--plugin", type=path, metavar="FILE.py", help=text)
+
+
 def _search_options(command):
     """The options of a search, which `_plan` takes."""
     for option in reversed(_SEARCH):
@@ -206,19 +219,8 @@ def bfo(context) -> None:
     "--out", required=True, metavar="DIR", callback=folder, help="Folder for the results."
 )
 @_search_options
-@click.option(
-    "--plugin",
-    type=click.Path(exists=True, dir_okay=False),
-    metavar="FILE.py",
-    help="Python file of yours that registers rewards; it is run.",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Threads that share the trials.",
-)
+@_plugin_option("Python file of yours that registers rewards; it is run.")
+@_WORKERS
 @_PIXEL
 @_DATASET
 @_DEBUG
@@ -266,19 +268,8 @@ def _analysed(picture, recipe, out, workers) -> None:
     help="Folder for the new results.  [default: beside the old ones, -rerun]",
 )
 @click.option("--image", metavar="FILE", help="Where the image is now, if it was moved.")
-@click.option(
-    "--plugin",
-    type=click.Path(exists=True, dir_okay=False),
-    metavar="FILE.py",
-    help="The file of rewards that the result was made with; it is run.",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Threads that share the trials.",
-)
+@_plugin_option("The file of rewards that the result was made with; it is run.")
+@_WORKERS
 @_DEBUG
 def rerun(result, out, image, plugin, workers, debug) -> int:
     """Make a result again from what RESULT.json, or that of a folder, says: same image (checked by

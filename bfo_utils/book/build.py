@@ -29,6 +29,7 @@ from ..compute import (
 )
 from ..errors import InputError
 from ..io import read_image
+from ..results import SCHEMA_VERSION, check_run
 from ..search import (
     PARAMETERS,
     RUN_PARAMETERS,
@@ -193,6 +194,7 @@ def _settings(image, profile, given, pixel_size_nm, dataset, seed) -> dict:
     if parameters.get("series"):
         parameters["series"] = str(Path(parameters["series"]).expanduser().absolute())
     return {
+        "schema_version": SCHEMA_VERSION,
         "image": str(Path(image).absolute()) if image else "",
         "sha256": read.sha256 if read else "",
         "parameters": (
@@ -271,9 +273,11 @@ def _finished(out: Path, settings: dict) -> set[str]:
     """Notebooks of an earlier run with the same settings that are complete."""
     if not (out / "run.json").exists():
         return set()
+    check_run(out)
     before = read_json(out / "run.json")
     done = before.pop("finished", None) if isinstance(before, dict) else None
-    if before != settings or not isinstance(done, list):
+    now = {"schema_version": SCHEMA_VERSION}
+    if not isinstance(done, list) or before | now != settings | now:
         return set()
     return {t for t in map(str, done) if os.path.exists(out / "notebooks" / t)}
 

@@ -24,6 +24,7 @@ from ..compute import (
     write_json,
 )
 from ..errors import InputError
+from ..results import check_run
 from .build import BOOK_PACKAGES, BookStep, execute_notebook, with_install_cell
 
 LEFT_OUT = {"solution"}  # tags of the cells that participants do not get
@@ -273,6 +274,7 @@ def _artifacts(run: str | Path) -> Path:
             f"{run}: holds no finished run (artifacts/{missing[0]} is missing); give the --out"
             " folder of a `bfo run`"
         )
+    check_run(run)
     return artifacts
 
 

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch, Rectangle
 from ..columns import Columns
 from ..io import Image
 from ..lattice import Cells, Lattice
-from ..segmentation import Walls
+from ..segmentation import STAIRCASE_ROUGHNESS, Walls
 from .backdrop import backdrop, draw_walls, tint, walls_of
 from .placement import direction_px, wall_lines
 from .style import (
@@ -33,7 +33,6 @@ from .style import (
 )
 
 _DOUBTFUL = "#CC79A7"
-_STRAIGHT = 0.45  # cells: roughness up to which the straightness reward counts a wall as straight
 
 LabelNames = Mapping[int, str] | Sequence[str]
 
@@ -293,7 +292,7 @@ def _summary(walls: Walls) -> str:
     """Number and length of the walls, and how much of them is straight."""
     if not walls.n_segments:
         return "no walls"
-    straight = 100 * walls.length[walls.roughness <= _STRAIGHT].sum() / walls.length.sum()
+    straight = 100 * walls.length[walls.roughness <= STAIRCASE_ROUGHNESS].sum() / walls.length.sum()
     number = f"{walls.n_segments} segment" + "s" * (walls.n_segments > 1)
     return f"{number}, {walls.length.sum():.0f} cells long, {straight:.0f} % straight"
 

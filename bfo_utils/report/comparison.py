@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
 from sklearn.metrics import adjusted_rand_score
 
 from ..compute import atomic, read_json
 from ..errors import InputError
 from ..figures import plot_differences, plot_rewards, png_bytes
-from ..results import result_path
+from ..results import check_run, result_path
+from ..segmentation import match_labels
 
 _SAME_PLACE = 1 / 3  # of a cell: closer than this, a cell of one result is a cell of the other
 _COINCIDE = 0.9  # share of the cells that must lie at one place for two grids to count as one
@@ -135,6 +135,7 @@ def load_compared(folder: str | Path) -> ComparedResult:
     path = result_path(folder)
     if not path.is_file():
         raise InputError(f"{folder}: holds no result; {right}")
+    check_run(folder)
     summary = read_json(path)
     if not _sound(summary):
         raise InputError(f"{path}: is not a result; {right}")
@@ -220,11 +221,9 @@ def _renamed(one: np.ndarray, two: np.ndarray, both: np.ndarray) -> np.ndarray:
     """Labels of the second map under the names of the first; those without a partner get names
     that are not in use.
     """
-    shared = np.zeros((one.max() + 1, two.max() + 1), int)
-    np.add.at(shared, (one[both], two[both]), 1)
     names = one.max() + 1 + np.arange(two.max() + 1)
-    rows, columns = linear_sum_assignment(-shared)
-    names[columns] = rows
+    partner = match_labels(two[both], one[both])
+    names[: len(partner)] = np.where(partner < 0, names[: len(partner)], partner)
     return np.where(two >= 0, names[two], -1)
 
 

@@ -15,6 +15,7 @@ from ..lattice import Lattice
 from ..results import (
     MIN_CONTRAST,
     NO_DOMAINS,
+    SCHEMA_VERSION,
     SURE_CELL,
     Analysis,
     Provenance,
@@ -152,6 +153,7 @@ def result_summary(analysis: Analysis, walls: Walls, recipe: Provenance | None =
     """The content of ``result.json``: plain values only."""
     image, lattice = analysis.crystal.image, analysis.crystal.lattice
     return {
+        "schema_version": SCHEMA_VERSION,
         "verdict": analysis.verdict,
         "reason": analysis.reason,
         "parameters": dict(analysis.tuned.parameters),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..compute import atomic
 from ..errors import InputError
+from ..results import check_run
 
 PAGE = Path("html", "report", "07_report.html")
 BROWSERS = (
@@ -70,13 +71,15 @@ def print_pdf(folder: str | Path, to: str | Path | None = None) -> Path:
     Raises
     ------
     InputError
-        If the folder holds no report, no browser is found, or the file cannot be written.
+        If the folder holds no report or that of a newer version, no browser is found, or the file
+        cannot be written.
     """
     page = Path(folder, PAGE).absolute()
     if not page.exists():
         raise InputError(
             f"{folder}: holds no report ({PAGE}); give the folder of a finished `bfo run`"
         )
+    check_run(folder)
     to = Path(to or Path(folder, "report.pdf"))
     program = find_browser()
     with atomic(to) as part:

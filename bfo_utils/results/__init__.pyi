@@ -31,6 +31,9 @@ from .analysis import (
 from .confidence import Confidence as Confidence
 from .confidence import measure_confidence as measure_confidence
 from .provenance import (
+    SCHEMA_VERSION as SCHEMA_VERSION,
+)
+from .provenance import (
     Plugin as Plugin,
 )
 from .provenance import (
@@ -44,6 +47,12 @@ from .provenance import (
 )
 from .provenance import (
     check_plugin as check_plugin,
+)
+from .provenance import (
+    check_run as check_run,
+)
+from .provenance import (
+    check_schema as check_schema,
 )
 from .provenance import (
     compare_tables as compare_tables,

@@ -14,6 +14,7 @@ from ..io import Image, file_sha256, read_image
 from ..search import SearchPlan, check_parameters
 from ..simulation import Specimen, simulate_phantom
 
+SCHEMA_VERSION = 1  # of result.json and run.json; 0 are those that hold none
 COMPARED_TABLES = ("columns.csv", "cells.csv", "trials.csv", "pareto.csv")
 
 
@@ -103,12 +104,57 @@ def provenance_from_plain(values: Mapping) -> Provenance:
 
 
 def _plan(values: Mapping) -> SearchPlan:
-    """A plan whose values have the types of the default one's."""
-    values = {**values, "total": {str(name): float(power) for name, power in values["total"]}}
+    """A plan whose values have the types of the default one's, which stands in for what an earlier
+    version did not write.
+    """
+    total = {str(name): float(power) for name, power in values["total"]}
+    values = {**vars(SearchPlan()), **values, "total": total}
     for name, default in vars(SearchPlan()).items():
         if type(values[name]) is not type(default):
             raise TypeError(f"{name} is {values[name]!r}")
     return SearchPlan(**{**values, "fixed": check_parameters(values["fixed"])})
+
+
+def check_schema(path: str | Path, content: Mapping) -> None:
+    """See that this version can read what a ``result.json`` or a ``run.json`` holds.
+
+    Parameters
+    ----------
+    path : str or Path
+        File, for the message.
+    content : mapping
+        What it holds.
+
+    Raises
+    ------
+    InputError
+        If a newer version wrote it, or its ``schema_version`` is no whole number.
+
+    Examples
+    --------
+    >>> check_schema("result.json", {"schema_version": SCHEMA_VERSION})
+    >>> check_schema("result.json", {"schema_version": 99})
+    Traceback (most recent call last):
+    bfo_utils.errors.InputError: result.json: has schema_version 99, written by a newer version of
+    bfo_utils; this one reads up to 1, update it
+    """
+    schema = content.get("schema_version", 0)
+    if type(schema) is not int or schema < 0:
+        raise InputError(f"{path}: schema_version is {schema!r}; it must be a whole number")
+    if schema > SCHEMA_VERSION:
+        raise InputError(
+            f"{path}: has schema_version {schema}, written by a newer version of bfo_utils; this"
+            f" one reads up to {SCHEMA_VERSION}, update it"
+        )
+
+
+def check_run(folder: str | Path) -> None:
+    """See that this version can read the records of a run, where they are there; see
+    :func:`check_schema`.
+    """
+    for path in (Path(folder, "run.json"), result_path(folder)):
+        content = read_json(path) if path.is_file() else {}
+        check_schema(path, content if isinstance(content, dict) else {})
 
 
 @dataclass(frozen=True)
@@ -138,6 +184,7 @@ def read_result(path: str | Path) -> StoredResult:
     stored = read_json(path)
     if not isinstance(stored, dict) or not {"input", "versions"} <= set(stored):
         raise InputError(f"{path}: is no result of an analysis; give the result.json that it wrote")
+    check_schema(path, stored)
     if not stored.get("recipe"):
         raise InputError(
             f"{path}: was written without its recipe, by an earlier version or from Python; repeat"

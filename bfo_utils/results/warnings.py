@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..rewards import MIN_CORRELATION, SIGNIFICANCE_LEVEL, autocorrelation
+from ..segmentation import is_nonpolar, mean_displacements
 from .analysis import DOMAINS, MIN_CONTRAST, REFERENCE_WORDS, Analysis
 
 FEW_CELLS = 400
@@ -20,7 +21,6 @@ MIN_DOSE = 0.2
 MARGIN = 0.15  # of the contrast; the largest of a single domain was 0.49, the verdict asks for 0.5
 DOUBTFUL = 0.05  # of the columns
 HOLES = 0.02  # of the cells inside the crystal
-NON_POLAR = 0.5  # of the largest mean displacement of a cluster
 SURE_CELL = 0.8  # posterior or stability below which the label of a cell is called unsure
 UNSURE_CELL = 0.1  # of the analysed cells
 
@@ -168,7 +168,8 @@ def _filled(mask: np.ndarray) -> np.ndarray:
 
 
 def nonpolar_labels(analysis: Analysis) -> list[int]:
-    """Labels whose cells have hardly any polar displacement together, beside those of the others.
+    """Labels whose cells have hardly any polar displacement together, beside those of the others,
+    see :func:`bfo_utils.segmentation.is_nonpolar`.
 
     Parameters
     ----------
@@ -180,13 +181,10 @@ def nonpolar_labels(analysis: Analysis) -> list[int]:
         Empty where there is one label only, or no second sublattice.
     """
     cells, labels = analysis.crystal.lattice.cells, analysis.labels
-    names = np.unique(labels[labels >= 0]).tolist()
-    if not cells.has_b or len(names) < 2:
+    if not cells.has_b:
         return []
-    mean = np.array([np.hypot(*np.nanmean(cells.polar[labels == name], axis=0)) for name in names])
-    return [
-        name for name, length in zip(names, mean, strict=True) if length < NON_POLAR * mean.max()
-    ]
+    names, means = mean_displacements(cells.polar, labels)
+    return names[is_nonpolar(means)].tolist()
 
 
 def _substrate(analysis: Analysis) -> str:

@@ -1,3 +1,4 @@
+from .fingerprint import rewards_fingerprint as rewards_fingerprint
 from .geometry import continuity as continuity
 from .geometry import straightness as straightness
 from .guards import (
@@ -36,7 +37,6 @@ from .reference import (
     measure_reference as measure_reference,
 )
 from .registry import Reward as Reward
-from .registry import register_reward as register_reward
 from .scoring import (
     DEFAULT_TOTAL as DEFAULT_TOTAL,
 )
@@ -44,10 +44,10 @@ from .scoring import (
     parse_total as parse_total,
 )
 from .scoring import (
-    reward_names as reward_names,
+    register_reward as register_reward,
 )
 from .scoring import (
-    rewards_fingerprint as rewards_fingerprint,
+    reward_names as reward_names,
 )
 from .scoring import (
     score_map as score_map,

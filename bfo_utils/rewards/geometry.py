@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..segmentation import STAIRCASE_ROUGHNESS
 from .registry import register_reward
 from .segmentation import Segmentation
 
@@ -32,5 +33,5 @@ def straightness(partition: Segmentation) -> float:
     walls = partition.walls
     if not walls.n_segments:
         return 0.0
-    bend = np.exp(-((np.maximum(walls.roughness - 0.45, 0) / 0.6) ** 2))
+    bend = np.exp(-((np.maximum(walls.roughness - STAIRCASE_ROUGHNESS, 0) / 0.6) ** 2))
     return float(np.average(bend * np.minimum(walls.extent / 8, 1), weights=walls.length))

@@ -4,6 +4,7 @@ across their walls.
 
 import numpy as np
 
+from ..segmentation import adjusted_eta_squared
 from .registry import register_reward
 from .segmentation import Segmentation
 
@@ -18,16 +19,7 @@ def evidence(partition: Segmentation) -> float:
     there.
     """
     inside = (partition.clean >= 0) & np.isfinite(partition.evidence.field[..., 0])
-    labels, field = partition.clean[inside], partition.evidence.field[inside]
-    total = ((field - field.mean(axis=0)) ** 2).sum() if len(field) else 0.0
-    if total == 0:
-        return 0.0
-    groups, labels = np.unique(labels, return_inverse=True)
-    means = np.stack([np.bincount(labels, f) / np.bincount(labels) for f in field.T], axis=1)
-    within = (
-        ((field - means[labels]) ** 2).sum() / max(1, len(field) - len(groups)) * (len(field) - 1)
-    )
-    return float(1 - within / total)
+    return adjusted_eta_squared(partition.clean[inside], partition.evidence.field[inside])
 
 
 @register_reward("contrast")
@@ -39,8 +31,9 @@ def contrast(partition: Segmentation) -> float:
     the same step between cells of one domain: walls drawn through noise, or along a slow gradient,
     step no more than the inside does. For every pair of labels h is the share of its edges that
     step more than 95 % of the inside, corrected for chance, h = max(0, (share - 0.05) / 0.95). The
-    contrast is the geometric mean of h + 0.02 over the pairs with at least s/6 edges, so that one
-    border that is not there costs most of it, however much true wall there is beside it.
+    contrast is the geometric mean of h + 0.02, at most 1, over the pairs with at least s/6 edges,
+    so that one border that is not there costs most of it, however much true wall there is beside
+    it.
     """
     crossing, staying = [], []
     for labels, values in (
@@ -59,13 +52,13 @@ def contrast(partition: Segmentation) -> float:
 
 
 def _pairwise(pairs: np.ndarray, real: np.ndarray, least: float) -> float:
-    """Geometric mean over pairs of labels of their share of real edges; pairs of few edges do
-    not count.
+    """Geometric mean over pairs of labels of their share of real edges, at most 1; pairs of few
+    edges do not count.
     """
     _, pair, count = np.unique(pairs, axis=0, return_inverse=True, return_counts=True)
     share = np.bincount(pair.ravel(), real) / count
     share = share[count >= least] if (count >= least).any() else np.array([real.mean()])
-    return float(np.exp(np.log(np.maximum(0, (share - 0.05) / 0.95) + 0.02).mean()))
+    return float(min(1, np.exp(np.log(np.maximum(0, (share - 0.05) / 0.95) + 0.02).mean())))
 
 
 def _steps(labels: np.ndarray, field: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

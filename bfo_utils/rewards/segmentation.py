@@ -1,12 +1,27 @@
 """A label map with the field that it is judged by."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
 from ..segmentation import Walls, despeckle, trace_walls
 from .reference import ReferenceField
+
+
+@dataclass(frozen=True)
+class _Geometry:
+    """What the labels alone say."""
+
+    labels: np.ndarray
+
+    @cached_property
+    def despeckled(self) -> tuple[np.ndarray, float]:
+        return despeckle(self.labels, max(6, round(0.003 * int((self.labels >= 0).sum()))))
+
+    @cached_property
+    def walls(self) -> Walls:
+        return trace_walls(self.despeckled[0])
 
 
 @dataclass(frozen=True)
@@ -23,6 +38,7 @@ class Segmentation:
 
     labels: np.ndarray
     evidence: ReferenceField
+    _known: _Geometry | None = field(default=None, repr=False, compare=False)
 
     @property
     def n(self) -> int:
@@ -37,30 +53,29 @@ class Segmentation:
         return float(np.sqrt(self.n))
 
     @cached_property
-    def _despeckled(self) -> tuple[np.ndarray, float]:
-        return despeckle(self.labels, max(6, round(0.003 * self.n)))
+    def _geometry(self) -> _Geometry:
+        known = self._known
+        return known if known and known.labels is self.labels else _Geometry(self.labels)
 
     @property
     def clean(self) -> np.ndarray:
         """Labels without speckle; patches under max(6, 0.003 N) cells take the nearest large
         patch's label.
         """
-        return self._despeckled[0]
+        return self._geometry.despeckled[0]
 
     @property
     def speckle(self) -> float:
         """Share of the cells that were speckle."""
-        return self._despeckled[1]
+        return self._geometry.despeckled[1]
 
-    @cached_property
+    @property
     def walls(self) -> Walls:
         """Walls of the map without speckle."""
-        return trace_walls(self.clean)
+        return self._geometry.walls
 
     def against(self, evidence: ReferenceField) -> "Segmentation":
         """The same map judged by another field; what the labels alone say is not worked out
         again.
         """
-        other = replace(self, evidence=evidence)
-        vars(other).update(_despeckled=self._despeckled, walls=self.walls)
-        return other
+        return replace(self, evidence=evidence, _known=self._geometry)

@@ -11,7 +11,14 @@ from threadpoolctl import threadpool_limits
 from ..descriptors import round_window, window_samples
 from ..errors import InputError
 from ..rewards import DEFAULT_TOTAL, Segmentation, score_map
-from ..segmentation import cluster_vectors, number_by_value, predict_labels
+from ..segmentation import (
+    N_VARIANTS,
+    cluster_vectors,
+    mean_displacements,
+    number_by_value,
+    predict_labels,
+    variant_numbers,
+)
 from .preparation import _DESCRIBES, PreparedImage, SharedWork, cell_descriptors, transfer_to_cells
 from .space import PARAMETERS, Value, complete_parameters, default_parameters
 
@@ -219,25 +226,19 @@ def name_labels(crystal: PreparedImage, labels: np.ndarray) -> np.ndarray:
     cells = crystal.lattice.cells
     if not cells.has_b:
         return number_by_value(labels, cells.a / cells.b)
-    names = np.unique(labels[labels >= 0])
+    names, means = mean_displacements(cells.polar, labels)
     sizes = np.array([(labels == name).sum() for name in names])
-    mean = np.stack([np.nanmean(cells.polar[labels == name], axis=0) for name in names])
-    number = dict(zip(names.tolist(), _sector_numbers(mean, sizes, cells.basis.vectors[0])))
+    wanted = variant_numbers(means, cells.basis.vectors[0])
+    number = dict(zip(names.tolist(), _distinct(np.where(wanted < 0, N_VARIANTS, wanted), sizes)))
     return np.vectorize(lambda label: number.get(label, label), otypes=[int])(labels)
 
 
-def _sector_numbers(polar: np.ndarray, sizes: np.ndarray, a: np.ndarray) -> list[int]:
-    """Numbers of clusters by the 45-degree sector of their mean displacement against the lattice
-    vector a.
+def _distinct(wanted: np.ndarray, sizes: np.ndarray) -> list[int]:
+    """A number for every cluster: the wanted one for the largest that wants it, else the next free
+    one of those that are no variant's.
     """
-    length = np.hypot(*polar.T)
-    angle = np.arctan2(polar[:, 1], polar[:, 0]) - np.arctan2(a[1], a[0])
-    sector = np.rint(np.rad2deg(angle) / 45).astype(int) % 8
-    wanted = np.where(
-        length < 0.3 * length.max(), 4, np.where(sector % 2 == 1, sector // 2, 4 + sector // 2)
-    )
-    numbers = np.full(len(polar), -1)
+    numbers = np.full(len(wanted), -1)
     for k in np.argsort(-sizes, kind="stable"):
-        free = [n for n in range(len(polar) + 8) if n not in numbers]
-        numbers[k] = wanted[k] if wanted[k] in free else next(n for n in free if n >= 4)
+        free = [n for n in range(len(wanted) + 8) if n not in numbers]
+        numbers[k] = wanted[k] if wanted[k] in free else next(n for n in free if n >= N_VARIANTS)
     return numbers.tolist()

@@ -5,6 +5,9 @@ from .clustering import (
     METHODS as METHODS,
 )
 from .clustering import (
+    adjusted_eta_squared as adjusted_eta_squared,
+)
+from .clustering import (
     cluster_vectors as cluster_vectors,
 )
 from .clustering import (
@@ -21,6 +24,21 @@ from .clustering import (
 )
 from .clustering import (
     without_convergence_warnings as without_convergence_warnings,
+)
+from .variants import (
+    N_VARIANTS as N_VARIANTS,
+)
+from .variants import (
+    is_nonpolar as is_nonpolar,
+)
+from .variants import (
+    mean_displacements as mean_displacements,
+)
+from .variants import (
+    variant_numbers as variant_numbers,
+)
+from .walls import (
+    STAIRCASE_ROUGHNESS as STAIRCASE_ROUGHNESS,
 )
 from .walls import (
     Walls as Walls,

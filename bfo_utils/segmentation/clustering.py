@@ -195,6 +195,41 @@ def number_by_value(labels: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.vectorize(lambda label: rank.get(label, label), otypes=[int])(labels)
 
 
+def adjusted_eta_squared(groups: np.ndarray, values: np.ndarray) -> float:
+    """Share of the variance of values that groups explain, adjusted for their number.
+
+    1 - within-group variance / total variance: k groups of pure noise explain 0 on average, so that
+    the share can be negative.
+
+    Parameters
+    ----------
+    groups : ndarray of int, shape (N,)
+        Group of every value.
+    values : ndarray, shape (N, K)
+        The squares of all components are added up.
+
+    Returns
+    -------
+    float
+        0 where the values do not vary.
+
+    Examples
+    --------
+    >>> adjusted_eta_squared(np.array([0, 0, 1, 1]), np.array([[1.0], [1], [5], [5]]))
+    1.0
+    >>> adjusted_eta_squared(np.array([0, 0, 1, 1]), np.array([[1.0], [5], [1], [5]]))
+    -0.5
+    """
+    total = ((values - values.mean(axis=0)) ** 2).sum() if len(values) else 0.0
+    if total == 0:
+        return 0.0
+    names, index = np.unique(groups, return_inverse=True)
+    means = np.stack([np.bincount(index, v) / np.bincount(index) for v in values.T], axis=1)
+    within = ((values - means[index]) ** 2).sum()
+    n = len(values)
+    return float(1 - within / max(1, n - len(names)) * (n - 1) / total)
+
+
 def match_labels(labels: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Names of a reference for the clusters of another map of the same cells.
 

@@ -13,6 +13,7 @@ from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
 ROUGHNESS_RADIUS = 5.0  # cells: the window in which a wall should be straight
+STAIRCASE_ROUGHNESS = 0.45  # cells: up to here the staircase of any straight line on a lattice
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pandas as pd
 from ..results import DOMAINS, Analysis
 from ..rewards import CORRELATION_LAG, autocorrelation
 from ..search import PreparedImage
-from ..segmentation import Walls, trace_walls
+from ..segmentation import N_VARIANTS, Walls, mean_displacements, trace_walls, variant_numbers
 from .agreement import match_cells, series_polar_order
 from .composition import Finding, Member
 
@@ -18,9 +18,6 @@ from .composition import Finding, Member
 #: is no variant.
 DIRECTIONS = ("right-down", "left-down", "left-up", "right-up")
 NO_VARIANT = "no variant"
-_FAINT = (
-    0.3  # of the longest mean displacement in an image: a cluster below has no direction of its own
-)
 #: Columns of :func:`table` that hold the authors' arrays, each with ours that it is compared with.
 AUTHORS = {
     "Pxy": "displacement",
@@ -68,11 +65,11 @@ def _row(finding: Finding) -> dict:
 
 
 def variant_map(analysis: Analysis) -> np.ndarray:
-    """The map of an analysis with its clusters joined by the quadrant that their mean displacement
-    points to.
+    """The map of an analysis with its clusters joined by the variant that their mean displacement
+    belongs to, see :func:`bfo_utils.segmentation.variant_numbers`.
 
-    Quadrants lie between the lattice vectors. A cluster whose mean is faint (the substrate, say), a
-    crystal without domains, and one whose second sublattice is not seen have no variant.
+    A non-polar cluster (the substrate, say) and one along an axis of the cell have no variant, nor
+    have a crystal without domains and one whose second sublattice is not seen.
 
     Parameters
     ----------
@@ -87,17 +84,10 @@ def variant_map(analysis: Analysis) -> np.ndarray:
     out = np.where(labels >= 0, len(DIRECTIONS), -1)
     if analysis.verdict != DOMAINS or not cells.has_b:
         return out
-    names = np.unique(labels[labels >= 0])
-    mean = np.stack([np.nanmean(cells.polar[labels == name], axis=0) for name in names])
-    length = np.hypot(*mean.T)
-    left, up = (mean @ np.linalg.inv(cells.basis.vectors) < 0).T
-    quadrant = np.where(up, np.where(left, 2, 3), np.where(left, 1, 0))
-    for name, k in zip(
-        names[length >= _FAINT * length.max()],
-        quadrant[length >= _FAINT * length.max()],
-        strict=True,
-    ):
-        out[labels == name] = k
+    names, means = mean_displacements(cells.polar, labels)
+    for name, k in zip(names, variant_numbers(means, cells.basis.vectors[0]), strict=True):
+        if 0 <= k < N_VARIANTS:
+            out[labels == name] = k
     return out
 
 

@@ -12,6 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.feature_selection import mutual_info_regression
 
 from ..lattice import Cells
+from ..segmentation import adjusted_eta_squared
 
 _BINS = 30
 _MAIN = (("polar x", "polar y"), ("strain",), ("rotation",), ("A intensity",))
@@ -94,15 +95,7 @@ def explained_share(latent: np.ndarray, values: np.ndarray) -> float:
         if len(edges) < _BINS
         else rank * _BINS // len(latent)
     )
-    groups, index = np.unique(bins, return_inverse=True)
-    means = np.bincount(index, values) / np.bincount(index)
-    total = ((values - values.mean()) ** 2).sum()
-    within = ((values - means[index]) ** 2).sum()
-    if total == 0:
-        return 0.0
-    return float(
-        max(0.0, 1 - within / max(1, len(values) - len(groups)) * (len(values) - 1) / total)
-    )
+    return max(0.0, adjusted_eta_squared(bins, values[:, None]))
 
 
 def rotate_latents(latents: np.ndarray, measured: Mapping[str, np.ndarray]) -> np.ndarray:
