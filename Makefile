@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SHARED := --numprocesses 2 --dist loadfile --no-loadscope-reorder # two processes, each a file of tests at a time
+SMOKE := bfo_utils/__init__.py $(addprefix tests/,columns compute io lattice rewards segmentation simulation)
 RECORD := $(CURDIR)/runs/dependability
 
 help: ## what can be made
@@ -35,6 +36,9 @@ lint: .venv/.test ## check types and style
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+quick: lint ## check types and style, then a smoke set of the tests: some 60 s on two cores
+	$(BIN)/python -m pytest $(SHARED) -m 'not slow' $(SMOKE)
+
 coverage: .venv/.test ## run the whole test suite, and fail where it takes less than 90 % of the branches
 	rm -f .coverage .coverage.*
 	BFO_RECORD=$(RECORD) COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/coverage run -m pytest $(SHARED)
@@ -62,4 +66,4 @@ clean: ## remove the environment, runs and caches
 	rm -rf .venv runs build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache .coverage .coverage.* benchmarks/results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help book browser test lint coverage mutants faults dependability bench clean
+.PHONY: help book browser test lint quick coverage mutants faults dependability bench clean

@@ -5,6 +5,8 @@ import sys
 
 NAMES = (
     "columns",
+    "measurement",
+    "scan",
     "speed",
     "junction",
     "scaling",

@@ -39,7 +39,6 @@ True
 'domains'
 """
 
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import lazy_loader
@@ -114,4 +113,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """A room, a public name of one, or the version of the installed package."""
-    return metadata.version("bfo_utils") if name == "__version__" else _named(name)
+    if name != "__version__":
+        return _named(name)
+    from importlib import metadata  # it imports much that nobody else needs
+
+    return metadata.version("bfo_utils")

@@ -2,21 +2,27 @@
 there at once.
 """
 
+import os
 import runpy
 import sys
 import traceback
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
 
+from .compute import SAFE_PATH, open_closed_streams, refuse_foreign, writable_names
 from .errors import InputError, as_input_error
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's error is one line on stderr and exit status 2."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    open_closed_streams()
+    os.environ.update(SAFE_PATH)  # of all processes that libraries start
     try:
-        sys.exit(bfo.main(arguments, prog_name="bfo", standalone_mode=False) or 0)
+        with writable_names():
+            sys.exit(bfo.main(arguments, prog_name="bfo", standalone_mode=False) or 0)
     except (click.ClickException, InputError) as error:
         if "--debug" in arguments:
             traceback.print_exc()
@@ -26,22 +32,37 @@ def main(arguments: list[str] | None = None) -> None:
             "bfo: " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line), err=True
         )  # names come from files
         sys.exit(2)
+    except BrokenPipeError:  # who read the output, `head` say, has left
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  it stays open until the end
+        sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
         click.echo("bfo: interrupted", err=True)
         sys.exit(130)
 
 
-class _ReferenceKind(click.Choice):
-    """A kind of reference field; which there are is asked for when it is used."""
+class _LazyChoice(click.Choice):
+    """A choice whose values are asked for when it is used, so that help needs no libraries."""
 
-    def __init__(self):
-        self.case_sensitive = True
+    def __init__(self, values: Callable[[], Iterable[str]]):
+        self.case_sensitive, self._values = True, values
 
     @property
     def choices(self):  # type: ignore[override]  # click sets it where it is made
-        from .rewards import REFERENCE_KINDS
+        return tuple(self._values())
 
-        return ("auto", *REFERENCE_KINDS)
+
+def _reference_kinds() -> tuple[str, ...]:
+    """The kinds of reference field."""
+    from .rewards import REFERENCE_KINDS
+
+    return ("auto", *REFERENCE_KINDS)
+
+
+def _scan_axes() -> tuple[str, ...]:
+    """What the fast axis of a scan can be."""
+    from .lattice import AXES
+
+    return AXES
 
 
 def parameters(pairs: tuple[str, ...], run: bool = False) -> dict:
@@ -131,6 +152,19 @@ _WORKERS = click.option(
     show_default=True,
     help="Threads that share the trials.",
 )
+_SCAN_AXIS = (
+    "Fast axis of the scan, whose displaced rows are put straight; auto finds it, none leaves them."
+)
+_LATTICE = click.option(
+    "--lattice-nm",
+    "lattice_nm",
+    type=float,
+    metavar="NM",
+    help=(
+        "Edge of the known (pseudo-cubic) cell of film or "
+        "substrate in nm, 0.3905 for SrTiO3; gives the pixel size where the file does not."
+    ),
+)
 _SEARCH = (
     click.option(
         "--budget",
@@ -162,10 +196,17 @@ _SEARCH = (
     ),
     click.option(
         "--evidence",
-        type=_ReferenceKind(),
+        type=_LazyChoice(_reference_kinds),
         default="auto",
         show_default=True,
         help="What the map is judged by.",
+    ),
+    click.option(
+        "--scan-axis",
+        type=_LazyChoice(_scan_axes),
+        default="auto",
+        show_default=True,
+        help=_SCAN_AXIS,
     ),
     click.option(
         "--vae",
@@ -176,6 +217,45 @@ _SEARCH = (
     ),
     _SEED,
 )
+_CONVENTION = (
+    click.option(
+        "--bright",
+        type=click.Choice(["A", "B"]),
+        default="A",
+        show_default=True,
+        help="The brighter of the two sublattices; the polar displacement is that of B.",
+    ),
+    click.option(
+        "--polar-sign",
+        "polar_sign",
+        type=click.Choice(["+1", "-1"]),
+        default="+1",
+        show_default=True,
+        callback=lambda context, parameter, value: int(value),
+        help=(
+            "Whether the polarization points with the displacement of B (BaTiO3) or against it"
+            " (PbTiO3, BiFeO3)."
+        ),
+    ),
+    click.option(
+        "--strain-reference",
+        "strain_reference",
+        default="mean",
+        show_default=True,
+        metavar="CELL",
+        help=(
+            "Cell that strain is measured against: mean, a region X0,Y0,X1,Y1 in px, or edges A,B"
+            " in nm."
+        ),
+    ),
+)
+
+
+def _convention_options(command):
+    """How the measured field is to be read: options that `_plan` takes."""
+    for option in reversed(_CONVENTION):
+        command = option(command)
+    return command
 
 
 def _plugin_option(text: str):
@@ -191,15 +271,43 @@ def _search_options(command):
     return command
 
 
-def _plan(budget, seed, given, whole, goal, powers, evidence, vae):
+def _plan(
+    budget,
+    seed,
+    given,
+    whole,
+    goal,
+    powers,
+    evidence,
+    vae,
+    scan_axis,
+    bright,
+    polar_sign,
+    strain_reference,
+):
     """The plan of a search; ``given`` holds checked parameters."""
+    from .lattice import reference_numbers
     from .rewards import parse_total
     from .search import SearchPlan
     from .vae import require_vae
 
     if vae:
         require_vae()
-    return SearchPlan(budget, seed, parse_total(powers), given, goal, whole, evidence, vae)
+    reference_numbers(strain_reference)
+    return SearchPlan(
+        budget,
+        seed,
+        parse_total(powers),
+        given,
+        goal,
+        whole,
+        evidence,
+        vae,
+        scan_axis,
+        bright,
+        polar_sign,
+        strain_reference,
+    )
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
@@ -219,12 +327,16 @@ def bfo(context) -> None:
     "--out", required=True, metavar="DIR", callback=folder, help="Folder for the results."
 )
 @_search_options
+@_convention_options
 @_plugin_option("Python file of yours that registers rewards; it is run.")
 @_WORKERS
 @_PIXEL
+@_LATTICE
 @_DATASET
 @_DEBUG
-def analyze_command(image, out, plugin, workers, pixel_size, dataset, debug, **search) -> None:
+def analyze_command(
+    image, out, plugin, workers, pixel_size, lattice_nm, dataset, debug, **search
+) -> None:
     """Analyse IMAGE without notebooks and write tables, result.json and pictures to DIR.
 
     Every trial is recorded in DIR/trials.jsonl as it ends; the same call goes on from there if it
@@ -236,17 +348,25 @@ def analyze_command(image, out, plugin, workers, pixel_size, dataset, debug, **s
 
     if plugin:
         run_plugin(plugin)
-    recipe = Provenance(_plan(**search), pixel_size, dataset, plugin=plugin_of(plugin))
-    _analysed(read_image(image, pixel_size_nm=pixel_size, dataset=dataset), recipe, out, workers)
+    recipe = Provenance(
+        _plan(**search), pixel_size, dataset, plugin=plugin_of(plugin), lattice_nm=lattice_nm
+    )
+    _analysed(
+        read_image(image, pixel_size_nm=pixel_size, dataset=dataset, lattice_nm=lattice_nm),
+        recipe,
+        out,
+        workers,
+    )
 
 
 def _analysed(picture, recipe, out, workers) -> None:
     """Analyse an image as a recipe says, write the files, and say what came out."""
     from .compute import locked_folder, sweep
-    from .report import write_results
+    from .report import check_folder, write_results
     from .results import analyze
     from .search import n_halving_trials
 
+    check_folder(out)
     plan = recipe.plan
     bar = progress(plan.budget + n_halving_trials(plan.autoencoders))
     with locked_folder(out):
@@ -317,6 +437,7 @@ def rerun(result, out, image, plugin, workers, debug) -> int:
     help="Folder for summary.csv and a folder per image.",
 )
 @_search_options
+@_convention_options
 @click.option(
     "--workers", type=click.IntRange(1), help="Processes of this machine.  [default: one per core]"
 )
@@ -326,9 +447,10 @@ def rerun(result, out, image, plugin, workers, debug) -> int:
     help="Use the Dask cluster of this scheduler, such as tcp://10.0.0.1:8786.",
 )
 @_PIXEL
+@_LATTICE
 @_DATASET
 @_DEBUG
-def batch(image, out, workers, scheduler, pixel_size, dataset, debug, **search) -> None:
+def batch(image, out, workers, scheduler, pixel_size, lattice_nm, dataset, debug, **search) -> None:
     """Analyse every IMAGE (files, or folders of them): one row each in DIR/summary.csv, and a
     folder of files as analyze writes.
 
@@ -345,7 +467,7 @@ def batch(image, out, workers, scheduler, pixel_size, dataset, debug, **search) 
     from .compute import connect_pool, n_cores
     from .report import SUMMARY_FILE, BatchSettings, find_images, run_batch
 
-    settings = BatchSettings(_plan(**search), pixel_size, dataset)
+    settings = BatchSettings(_plan(**search), pixel_size, dataset, lattice_nm)
     names = find_images(image)
     with (
         connect_pool(workers or n_cores(), scheduler) as pool,
@@ -387,18 +509,63 @@ def batch(image, out, workers, scheduler, pixel_size, dataset, debug, **search) 
 @click.option(
     "--resume", is_flag=True, help="Keep what an earlier run with the same settings has finished."
 )
+@_convention_options
+@click.option(
+    "--scan-axis", type=_LazyChoice(_scan_axes), default="auto", show_default=True, help=_SCAN_AXIS
+)
 @_PIXEL
+@_LATTICE
 @_DATASET
 @_SEED
 @_DEBUG
-def run(image, out, profile, given, resume, pixel_size, dataset, seed, debug) -> None:
+def run(
+    image,
+    out,
+    profile,
+    given,
+    resume,
+    scan_axis,
+    pixel_size,
+    lattice_nm,
+    dataset,
+    seed,
+    debug,
+    **convention,
+) -> None:
     """Run the notebooks on IMAGE (without it: on a phantom) and render the book to
     DIR/html/index.html.
     """
-    values = parameters(given, run=True)
+    from .search import RUN_PARAMETERS, check_parameters, parameter
+
+    asked = {
+        name: value
+        for name, value in convention.items()
+        if value != parameter(name, RUN_PARAMETERS).default
+    }
+    values = parameters(given, run=True) | check_parameters(asked, RUN_PARAMETERS)
     from .book import run_book
 
-    click.echo(run_book(image, out, profile, values, pixel_size, dataset, seed, resume))
+    click.echo(
+        run_book(
+            image, out, profile, values, pixel_size, dataset, seed, resume, scan_axis, lattice_nm
+        )
+    )
+
+
+@bfo.command()
+@click.argument("file")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_DEBUG
+def info(file, as_json, debug) -> None:
+    """Say what FILE holds: images, shapes, types, pixel sizes, detectors, frames; and which one
+    would be analyzed.
+    """
+    import json
+
+    from .io import as_text, describe_file
+
+    told = describe_file(file)
+    click.echo(json.dumps(told, indent=2) if as_json else as_text(told))
 
 
 @bfo.command()
@@ -468,10 +635,11 @@ def pdf(run, out, debug) -> None:
 @_DEBUG
 def phantom(out, layout, cells, dose, cell_px, seed, debug) -> None:
     """Simulate an image with its ground truth and write it to FILE.h5."""
-    from .simulation import Specimen, save_phantom, simulate_phantom
+    from .simulation import Specimen, load_truth, save_phantom, simulate_phantom
 
     if Path(out).suffix.lower() not in (".h5", ".hdf5"):
         raise InputError(f"{out}: a phantom is written as HDF5; give a name that ends with .h5")
+    refuse_foreign([out], Path(out).is_file() and load_truth(out) is not None, "give another name")
     crystal = Specimen(layout=layout, cells=cells, dose=dose, cell_px=cell_px)
     save_phantom(simulate_phantom(crystal, seed), out)
     click.echo(out)

@@ -1,8 +1,10 @@
 """The one exception that stands for a mistake of the user, not of the program."""
 
 import gc
+import os
 import textwrap
 import traceback
+from numbers import Real
 
 
 class InputError(ValueError):
@@ -32,6 +34,59 @@ class DiskError(InputError):
     """A folder without room or access: what befalls one result would befall all, so that a batch
     ends with it.
     """
+
+
+def check_text(name, value):
+    """Refuse what is no text where a name or a path is expected: `papermill -p layout 3` gives a
+    number.
+
+    Parameters
+    ----------
+    name : str
+        What the value is called.
+    value : object
+        A text or a path.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> check_text("layout", 3)
+    Traceback (most recent call last):
+    bfo_utils.errors.InputError: layout: 3 is a number, not a text; write it in quotes (papermill:
+    -r layout 3)
+    """
+    if not isinstance(value, str | os.PathLike):
+        kind = "a number" if isinstance(value, int | float) else f"of type {type(value).__name__}"
+        raise InputError(
+            f"{name}: {value!r} is {kind}, not a text; write it in quotes (papermill: -r {name}"
+            f" {value})"
+        )
+
+
+def check_number(name, value):
+    """Refuse what is no number.
+
+    Parameters
+    ----------
+    name : str
+        What the value is called.
+    value : object
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> check_number("cells", "many")
+    Traceback (most recent call last):
+    bfo_utils.errors.InputError: cells: 'many' is not a number; give one
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise InputError(f"{name}: {value!r} is not a number; give one")
 
 
 def as_input_error(label, error, expected):

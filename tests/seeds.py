@@ -22,20 +22,20 @@ GREY = (RAMP % 200).astype(np.uint8)
 
 
 class Tags:
-    """Builds the tags of a DigitalMicrograph file, version 3 or 4: counts big-endian, values
-    little-endian.
+    """Builds the tags of a DigitalMicrograph file, version 3 or 4: counts big-endian, values in
+    an order of their own.
     """
 
-    def __init__(self, version: int):
-        self.version, self.word = version, {3: ">i", 4: ">q"}[version]
+    def __init__(self, version: int, order: str = "<"):
+        self.version, self.word, self.order = version, {3: ">i", 4: ">q"}[version], order
 
     def number(self, name: str, value, code: int = 5) -> bytes:
         """A tag of one number; 5 is an unsigned integer, 6 a float."""
-        return self.tag(name, [code], struct.pack({5: "<I", 6: "<f"}[code], value))
+        return self.tag(name, [code], struct.pack(self.order + {5: "I", 6: "f"}[code], value))
 
     def text(self, name: str, value: str) -> bytes:
         """A tag of 16-bit characters."""
-        encoded = value.encode("utf-16-le")
+        encoded = value.encode("utf-16-le" if self.order == "<" else "utf-16-be")
         return self.tag(name, [20, 4, len(encoded) // 2], encoded)
 
     def tag(self, name: str, info: list[int], value: bytes) -> bytes:
@@ -61,12 +61,28 @@ class Tags:
         return struct.pack(">bh", kind, len(name.encode())) + name.encode()
 
 
-def write_dm(path: Path, data=RAMP, scale=0.02, title="HAADF", shape=None, extra=()) -> Path:
+DM_TYPES = {
+    "i2": (1, 2),
+    "f4": (2, 6),
+    "u1": (6, 10),
+    "i4": (7, 3),
+    "i1": (9, 9),
+    "u2": (10, 4),
+    "u4": (11, 5),
+    "f8": (12, 7),
+}
+
+
+def write_dm(
+    path: Path, data=RAMP, scale=0.02, title="HAADF", shape=None, extra=(), units="nm"
+) -> Path:
     """Write a dm3 or dm4 file; ``shape`` is what it claims, ``extra`` are tags behind the image."""
-    tags = Tags(int(path.suffix[-1]))
+    order = "<" if data.dtype.newbyteorder("<") == data.dtype else ">"
+    tags = Tags(int(path.suffix[-1]), order)
+    kind, element = DM_TYPES[data.dtype.str[1:]]
     height, width = shape or data.shape
     axis = tags.group(
-        "", tags.number("Origin", 0.0, 6), tags.number("Scale", scale, 6), tags.text("Units", "nm")
+        "", tags.number("Origin", 0.0, 6), tags.number("Scale", scale, 6), tags.text("Units", units)
     )
     brightness = tags.group(
         "Brightness",
@@ -77,10 +93,10 @@ def write_dm(path: Path, data=RAMP, scale=0.02, title="HAADF", shape=None, extra
     image = tags.group(
         "ImageData",
         tags.group("Calibrations", brightness, tags.group("Dimension", axis, axis)),
-        tags.tag("Data", [20, 6, data.size], data.astype("<f4").tobytes()),
-        tags.number("DataType", 2),
+        tags.tag("Data", [20, element, data.size], data.tobytes()),
+        tags.number("DataType", kind),
         tags.group("Dimensions", tags.number("", width), tags.number("", height)),
-        tags.number("PixelDepth", 4),
+        tags.number("PixelDepth", data.dtype.itemsize),
     )
     images = tags.group(
         "ImageList", tags.group("", image, tags.group("ImageTags"), tags.text("Name", title))
@@ -89,11 +105,14 @@ def write_dm(path: Path, data=RAMP, scale=0.02, title="HAADF", shape=None, extra
     path.write_bytes(
         struct.pack(">i", tags.version)
         + tags.words(len(body))
-        + struct.pack(">i", 1)
+        + struct.pack(">i", order == "<")
         + body
         + bytes(8)
     )
     return path
+
+
+SER_TYPES = {"u1": 1, "u2": 2, "u4": 3, "i1": 4, "i2": 5, "i4": 6, "f4": 7, "f8": 8}
 
 
 def write_ser(
@@ -109,32 +128,46 @@ def write_ser(
         + dimension
         + struct.pack("<QQ", start, start)
     )
-    element = struct.pack("<ddIddIHII", 0.0, scale, 0, 0.0, scale, 0, 7, width, height)
-    path.write_bytes(
-        head + element + data.astype("<f4").tobytes() + struct.pack("<HHI", 16722, 0, 0)
+    element = struct.pack(
+        "<ddIddIHII", 0.0, scale, 0, 0.0, scale, 0, SER_TYPES[data.dtype.str[1:]], width, height
     )
+    path.write_bytes(head + element + data.tobytes() + struct.pack("<HHI", 16722, 0, 0))
     return path
 
 
-def write_velox(path: Path, data=RAMP) -> Path:
-    """Write one image as Velox does: metadata are JSON in a column of bytes."""
-    metadata = json.dumps(
-        {
-            "BinaryResult": {
-                "PixelSize": {"width": 2e-11, "height": 2e-11},
-                "PixelUnitX": "m",
-                "Offset": {"x": 0, "y": 0},
-            },
-            "Acquisition": {"AcquisitionStartDatetime": {"DateTime": "1500000000"}},
-            "Scan": {},
-            "Detectors": {},
-        }
-    )
+def write_velox(
+    path: Path, data=RAMP, scale=2e-11, unit="m", detectors=("HAADF",), spectrum_image=False
+) -> Path:
+    """Write images as Velox does: metadata are JSON in a column of bytes, frames are the last
+    axis.
+    """
     with h5py.File(path, "w") as file:
         file["Version"] = np.array([b'{"format": "Velox", "version": "7"}'])
-        group = file.create_group("Data/Image/one")
-        group["Data"] = data[..., None]
-        group["Metadata"] = np.frombuffer(metadata.encode(), np.uint8)[:, None]
+        for k, name in enumerate(detectors):
+            metadata = json.dumps(
+                {
+                    "BinaryResult": {
+                        "PixelSize": {"width": scale, "height": scale},
+                        "PixelUnitX": unit,
+                        "PixelUnitY": unit,
+                        "Offset": {"x": 0, "y": 0},
+                        "DetectorIndex": 0,
+                    },
+                    "Acquisition": {"AcquisitionStartDatetime": {"DateTime": "1500000000"}},
+                    "Scan": {},
+                    "Detectors": {"Detector-0": {"DetectorName": name}},
+                }
+            )
+            group = file.create_group(f"Data/Image/{k:032x}")
+            group["Data"] = data[..., None] if data.ndim == 2 else np.moveaxis(data, 0, 2)
+            group["Metadata"] = np.frombuffer(metadata.encode().ljust(2000, b"\0"), np.uint8)[
+                :, None
+            ]
+        if spectrum_image:
+            file["Data/SpectrumImage/a/SpectrumImageSettings"] = np.array(
+                [b'{"endFramePosition": "3"}']
+            )
+            file["Data/SpectrumStream/b/Data"] = np.zeros((100, 1), np.uint16)
     return path
 
 
@@ -300,7 +333,8 @@ def h5_elsewhere(path: Path, how: str) -> None:
             layout[:] = h5py.VirtualSource(str(other), "image", RAMP.shape)
             file.create_virtual_dataset("image", layout)
         else:
-            file["image"] = RAMP
+            if how == "link besides":
+                file["image"] = RAMP
             file["elsewhere"] = h5py.ExternalLink(str(other), "image")
 
 
@@ -447,7 +481,6 @@ LIES = {
     "hspy": {"10^12 pixels": lambda p: h5(p, "Experiments/HAADF/data", shape=(WIDE, WIDE))},
     "emd": {
         "10^12 pixels": lambda p: h5(p, "image/data", shape=(WIDE, WIDE)),
-        "10^12 pixels besides": lambda p: (write(p), h5_more(p, "other/data")),
         "a link": lambda p: h5_elsewhere(p, "link"),
     },
     "tif": {
@@ -475,7 +508,6 @@ LIES = {
         "10^12 pixels": lambda p: rpl(p, WIDE, WIDE),
         "10^30 pixels": lambda p: rpl(p, 10**15, 10**15),
     },
-    "emi": {"a billion laughs": laughs},
     "ser": {
         "10^12 pixels": lambda p: write_ser(p, shape=(WIDE, WIDE)),
         "2^32 images": lambda p: write_ser(p, elements=2**32 - 1),
@@ -485,12 +517,18 @@ LIES = {
 }
 #: Files that lie to no effect: they may be read, if in time and in bounds.
 HARMLESS = {
+    "emi": {"a billion laughs": laughs},
+    "h5": {"a link besides": lambda p: h5_elsewhere(p, "link besides")},
+    "emd": {
+        "a link besides": lambda p: h5_elsewhere(p, "link besides"),
+        "10^12 pixels besides": lambda p: (write(p), h5_more(p, "other/data")),
+    },
     "tif": {
         "10^9 frames": lambda p: tif(
             p, 50, 40, RAMP.tobytes(), description=b"ImageJ=1.53\nimages=1000000000\n"
         ),
         "a page that follows itself": tif_loop,
-    }
+    },
 }
 for _version in ("dm3", "dm4"):
     LIES[_version] = {

@@ -429,6 +429,11 @@ MODULES_OF = {
 DIRECT = {
     "files.atomic": "itself",
     "files.together": "itself",
+    "files._fill": (
+        "moves what is complete into an empty folder; a part of it is known by its manifest"
+    ),
+    "isolation.own_jupyter": "a description of the kernel, for the time of a block",
+    "cli.main": "opens what leads nowhere",
     "files.take_place": "renames a folder that is complete",
     "files.put_back": "and undoes it where only one of two renames was made",
     "trial_log.put": (

@@ -1,6 +1,7 @@
 """The declarations that could drift apart, held together; the rules of the house, checked."""
 
 import ast
+import doctest
 import importlib
 import json
 import re
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+import bfo_utils
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "bfo_utils"
@@ -54,10 +57,45 @@ def test_constraints_pin_every_dependency_and_hold_no_address():
     assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[A-Za-z0-9.+!-]+", line) for line in lines if line)
 
 
-def test_every_dependency_has_its_reason_in_the_readme():
-    readme = (ROOT / "README.md").read_text()
+def test_make_installs_the_extras_that_there_are():
+    lines = re.findall(r"--editable '\.\[(.*)\]'", (ROOT / "Makefile").read_text())
+    assert [sorted(line.split(",")) for line in lines] == [["book", "data", "vae"], sorted(EXTRAS)]
+
+
+def test_every_dependency_has_its_reason():
+    reasons = (ROOT / "CONTRIBUTING.md").read_text()
     for dependency in PROJECT["dependencies"]:
-        assert f"| {requirement(dependency)[0]} |" in readme, dependency
+        assert f"| {requirement(dependency)[0]} |" in reasons, dependency
+
+
+def test_citation_follows_the_version():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert (str(cited["version"]), cited["license"]) == (PROJECT["version"], "BSD-3-Clause")
+    assert bfo_utils.__version__ == PROJECT["version"]
+
+
+def test_the_readme_is_short_and_its_lines_run():
+    lines = (ROOT / "README.md").read_text().split("\n")
+    assert len(lines) <= 120
+    found = doctest.testfile(
+        str(ROOT / "README.md"), module_relative=False, optionflags=doctest.ELLIPSIS
+    )
+    assert found.attempted == 8 and found.failed == 0
+
+
+def test_the_map_of_the_house_names_every_room_in_the_order_of_imports():
+    rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.M)
+    layers = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (contract,) = layers["contracts"]
+    assert rows == [name for name in reversed(contract["layers"]) if name not in ("errors", "cli")]
+
+
+def test_hooks_run_what_lint_runs_and_download_nothing():
+    (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert local["repo"] == "local"
+    tools = {hook["entry"].split()[0].rpartition("/")[2] for hook in local["hooks"]}
+    lint = (ROOT / "Makefile").read_text().split("\nlint:")[1].split("\n\n")[0]
+    assert tools == set(re.findall(r"\$\(BIN\)/([\w-]+)", lint))
 
 
 def test_rooms_import_one_way():
@@ -103,10 +141,95 @@ def test_every_room_has_its_tests():
     }
 
 
-def test_the_command_line_starts_without_the_heavy_libraries():
+#: Roots of what is imported by name: distributions and modules are not always called the same.
+IMPORTED = {
+    "lazy-loader": "lazy_loader",
+    "jupyter-book": "jupyter_book",
+    "pyyaml": "yaml",
+    "rosettasciio": "rsciio",
+    "scikit-image": "skimage",
+    "scikit-learn": "sklearn",
+    "scikit-optimize": "skopt",
+}
+EXTRA_MODULES = {
+    IMPORTED.get(name, name)
+    for extra in ("book", "cluster", "data", "vae")
+    for name in (requirement(d)[0] for d in EXTRAS[extra])
+}
+HEAVY = {IMPORTED.get(n, n) for n in (requirement(d)[0] for d in PROJECT["dependencies"])} - {
+    "click",
+    "lazy_loader",
+}
+
+
+def bfo(tmp_path, *arguments, missing=()):
+    """Call the command line where modules cannot be imported; its answer and what it imported."""
+    code = f"""
+import sys
+from importlib.machinery import PathFinder
+
+class Without(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name in {sorted(missing)!r} else super().find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = Without
+before = set(sys.modules)
+from bfo_utils.cli import main
+try:
+    main({[str(a) for a in arguments]!r})
+finally:
+    open({str(tmp_path / "imported")!r}, "w").write(" ".join(set(sys.modules) - before))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    return done, set((tmp_path / "imported").read_text().split())
+
+
+def test_help_imports_nothing_heavy(tmp_path):
+    for arguments in (["--help"], ["phantom", "--help"], ["batch"]):
+        assert not bfo(tmp_path, *arguments)[1] & (HEAVY | EXTRA_MODULES), arguments
+
+
+def test_a_command_imports_only_what_it_uses(tmp_path):
+    unused = {"sklearn", "skopt", "pandas", "matplotlib", "skimage"}
+    made = tmp_path / "p.h5"
+    done, imported = bfo(tmp_path, "phantom", "--out", made, "--cells", 8)
+    assert done.returncode == 0 and not imported & unused and made.exists()
+    assert not bfo(tmp_path, "parameters")[1] & (unused | {"h5py"})
+
+
+def test_the_light_core_analyzes(tmp_path):
+    bfo(tmp_path, "phantom", "--out", tmp_path / "p.h5", "--cells", 20, "--cell-px", 12)
+    out = tmp_path / "out"
+    given = ("analyze", tmp_path / "p.h5", "--out", out, "--budget", 8)
+    done, imported = bfo(tmp_path, *given, missing=EXTRA_MODULES)
+    assert done.returncode == 0, done.stderr
+    assert (out / "result.json").exists() and not imported & EXTRA_MODULES
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extra"),
+    [
+        (("run", "--out", "out"), "book"),
+        (("fetch", "smbfo"), "data"),
+        (("batch", __file__, "--out", "out", "--scheduler", "tcp://x:1"), "cluster"),
+        (("analyze", __file__, "--out", "out", "--vae", "2"), "vae"),
+    ],
+)
+def test_a_command_whose_extra_is_missing_says_what_to_install(
+    tmp_path, monkeypatch, arguments, extra
+):
+    monkeypatch.chdir(tmp_path)
+    done, _ = bfo(tmp_path, *arguments, missing=EXTRA_MODULES)
+    assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1
+    assert f"not installed; run: pip install '.[{extra}]'" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_a_file_holds_is_said_without_the_libraries_of_the_analysis():
     code = (
-        "import sys, bfo_utils.cli; print([m for m in ('torch', 'matplotlib', 'skopt', 'papermill',"
-        " 'distributed') if m in sys.modules])"
+        "import sys, bfo_utils.cli, bfo_utils.io; print([m for m in ('sklearn', 'scipy', 'pandas',"
+        " 'skimage', 'torch', 'matplotlib', 'skopt') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

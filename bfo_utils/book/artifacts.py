@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from ..compute import read_json, write_json
-from ..errors import InputError
+from ..errors import InputError, check_text
 from ..io import load_arrays, save_arrays
 from ..results import Provenance, provenance_from_plain
 from ..search import PreparedImage, SharedWork, Trial
@@ -55,6 +55,10 @@ class Artifacts:
 
     folder: Path
     stage: str = "default"
+
+    def __post_init__(self):
+        check_text("artifacts", self.folder)
+        check_text("stage", self.stage)
 
     def crystal(self) -> PreparedImage:
         """The prepared image."""

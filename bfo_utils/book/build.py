@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +16,13 @@ from tqdm import tqdm
 
 from ..compute import (
     atomic,
+    environment,
     install_command,
     locked_folder,
+    own_jupyter,
     put_back,
     read_json,
+    refuse_foreign,
     repository_url,
     require_extra,
     resource_path,
@@ -57,8 +61,14 @@ _SECONDS = {
     "08_judgement": 18,
     "09_composition": 40,
 }
+# With these an image is prepared.
+_PREPARED = ("detection_scale", "refinement_radius", "bright", "polar_sign", "strain_reference")
 _OF_THE_SERIES = {p.name for p in RUN_PARAMETERS if p.stage == "series"}
 BOOK_PACKAGES = ("jupyter_book", "papermill", "ipykernel")  # of the extra book
+# What a run writes in its folder.
+_FOLDERS = ("html", "notebooks", "artifacts", "run.json", ".book")
+# What notebooks declare.
+_TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 _RENDER = 25  # seconds, roughly, for the progress bar
 
 
@@ -85,6 +95,8 @@ def run_book(
     dataset: str | None = None,
     seed: int = 0,
     resume: bool = False,
+    scan_axis: str = "auto",
+    lattice_nm: float | None = None,
 ) -> Path:
     """Execute the notebooks with the default parameters, optimise, execute them with the tuned
     ones, render the book.
@@ -108,6 +120,10 @@ def run_book(
     seed : int
     resume : bool
         Keep notebooks that an earlier run with the same settings has finished.
+    scan_axis : {"auto", "x", "y", "none"}
+        Fast axis of the scan, see :func:`bfo_utils.lattice.measure_scan`.
+    lattice_nm : float, optional
+        Edge of the known cell, see :func:`bfo_utils.io.read_image`.
 
     Returns
     -------
@@ -122,16 +138,27 @@ def run_book(
     """
     require_extra("bfo run", "book", *BOOK_PACKAGES)
     out = Path(out).absolute()
-    if (out / "html").exists() and not (out / "run.json").exists():
-        raise InputError(
-            f"{out / 'html'}: is not from an earlier run; give another folder with --out"
-        )
+    refuse_foreign(
+        (out / name for name in _FOLDERS), _is_run(out), "give another folder with --out"
+    )
     for text in (str(out), image or "", dataset or ""):
         _notable(text)
-    settings = _settings(image, profile, given or {}, pixel_size_nm, dataset, seed)
+    settings = _settings(
+        image, profile, given or {}, pixel_size_nm, dataset, seed, lattice_nm, scan_axis
+    )
     with locked_folder(out):
         _tidy(out)
         return _run(out, settings, _finished(out, settings) if resume else set())
+
+
+def _is_run(out: Path) -> bool:
+    """Whether an earlier run has written to a folder; its record cannot be damaged, for it is
+    written as a whole.
+    """
+    with suppress(InputError):
+        stored = read_json(out / "run.json")
+        return isinstance(stored, dict) and {"image", "finished"} <= set(stored)
+    return False
 
 
 def _run(out: Path, settings: dict, finished: set[str]) -> Path:
@@ -182,15 +209,21 @@ def _tidy(out: Path) -> None:
     put_back(out / "html")
 
 
-def _settings(image, profile, given, pixel_size_nm, dataset, seed) -> dict:
+def _settings(
+    image, profile, given, pixel_size_nm, dataset, seed, lattice_nm=None, scan_axis="auto"
+) -> dict:
     """Everything that the result of a run depends on, checked, as plain values."""
     if profile not in PROFILE_BUDGETS:
         raise InputError(
             f"profile '{profile}': no such profile; choose one of {', '.join(PROFILE_BUDGETS)}"
         )
     parameters = check_parameters(given, PARAMETERS + RUN_PARAMETERS)
-    read = read_image(image, pixel_size_nm=pixel_size_nm, dataset=dataset) if image else None
-    _applicable(read, parameters, pixel_size_nm, dataset)
+    read = (
+        read_image(image, pixel_size_nm=pixel_size_nm, dataset=dataset, lattice_nm=lattice_nm)
+        if image
+        else None
+    )
+    _applicable(read, parameters, pixel_size_nm, dataset, lattice_nm)
     if parameters.get("series"):
         parameters["series"] = str(Path(parameters["series"]).expanduser().absolute())
     return {
@@ -205,7 +238,9 @@ def _settings(image, profile, given, pixel_size_nm, dataset, seed) -> dict:
             | parameters
         ),
         "pixel_size_nm": pixel_size_nm or 0.0,
+        "lattice_nm": lattice_nm or 0.0,
         "dataset": dataset or "",
+        "scan_axis": scan_axis,
         "seed": seed,
         "series": _members(parameters),
     }
@@ -240,14 +275,15 @@ def _autoencoders(profile: str, parameters: Mapping[str, Value]) -> int:
     return 0
 
 
-def _applicable(image, parameters: Mapping[str, Value], pixel_size_nm, dataset) -> None:
+def _applicable(image, parameters: Mapping[str, Value], pixel_size_nm, dataset, lattice_nm) -> None:
     """Refuse, before anything is written, what this image cannot be analysed with and what would
     be ignored.
     """
     if image is None:
-        if pixel_size_nm is not None or dataset:
+        if dataset or (pixel_size_nm, lattice_nm) != (None, None):
             raise InputError(
-                "--pixel-size and --dataset belong to an image; give its path, or leave them out"
+                "--pixel-size, --lattice-nm and --dataset belong to an image; give its path, or"
+                " leave them out"
             )
         return
     ignored = sorted({p.name for p in RUN_PARAMETERS if p.stage == "phantom"} & set(parameters))
@@ -258,10 +294,8 @@ def _applicable(image, parameters: Mapping[str, Value], pixel_size_nm, dataset) 
         )
     from ..search import prepare_image
 
-    columns = {
-        k: parameters[k] for k in ("detection_scale", "refinement_radius") if k in parameters
-    }
-    sites = prepare_image(image, **columns).sites
+    columns = {k: parameters[k] for k in _PREPARED if k in parameters}
+    sites = prepare_image(image, **columns, scan_axis="none").sites
     if parameters.get("site", "A") not in sites:
         raise InputError(
             f"parameter site: '{parameters['site']}' is not seen in this image; give one of"
@@ -292,11 +326,10 @@ def _steps(out: Path, settings: dict) -> Iterator[BookStep]:
     given, seed = settings["parameters"], settings["seed"]
     base = {"artifacts": str(out / "artifacts")}
     run_level = {k: v for k, v in given.items() if k in ("layout", "cells", "dose")}
-    columns = {k: given[k] for k in ("detection_scale", "refinement_radius") if k in given}
+    columns = {k: given[k] for k in _PREPARED if k in given}
     source = {
-        "image": settings["image"],
-        "pixel_size_nm": settings["pixel_size_nm"],
-        "dataset": settings["dataset"],
+        name: settings[name]
+        for name in ("image", "pixel_size_nm", "dataset", "lattice_nm", "scan_axis")
     }
     yield BookStep("01_data", "default", base | source | run_level | columns | {"seed": seed})
     fixed = {k: v for k, v in given.items() if k in parameter_names()}
@@ -344,23 +377,56 @@ def execute_notebook(step: BookStep, out: Path) -> None:
         Where the notebook raised one, or if it does not declare a parameter.
     """
     source = resource_path("notebooks") / f"{step.notebook}.ipynb"
-    undeclared = set(step.parameters) - declared_parameters(source)
+    undeclared = set(step.parameters) - set(declared_parameters(source))
     if undeclared:
         raise InputError(
             f"{source.name}: no parameter '{sorted(undeclared)[0]}'; it has"
             f" {', '.join(sorted(declared_parameters(source)))}"
         )
+    given = {
+        name: _as_declared(source.name, name, value, hint)
+        for name, hint in declared_parameters(source).items()
+        if (value := step.parameters.get(name)) is not None
+    }
     with atomic(out / "notebooks" / step.target) as part:
-        _papermill(source, part, step.parameters, out)
+        _papermill(source, part, given, out)
 
 
-def declared_parameters(notebook: Path) -> set[str]:
-    """Names of the parameters that a notebook declares in its parameters cell."""
+def declared_parameters(notebook: Path) -> dict[str, str]:
+    """Names of the parameters that a notebook declares in its parameters cell, each with its
+    type.
+    """
     cells = json.loads(notebook.read_text())["cells"]
     lines = [
         line for c in cells if "parameters" in c["metadata"].get("tags", []) for line in c["source"]
     ]
-    return {line.split("=")[0].split(":")[0].strip() for line in lines if "=" in line}
+    return {
+        name.strip(): hint.strip()
+        for name, _, hint in (line.split("=")[0].partition(":") for line in lines if "=" in line)
+    }
+
+
+def _as_declared(notebook: str, name: str, value: Value, hint: str) -> Value:
+    """A value of the type that a notebook declares: a plain one, for papermill writes others as
+    text.
+
+    Raises
+    ------
+    InputError
+        If it is of another type.
+    """
+    value = (
+        value.item() if hasattr(value, "item") else str(value) if isinstance(value, Path) else value
+    )
+    kind = _TYPES[hint]
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise InputError(
+            f"{notebook}: parameter {name}: {value!r} is of type {type(value).__name__}; give a"
+            f" value of type {hint}"
+        )
+    return value
 
 
 def _papermill(source: Path, target: Path, parameters: Mapping[str, Value], out: Path) -> None:
@@ -377,7 +443,7 @@ def _papermill(source: Path, target: Path, parameters: Mapping[str, Value], out:
             "NotebookClient": {"extra_arguments": [f"--IPKernelApp.exec_lines={first}"]},
         }
     )
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), own_jupyter(out):
         warnings.simplefilter(
             "ignore"
         )  # of the execution machinery; what a notebook warns of is in its output
@@ -445,6 +511,7 @@ def _sphinx(stage: Path) -> None:
     """Let Jupyter Book make the pages of a folder."""
     command = [
         sys.executable,
+        "-P",
         "-c",
         "from jupyter_book.cli.main import main; main()",
         "build",
@@ -453,9 +520,8 @@ def _sphinx(stage: Path) -> None:
         "--keep-going",
         "-q",
     ]
-    done = subprocess.run(
-        command, capture_output=True, text=True, env=os.environ | {"PYTHONWARNINGS": "ignore"}
-    )
+    with own_jupyter(stage), environment({"PYTHONWARNINGS": "ignore"}):
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     for number in (errno.ENOSPC, errno.EDQUOT):
         if done.returncode and os.strerror(number) in done.stdout + done.stderr:
             raise OSError(number, os.strerror(number))

@@ -68,6 +68,7 @@ def repeat_command(artifacts: str | Path) -> str:
     ]
     words += ["--pixel-size", str(run["pixel_size_nm"])] if run["pixel_size_nm"] else []
     words += ["--dataset", run["dataset"]] if run["dataset"] else []
+    words += ["--lattice-nm", str(run["lattice_nm"])] if run.get("lattice_nm") else []
     return shlex.join(
         words
         + [word for name, value in run["parameters"].items() for word in ("-p", f"{name}={value}")]

@@ -7,6 +7,7 @@ out.
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -21,6 +22,7 @@ from ..compute import (
     repository_url,
     require_extra,
     resource_path,
+    sweep,
     write_json,
 )
 from ..errors import InputError
@@ -101,7 +103,8 @@ def lay_out(folder: str | Path, run: str | Path | None = None) -> Path:
     ----------
     folder : str or Path
         New, empty, or laid out by this function and not touched since; then it is replaced. It
-        appears when all is there.
+        appears when all is there. An empty one is filled, and where it is a link, the folder that
+        it leads to.
     run : str or Path, optional
         Folder of a finished `bfo run`, whose artifacts are handed out; without it, participants run
         the notebooks in order.
@@ -116,10 +119,10 @@ def lay_out(folder: str | Path, run: str | Path | None = None) -> Path:
     InputError
         If the folder holds anything else, or the run is not finished.
     """
-    folder = Path(folder)
+    folder = Path(os.path.realpath(folder))
     _replaceable(folder)
     artifacts = _artifacts(run) if run is not None else None
-    with atomic_folder(folder) as part:
+    with atomic_folder(folder, MANIFEST) as part:
         for name in CHAPTER_NEEDS:
             notebook = json.loads(
                 (resource_path("notebooks") / f"{name}.ipynb").read_text(encoding="utf-8")
@@ -238,6 +241,7 @@ def _replaceable(folder: Path) -> None:
     """Refuse a folder that holds anything but an untouched workshop."""
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is a file; give a folder")
+    sweep(folder)
     if not folder.exists() or not any(folder.iterdir()):
         return
     if not (folder / MANIFEST).exists():

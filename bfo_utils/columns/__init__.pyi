@@ -2,7 +2,16 @@ from .detection import (
     Columns as Columns,
 )
 from .detection import (
+    FitState as FitState,
+)
+from .detection import (
+    FitWindows as FitWindows,
+)
+from .detection import (
     column_spacing as column_spacing,
+)
+from .detection import (
+    cut_fit_windows as cut_fit_windows,
 )
 from .detection import (
     find_columns as find_columns,
@@ -10,3 +19,44 @@ from .detection import (
 from .detection import (
     fit_columns as fit_columns,
 )
+from .detection import (
+    scatter_fits as scatter_fits,
+)
+from .detection import (
+    subtract_neighbors as subtract_neighbors,
+)
+from .detection import (
+    window_corners as window_corners,
+)
+from .precision import (
+    ColumnErrors as ColumnErrors,
+)
+from .precision import (
+    as_state as as_state,
+)
+from .precision import (
+    column_errors as column_errors,
+)
+from .precision import (
+    design_matrix as design_matrix,
+)
+from .precision import (
+    fitted_windows as fitted_windows,
+)
+from .precision import (
+    neighbors as neighbors,
+)
+from .precision import (
+    normal_matrix as normal_matrix,
+)
+from .precision import (
+    pixel_noise as pixel_noise,
+)
+from .precision import (
+    variance_of_pixels as variance_of_pixels,
+)
+from .precision import (
+    width_prior as width_prior,
+)
+from .slices import Slices as Slices
+from .slices import cut_slices as cut_slices

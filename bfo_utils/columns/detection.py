@@ -17,8 +17,13 @@ from ..io import Image
 _SAMPLE = 512  # px, side of the parts of the image whose power spectra are averaged
 _BRAGG = 30.0  # power of a Bragg peak over the median of its ring; noise reaches 16
 _PASSES = 8  # Gauss-Newton steps, each after a subtraction of the neighbours
+_MOST_PASSES = 40  # of them where columns overlap, so that widths and backgrounds settle late
+# Of the plane spacing: widths of columns that overlap; wider ones have tails that no Gaussian has.
+_OVERLAP = (0.24, 0.3)
+_SETTLED = 1e-3  # relative change of the median width in one step
+_HUGE = 1e30  # amplitude of a fit that diverges, where there is no column
 # expected relative spread of the columns' widths: holds the width where noise would drown it
-_WIDTHS = 0.2
+WIDTH_LIMITS = 0.2
 # (y, x) factors of 1, g, xg, yg, xxg, yyg.
 _MOMENTS = ((0, 0), (1, 1), (1, 2), (2, 1), (1, 3), (3, 1))
 
@@ -231,7 +236,13 @@ def _laplace_norm(sigma: float) -> float:
 
 
 def fit_columns(
-    image: Image, xy: np.ndarray, sigma: float, radius: float, period: float, side: int = TILE_SIDE
+    image: Image,
+    xy: np.ndarray,
+    sigma: float,
+    radius: float,
+    period: float,
+    side: int = TILE_SIDE,
+    thorough: bool = False,
 ) -> Columns:
     """Fit a round Gaussian on a constant background to every column, all columns at once.
 
@@ -256,6 +267,9 @@ def fit_columns(
         Plane spacing in px, the scale of what a fit may change.
     side : int
         Largest side of the tiles in px.
+    thorough : bool
+        Go on until widths are settled to a fifth of what otherwise counts as settled, however
+        little columns overlap.
 
     Returns
     -------
@@ -263,17 +277,30 @@ def fit_columns(
     """
     half = max(2, round(radius))
     noise = max(image.noise, 1e-6 * float(np.ptp(image.data)))
-    corners = _corners(image.shape, xy, half)
+    corners = window_corners(image.shape, xy, half)
     groups = [group for group in owned_by_tile(xy, image.shape, side) if len(group)]
-    state, width = _start(xy, sigma), sigma
-    for turn in range(1 + _PASSES):
+    state, kept, width = _start(xy, sigma), None, sigma
+    for turn in range(1 + _MOST_PASSES):
         tree = cKDTree(state.xy) if turn else None
         parts = [
-            _turn(_windows(image, corners[group], half), state, group, tree, period, noise, width)
+            _turn(
+                cut_fit_windows(image, corners[group], half),
+                state,
+                group,
+                tree,
+                period,
+                noise,
+                width,
+            )
             for group in groups
         ]
-        state = _scattered(parts, groups)
+        state, before = scatter_fits(parts, groups), width
         width = float(np.median(state.sigma))
+        if turn >= _PASSES:
+            kept = kept or state
+            if _is_settled(width, before, period, thorough):
+                break
+    state = state if width < _OVERLAP[1] * period else kept or state
     contrast, seen = np.empty(len(xy)), np.empty(len(xy))
     for group in groups:
         contrast[group] = np.ptp(_cut_out(image.data, corners[group], half), axis=(1, 2))
@@ -281,8 +308,15 @@ def fit_columns(
     return _checked(image, xy, state, contrast, seen, period)
 
 
+def _is_settled(width: float, before: float, period: float, thorough: bool) -> bool:
+    """Whether further steps would change nothing, or would be of no use."""
+    least = 0.0 if thorough else _OVERLAP[0]
+    change = _SETTLED * (0.2 if thorough else 1.0) * width
+    return abs(width - before) < change or not least < width / period < _OVERLAP[1]
+
+
 @dataclass(frozen=True)
-class _Windows:
+class FitWindows:
     """Square windows: data (N, K, K), pixel coordinates (N, K) of their columns and rows."""
 
     data: np.ndarray
@@ -291,7 +325,7 @@ class _Windows:
 
 
 @dataclass(frozen=True)
-class _State:
+class FitState:
     """Current parameters of all fits."""
 
     xy: np.ndarray
@@ -299,38 +333,38 @@ class _State:
     background: np.ndarray
     sigma: np.ndarray
 
-    def take(self, index: np.ndarray) -> "_State":
-        return _State(*(v[index] for v in vars(self).values()))
+    def take(self, index: np.ndarray) -> "FitState":
+        return FitState(*(v[index] for v in vars(self).values()))
 
 
-def _start(xy: np.ndarray, sigma: float) -> _State:
+def _start(xy: np.ndarray, sigma: float) -> FitState:
     zero = np.zeros(len(xy))
-    return _State(xy.copy(), zero, zero, np.full(len(xy), float(sigma)))
+    return FitState(xy.copy(), zero, zero, np.full(len(xy), float(sigma)))
 
 
-def _scattered(parts: list[_State], groups: list[np.ndarray]) -> _State:
+def scatter_fits(parts: list[FitState], groups: list[np.ndarray]) -> FitState:
     """The states of groups of columns as one, every column at its own index."""
     place = np.argsort(np.concatenate(groups))
-    return _State(
+    return FitState(
         *(
             np.concatenate([getattr(p, name) for p in parts])[place]
-            for name in _State.__dataclass_fields__
+            for name in FitState.__dataclass_fields__
         )
     )
 
 
-def _corners(shape: tuple[int, int], xy: np.ndarray, half: int) -> np.ndarray:
+def window_corners(shape: tuple[int, int], xy: np.ndarray, half: int) -> np.ndarray:
     """First column and row (N, 2) of the windows around the nearest pixels; at the border they
     are moved inside.
     """
     return np.clip(np.rint(xy).astype(int) - half, 0, np.array(shape[::-1]) - 1 - 2 * half)
 
 
-def _windows(image: Image, corners: np.ndarray, half: int) -> _Windows:
+def cut_fit_windows(image: Image, corners: np.ndarray, half: int) -> FitWindows:
     """Windows from their first columns and rows."""
     x, y = corners.T.astype(np.float32)
     step = np.arange(2 * half + 1, dtype=np.float32)
-    return _Windows(_cut_out(image.data, corners, half), x[:, None] + step, y[:, None] + step)
+    return FitWindows(_cut_out(image.data, corners, half), x[:, None] + step, y[:, None] + step)
 
 
 def _cut_out(array: np.ndarray, corners: np.ndarray, half: int) -> np.ndarray:
@@ -338,21 +372,23 @@ def _cut_out(array: np.ndarray, corners: np.ndarray, half: int) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(array, (2 * half + 1,) * 2)[y, x]
 
 
-def _factors(axis: np.ndarray, centre: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+def gaussian_factors(axis: np.ndarray, centre: np.ndarray, sigma: np.ndarray) -> np.ndarray:
     """One-dimensional factors (N, 4, K) of the model and its derivatives: 1, g, t g, t^2 g."""
     t = axis - centre[:, None].astype(np.float32)
     g = np.exp(-(t**2) / (2 * sigma[:, None].astype(np.float32) ** 2))
     return np.stack([np.ones_like(g), g, t * g, t * t * g], axis=1)
 
 
-def _step(windows: _Windows, state: _State, period: float, noise: float, width: float) -> _State:
+def _step(
+    windows: FitWindows, state: FitState, period: float, noise: float, width: float
+) -> FitState:
     """One Gauss-Newton step: least squares on 1, g and its derivatives by x, y and sigma.
 
     The width has a Gaussian prior about ``width``, which counts only where the noise would leave it
     undetermined.
     """
-    fx = _factors(windows.x, state.xy[:, 0], state.sigma)
-    fy = _factors(windows.y, state.xy[:, 1], state.sigma)
+    fx = gaussian_factors(windows.x, state.xy[:, 0], state.sigma)
+    fy = gaussian_factors(windows.y, state.xy[:, 1], state.sigma)
     right = np.matmul(np.matmul(fy, windows.data), fx.transpose(0, 2, 1)).astype(float)
     gram_x = np.matmul(fx, fx.transpose(0, 2, 1)).astype(float)
     gram_y = np.matmul(fy, fy.transpose(0, 2, 1)).astype(float)
@@ -362,7 +398,7 @@ def _step(windows: _Windows, state: _State, period: float, noise: float, width: 
     combine = np.eye(6)[:, :5]
     combine[5, 4] = 1  # x^2 g and y^2 g share one coefficient
     a, b = combine.T @ a @ combine, b @ combine
-    stiff = (noise / (_WIDTHS * width)) ** 2
+    stiff = (noise / (WIDTH_LIMITS * width)) ** 2
     slope = (
         np.maximum(state.amplitude, 3 * noise) / state.sigma**3
     )  # coefficient of the last term per unit of width
@@ -375,30 +411,30 @@ def _step(windows: _Windows, state: _State, period: float, noise: float, width: 
     move = np.clip(c[:, 2:4] * (state.sigma**2 / amplitude)[:, None], -0.08 * period, 0.08 * period)
     widen = np.clip(c[:, 4] * state.sigma**3 / amplitude, -0.2 * state.sigma, 0.2 * state.sigma)
     sigma = np.clip(state.sigma + widen, 0.06 * period, 0.35 * period)
-    return _State(state.xy + move, c[:, 1], c[:, 0], sigma)
+    return FitState(state.xy + move, c[:, 1], c[:, 0], sigma)
 
 
 def _turn(
-    windows: _Windows,
-    state: _State,
+    windows: FitWindows,
+    state: FitState,
     group: np.ndarray,
     tree: cKDTree | None,
     period: float,
     noise: float,
     width: float,
-) -> _State:
+) -> FitState:
     """The next state of a group of columns; with a tree of all columns, their neighbours are
     subtracted first.
     """
     own = state.take(group)
     if tree is not None:
-        windows = _subtract(
+        windows = subtract_neighbors(
             windows, state, tree.query(own.xy, k=9, distance_upper_bound=3 * period)[1][:, 1:]
         )
     return _step(windows, own, period, noise, width)
 
 
-def _subtract(windows: _Windows, state: _State, near: np.ndarray) -> _Windows:
+def subtract_neighbors(windows: FitWindows, state: FitState, near: np.ndarray) -> FitWindows:
     """Windows without the fitted neighbours of their column: indices (N, 8), too high where
     there is none.
     """
@@ -409,14 +445,14 @@ def _subtract(windows: _Windows, state: _State, near: np.ndarray) -> _Windows:
     two = 2 * two**2
     gx = np.exp(-((windows.x[:, None] - x) ** 2) / two)
     gy = np.exp(-((windows.y[:, None] - y) ** 2) / two)
-    gy *= np.where(near < len(state.xy), np.maximum(others.amplitude, 0), 0)[..., None].astype(
+    gy *= np.where(near < len(state.xy), np.clip(others.amplitude, 0, _HUGE), 0)[..., None].astype(
         np.float32
     )
     return replace(windows, data=windows.data - np.matmul(gy.transpose(0, 2, 1), gx))
 
 
 def _checked(
-    image: Image, start, state: _State, contrast: np.ndarray, seen: np.ndarray, period: float
+    image: Image, start, state: FitState, contrast: np.ndarray, seen: np.ndarray, period: float
 ) -> Columns:
     """Columns from the fits; one that left its column, its window's contrast or the frame is undone
     and marked.

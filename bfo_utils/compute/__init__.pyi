@@ -36,6 +36,9 @@ from .files import (
     read_json as read_json,
 )
 from .files import (
+    refuse_foreign as refuse_foreign,
+)
+from .files import (
     sweep as sweep,
 )
 from .files import (
@@ -48,6 +51,9 @@ from .files import (
     together as together,
 )
 from .files import (
+    writable_names as writable_names,
+)
+from .files import (
     write_csv as write_csv,
 )
 from .files import (
@@ -56,10 +62,30 @@ from .files import (
 from .files import (
     writing as writing,
 )
-from .installation import install_command as install_command
-from .installation import repository_url as repository_url
-from .installation import require_extra as require_extra
-from .installation import resource_path as resource_path
+from .installation import (
+    install_command as install_command,
+)
+from .installation import (
+    repository_url as repository_url,
+)
+from .installation import (
+    require_extra as require_extra,
+)
+from .installation import (
+    resource_path as resource_path,
+)
+from .isolation import (
+    SAFE_PATH as SAFE_PATH,
+)
+from .isolation import (
+    environment as environment,
+)
+from .isolation import (
+    open_closed_streams as open_closed_streams,
+)
+from .isolation import (
+    own_jupyter as own_jupyter,
+)
 from .locks import (
     HELPERS as HELPERS,
 )

@@ -5,6 +5,7 @@ else.
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -18,6 +19,7 @@ from concurrent.futures import (
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from functools import partial
+from multiprocessing import Lock
 from typing import Any, Protocol
 
 from joblib import cpu_count
@@ -88,7 +90,13 @@ def connect_pool(workers: int = 1, scheduler: str | None = None) -> Iterator[Poo
     ...     sorted(pool.run(abs, [-1, -2, -3]))
     [(0, 1), (1, 2), (2, 3)]
     """
-    if scheduler is None:
+    if scheduler is None and (hindrance := _hindrance()):
+        print(
+            f"note: no process can be started here ({hindrance}); working in this one",
+            file=sys.stderr,
+        )
+        yield ThisProcess()
+    elif scheduler is None:
         pool = Processes(workers)
         try:
             yield pool
@@ -97,6 +105,28 @@ def connect_pool(workers: int = 1, scheduler: str | None = None) -> Iterator[Poo
     else:
         with _client(scheduler) as client:
             yield Dask(client, scheduler)
+
+
+def _hindrance() -> str:
+    """Why processes cannot talk to each other here: their semaphores lie in shared memory, which
+    may be full or not writable.
+    """
+    try:
+        Lock()
+    except (OSError, ImportError) as error:
+        return f"/dev/shm: {getattr(error, 'strerror', None) or error}"
+    return ""
+
+
+class ThisProcess:
+    """No other process: one task after another, in this one."""
+
+    size = 1
+
+    def run(self, function, tasks):
+        """See :class:`Pool`."""
+        for k, task in enumerate(tasks):
+            yield k, function(task)
 
 
 def in_order(pairs: Iterator[tuple[int, Any]]) -> Generator[Any, None, None]:

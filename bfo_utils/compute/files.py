@@ -1,10 +1,12 @@
 """Files that are either whole or not there."""
 
+import errno
+import hashlib
 import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,10 +18,56 @@ if TYPE_CHECKING:  # a table knows how it is written
 
 # Name of what is being written, and by which process.
 _PART = re.compile(r"\..+\.\d+\.part(\.\w+)?")
+_LONGEST = 200  # bytes of a name that leave room for what is added to it; file systems allow 255
+# What Python says where it finds no place for temporary files.
+_NO_TEMPORARY = "temporary directory"
+
+
+@contextmanager
+def writable_names() -> Iterator[None]:
+    """Say in one line where a name is too long for the file system, or no folder for temporary
+    files can be used.
+
+    Raises
+    ------
+    DiskError
+
+    Examples
+    --------
+    >>> with writable_names():
+    ...     _ = Path("n" * 300).exists()
+    Traceback (most recent call last):
+    bfo_utils.errors.DiskError: nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn...: this name is too long;
+    give one of 255 bytes at most
+    """
+    try:
+        yield
+    except OSError as error:
+        if _NO_TEMPORARY in str(error):
+            raise DiskError(
+                "temporary files: no folder for them can be written; set TMPDIR to one with room"
+                " and access"
+            ) from error
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        name = Path(os.fsdecode(error.filename or "")).name[:40]
+        raise DiskError(
+            f"{name}...: this name is too long; give one of 255 bytes at most"
+        ) from error
 
 
 def _part(path: Path, suffix: str = "") -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.part{suffix}")
+    suffix = suffix if len(suffix) < 10 else ""
+    return path.with_name(f".{_short(path.name)}.{os.getpid()}.part{suffix}")
+
+
+def _short(name: str) -> str:
+    """A name to which something can be added."""
+    return (
+        name
+        if len(os.fsencode(name)) <= _LONGEST
+        else hashlib.sha256(os.fsencode(name)).hexdigest()
+    )
 
 
 @contextmanager
@@ -45,7 +93,8 @@ def writing(what: str | Path) -> Iterator[None]:
     with room and access
     """
     try:
-        yield
+        with writable_names():
+            yield
     except OSError as error:
         if error.errno is None and not isinstance(
             error, shutil.Error
@@ -89,7 +138,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
     >>> os.listdir(folder)
     ['a.txt']
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))  # a link stays, what it leads to is replaced
     part = _part(path, path.suffix)
     try:
         with writing(path):
@@ -99,18 +148,22 @@ def atomic(path: str | Path) -> Iterator[Path]:
             os.replace(part, path)
             to_disk(path.parent)
     finally:
-        if part.exists():
+        with suppress(OSError):  # not there, or on a name that cannot be
             part.unlink()
 
 
 @contextmanager
-def atomic_folder(path: str | Path) -> Iterator[Path]:
+def atomic_folder(path: str | Path, first: str) -> Iterator[Path]:
     """A new folder beside ``path`` that takes its place once the block has ended well.
 
     Parameters
     ----------
     path : str or Path
-        Folder to write; what it held is removed then.
+        Folder to write; what it held is removed then. An empty one stays, and is filled. A link
+        stays a link.
+    first : str
+        Name of the file that such a folder gets first: who finds it knows where the others come
+        from.
 
     Yields
     ------
@@ -126,21 +179,31 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     --------
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp(), "new")
-    >>> with atomic_folder(folder) as part:
+    >>> with atomic_folder(folder, "a.txt") as part:
     ...     _ = (part / "a.txt").write_text("whole")
     >>> os.listdir(folder)
     ['a.txt']
     """
-    path = Path(path).absolute()
-    part = _part(path)
+    path = Path(os.path.realpath(path))
+    with writing(path):
+        put_back(path)
+    empty = path.is_dir() and not any(path.iterdir())
+    part = _part(path / first if empty else path)
     try:
         with writing(path):
-            put_back(path)
             part.mkdir(parents=True)
             yield part
-            take_place(part, path)
+            _fill(path, part, first) if empty else take_place(part, path)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _fill(folder: Path, new: Path, first: str) -> None:
+    """Move the content of a folder into an empty one, which may be a mount or have rights of its
+    own.
+    """
+    for name in [first, *sorted(p.name for p in new.iterdir() if p.name != first)]:
+        os.replace(new / name, folder / name)
 
 
 def take_place(new: Path, folder: Path) -> None:
@@ -150,6 +213,7 @@ def take_place(new: Path, folder: Path) -> None:
     old = _earlier(folder)
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
+        shutil.copymode(folder, new)
         os.rename(folder, old)
     os.rename(new, folder)
     shutil.rmtree(old, ignore_errors=True)
@@ -164,7 +228,7 @@ def put_back(folder: Path) -> None:
 
 
 def _earlier(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.old")
+    return folder.with_name(f".{_short(folder.name)}.old")
 
 
 @contextmanager
@@ -219,7 +283,9 @@ def together(folder: str | Path, last: str) -> Iterator[Path]:
 
 def to_disk(path: Path) -> None:
     """Wait until the content of a file, or the names in a folder, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    if path.is_dir() and os.name == "nt":  # Windows has no descriptors of folders
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         with (
             suppress(OSError) if path.is_dir() else writing(path)
@@ -278,11 +344,40 @@ def read_json(path: str | Path):
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; run the notebook that writes it first") from None
     except (ValueError, RecursionError):
-        raise InputError(f"{path}: not valid JSON; remove it and run again") from None
+        raise InputError(f"{path}: not valid JSON; move it away and run again") from None
     except OSError as error:
         raise InputError(
-            f"{path}: cannot be read ({error.strerror or error}); remove it and run again"
+            f"{path}: cannot be read ({error.strerror or error}); move it away and run again"
         ) from error
+
+
+def refuse_foreign(paths: Iterable[str | Path], own: bool, what: str) -> None:
+    """Refuse to write over files that are there and were not written by the same command.
+
+    Parameters
+    ----------
+    paths : iterable of str or Path
+        What would be written.
+    own : bool
+        Whether an earlier call of the command has written there.
+    what : str
+        What to give instead.
+
+    Raises
+    ------
+    InputError
+        It names the first of them; nothing is touched.
+
+    Examples
+    --------
+    >>> refuse_foreign([__file__], False, "give another folder with --out")
+    Traceback (most recent call last):
+    bfo_utils.errors.InputError: ...files.py: is there already, and not from an earlier call; give
+    another folder with --out
+    """
+    found = next((path for path in paths if os.path.lexists(path)), None)
+    if found is not None and not own:
+        raise InputError(f"{found}: is there already, and not from an earlier call; {what}")
 
 
 def write_csv(path: str | Path, table: "pd.DataFrame", float_format: str | None = "%.8g") -> None:

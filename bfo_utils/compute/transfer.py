@@ -1,5 +1,7 @@
 """Transfer over HTTP that survives bad lines: pauses and new tries, and files that go on where
 they broke off.
+
+Our own, as pooch begins every try anew, and leaves a file of a random name where it is killed.
 """
 
 import sys

@@ -25,22 +25,26 @@ def measured_vectors(cells: Cells, mask: np.ndarray, without: str = "") -> np.nd
     ----------
     cells : Cells
     mask : ndarray of bool, shape (R, C)
-    without : {"", "polar", "lattice", "patch"}
+    without : {"", "polar", "lattice", "patch", "order"}
         Kind of evidence to leave out, so that a map is not judged by what it was made from.
 
     Returns
     -------
     ndarray, shape (N, K)
         Columns in the order of :data:`PHYSICS`; those of the B sublattice are left out where it is
-        not seen.
+        not seen; the local amplitude of an ordered displacement follows where there is one.
     """
-    left_out = {"polar": ("polar_x", "polar_y"), "lattice": ("a", "b", "angle", "rotation")}.get(
-        without, ()
-    )
+    order = {} if cells.order is None else {"order": np.linalg.norm(cells.order, axis=-1)}
+    left_out = {
+        "order": ("order",),
+        "polar": ("polar_x", "polar_y"),
+        "lattice": ("a", "b", "angle", "rotation"),
+    }.get(without, ())
     columns = {
         "polar_x": cells.polar[..., 0],
         "polar_y": cells.polar[..., 1],
         **{name: getattr(cells, name) for name in MEASURED_QUANTITIES[2:]},
+        **order,
     }
     kept = [
         v[mask]

@@ -1,5 +1,6 @@
 from .backdrop import backdrop as backdrop
 from .backdrop import grey_levels as grey_levels
+from .backdrop import tint as tint
 from .charts import (
     plot_curves as plot_curves,
 )
@@ -23,6 +24,9 @@ from .charts import (
 )
 from .charts import (
     plot_trials as plot_trials,
+)
+from .fields import (
+    ordered as ordered,
 )
 from .fields import (
     plot_components as plot_components,
@@ -71,6 +75,9 @@ from .maps import (
 )
 from .maps import (
     plot_walls as plot_walls,
+)
+from .maps import (
+    unused_columns as unused_columns,
 )
 from .placement import quadrilaterals as quadrilaterals
 from .placement import to_px as to_px
@@ -128,4 +135,7 @@ from .style import (
 )
 from .style import (
     save_figure as save_figure,
+)
+from .style import (
+    styled as styled,
 )

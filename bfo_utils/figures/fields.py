@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.colors import Normalize
 
 from ..io import Image
-from ..lattice import Cells
+from ..lattice import Cells, Superstructure
 from .backdrop import backdrop, draw_walls, paint, walls_of
 from .style import (
     ANGLES,
@@ -30,7 +30,9 @@ _ARROWS = 1500
 
 
 @styled
-def plot_polarization(image: Image, cells: Cells, labels: np.ndarray | None = None) -> Figure:
+def plot_polarization(
+    image: Image, cells: Cells, labels: np.ndarray | None = None, polar_sign: int = 1
+) -> Figure:
     """Polar displacement as arrows over the image and its magnitude; strain where the B columns are
     not seen.
 
@@ -42,6 +44,9 @@ def plot_polarization(image: Image, cells: Cells, labels: np.ndarray | None = No
     cells : Cells
     labels : ndarray of int, shape (R, C), optional
         Label map whose walls are drawn over both panels.
+    polar_sign : {1, -1}
+        Whether arrows point with the displacement of the B columns against the A columns, or
+        against it, as the polarization may.
 
     Returns
     -------
@@ -50,7 +55,7 @@ def plot_polarization(image: Image, cells: Cells, labels: np.ndarray | None = No
     height, width = image.shape
     figure, axes = make_panels(2, width / height, beside=0.8, extra=0.3, footer=0.35)
     if cells.has_b:
-        _arrows(axes[0], image, cells)
+        _arrows(axes[0], image, cells, polar_sign)
         _magnitude(axes[1], image, cells)
     else:
         figure.suptitle(
@@ -66,13 +71,14 @@ def plot_polarization(image: Image, cells: Cells, labels: np.ndarray | None = No
     return figure
 
 
-def _arrows(axes, image: Image, cells: Cells) -> None:
+def _arrows(axes, image: Image, cells: Cells, sign: int) -> None:
     """Quiver of the mean displacement of square blocks of cells, with the colour wheel of
     directions.
     """
     backdrop(axes, image, "dark")
     block = max(1, int(np.ceil(np.sqrt(cells.n / _ARROWS))))
     at, polar = _block_means(cells, block)
+    polar = sign * polar
     longest = max(float(np.quantile(np.hypot(*polar.T), 0.95)), 1e-9) if len(polar) else 1.0
     spacing = block * cells.basis.cell_px
     axes.quiver(
@@ -93,7 +99,49 @@ def _arrows(axes, image: Image, cells: Cells) -> None:
     )
     direction_wheel(axes)
     averaged = f"\nmean of {block} × {block} cells" if block > 1 else ""
-    axes.set_title(f"polar displacement{averaged}", loc="left", y=1.01)
+    what = (
+        "polar displacement of B against A"
+        if sign > 0
+        else "polarization, against the displacement of B"
+    )
+    axes.set_title(f"{what}{averaged}", loc="left", y=1.01)
+
+
+@styled
+def ordered(image: Image, cells: Cells, superstructures: Sequence[Superstructure]) -> Figure:
+    """Local amplitude of an ordered displacement over the image.
+
+    Parameters
+    ----------
+    image : Image
+    cells : Cells
+        With an order.
+    superstructures : sequence of Superstructure
+        The orders, of which the most significant is drawn.
+
+    Returns
+    -------
+    Figure
+    """
+    height, width = image.shape
+    figure, axes = make_panels(1, width / height, extra=0.4)
+    first = max(superstructures, key=lambda order: order.significance)
+    scale, unit = _picometres(image.pixel_size_nm)
+    assert cells.order is not None
+    title = f"ordered displacement of {first.sublattice}, wave vector {first.name}"
+    values = (
+        cells.order[..., 0] if cells.order.shape[-1] == 1 else np.linalg.norm(cells.order, axis=-1)
+    )
+    _field(
+        axes[0],
+        image,
+        cells,
+        values * scale,
+        title,
+        unit,
+        about=0 if cells.order.shape[-1] == 1 else None,
+    )
+    return figure
 
 
 def _block_means(cells: Cells, block: int) -> tuple[np.ndarray, np.ndarray]:

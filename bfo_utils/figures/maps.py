@@ -85,6 +85,30 @@ def plot_image(
     return figure
 
 
+@styled
+def unused_columns(image: Image, lattice: Lattice) -> Figure:
+    """The columns that have a place in the lattice, and those that were found but have none.
+
+    Parameters
+    ----------
+    image : Image
+    lattice : Lattice
+
+    Returns
+    -------
+    Figure
+    """
+    figure, axes = _overview(image, None)
+    backdrop(axes[0], image)
+    handles = _mark(axes[0], lattice.columns, lattice.sublattice)
+    axes[0].plot(*lattice.unused_xy.T, "+", ms=5, color=_DOUBTFUL, mew=1.2)
+    label_legend(
+        figure,
+        [*handles, _entry("+", _DOUBTFUL, f"not in the lattice ({len(lattice.unused_xy):,})")],
+    )
+    return figure
+
+
 def _overview(image: Image, zoom) -> tuple[Figure, list]:
     """Figure with a panel for the image and, where a part is enlarged, a second one beside or
     below it.

@@ -101,7 +101,8 @@ def png_bytes(figure: matplotlib.figure.Figure) -> bytes:
 
 
 def _write(figure: matplotlib.figure.Figure, file) -> None:
-    figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
+    with _settings():  # of saving, too
+        figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
 
 
 def _settings():

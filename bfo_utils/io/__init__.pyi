@@ -1,9 +1,41 @@
 from .arrays import load_arrays as load_arrays
 from .arrays import save_arrays as save_arrays
+from .calibration import (
+    AGREE as AGREE,
+)
+from .calibration import (
+    PixelSize as PixelSize,
+)
+from .calibration import (
+    by_lattice as by_lattice,
+)
+from .calibration import (
+    checked_lattice_nm as checked_lattice_nm,
+)
+from .calibration import (
+    checked_nm as checked_nm,
+)
+from .calibration import (
+    implausible_cell as implausible_cell,
+)
+from .calibration import (
+    meant as meant,
+)
+from .calibration import (
+    pixel_size as pixel_size,
+)
+from .calibration import (
+    unit_nm as unit_nm,
+)
+from .hdf5 import opened as opened
 from .headers import ROOM as ROOM
 from .headers import check_hdf5 as check_hdf5
+from .headers import check_tags as check_tags
 from .images import (
     Image as Image,
+)
+from .images import (
+    calibrated as calibrated,
 )
 from .images import (
     file_sha256 as file_sha256,
@@ -17,6 +49,10 @@ from .images import (
 from .images import (
     repair_hot_pixels as repair_hot_pixels,
 )
-from .readers import HEADER_CHECKS as HEADER_CHECKS
+from .info import as_text as as_text
+from .info import describe_file as describe_file
 from .readers import PLUGINS as PLUGINS
 from .readers import READERS as READERS
+from .readers import Order as Order
+from .stored import choose as choose
+from .stored import others as others

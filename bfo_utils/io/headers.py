@@ -134,7 +134,8 @@ def check_archive(file: Path) -> None:
 
 
 def check_hdf5(root, dataset=None) -> None:
-    """Look at one dataset of an open HDF5 file, or at all; what lies in another file is refused.
+    """Look at one dataset of an open HDF5 file, or at all; what is to be read and lies in another
+    file is refused.
 
     Parameters
     ----------
@@ -143,7 +144,7 @@ def check_hdf5(root, dataset=None) -> None:
     """
     import h5py
 
-    if root.id.links.visit(
+    if dataset is None and root.id.links.visit(
         lambda name, info: info.type == h5py.h5l.TYPE_EXTERNAL or None, info=True
     ):
         raise InputError("points to another file; give a file that holds the image itself")
@@ -201,9 +202,16 @@ def _inflated(dataset, most: int) -> None:
             )
 
 
-def check_mrc(file: Path) -> tuple[int, ...]:
-    """Look at the header of an MRC file; its shape."""
-    shape = tuple(np.fromfile(file, "<u4", count=3)[::-1].tolist())
+def check_mrc(file: Path, order: str = "<") -> tuple[int, ...]:
+    """Look at the header of an MRC file; its shape.
+
+    Parameters
+    ----------
+    file : Path
+    order : {"<", ">"}
+        Byte order.
+    """
+    shape = tuple(np.fromfile(file, f"{order}u4", count=3)[::-1].tolist())
     check_fits(shape, file.stat().st_size)
     return shape
 
@@ -241,8 +249,12 @@ def check_ripple(file: Path) -> None:
         )
     ]
     raw = [path for path in (file.with_suffix(".raw"), file.with_suffix(".RAW")) if path.is_file()]
-    if raw:
-        check_fits(shape, raw[0].stat().st_size)
+    if not raw:
+        raise InputError(
+            f"describes the pixels of {file.stem}.raw, which is not beside it; put the two files"
+            " into one folder"
+        )
+    check_fits(shape, raw[0].stat().st_size)
 
 
 def check_tia(file: Path) -> None:

@@ -10,16 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from ..compute import row_bands
-from ..errors import InputError, as_input_error
-from .readers import (
-    CHANNELS,
-    MIN_SIDE,
-    check_axes,
-    check_kind,
-    choose_reader,
-    squeezed_axes,
-    without_reader_warnings,
-)
+from ..errors import InputError, as_input_error, check_text
+from .calibration import PixelSize, by_lattice, checked_lattice_nm, checked_nm
+from .readers import open_arrays, without_reader_warnings
+from .stored import CHANNELS, MIN_SIDE, check_axes, check_kind, choose, others, squeezed
 
 _MEDIAN_OF = 2**25  # px: the median of a larger image is that of every n-th row
 _NOISE_OF = 500_000  # px that the noise, and the range of the grey levels, is estimated from
@@ -29,6 +23,7 @@ _COMFORT = (1e-6, 1e9)
 # Of the range of the grey levels, and of the noise: a hot pixel exceeds its neighbors by both.
 _SPIKE = (2.5, 14)
 _OFF_SCALE = 4  # times that range beyond it lie no columns
+_TINT = 4  # grey levels of 256 by which the colours of a grey picture differ once it was compressed
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +42,15 @@ class Image:
         Short name, the stem of the file.
     source, sha256 : str or None
         Path as it was given and hash of the file's bytes, None for arrays.
+    lattice_nm : float or None
+        Edge of the known (pseudo-cubic) cell in nm, from which the analysis takes the pixel size
+        where there is none.
+    dataset, others : str
+        Name of the image in its file, and of other images there that have its shape; empty for
+        arrays.
+    size_note : str
+        What is stated about the pixel size but could not be used, or does not fit; a sentence,
+        mostly empty.
     """
 
     data: np.ndarray = field(repr=False)
@@ -55,6 +59,10 @@ class Image:
     name: str
     source: str | None
     sha256: str | None
+    lattice_nm: float | None = field(default=None, repr=False)
+    dataset: str = field(default="", repr=False)
+    others: str = field(default="", repr=False)
+    size_note: str = field(default="", repr=False)
 
     @property
     def shape(self):
@@ -83,7 +91,7 @@ class Image:
         return float(np.median(np.concatenate(sample)) / 0.6745 / np.sqrt(6)) if seen else 0.0
 
 
-def image_from_array(array, *, pixel_size_nm=None, name="image"):
+def image_from_array(array, *, pixel_size_nm=None, name="image", lattice_nm=None):
     """Make an `Image` of an array, or say why it is none.
 
     An offset that dwarfs the contrast (range below 1/256 of the median's magnitude) would drown it
@@ -100,6 +108,8 @@ def image_from_array(array, *, pixel_size_nm=None, name="image"):
         Nanometres per pixel.
     name : str, optional
         Short name, used in messages.
+    lattice_nm : float, optional
+        Edge of the known (pseudo-cubic) cell in nm.
 
     Returns
     -------
@@ -118,20 +128,21 @@ def image_from_array(array, *, pixel_size_nm=None, name="image"):
     >>> image_from_array(np.arange(2000).reshape(40, 50), pixel_size_nm=0.02, name="ramp")
     Image(pixel_size_nm=0.02, name='ramp', source=None, sha256=None)
     """
-    size = _checked_pixel_size(pixel_size_nm)
+    size, edge = checked_nm(pixel_size_nm), checked_lattice_nm(lattice_nm)
     try:
         data, valid = _clean(array)
     except Exception as error:
         raise as_input_error(name, error, "a 2-D array of numbers") from error
-    return Image(data, valid, size, name, None, None)
+    return Image(data, valid, size, name, None, None, edge)
 
 
-def read_image(path, *, pixel_size_nm=None, dataset=None):
+def read_image(path, *, pixel_size_nm=None, dataset=None, lattice_nm=None):
     """Read one image from a file; the suffix, in any case, says the format (`READERS` lists them).
 
-    The file's calibration counts if both axes have a unit of length and are < 1 nm (more cannot
-    resolve atoms, and some readers put 1 where they find nothing). Axes that differ by more than 1
-    % are refused, as every later angle would be wrong.
+    Rows are the first axis of an array and run downwards, in every format. The file's calibration
+    counts if both axes have a unit of length and are < 1 nm (more cannot resolve atoms, and some
+    readers put 1 where they find nothing); what does not count is kept in `size_note`. Axes that
+    differ by more than 1 % are refused, as every later angle would be wrong.
 
     Parameters
     ----------
@@ -142,6 +153,9 @@ def read_image(path, *, pixel_size_nm=None, dataset=None):
     dataset : str, optional
         Name or title of the image where the file holds several. Default: MainImage, image, HAADF or
         the only one.
+    lattice_nm : float, optional
+        Edge of the known (pseudo-cubic) cell of film or substrate in nm: it gives the pixel size
+        where there is none.
 
     Returns
     -------
@@ -159,16 +173,55 @@ def read_image(path, *, pixel_size_nm=None, dataset=None):
     Traceback (most recent call last):
     bfo_utils.errors.InputError: scan.dm4: no such file; give the path of an image
     """
-    size, file = _checked_pixel_size(pixel_size_nm), Path(path)
+    check_text("image", path)
+    size, edge, file = checked_nm(pixel_size_nm), checked_lattice_nm(lattice_nm), Path(path)
     with without_reader_warnings():
         try:
-            array, scales = choose_reader(file)(file, dataset)
-            data, valid = _clean(array)
-            return Image(
-                data, valid, size or _square_pixel(scales), file.stem, str(path), file_sha256(file)
-            )
+            with open_arrays(file) as arrays:
+                chosen = choose(arrays, None if dataset is None else str(dataset))
+                check_axes(squeezed(chosen.shape))
+                data, valid = _clean(chosen.load())
+                stated = PixelSize(size) if size else chosen.stated_size
+                return Image(
+                    data,
+                    valid,
+                    stated.nm,
+                    file.stem,
+                    str(path),
+                    file_sha256(file),
+                    edge,
+                    chosen.name,
+                    others(arrays, chosen),
+                    stated.unused,
+                )
         except Exception as error:
             raise as_input_error(path, error, f"an intact {file.suffix} file") from error
+
+
+def calibrated(image, cell_px):
+    """An image with the pixel size that its known lattice gives, or with a note where its size and
+    the lattice disagree.
+
+    Parameters
+    ----------
+    image : Image
+    cell_px : float
+        Edge of the (pseudo-cubic) cell as measured, in px.
+
+    Returns
+    -------
+    Image
+        The same one where no lattice is known.
+
+    Examples
+    --------
+    >>> calibrated(image_from_array(np.arange(2000).reshape(40, 50), lattice_nm=0.3905), 15.62)
+    Image(pixel_size_nm=0.025, name='image', source=None, sha256=None)
+    """
+    if image.lattice_nm is None:
+        return image
+    found = by_lattice(image.pixel_size_nm, image.lattice_nm, cell_px)
+    return replace(image, pixel_size_nm=found.nm, size_note=found.unused)
 
 
 def repair_hot_pixels(image):
@@ -240,35 +293,6 @@ def file_sha256(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _checked_pixel_size(value):
-    """Return nanometres per pixel as a float, None where it is not given."""
-    try:
-        size = None if value is None else float(value)
-    except (TypeError, ValueError):
-        size = np.nan
-    if size is not None and not 0 < size < np.inf:
-        raise InputError(
-            f"pixel size: {value!r} is not a positive number; give nanometres per pixel, such as"
-            " 0.015"
-        )
-    return size
-
-
-def _square_pixel(scales):
-    """Return the one pixel size (nm) of the axes, None unless there are two and both are
-    calibrated.
-    """
-    if len(scales) != 2 or None in scales:
-        return None
-    low, high = sorted(scales)
-    if high > 1.01 * low:
-        raise InputError(
-            f"pixels of {low:.4g} x {high:.4g} nm are not square; resample the image or give a"
-            " pixel size"
-        )
-    return float(np.sqrt(low * high))
-
-
 def _every(pixels, most):
     """Return n such that every n-th row holds enough pixels, and no more than that, for a
     median.
@@ -322,7 +346,7 @@ def _plane(array):
     if isinstance(array, np.ma.MaskedArray) and array.dtype.kind in "iuf":
         array = np.ma.filled(array.astype(np.float64), np.nan)
     array = np.asarray(array)
-    array = _grey(array.reshape(squeezed_axes(array.shape)))
+    array = _grey(array.reshape(squeezed(array.shape)))
     check_kind(array.dtype)
     height, width = array.shape
     if min(height, width) < MIN_SIDE:
@@ -379,12 +403,17 @@ def _median(array, valid):
 
 def _grey(array):
     """Return the one channel of a grey image that was stored with colours."""
+    if array.dtype.names and set(array.dtype.names) <= set(
+        "RGBA"
+    ):  # of HyperSpy and DigitalMicrograph, whose alpha means nothing
+        array = np.stack([array[name] for name in "RGB"], axis=-1)
     check_axes(array.shape)
     if array.ndim == 2:
         return array
     channels = array.shape[-1]
     opaque = np.iinfo(array.dtype).max if array.dtype.kind in "iu" else 1
     colours, alpha = np.split(array, [channels - 1 + channels % 2], axis=-1)
-    if (colours != colours[..., :1]).any() or (alpha != opaque).any():
+    tint = np.ptp(colours, axis=-1).max(initial=0)
+    if tint > (_TINT if array.dtype == np.uint8 else 0) or (alpha != opaque).any():
         raise InputError(f"{CHANNELS[channels]}, {channels} channels; convert to greyscale")
-    return colours[..., 0]
+    return colours.mean(axis=-1, dtype=np.float32) if tint else colours[..., 0]

@@ -1,56 +1,54 @@
-"""Readers of file formats: each gives one array and the scales of its axes.
+"""Readers of file formats: each opens a file and tells what arrays it holds, without their pixels.
 
-Nothing is ever unpickled or run from a file: formats whose readers do so (zspy's pickle filters,
-nc) are not offered.
+One orientation for all: the first row is the top of the image as the program that wrote it shows
+it, columns run to the right. Nothing is ever unpickled or run from a file: formats whose readers do
+so (zspy's pickle filters, nc) are not offered.
 """
 
 import glob
 import importlib
+import json
 import logging
-import re
-import unicodedata
+import struct
 import warnings
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from ..errors import InputError
+from .hdf5 import read_hdf5
 from .headers import (
     check_archive,
-    check_hdf5,
     check_mrc,
     check_npy,
-    check_picture,
     check_ripple,
     check_semper,
     check_tags,
     check_tia,
-    check_tiff,
 )
+from .pictures import read_picture, read_tiff
+from .stored import StoredArray, check_axes, squeezed
 
-MIN_SIDE = 32  # px: below, there is no lattice to see
-#: Names that win where a file holds several images, best first.
-PREFERRED = ("MainImage", "image", "HAADF")
-CHANNELS = {2: "grey image with transparency", 3: "RGB image", 4: "RGBA image"}
-# Any other unit ('px', '', '1/nm', ...) means: not calibrated.
-NM_PER_UNIT = {
-    "pm": 1e-3,
-    "A": 0.1,
-    "\u00c5": 0.1,
-    "nm": 1.0,
-    "um": 1e3,
-    "\u03bcm": 1e3,
-    "micron": 1e3,
-    "m": 1e9,
-}
+Order = Literal["<", ">"]
 # fmt: off
-PLUGINS = {  # the module of rosettasciio for each suffix
-    ".dm3": "digitalmicrograph", ".dm4": "digitalmicrograph", ".emd": "emd", ".ser": "tia",
-    ".emi": "tia", ".mrc": "mrc", ".tif": "tiff", ".tiff": "tiff", ".prz": "pantarhei",
-    ".rpl": "ripple", ".unf": "semper",
+PLUGINS = {  # the module of rosettasciio for each suffix that it reads for us
+    ".dm3": "digitalmicrograph", ".dm4": "digitalmicrograph", ".ser": "tia",
+    ".mrc": "mrc", ".prz": "pantarhei", ".rpl": "ripple", ".unf": "semper",
 }
 # fmt: on
+_IMOD = b"IMOD"  # IMOD's stamp in an MRC header
+_MRC2014 = 20140  # the version from which on bytes are signed
+_STAMPS: dict[int, Order] = {0x44: "<", 0x11: ">"}  # first byte of MRC's machine stamp
+_PICKLED = (
+    "the file keeps its scale in a pickle, as Panta Rhei did before 24.03, "
+    "and pickles are never read; save it anew"
+)
+_MODES = range(128)  # of MRC; in the wrong byte order a mode is larger
 
 
 @contextmanager
@@ -69,82 +67,6 @@ def without_reader_warnings():
                 logger.setLevel(level)
 
 
-def _length_nm(scale, unit):
-    """Return a scale in nm, None where it is not a plausible pixel (see `read`) or its unit is
-    no length.
-    """
-    unit = unit.decode(errors="replace") if isinstance(unit, bytes) else str(unit)
-    try:
-        length = float(scale) * NM_PER_UNIT.get(unicodedata.normalize("NFKC", unit.strip()), 0.0)
-    except (TypeError, ValueError):
-        return None
-    return length if 0 < length < 1 else None
-
-
-def squeezed_axes(shape):
-    """Return a shape without the axes of length 1 that come on top of two axes."""
-    return tuple(n for n in shape if n != 1) if len(shape) > 2 else tuple(shape)
-
-
-def check_axes(shape):
-    """Refuse shapes that are neither a plane nor a plane with colour channels."""
-    if len(shape) < 2:
-        raise InputError(f"{len(shape)}-D data of shape {shape}; give a 2-D image")
-    if len(shape) > 3 or (len(shape) == 3 and shape[-1] not in CHANNELS):
-        raise InputError(
-            f"{len(shape)}-D stack of shape {shape}; choose or average a frame to get a 2-D image"
-        )
-
-
-def check_kind(dtype):
-    """Refuse values that are no numbers."""
-    if dtype.kind not in "iuf":
-        raise InputError(
-            f"values of type {dtype}; give integers or floats (of complex values the modulus)"
-        )
-
-
-def _choose(arrays, dataset):
-    """Return the name of the image among named arrays: the one asked for, else a preferred one
-    or the only plane.
-    """
-    if dataset is not None:
-        return _named(arrays, dataset)
-    numeric = [name for name, array in arrays.items() if array.dtype.kind in "iufc"] or list(arrays)
-    planes = [name for name in numeric if len(squeezed_axes(arrays[name].shape)) == 2]
-    names = (
-        [name for name in planes if min(squeezed_axes(arrays[name].shape)) >= MIN_SIDE]
-        or planes
-        or numeric
-    )
-    preferred = [name for wanted in PREFERRED for name in names if wanted in name.split("/")]
-    if len(names) > 1 and not preferred:
-        raise InputError(f"holds several arrays ({_listing(arrays, names)}); choose one as dataset")
-    if not names:
-        raise InputError("holds no array; give a file with a 2-D image")
-    return (preferred or names)[0]
-
-
-def _named(arrays, dataset):
-    """Return the array called `dataset`: its full name, or one part of a path that no other
-    shares.
-    """
-    wanted = dataset.strip("/")
-    matches = [name for name in arrays if name == wanted] or [
-        name for name in arrays if wanted in name.split("/")
-    ]
-    if len(matches) != 1:
-        count, known = len(matches) or "no", _listing(arrays, list(arrays))
-        raise InputError(f"{count} datasets are called {dataset!r}; choose one of {known}")
-    return matches[0]
-
-
-def _listing(arrays, names):
-    """Return names with their shapes for a message, eight at most."""
-    shown = ", ".join(f"{name} {tuple(arrays[name].shape)}" for name in names[:8])
-    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
-
-
 def choose_reader(file):
     """Return the function that reads a file's format; refuse what is no file of a known format."""
     if not file.exists():
@@ -158,8 +80,29 @@ def choose_reader(file):
     return READERS[file.suffix.lower()]
 
 
-def _read_numpy(file, dataset):
-    """Read an npy file or one array of an npz file; pickled objects are never loaded."""
+def open_arrays(file: Path) -> AbstractContextManager[list[StoredArray]]:
+    """The arrays of a file of any known format.
+
+    Parameters
+    ----------
+    file : Path
+
+    Returns
+    -------
+    context manager
+        Of a list of `StoredArray`, which can be loaded inside the block.
+
+    Raises
+    ------
+    InputError
+        If it is no file of a known format.
+    """
+    return choose_reader(file)(file)
+
+
+@contextmanager
+def _read_numpy(file: Path) -> Iterator[list[StoredArray]]:
+    """The arrays of an npy or npz file; pickled objects are never loaded."""
     with file.open("rb") as stream:
         magic = stream.read(4)
         if magic not in (b"\x93NUM", b"PK\x03\x04"):
@@ -168,147 +111,175 @@ def _read_numpy(file, dataset):
         check_archive(file) if magic[:2] == b"PK" else check_npy(stream, file.stat().st_size)
     arrays = np.load(file, allow_pickle=False)
     if isinstance(arrays, np.ndarray):
-        arrays = {file.stem: arrays}
-    else:
-        with arrays as archive:
-            names = [dataset] if dataset in archive.files else archive.files
-            arrays = {name: archive[name] for name in names}
-    return arrays[_choose(arrays, dataset)], ()
+        yield [StoredArray(file.stem, arrays.shape, arrays.dtype, lambda: arrays)]
+        return
+    with arrays as archive:
+        yield [_member(archive, name) for name in archive.files]
 
 
-def _read_picture(file, dataset):
-    """Read a picture, which has no calibration."""
-    from skimage.io import imread
+def _member(archive, name: str) -> StoredArray:
+    """An array of an npz file, by its header."""
+    with archive.zip.open(
+        f"{name}.npy" if f"{name}.npy" in archive.zip.namelist() else name
+    ) as stream:
+        version = np.lib.format.read_magic(stream)
+        shape, _, dtype = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else np.lib.format.read_array_header_2_0
+        )(stream)
+    return StoredArray(name, shape, dtype, lambda: archive[name])
 
-    check_picture(file)
-    arrays = {file.stem: imread(file)}
-    return arrays[_choose(arrays, dataset)], ()
 
-
-def _read_hdf5(file, dataset):
-    """Read one dataset of an HDF5 file, HyperSpy's included, and of the rest only its
-    calibration.
-    """
-    import h5py
-
-    with h5py.File(file, "r") as root:
-        arrays = {}
-        root.visititems(
-            lambda name, item: arrays.update({name: item}) if getattr(item, "shape", None) else None
+def _of_signals(signals: list[dict], untitled: str = "signal") -> list[StoredArray]:
+    """The signals that rosettasciio tells of, by title, numbered where they share one."""
+    titled: dict[str, StoredArray] = {}
+    for number, signal in enumerate(signals, start=1):
+        title = signal["metadata"].get("General", {}).get("title") or untitled
+        name = title if title not in titled else f"{title} {number}"
+        axes = [axis for axis in signal["axes"] if axis["size"] != 1]
+        stated = [(axis.get("scale"), axis.get("units")) for axis in axes][-2:]
+        data = signal["data"]
+        titled[name] = StoredArray(
+            name, data.shape, data.dtype, partial(np.asarray, data), [stated]
         )
-        signals = {
-            name: item
-            for name, item in arrays.items()
-            if re.fullmatch("Experiments/[^/]+/data", name)
-        }
-        chosen = _choose(signals or arrays, dataset)
-        check_axes(squeezed_axes(arrays[chosen].shape))
-        check_kind(arrays[chosen].dtype)
-        check_hdf5(root, arrays[chosen])
-        return arrays[chosen][()], _hdf5_scales(arrays[chosen])
+    return list(titled.values())
 
 
-def _hdf5_scales(dataset):
-    """Return the scales (nm) of a dataset's axes: our own attribute, else HyperSpy's groups
-    beside it.
+def _plugin(file: Path):
+    """rosettasciio's reader of a file."""
+    return importlib.import_module(f"rsciio.{PLUGINS[file.suffix.lower()]}").file_reader
+
+
+@contextmanager
+def _read_dm(file: Path) -> Iterator[list[StoredArray]]:
+    """The images of a DigitalMicrograph file, without its thumbnail.
+
+    rosettasciio reads tags in the byte order of the header, but pixels in that of this machine.
     """
-    size = _length_nm(
-        dataset.attrs.get("pixel_size_nm", dataset.file.attrs.get("pixel_size_nm")), "nm"
-    )
-    if size is not None:
-        return size, size
-    axes = [dataset.parent.get(f"axis-{i}") for i, n in enumerate(dataset.shape) if n != 1]
-    return [
-        _length_nm(axis.attrs.get("scale"), axis.attrs.get("units"))
-        for axis in axes
-        if axis is not None
-    ]
+    check_tags(file)
+    try:
+        signals = _plugin(file)(str(file), lazy=True)
+    except ValueError:  # colours cannot be read lazily
+        signals = _plugin(file)(str(file))
+    with file.open("rb") as stream:
+        head = stream.read(16)
+    little = any(head[12:16] if head[3] == 4 else head[8:12])
+    yield _of_signals(signals) if little else [_swapped(one) for one in _of_signals(signals)]
 
 
-def _read_rsciio(file, dataset):
-    """Read one image of a microscope's file and its calibration, once the file can be what it
-    claims.
-    """
-    plugin = PLUGINS[file.suffix.lower()]
-    if plugin in HEADER_CHECKS:
-        HEADER_CHECKS[plugin](file)
-    reader = importlib.import_module(f"rsciio.{plugin}").file_reader
-    options = (
-        {"select_type": "images"} if plugin == "emd" else {}
-    )  # leaves spectrum images on the disk
-    signals = _titled(reader(str(file), **options))
-    arrays = {title: _unpacked(signal["data"]) for title, signal in signals.items()}
-    chosen = _choose(arrays, dataset)
-    return arrays[chosen], _signal_scales(signals[chosen])
+def _swapped(one: StoredArray) -> StoredArray:
+    """An array whose bytes are in the other order."""
+    return replace(one, load=lambda: one.load().byteswap())
 
 
-def _claims_of_emd(file):
-    """Look at all datasets of an EMD file: its reader reads them all."""
-    import h5py
-
-    with h5py.File(file, "r") as root:
-        check_hdf5(root)
-
-
-def _claims_of_tia(file):
-    """Look at a ser file, or at those that an emi file describes."""
-    files = (
-        [file]
-        if file.suffix.lower() == ".ser"
-        else map(Path, glob.glob(f"{glob.escape(str(file.with_suffix('')))}_[0-9].ser"))
-    )
+@contextmanager
+def _read_tia(file: Path) -> Iterator[list[StoredArray]]:
+    """The images of ser files, or of those of an emi file; TIA stores the lowest row first."""
+    pattern = f"{glob.escape(str(file.with_suffix('')))}_[0-9].ser"
+    files = [file] if file.suffix.lower() == ".ser" else sorted(map(Path, glob.glob(pattern)))
+    if not files:
+        raise InputError(
+            f"describes the images in {file.stem}_1.ser, which is not beside it; "
+            "put the files into one folder"
+        )
+    found = []
     for one in files:
         check_tia(one)
+        found += _of_signals(_plugin(one)(str(one)), one.stem)
+    yield found
 
 
-def _claims_of_mrc(file):
-    """Look at the shape of an MRC file: at a wrong one rosettasciio would hang."""
-    check_axes(squeezed_axes(check_mrc(file)))
+@contextmanager
+def _read_mrc(file: Path) -> Iterator[list[StoredArray]]:
+    """The image of an MRC file; rosettasciio hangs at wrong shapes, takes bytes for unsigned."""
+    order, signed = _mrc_kind(file)
+    check_axes(squeezed(check_mrc(file, order)))
+    read = partial(
+        _plugin(file), metadata_file=None, virtual_images=[], external_images=[]
+    )  # files beside it are not asked for
+    found = _of_signals(read(str(file), lazy=True, endianness=order))
+    yield [_rewritten(one, order, signed) for one in found]
 
 
-def _titled(signals):
-    """Return the signals of a file by title, numbered where they have none or share one."""
-    titled = {}
-    for number, signal in enumerate(signals, start=1):
-        title = signal["metadata"].get("General", {}).get("title") or "signal"
-        titled[title if title not in titled else f"{title} {number}"] = signal
-    return titled
+def _rewritten(one: StoredArray, order: Order, signed: bool) -> StoredArray:
+    """An array of an MRC file with the sign and byte order that its header states."""
+    dtype = np.dtype("i1") if signed and one.dtype == np.uint8 else one.dtype.newbyteorder(order)
+    return replace(one, dtype=dtype, load=lambda: one.load().view(dtype))
 
 
-def _unpacked(array):
-    """Return the colours that rosettasciio packs into records as a last axis."""
-    return (
-        np.stack([array[name] for name in array.dtype.names], axis=-1)
-        if array.dtype.names
-        else array
-    )
+def _mrc_kind(file: Path) -> tuple[Order, bool]:
+    """Byte order of an MRC file, and whether bytes are signed.
 
-
-def _signal_scales(signal):
-    """Return the scales (nm) of a signal's axes.
-
-    rosettasciio takes ImageJ's scale from a TIFF but drops its unit unless that is 'micron'; the
-    description has it.
+    The order is that in which the mode is a small number; both do for 0, where the machine stamp
+    decides, else the width. Bytes are signed in MRC2014; in older files IMOD's flags say it where
+    its stamp is, and else they are signed unless the header's maximum is none of a signed byte.
     """
-    description = str(signal["original_metadata"].get("ImageDescription", ""))
-    unit = re.search(r"^ImageJ=.*?^unit=(\S+)", description, flags=re.MULTILINE | re.DOTALL)
-    axes = [axis for axis in signal["axes"] if axis["size"] != 1]
-    return [_length_nm(axis.get("scale"), axis.get("units") or (unit and unit[1])) for axis in axes]
+    head = np.fromfile(file, "u1", 1024).tobytes().ljust(1024, b"\0")
+    both: tuple[Order, Order] = ("<", ">")
+    orders = [order for order in both if struct.unpack(f"{order}i", head[12:16])[0] in _MODES]
+    narrower = min(both, key=lambda order: struct.unpack(f"{order}I", head[:4])[0])
+    order = orders[0] if len(orders) == 1 else _STAMPS.get(head[212], narrower)
+    most = struct.unpack(f"{order}f", head[80:84])[0]
+    version, flags = (
+        struct.unpack(f"{order}i", head[108:112])[0],
+        struct.unpack(f"{order}i", head[156:160])[0],
+    )
+    if version < _MRC2014 and head[152:156] in (_IMOD, _IMOD[::-1]):
+        return order, bool(flags & 1)
+    return order, not 127 < most <= 255
 
 
-HEADER_CHECKS = {  # what looks at the claims of a file before rosettasciio reads it
-    "digitalmicrograph": check_tags,
-    "emd": _claims_of_emd,
-    "tia": _claims_of_tia,
-    "mrc": _claims_of_mrc,
-    "tiff": check_tiff,
-    "pantarhei": check_archive,
-    "ripple": check_ripple,
-    "semper": check_semper,
-}
-READERS = {  # suffix: (file, dataset) -> (array, scales of its axes in nm)
-    **dict.fromkeys(PLUGINS, _read_rsciio),
-    **dict.fromkeys((".h5", ".hdf5", ".hspy"), _read_hdf5),
+@contextmanager
+def _read_prz(file: Path) -> Iterator[list[StoredArray]]:
+    """The image of a Panta Rhei file; descriptions that are pickled are left alone."""
+    from rsciio.pantarhei._api import import_pr
+
+    check_archive(file)
+    with np.load(file, allow_pickle=False) as archive:
+        told = json.loads(str(archive["meta_data_json"]))[0] if "meta_data_json" in archive else {}
+        calibration = next(
+            (
+                told[name]
+                for name in ("device.calib", "inherited.calib", "user.calib")
+                if told.get(name)
+            ),
+            None,
+        )
+        told |= (
+            {"device.calib": calibration} if calibration else {}
+        )  # the only one that rosettasciio looks at
+        unread = _PICKLED if "meta_data" in archive.files and not told else ""
+        yield [
+            replace(one, unread=unread)
+            for one in _of_signals(import_pr(archive["data"], told, str(file)))
+        ]
+
+
+@contextmanager
+def _read_ripple(file: Path) -> Iterator[list[StoredArray]]:
+    """The image that a Ripple file describes."""
+    check_ripple(file)
+    yield _of_signals(_plugin(file)(str(file), lazy=True))
+
+
+@contextmanager
+def _read_semper(file: Path) -> Iterator[list[StoredArray]]:
+    """The image of a Semper file."""
+    check_semper(file)
+    yield _of_signals(_plugin(file)(str(file), lazy=True))
+
+
+READERS = {  # suffix: the context manager that opens a file and gives its arrays
+    **dict.fromkeys((".dm3", ".dm4"), _read_dm),
+    ".emd": read_hdf5,
+    **dict.fromkeys((".ser", ".emi"), _read_tia),
+    ".mrc": _read_mrc,
+    **dict.fromkeys((".tif", ".tiff"), read_tiff),
+    ".prz": _read_prz,
+    ".rpl": _read_ripple,
+    ".unf": _read_semper,
+    **dict.fromkeys((".h5", ".hdf5", ".hspy"), read_hdf5),
     **dict.fromkeys((".npy", ".npz"), _read_numpy),
-    **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp"), _read_picture),
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp"), read_picture),
 }

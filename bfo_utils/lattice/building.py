@@ -4,7 +4,9 @@ Every column is given integer indices (i, j) that follow the crystal through str
 and interfaces (see :mod:`bfo_utils.lattice`); where the lattice misses a column, it is looked for.
 """
 
-from dataclasses import dataclass, replace
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,13 +18,36 @@ from ..errors import InputError
 from ..io import Image
 from .cells import Basis, Cells, corner_mean, measure_cells
 from .indexing import INDEX_TOLERANCE, neighbor_links, rejoin_pieces, walk_lattice
+from .sites import SiteFits, fit_sites
+from .superstructure import Superstructure, find_superstructures, ordered_displacements
 
 # of the largest piece of the lattice: smaller ones do not say which sublattice is the bright one
 _PIECE = 0.3
 MIN_CELLS = 36
 _MISSED = 0.1  # of a cell: links between unlike columns that miss by more are no links
+# of the contrast between the sublattices: how far their levels on two sides of an antiphase
+# boundary differ
+_ALIKE = 0.15
+_SUDDEN = 0.7  # of that contrast: the step of the brightness along a row at such a boundary
 _COMPLETE = 0.2  # cells per column of the A sublattice: fewer, and the lattice is a mistake
+_BLURS = (
+    3.0,
+    6.0,
+    8.0,
+)  # bins of the histogram of differences: more where displacements alternate and split its peaks
+_LINKED = 0.7  # of the columns must be linked along both lattice vectors, else more blur is tried
+# of a cell: range between the quartiles of the steps along a lattice vector that noise does not
+# reach
+_ALTERNATING = 0.08
+_ORDERED = 0.02  # of the columns bent: then an ordered displacement is looked for
+_LEAST_ORDER = 0.04  # of a cell: a weaker order does not bend rows so much; something else does
 _BENT = 0.12  # of a cell: how far a column may lie from the middle of its neighbours
+# of a cell: the strongest planes lie a cell apart, where both sublattices would put them 1 /
+# sqrt(2) apart
+_WIDE = 0.85
+_MOST_FOUND = (
+    0.98  # of the whole cells must hold a B column, else those that are missed are looked for
+)
 _B_SEEN = (
     0.5  # share of the cells in which a B column must be found for the sublattice to count as seen
 )
@@ -32,15 +57,47 @@ _B_SEEN = (
 class Lattice:
     """Indexed columns: every column's sublattice ("A", "B") and indices, and the cells that they
     form.
+
+    ``edges`` names the lattice vectors at whose middle further columns are seen, where the centers
+    of the cells hold none; ``unused_xy`` (M, 2) are the columns that were found but have no place
+    in the lattice.
     """
 
     columns: Columns
     sublattice: np.ndarray
     ij: np.ndarray
     cells: Cells
+    edges: str = ""
+    unused_xy: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
+
+    def on_nodes(self, values: np.ndarray, sublattice: str = "A") -> np.ndarray:
+        """Values of the soundly fitted columns (N, ...) of a sublattice on its grid: A (R + 1, C
+        + 1, ...), B (R, C, ...).
+        """
+        rows, cols = self.cells.shape
+        shape, origin = (
+            ((rows + 1, cols + 1), 0) if sublattice == "A" else ((rows, cols), 1)
+        )  # B has a rim of half cells
+        own = (self.sublattice == sublattice) & self.columns.ok
+        i, j = (self.ij[own] - origin).T
+        inside = (i >= 0) & (j >= 0) & (i < shape[0]) & (j < shape[1])
+        out = np.full(shape + values.shape[1:], np.nan)
+        out[i[inside], j[inside]] = values[own][inside]
+        return out
+
+    def cells_at(self, xy: np.ndarray, intensity: np.ndarray) -> Cells:
+        """The cells that the same columns would form at other positions (N, 2), with other
+        amplitudes (N,).
+        """
+        b_sites = (
+            (self.on_nodes(xy, "B"), self.on_nodes(intensity, "B")) if self.cells.has_b else None
+        )
+        return measure_cells(self.cells.basis, self.on_nodes(xy), self.on_nodes(intensity), b_sites)
 
 
-def build_lattice(image: Image, columns: Columns, refinement_radius: float = 0.45) -> Lattice:
+def build_lattice(
+    image: Image, columns: Columns, refinement_radius: float = 0.45, bright: str = "A"
+) -> Lattice:
     """Index the columns of an image and measure its unit cells.
 
     Columns that the lattice predicts but the detection missed are looked for at their place;
@@ -53,6 +110,9 @@ def build_lattice(image: Image, columns: Columns, refinement_radius: float = 0.4
         From :func:`bfo_utils.columns.find_columns`.
     refinement_radius : float
         As for :func:`bfo_utils.columns.find_columns`, for the columns that are added.
+    bright : {"A", "B"}
+        Which of two sublattices is the brighter. Cells have their corners at A columns, so this
+        decides the sign of the polar displacement.
 
     Returns
     -------
@@ -76,22 +136,121 @@ def build_lattice(image: Image, columns: Columns, refinement_radius: float = 0.4
         basis = mean_basis(columns)
     except InputError as error:
         raise InputError(f"{image.name}: {error}") from error
-    a_nodes = _a_lattice(image.name, columns, basis)
-    a_nodes = _doubted(_complete_nodes(image, a_nodes, basis, refinement_radius), basis)
-    b_sites = _b_sites(image, columns, a_nodes, basis, refinement_radius)
-    found = _assemble(a_nodes, b_sites, basis)
+    nodes, found = _indexed(image, columns, basis, refinement_radius, bright)
+    if not found.cells.has_b or _too_wide(columns, basis, nodes, found):
+        sites = _weak_sites(image, nodes, basis, refinement_radius)
+        if sites.seen:
+            nodes, found = _indexed(
+                image,
+                sites.columns,
+                replace(basis, two_sublattices=True),
+                refinement_radius,
+                bright,
+            )
+        elif not found.cells.has_b:
+            found = replace(found, edges=_edges_seen(image, nodes, basis, refinement_radius))
+    _check_complete(image.name, nodes, found)
+    found = replace(found, cells=replace(found.cells, order=_order_of_cells(found)))
+    far = cKDTree(found.columns.xy).query(columns.xy)[0] > INDEX_TOLERANCE * basis.cell_px
+    return replace(found, unused_xy=columns.xy[far])
+
+
+def _indexed(
+    image: Image, columns: Columns, basis: Basis, radius: float, bright: str
+) -> tuple[_Nodes, Lattice]:
+    """The A sublattice and the lattice of an image from its columns."""
+    nodes = _a_lattice(image.name, columns, basis, bright)
+    order = _order(nodes, basis)
+    nodes = _doubted(_complete_nodes(image, nodes, basis, radius, order), basis, order)
+    return nodes, _assemble(nodes, _b_sites(image, nodes.columns, nodes, basis, radius), basis)
+
+
+def _too_wide(columns: Columns, basis: Basis, nodes: _Nodes, found: Lattice) -> bool:
+    """Whether columns were looked for with a filter too wide for weak ones between them, and
+    some were missed.
+    """
+    whole = int(np.isfinite(corner_mean(nodes.sound[0])[..., 0]).sum())
+    return columns.spacing_px > _WIDE * basis.cell_px and found.cells.n < _MOST_FOUND * whole
+
+
+def _check_complete(name: str, nodes: _Nodes, found: Lattice) -> None:
+    """Refuse a lattice of too few cells, or of far fewer than there are columns."""
     if found.cells.n < MIN_CELLS:
         raise InputError(
-            f"{image.name}: only {found.cells.n} complete unit cells found; at least {MIN_CELLS}"
-            " are needed"
+            f"{name}: only {found.cells.n} complete unit cells found; at least {MIN_CELLS} are"
+            " needed"
         )
-    nodes = int((a_nodes.grid >= 0).sum())
-    if found.cells.n < _COMPLETE * nodes:
+    n = int((nodes.grid >= 0).sum())
+    if found.cells.n < _COMPLETE * n:
         raise InputError(
-            f"{image.name}: only {found.cells.n} unit cells are complete and sound among {nodes}"
-            " columns of the lattice; an image of bright, round columns on square pixels is needed"
+            f"{name}: only {found.cells.n} unit cells are complete and sound among {n} columns of"
+            " the lattice; an image of bright, round columns on square pixels is needed"
         )
-    return found
+
+
+def _weak_sites(image: Image, nodes: _Nodes, basis: Basis, radius: float) -> SiteFits:
+    """Columns at the centers of the cells, fitted together with those of the A sublattice."""
+    node = nodes.values(nodes.columns.xy)
+    whole = np.isfinite(
+        corner_mean(np.pad(node, ((1, 1), (1, 1), (0, 0)), constant_values=np.nan))[..., 0]
+    )
+    return _sites(
+        image, nodes, _cell_centres(node, basis), whole, basis.cell_px / np.sqrt(2), radius
+    )
+
+
+def _edges_seen(image: Image, nodes: _Nodes, basis: Basis, radius: float) -> str:
+    """Lattice vectors at whose middle columns are seen: another zone axis, or another kind of
+    image.
+    """
+    node, seen = nodes.values(nodes.columns.xy), []
+    for name, vector, step in zip(
+        "ab", basis.vectors, ((slice(None), slice(1, None)), (slice(1, None), slice(None)))
+    ):
+        middle = node[step] - vector / 2
+        whole = np.isfinite(node[tuple(slice(0, -1) if s.start else s for s in step)][..., 0])
+        if _sites(image, nodes, middle, whole, float(np.hypot(*vector)) / 2, radius).seen:
+            seen.append(name)
+    return " and ".join(seen)
+
+
+def _sites(
+    image: Image, nodes: _Nodes, places: np.ndarray, whole: np.ndarray, period: float, radius: float
+) -> SiteFits:
+    """Fits at those places of a grid that lie inside the frame."""
+    at = np.isfinite(places[..., 0]) & np.all(
+        (places > 1) & (places < np.array(image.shape[::-1]) - 2), axis=-1
+    )
+    bright = nodes.columns.take(nodes.grid[nodes.grid >= 0])
+    return fit_sites(image, bright, places[at], whole[at], period, radius)
+
+
+def superstructures(lattice: Lattice) -> list[Superstructure]:
+    """Ordered displacements of the A columns and, where they are seen, of the B columns."""
+    xy = lattice.columns.xy
+    found = find_superstructures(lattice.on_nodes(xy), "A")
+    return found + (
+        find_superstructures(lattice.on_nodes(xy, "B"), "B") if lattice.cells.has_b else []
+    )
+
+
+def _order_of_cells(lattice: Lattice) -> np.ndarray | None:
+    """Local amplitude of the most significant order at the cells in px, along its direction; None
+    where there is none.
+
+    It has a sign where the displacements alternate, a real and an imaginary part elsewhere.
+    """
+    found = superstructures(lattice)
+    if not found:
+        return None
+    order = max(found, key=lambda order: order.significance)
+    along = np.deg2rad(order.direction_deg)
+    amplitude = order.amplitude @ np.array([np.cos(along), np.sin(along)])
+    amplitude = corner_mean(amplitude) if order.sublattice == "A" else amplitude
+    parts = np.stack([amplitude.real, amplitude.imag], axis=-1) * (
+        1 if np.nanmean(amplitude.real) >= 0 else -1
+    )
+    return parts[..., :1] if not np.nan_to_num(parts[..., 1]).any() else parts
 
 
 def mean_basis(columns: Columns) -> Basis:
@@ -119,9 +278,34 @@ def mean_basis(columns: Columns) -> Basis:
             f"only {len(columns)} columns found; an image with at least {MIN_CELLS} unit cells is"
             " needed"
         )
-    v1, v2 = _primitive_vectors(columns)
-    single, double = [v1, v2], [v1 + v2, v1 - v2]
     tree = cKDTree(columns.xy)
+    basis = _basis(columns, tree)
+    if _linked(columns.xy, basis, tree) > _LINKED:
+        return basis
+    others = [basis, *(found for blur in _BLURS[1:] if (found := _try_basis(columns, tree, blur)))]
+    return max(others, key=lambda basis: _linked(columns.xy, basis, tree))
+
+
+def _try_basis(columns: Columns, tree: cKDTree, blur: float) -> Basis | None:
+    try:
+        return _basis(columns, tree, blur)
+    except InputError:
+        return None
+
+
+def _linked(xy: np.ndarray, basis: Basis, tree: cKDTree) -> float:
+    """Share of the columns that are linked along both lattice vectors, the lesser of the two."""
+    return min(
+        len(neighbor_links(xy, v, INDEX_TOLERANCE * np.hypot(*v), tree)[0]) for v in basis.vectors
+    ) / len(xy)
+
+
+def _basis(columns: Columns, tree: cKDTree, blur: float = _BLURS[0]) -> Basis:
+    """The lattice vectors that a histogram of neighbor differences gives, blurred by so many
+    bins.
+    """
+    v1, v2 = _primitive_vectors(columns, blur)
+    single, double = [v1, v2], [v1 + v2, v1 - v2]
     contrast = [
         max(_height_difference(columns, v, tree) for v in double),
         min(_height_difference(columns, v, tree) for v in single),
@@ -134,14 +318,33 @@ def mean_basis(columns: Columns) -> Basis:
 def _settled(xy: np.ndarray, vector: np.ndarray, tree: cKDTree) -> np.ndarray:
     """A lattice vector made exact: median difference of the columns that it links, three times
     over.
+
+    Where displacements alternate the differences have two humps and no middle value; then their
+    mean.
     """
     for _ in range(3):
         tail, head = neighbor_links(xy, vector, INDEX_TOLERANCE * np.hypot(*vector), tree)
-        vector = np.median(xy[head] - xy[tail], axis=0) if len(tail) else vector
+        if len(tail):
+            steps = xy[head] - xy[tail]
+            alternate = _alternate(steps, tail, head, np.hypot(*vector))
+            vector = steps.mean(axis=0) if alternate else np.median(steps, axis=0)
     return vector
 
 
-def _primitive_vectors(columns: Columns) -> tuple[np.ndarray, np.ndarray]:
+def _alternate(steps: np.ndarray, tail: np.ndarray, head: np.ndarray, length: float) -> bool:
+    """Whether steps along a lattice vector differ by more than noise and strain, and every other
+    way from one to the next.
+    """
+    if np.ptp(np.quantile(steps, [0.25, 0.75], axis=0), axis=0).max() < _ALTERNATING * length:
+        return False
+    step_from = np.full(max(tail.max(), head.max()) + 1, -1)
+    step_from[tail] = np.arange(len(tail))
+    off = steps - steps.mean(axis=0)
+    one = np.nonzero(step_from[head] >= 0)[0]
+    return bool((off[one] * off[step_from[head[one]]]).sum() < -0.5 * (off[one] ** 2).sum())
+
+
+def _primitive_vectors(columns: Columns, blur: float) -> tuple[np.ndarray, np.ndarray]:
     """The two shortest independent vectors among the peaks of the histogram of neighbour
     differences.
     """
@@ -154,7 +357,7 @@ def _primitive_vectors(columns: Columns) -> tuple[np.ndarray, np.ndarray]:
     difference = strong.xy[near[p, q]] - strong.xy[p]
     bins = np.linspace(-reach, reach, 86)
     density = np.histogram2d(difference[:, 1], difference[:, 0], bins)[0]
-    density = ndimage.gaussian_filter(density, 3)
+    density = ndimage.gaussian_filter(density, blur)
     peak = (density == ndimage.maximum_filter(density, 9)) & (density > 0.3 * density.max())
     centres = (bins[1:] + bins[:-1]) / 2
     vectors = np.stack([centres[np.nonzero(peak)[1]], centres[np.nonzero(peak)[0]]], axis=1)
@@ -167,15 +370,17 @@ def _primitive_vectors(columns: Columns) -> tuple[np.ndarray, np.ndarray]:
             abs(vectors[0][0] * v[1] - vectors[0][1] * v[0]) / np.hypot(*vectors[0]) / np.hypot(*v)
         )
         if sine > 0.7:
-            return _mean_vector(difference, vectors[0]), _mean_vector(difference, v)
+            return _mean_vector(difference, vectors[0], blur), _mean_vector(difference, v, blur)
     raise InputError(
         "the columns found form no lattice; an image of a crystal along a zone axis is needed"
     )
 
 
-def _mean_vector(differences: np.ndarray, about: np.ndarray) -> np.ndarray:
-    close = np.hypot(*(differences - about).T) < 0.2 * np.hypot(*about)
-    return np.median(differences[close], axis=0)
+def _mean_vector(differences: np.ndarray, about: np.ndarray, blur: float) -> np.ndarray:
+    close = np.hypot(*(differences - about).T) < 0.2 * blur / _BLURS[0] * np.hypot(*about)
+    if blur > _BLURS[0]:
+        return differences[close].mean(axis=0)  # of two humps, which have no middle value
+    return np.median(differences[close], axis=0) if close.any() else about
 
 
 def _height_difference(columns: Columns, vector: np.ndarray, tree: cKDTree) -> float:
@@ -222,19 +427,20 @@ class _Nodes:
         )
 
 
-def _a_lattice(name: str, columns: Columns, basis: Basis) -> _Nodes:
-    """The A sublattice: the brighter half of the large pieces, or all of them where there is one
-    sublattice.
+def _a_lattice(name: str, columns: Columns, basis: Basis, bright: str = "A") -> _Nodes:
+    """The A sublattice: the brighter half of the large pieces (the fainter, where B is bright), or
+    all of one sublattice.
 
-    A crystal falls into pieces where a scan that slipped, a gap or a dislocation breaks the links.
+    A crystal falls into pieces where a scan that slipped, a gap, an antiphase boundary or a
+    dislocation breaks the links.
     """
+    seen = columns if bright == "A" else replace(columns, intensity=-columns.intensity)
     component, ij = walk_lattice(columns.xy, basis.vectors)
-    if basis.two_sublattices and _slipped(
-        columns, bright := _stands_out(columns), component, basis.vectors
-    ):
-        component, ij = walk_lattice(columns.xy, basis.vectors, bright)
+    standing = _stands_out(seen)
+    if basis.two_sublattices and _mixed(seen, standing, component, basis.vectors):
+        component, ij = walk_lattice(columns.xy, basis.vectors, standing)
     index, ij = rejoin_pieces(
-        columns.xy, component, ij, _bright(columns, component, basis), basis.vectors
+        columns.xy, component, ij, _bright(seen, standing, component, basis), basis.vectors
     )
     ij = ij - ij.min(axis=0)
     grid = np.full(ij.max(axis=0) + 1, -1)
@@ -253,48 +459,100 @@ def _stands_out(columns: Columns) -> np.ndarray:
     return columns.intensity > columns.intensity[near].mean(axis=1)
 
 
-def _slipped(
+def _mixed(
     columns: Columns, bright: np.ndarray, component: np.ndarray, vectors: np.ndarray
 ) -> bool:
-    """Whether a large piece holds bright and dark columns by mistake: a scan that slipped by half a
-    cell links A to B.
+    """Whether a large piece holds bright and dark columns by mistake.
 
-    Such links miss their mark; across an interface at which the brightness changes places they do
-    not.
+    A scan that slipped by half a cell links A to B, and such links miss their mark. So does an
+    antiphase boundary, without missing: there the brightness of a row jumps from the level of one
+    sublattice to that of the other. Across an interface at which the brightness changes places,
+    neither is so.
     """
     sizes = np.bincount(component)
     large = sizes > _PIECE * sizes[0]
     share = np.bincount(component, bright)[large] / sizes[large]
     if not ((share > 0.2) & (share < 0.8)).any():
         return False
-    tree, missed = cKDTree(columns.xy), []
+    tail, head, missed = _unlike_links(columns, bright, vectors)
+    return len(tail) > 0 and bool(
+        np.median(missed) > _MISSED or _antiphase(columns, bright, component, tail, head)
+    )
+
+
+def _unlike_links(
+    columns: Columns, bright: np.ndarray, vectors: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Links between a bright and a dark column: tails, heads, and by how much of a cell they
+    miss their mark.
+    """
+    tree, rows = cKDTree(columns.xy), []
     for vector in vectors:
         length = np.hypot(*vector)
         tail, head = neighbor_links(columns.xy, vector, INDEX_TOLERANCE * length, tree)
         unlike = bright[tail] != bright[head]
-        missed.append(np.hypot(*(columns.xy[head] - columns.xy[tail] - vector)[unlike].T) / length)
-    return bool(np.median(np.concatenate(missed)) > _MISSED)
+        tail, head = tail[unlike], head[unlike]
+        rows.append(
+            (tail, head, np.hypot(*(columns.xy[head] - columns.xy[tail] - vector).T) / length)
+        )
+    tail, head, missed = (np.concatenate(v) for v in zip(*rows))
+    return tail, head, missed
 
 
-def _bright(columns: Columns, component: np.ndarray, basis: Basis) -> list[int]:
+def _antiphase(
+    columns: Columns, bright: np.ndarray, component: np.ndarray, tail: np.ndarray, head: np.ndarray
+) -> bool:
+    """Whether bright columns turn dark from one cell to the next, and are as bright and as dark
+    on either side.
+    """
+    height = columns.intensity
+    contrast = np.median(height[bright]) - np.median(height[~bright])
+    first = component == 0
+    levels = [
+        [np.median(height[(first == one) & (bright == lit)]) for lit in (True, False)]
+        for one in (True, False)
+        if ((first == one) & bright).any() and ((first == one) & ~bright).any()
+    ]
+    if len(levels) < 2:
+        return False
+    alike = np.ptp(levels, axis=0).max() < _ALIKE * contrast
+    return bool(alike and np.median(np.abs(height[head] - height[tail])) > _SUDDEN * contrast)
+
+
+def _bright(
+    columns: Columns, standing: np.ndarray, component: np.ndarray, basis: Basis
+) -> list[int]:
     """Pieces of the A sublattice, from the largest to the smallest.
 
     Of the pieces at least 0.3 as large as the largest, the brightest is A; so are all others of 36
-    columns or more that are nearer to its brightness than to that of the darkest.
+    columns or more whose columns stand out of those around them, or, where some do and some do not,
+    that are nearer to its brightness than to that of the darkest.
     """
     sizes = np.bincount(component)
     pieces = [c for c in range(len(sizes)) if c == 0 or sizes[c] >= MIN_CELLS]
     height = {c: np.median(columns.intensity[component == c]) for c in pieces}
+    share = {c: standing[component == c].mean() for c in pieces}
     large = [height[c] for c in pieces if sizes[c] > _PIECE * sizes[0]]
-    if not basis.two_sublattices or len(large) == 1:
+    if not basis.two_sublattices:
+        return pieces
+    if len(large) == 1:
         return [0]
-    return [c for c in pieces if height[c] >= (max(large) + min(large)) / 2]
+    middle = (max(large) + min(large)) / 2
+    return [
+        c
+        for c in pieces
+        if share[c] > 0.8 or (share[c] > 0.2 and height[c] >= middle) or height[c] == max(large)
+    ]
 
 
-def _complete_nodes(image: Image, nodes: _Nodes, basis: Basis, radius: float) -> _Nodes:
-    """Look for missed A columns between two opposite neighbours that were found."""
+def _complete_nodes(
+    image: Image, nodes: _Nodes, basis: Basis, radius: float, order: np.ndarray | float
+) -> _Nodes:
+    """Look for missed A columns between two opposite neighbours that were found, less the order
+    of their displacements.
+    """
     xy = nodes.values(nodes.columns.xy)
-    guess = _between(xy)
+    guess = _between(xy - order) + order
     wanted = np.isnan(xy[..., 0]) & np.isfinite(guess[..., 0])
     return _add(image, nodes, wanted, guess, basis, radius)
 
@@ -307,18 +565,37 @@ def _between(xy: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(across), down, across)
 
 
-def _doubted(nodes: _Nodes, basis: Basis) -> _Nodes:
+def _order(nodes: _Nodes, basis: Basis) -> np.ndarray | float:
+    """Ordered displacements of the nodes in px; 0 where few columns lie off the middle of their
+    neighbours.
+    """
+    xy = nodes.values(nodes.columns.xy)
+    if np.nanmean(_bend(xy) > _BENT * basis.cell_px) < _ORDERED:
+        return 0.0
+    return ordered_displacements(
+        xy, nodes.values(nodes.columns.intensity), _LEAST_ORDER * basis.cell_px
+    )
+
+
+def _bend(xy: np.ndarray) -> np.ndarray:
+    """Distance of every node from the middle of its neighbours, along the row or the column
+    where it is larger, in px.
+    """
+    padded = np.pad(xy, ((1, 1), (1, 1), (0, 0)), constant_values=np.nan)
+    across = np.linalg.norm(xy - (padded[1:-1, :-2] + padded[1:-1, 2:]) / 2, axis=-1)
+    down = np.linalg.norm(xy - (padded[:-2, 1:-1] + padded[2:, 1:-1]) / 2, axis=-1)
+    return np.fmax(across, down)
+
+
+def _doubted(nodes: _Nodes, basis: Basis, order: np.ndarray | float) -> _Nodes:
     """Mark columns that lie far from the middle of their neighbours: contamination, or the core of
     a dislocation.
 
     Strain bends a row by less, even across a ferroelastic wall (6 % of strain: 0.03 of a cell).
+    Displacements that are ordered are no defects.
     """
-    xy = nodes.values(nodes.columns.xy)
-    padded = np.pad(xy, ((1, 1), (1, 1), (0, 0)), constant_values=np.nan)
-    across = np.linalg.norm(xy - (padded[1:-1, :-2] + padded[1:-1, 2:]) / 2, axis=-1)
-    down = np.linalg.norm(xy - (padded[:-2, 1:-1] + padded[2:, 1:-1]) / 2, axis=-1)
     ok = nodes.columns.ok.copy()
-    ok[nodes.grid[np.fmax(across, down) > _BENT * basis.cell_px]] = False
+    ok[nodes.grid[_bend(nodes.values(nodes.columns.xy) - order) > _BENT * basis.cell_px]] = False
     return replace(nodes, columns=replace(nodes.columns, ok=ok))
 
 

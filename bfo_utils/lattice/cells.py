@@ -54,6 +54,9 @@ class Cells:
     has_b : bool
         Whether the second sublattice is seen; without it ``polar``, ``b_site``, ``b_intensity`` are
         NaN.
+    order : ndarray, shape (R, C, 1 or 2), or None
+        Local amplitude of an ordered displacement (see :mod:`bfo_utils.lattice`), None where there
+        is none.
     """
 
     xy: np.ndarray
@@ -70,6 +73,7 @@ class Cells:
     valid: np.ndarray
     basis: Basis
     has_b: bool
+    order: np.ndarray | None = None
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -11,7 +11,9 @@ from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
 INDEX_TOLERANCE = 0.28  # of a cell: how far from its predicted place a neighbour is accepted
-_REJOINED = 2.5  # cells across which a piece of the lattice is joined to another
+_REJOINED = 2.5  # cells within which the columns of two pieces say how they lie to each other
+_SHIFTS = (-1, 0, 1)  # cells by which a piece is moved aside from where it would lie on another
+_OVERLAPS = 0.02  # of the columns of a piece may lie on those of another
 
 
 def neighbor_links(
@@ -108,18 +110,35 @@ def rejoin_pieces(
     of the largest.
 
     A piece is moved by the whole cells nearest to the median of its steps to the columns of those
-    before it, at most 2.5 cells away. One that none is near to is left out.
+    before it that are within 2.5 cells, or across the gap that parts them; where that would put
+    columns on nodes that are taken, by the next nearest.
     """
     index = np.nonzero(component == pieces[0])[0]
     joined = ij.copy()
-    reach = _REJOINED * np.sqrt(abs(np.linalg.det(vectors)))
+    cell = np.sqrt(abs(np.linalg.det(vectors)))
     for piece in pieces[1:]:
         own = np.nonzero(component == piece)[0]
-        distance, nearest = cKDTree(xy[index]).query(xy[own], distance_upper_bound=reach)
-        near, other = own[np.isfinite(distance)], index[nearest[np.isfinite(distance)]]
-        if len(near):
-            steps = (xy[near] - xy[other]) @ np.linalg.inv(vectors)
-            offset = joined[other] + steps[:, ::-1] - ij[near]
-            joined[own] += np.rint(np.median(offset, axis=0)).astype(int)
-            index = np.concatenate([index, own])
+        distance, nearest = cKDTree(xy[index]).query(xy[own])
+        close = distance <= max(_REJOINED * cell, distance.min() + cell)
+        near, other = own[close], index[nearest[close]]
+        steps = (xy[near] - xy[other]) @ np.linalg.inv(vectors)
+        offset = np.median(joined[other] + steps[:, ::-1] - ij[near], axis=0)
+        joined[own] += _free_offset(joined[index], ij[own], offset)
+        index = np.concatenate([index, own])
     return index, joined[index]
+
+
+def _free_offset(taken: np.ndarray, ij: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """Whole cells nearest to an offset by which few indices come to lie on those that are taken;
+    else the nearest at all.
+    """
+    steps = np.stack(np.meshgrid(_SHIFTS, _SHIFTS, indexing="ij"), axis=-1).reshape(-1, 2)
+    tries = np.rint(offset).astype(int) + steps
+    tries = tries[np.argsort(np.hypot(*(tries - offset).T), kind="stable")]
+    used = _keys(taken)
+    return next((t for t in tries if np.isin(_keys(ij + t), used).mean() <= _OVERLAPS), tries[0])
+
+
+def _keys(ij: np.ndarray) -> np.ndarray:
+    """One integer per pair of indices."""
+    return ij[:, 0].astype(np.int64) * 2**32 + ij[:, 1]

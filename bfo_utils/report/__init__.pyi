@@ -35,7 +35,13 @@ from .comparison import (
     write_comparison as write_comparison,
 )
 from .files import (
+    FILES as FILES,
+)
+from .files import (
     cells_table as cells_table,
+)
+from .files import (
+    check_folder as check_folder,
 )
 from .files import (
     choices_table as choices_table,
@@ -45,6 +51,9 @@ from .files import (
 )
 from .files import (
     grounds_table as grounds_table,
+)
+from .files import (
+    is_ours as is_ours,
 )
 from .files import (
     origin_table as origin_table,

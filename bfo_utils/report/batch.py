@@ -2,7 +2,6 @@
 ``summary.csv``.
 """
 
-import math
 import os
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,13 +24,22 @@ from ..compute import (
     in_order,
     locked_folder,
     read_json,
+    refuse_foreign,
     sweep,
     together,
     write_csv,
     write_json,
 )
 from ..errors import DiskError, InputError
-from ..io import READERS, file_sha256, load_arrays, read_image, save_arrays
+from ..io import (
+    READERS,
+    checked_lattice_nm,
+    checked_nm,
+    file_sha256,
+    load_arrays,
+    read_image,
+    save_arrays,
+)
 from ..results import Provenance, analyze
 from ..rewards import rewards_fingerprint
 from ..search import (
@@ -44,7 +52,7 @@ from ..search import (
     evaluate_configuration,
     parameter_names,
 )
-from .files import write_results
+from .files import FILES, is_ours, write_results
 
 SUMMARY_FILE, TRIALS_FILE, RESULT_FILE = "summary.csv", "batch.json", "result.json"
 IMAGE_SUFFIXES = set(READERS) - {
@@ -81,18 +89,18 @@ class BatchSettings:
         Nanometres per pixel, where the files do not say; overrides them.
     dataset : str or None
         Name of the image, where files hold several.
+    lattice_nm : float or None
+        Edge of the known cell in nm, which gives the pixel size of files that do not state it.
     """
 
     plan: SearchPlan = SearchPlan()
     pixel_size_nm: float | None = None
     dataset: str | None = None
+    lattice_nm: float | None = None
 
     def __post_init__(self):
-        if self.pixel_size_nm is not None and not 0 < self.pixel_size_nm < math.inf:
-            raise InputError(
-                f"pixel size: {self.pixel_size_nm} is not a positive number; give nanometres per"
-                " pixel, such as 0.015"
-            )
+        checked_nm(self.pixel_size_nm)
+        checked_lattice_nm(self.lattice_nm)
 
     @property
     def key(self) -> dict:
@@ -193,6 +201,9 @@ def run_batch(
         Whatever goes wrong with an image is the column ``error`` of its row.
     """
     names, out = find_images(given), Path(os.path.abspath(out))
+    refuse_foreign(
+        [out / SUMMARY_FILE], _is_summary(out / SUMMARY_FILE), "give another folder with --out"
+    )
     with locked_folder(out):
         return _run(names, out, pool, settings, show)
 
@@ -215,6 +226,13 @@ def _run(
         table = _keep(rows, out)
         show(table)
     return table
+
+
+def _is_summary(path: Path) -> bool:
+    """Whether a file begins as a summary does."""
+    return path.is_file() and path.read_bytes().startswith(
+        f"{SUMMARY_COLUMNS[0]},{SUMMARY_COLUMNS[1]},{SUMMARY_COLUMNS[2]},".encode()
+    )
 
 
 def summary_row(job: BatchJob, result: Mapping) -> dict:
@@ -299,8 +317,11 @@ def _outcome(path: str, networks: str, plan: SearchPlan, parameters: Mapping) ->
 
 
 def _within(folder: Path) -> list[Path]:
+    own = set(FILES) if is_ours(folder) else set()  # pictures of an earlier result are no images
     names = sorted(
-        p.name for p in folder.iterdir() if p.is_file() and p.suffix.lower() in IMAGE_SUFFIXES
+        p.name
+        for p in folder.iterdir()
+        if p.is_file() and p.suffix.lower() in IMAGE_SUFFIXES and p.name not in own
     )
     return [folder / name for name in names if not name.startswith(".")]
 
@@ -318,14 +339,20 @@ def _written(settings: BatchSettings, job: BatchJob, workers: int | EvaluatorFac
     """The content of ``result.json``, when all files of the image are written, with the record
     for later calls among them.
     """
-    image = read_image(job.path, pixel_size_nm=settings.pixel_size_nm, dataset=settings.dataset)
+    image = read_image(
+        job.path,
+        pixel_size_nm=settings.pixel_size_nm,
+        dataset=settings.dataset,
+        lattice_nm=settings.lattice_nm,
+    )
     for folder in (job.folder, job.folder / "networks"):
         sweep(folder)
     done = analyze(image, settings.plan, record=job.folder / "trials.jsonl", workers=workers)
     with together(job.folder, RESULT_FILE) as stage:
-        result = write_results(
-            done, stage, Provenance(settings.plan, settings.pixel_size_nm, settings.dataset)
+        recipe = Provenance(
+            settings.plan, settings.pixel_size_nm, settings.dataset, lattice_nm=settings.lattice_nm
         )
+        result = write_results(done, stage, recipe)
         write_json(
             stage / TRIALS_FILE,
             {"path": job.path, "sha256": image.sha256, "settings": settings.key},
@@ -355,7 +382,7 @@ def _assign(names: list[str], out: Path, settings: Mapping) -> tuple[list[BatchJ
     paths = [os.path.abspath(name) for name in names]
     own = {d.path: d for d in known}
     moved = {d.sha256: d for d in known if d.settings == settings and d.path not in paths}
-    taken = {SUMMARY_FILE} | {d.folder.name.casefold() for d in known}
+    taken = {SUMMARY_FILE} | {d.folder.name.casefold() for d in known} | _foreign(out)
     jobs, ready = [], []
     for k, (name, path, digest) in enumerate(
         zip(names, paths, _digests(paths) if known else [None] * len(paths))
@@ -367,6 +394,17 @@ def _assign(names: list[str], out: Path, settings: Mapping) -> tuple[list[BatchJ
         if done and (done.sha256, done.settings) == (digest, settings):
             ready.append(k)
     return jobs, ready
+
+
+def _foreign(out: Path) -> set[str]:
+    """Names in a folder that are no folders, or hold files of other making with names of ours."""
+
+    def free(path: Path) -> bool:
+        return path.is_dir() and (
+            is_ours(path) or not any((path / name).exists() for name in FILES)
+        )
+
+    return {path.name.casefold() for path in out.glob("*") if not free(path)}
 
 
 def _known(out: Path) -> list[_Done]:
@@ -383,7 +421,7 @@ def _done(path: Path) -> _Done:
         "sha256": str,
         "settings": dict,
     }:
-        raise InputError(f"{path}: not the record of an analysis; remove it and run again")
+        raise InputError(f"{path}: not the record of an analysis; move it away and run again")
     return _Done(path.parent, **content)
 
 
@@ -394,7 +432,7 @@ def _row_of_before(job: BatchJob) -> dict:
         return summary_row(job, read_json(path))
     except (KeyError, TypeError) as error:
         raise InputError(
-            f"{path}: not the result of an analysis ({error}); remove it and run again"
+            f"{path}: not the result of an analysis ({error}); move it away and run again"
         ) from error
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 from sklearn.metrics import adjusted_rand_score
 
-from ..compute import atomic, read_json
+from ..compute import atomic, read_json, refuse_foreign
 from ..errors import InputError
 from ..figures import plot_differences, plot_rewards, png_bytes
 from ..results import check_run, result_path
@@ -39,6 +39,7 @@ _CELLS = {
     "y_px": float,
     "label": int,
 }  # columns of cells.csv that a page needs
+_HEADING = "<h1>Two results beside each other</h1>"
 _STYLE = """
 :root { color-scheme: light dark; --ink: #222; --paper: #fff; --line: #ccc; --mark: #fff0c2; }
 @media (prefers-color-scheme: dark) {
@@ -255,7 +256,12 @@ def write_comparison(one: str | Path, two: str | Path, out: str | Path) -> Path:
     InputError
         If a folder holds no result.
     """
-    page = comparison_html(load_compared(one), load_compared(two))
+    page, old = comparison_html(load_compared(one), load_compared(two)), Path(out, "index.html")
+    refuse_foreign(
+        [old],
+        old.is_file() and _HEADING in old.read_text(errors="replace"),
+        "give another folder with --out",
+    )
     with atomic(Path(out, "index.html")) as part:
         part.write_text(page, encoding="utf-8")
     return Path(out, "index.html")
@@ -287,7 +293,7 @@ def comparison_html(a: ComparedResult, b: ComparedResult) -> str:
                 '<meta name="viewport" content="width=device-width,'
                 f' initial-scale=1">\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>'
             ),
-            "<h1>Two results beside each other</h1>",
+            _HEADING,
             *(
                 f"<p><b>{k}</b> is <code>{escape(r.name)}</code>:"
                 f" <b>{escape(str(r.summary['verdict']))}</b>."

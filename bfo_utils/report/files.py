@@ -1,30 +1,45 @@
 """The files of a finished analysis: tables, ``result.json`` and pictures."""
 
 import importlib.metadata
+import json
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ..compute import together, write_csv, write_json
-from ..figures import plot_confidence, plot_label_map, plot_polarization, plot_walls, save_figure
-from ..lattice import Lattice
+from ..columns import ColumnErrors
+from ..compute import refuse_foreign, together, write_csv, write_json
+from ..figures import (
+    ordered,
+    plot_confidence,
+    plot_label_map,
+    plot_polarization,
+    plot_walls,
+    save_figure,
+    unused_columns,
+)
+from ..io import Image
+from ..lattice import Lattice, cell_edges, describe_scan
 from ..results import (
     MIN_CONTRAST,
     NO_DOMAINS,
     SCHEMA_VERSION,
     SURE_CELL,
+    UNUSED,
     Analysis,
     Provenance,
     find_warnings,
     nonpolar_labels,
+    unused_share,
 )
 from ..rewards import MIN_CORRELATION, autocorrelation
 from ..search import (
     PARAMETERS,
+    PreparedImage,
     best_by_descriptor,
     format_value,
     parameter_importance,
@@ -36,6 +51,17 @@ from ..search import (
 from ..segmentation import Walls, connected_domains, trace_walls
 
 _SHUFFLED = {"moved": "moved elsewhere", "dealt": "dealt to the cells at random"}
+FILES = (
+    "columns.csv",
+    "cells.csv",
+    "trials.csv",
+    "pareto.csv",
+    "result.json",
+    "label_map.png",
+    "walls.png",
+    "polarization.png",
+    "confidence.png",
+)  # that `write` writes
 PACKAGES = (
     "bfo_utils",
     "numpy",
@@ -70,7 +96,10 @@ def write_results(analysis: Analysis, out: str | Path, recipe: Provenance | None
     result = result_summary(analysis, walls, recipe)
     trials = trials_table(analysis.trials)
     with together(out, "result.json") as stage:
-        write_csv(stage / "columns.csv", columns_table(analysis.crystal.lattice))
+        write_csv(
+            stage / "columns.csv",
+            columns_table(analysis.crystal.lattice, analysis.crystal.column_errors),
+        )
         write_csv(stage / "cells.csv", cells_table(analysis))
         write_csv(stage / "trials.csv", trials)
         write_csv(stage / "pareto.csv", pareto_front(trials))
@@ -79,20 +108,57 @@ def write_results(analysis: Analysis, out: str | Path, recipe: Provenance | None
     return result
 
 
-def columns_table(lattice: Lattice) -> pd.DataFrame:
+def check_folder(out: str | Path) -> None:
+    """Refuse a folder in which files of other making have names of ours.
+
+    Raises
+    ------
+    InputError
+    """
+    refuse_foreign(
+        (Path(out, name) for name in FILES), is_ours(out), "give another folder with --out"
+    )
+
+
+def is_ours(out: str | Path) -> bool:
+    """Whether an analysis has written to a folder, or begun to: its result or its record of
+    trials is there.
+    """
+    for name, keys in (("result.json", {"input", "versions"}), ("trials.jsonl", {"settings"})):
+        with suppress(OSError, ValueError, RecursionError):
+            text = Path(out, name).read_text()
+            stored = json.loads(text.split("\n")[0] if name.endswith("l") else text)
+            if isinstance(stored, dict) and keys <= set(stored):
+                return True
+    return False
+
+
+def columns_table(lattice: Lattice, errors: ColumnErrors | None = None) -> pd.DataFrame:
     """Indexed columns: id, position in px, sublattice, fitted height and width, whether the fit is
     sound.
 
     Parameters
     ----------
     lattice : Lattice
+    errors : ColumnErrors, optional
+        Standard errors of the columns.
 
     Returns
     -------
     DataFrame
-        Columns ``id, x_px, y_px, sublattice, intensity, sigma_px, ok, i, j``.
+        Columns ``id, x_px, y_px, sublattice, intensity, sigma_px, ok, i, j``, and ``se_x_px,
+        se_y_px, se_intensity`` with errors.
     """
     c = lattice.columns
+    se = (
+        {}
+        if errors is None
+        else {
+            "se_x_px": errors.xy[:, 0],
+            "se_y_px": errors.xy[:, 1],
+            "se_intensity": errors.intensity,
+        }
+    )
     return pd.DataFrame(
         {
             "id": np.arange(len(c)),
@@ -104,6 +170,7 @@ def columns_table(lattice: Lattice) -> pd.DataFrame:
             "ok": c.ok.astype(int),
             "i": lattice.ij[:, 0],
             "j": lattice.ij[:, 1],
+            **se,
         }
     )
 
@@ -121,7 +188,8 @@ def cells_table(analysis: Analysis) -> pd.DataFrame:
     DataFrame
         One row per valid cell; label -1 outside the analysed mask, where posterior and stability
         are empty (see :class:`bfo_utils.results.Confidence`). Where there are no domains they are
-        empty everywhere.
+        empty everywhere. Standard errors (``se_``), the polar displacement along the edges of its
+        cell (``p_a``, ``p_b``), strain and the local amplitude of an ordered displacement follow.
     """
     cells = analysis.crystal.lattice.cells
     size = analysis.crystal.image.pixel_size_nm
@@ -145,13 +213,51 @@ def cells_table(analysis: Analysis) -> pd.DataFrame:
             "label": analysis.labels[at],
             "posterior": analysis.confidence.posterior[at].round(4),
             "stability": analysis.confidence.stability[at].round(4),
+            **{
+                name: values[at]
+                for name, values in _measured(
+                    analysis.crystal, length, displacement, nm, pm
+                ).items()
+            },
         }
     )
 
 
+def _measured(
+    crystal: PreparedImage, length: float, displacement: float, nm: str, pm: str
+) -> dict[str, np.ndarray]:
+    """What follows in the table of cells, on the grid: errors, displacement along the cell's
+    edges, strain, order.
+    """
+    cells, strain, se = crystal.lattice.cells, crystal.strain, crystal.cell_errors
+    along = [
+        (cells.polar * edge).sum(-1) / np.linalg.norm(edge, axis=-1) for edge in cell_edges(cells)
+    ]
+    columns = {
+        f"se_px_{pm}": se.polar[..., 0] * displacement,
+        f"se_py_{pm}": se.polar[..., 1] * displacement,
+        f"se_a_{nm}": se.a * length,
+        f"se_b_{nm}": se.b * length,
+        "se_angle_deg": se.angle,
+        f"p_a_{pm}": along[0] * displacement,
+        f"p_b_{pm}": along[1] * displacement,
+        "exx": strain.exx,
+        "eyy": strain.eyy,
+        "exy": strain.exy,
+        "rotation_deg": strain.rotation,
+        "se_exx": se.exx,
+        "se_eyy": se.eyy,
+        "se_exy": se.exy,
+        "se_rotation_deg": se.rotation,
+    }
+    if cells.order is not None:
+        columns[f"order_{pm}"] = np.linalg.norm(cells.order, axis=-1) * displacement
+    return columns
+
+
 def result_summary(analysis: Analysis, walls: Walls, recipe: Provenance | None = None) -> dict:
     """The content of ``result.json``: plain values only."""
-    image, lattice = analysis.crystal.image, analysis.crystal.lattice
+    lattice = analysis.crystal.lattice
     return {
         "schema_version": SCHEMA_VERSION,
         "verdict": analysis.verdict,
@@ -161,13 +267,12 @@ def result_summary(analysis: Analysis, walls: Walls, recipe: Provenance | None =
         "default_rewards": dict(analysis.default.rewards),
         "evidence": analysis.crystal.evidence.kind,
         "best_total_by_descriptor": best_by_descriptor(analysis.trials),
-        "stability": round(
-            resampling_stability(
-                analysis.crystal, analysis.tuned.parameters, analysis.seed, analysis.work
-            ),
-            4,
-        ),
+        "stability": _stability(analysis),
         "sublattices": ["A", "B"] if lattice.cells.has_b else ["A"],
+        "convention": _convention(analysis.crystal),
+        "precision": _precision(analysis.crystal),
+        "superstructures": _superstructures(analysis.crystal),
+        "n_unused_columns": len(lattice.unused_xy),
         "warnings": find_warnings(analysis),
         "confidence": _confidence(analysis),
         "surrogates": _surrogates(analysis),
@@ -182,15 +287,95 @@ def result_summary(analysis: Analysis, walls: Walls, recipe: Provenance | None =
         "autoencoders": sum(t.source == "rung 1" for t in analysis.trials),
         "timings_s": {k: round(v, 3) for k, v in analysis.timings_s.items()},
         "versions": package_versions(),
-        "input": {
-            "path": image.source,
-            "name": image.name,
-            "sha256": image.sha256,
-            "shape": list(image.shape),
-            "pixel_size_nm": image.pixel_size_nm,
-        },
+        "input": _input(analysis.crystal.image),
+        "scan": describe_scan(analysis.crystal.scan),
         "recipe": recipe.plain if recipe else None,
     }
+
+
+def _stability(analysis: Analysis) -> float:
+    """Agreement of the maps of two halves of the cells."""
+    chosen = analysis.tuned.parameters
+    return round(resampling_stability(analysis.crystal, chosen, analysis.seed, analysis.work), 4)
+
+
+def _input(image: Image) -> dict:
+    """Where the image came from, and what it is."""
+    return {
+        "path": image.source,
+        "name": image.name,
+        "sha256": image.sha256,
+        "shape": list(image.shape),
+        "pixel_size_nm": image.pixel_size_nm,
+        "dataset": image.dataset or None,
+    }
+
+
+def _convention(crystal: PreparedImage) -> dict:
+    """How the signs and references of the measured field are to be read."""
+    way = "with" if crystal.polar_sign > 0 else "against"
+    return {
+        "brighter_sublattice": crystal.bright if crystal.lattice.cells.has_b else "A",
+        "polar_sign": crystal.polar_sign,
+        "polar_displacement": (
+            "B column minus the mean of its four A neighbors; x to the right, y down"
+        ),
+        "arrows": f"polarization, {way} the displacement of B against A",
+        "strain_reference": crystal.strain_reference,
+        "strain_reference_px": crystal.strain.reference.round(5).tolist(),
+    }
+
+
+def _precision(crystal: PreparedImage) -> dict:
+    """Standard errors (px; medians over columns and cells) from the fits and from two halves of
+    the pixels.
+    """
+    lattice, halves, se = crystal.lattice, crystal.halves, crystal.cell_errors
+    columns = {
+        name: _rounded(np.nanmedian(crystal.column_errors.xy[lattice.sublattice == name], axis=0))
+        for name in np.unique(lattice.sublattice).tolist()
+    }
+    found = {
+        "se_column_px": columns,
+        "se_a_px": _rounded(np.nanmedian(se.a)),
+        "se_a_px_halves": _rounded(halves.standard_error("a")),
+        "halves": {
+            "x": "odd and even rows",
+            "y": "odd and even columns of pixels",
+            "none": "checkerboard",
+        }[halves.axis],
+        "noise_correlation": _rounded(halves.correlation),
+        "halves_independent": halves.independent,
+    }
+    if lattice.cells.has_b:
+        found |= {
+            "se_polar_px": _rounded(np.nanmedian(se.polar[lattice.cells.valid], axis=0)),
+            "se_polar_px_halves": _rounded(halves.standard_error()),
+        }
+    return found
+
+
+def _rounded(values) -> float | list[float]:
+    return np.asarray(values, float).round(5).tolist()
+
+
+def _superstructures(crystal: PreparedImage) -> list[dict]:
+    """Ordered displacements: sublattice, wave vector in units of the cell, amplitude, direction,
+    significance.
+    """
+    size = crystal.image.pixel_size_nm
+    return [
+        {
+            "sublattice": s.sublattice,
+            "wave_vector": [round(q, 4) for q in s.wave_vector],
+            "name": s.name,
+            "amplitude_px": round(s.amplitude_px, 4),
+            "amplitude_pm": round(1000 * size * s.amplitude_px, 2) if size else None,
+            "direction_deg": round(s.direction_deg, 1),
+            "significance": round(s.significance, 1),
+        }
+        for s in crystal.superstructures
+    ]
 
 
 def facts_table(analysis: Analysis, result: Mapping) -> pd.Series:
@@ -478,7 +663,16 @@ def _pictures(analysis: Analysis, walls: Walls, out: Path) -> None:
     image, cells = analysis.crystal.image, analysis.crystal.lattice.cells
     save_figure(plot_label_map(image, cells, analysis.labels, walls), out / "label_map.png")
     save_figure(plot_walls(image, cells, analysis.labels, walls), out / "walls.png")
-    save_figure(plot_polarization(image, cells, analysis.labels), out / "polarization.png")
+    save_figure(
+        plot_polarization(image, cells, analysis.labels, analysis.crystal.polar_sign),
+        out / "polarization.png",
+    )
+    if unused_share(analysis.crystal.lattice) > UNUSED:
+        save_figure(unused_columns(image, analysis.crystal.lattice), out / "unused_columns.png")
+    if cells.order is not None:
+        save_figure(
+            ordered(image, cells, analysis.crystal.superstructures), out / "superstructure.png"
+        )
     save_figure(
         plot_confidence(
             image,

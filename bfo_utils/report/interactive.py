@@ -157,7 +157,7 @@ def interactive_map(crystal: PreparedImage, labels: np.ndarray, table: pd.DataFr
         One row per cell: ``i, j, x_px, y_px, label`` and any further quantities, such as
         :func:`bfo_utils.report.cells_table` gives. The end of a name is its unit (``a_nm``). Of
         more than :data:`MOST` cells, only every second (third, ...) along both axes is kept;
-        quantities that no cell has are left out.
+        quantities that no cell has are left out, and standard errors (``se_``).
 
     Returns
     -------
@@ -170,7 +170,9 @@ def interactive_map(crystal: PreparedImage, labels: np.ndarray, table: pd.DataFr
     known = [
         name
         for name in table.columns
-        if name not in ("i", "j", "x_px", "y_px") and table[name].notna().any()
+        if name not in ("i", "j", "x_px", "y_px")
+        and not name.startswith("se_")
+        and table[name].notna().any()
     ]
     quantities = [_quantity(name, table[name]) for name in known]
     xy = stage.at(table[["x_px", "y_px"]].to_numpy()).round(1)

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from ..compute import atomic
+from ..compute import atomic, refuse_foreign
 from ..errors import InputError
 from ..results import check_run
 
@@ -80,6 +80,12 @@ def print_pdf(folder: str | Path, to: str | Path | None = None) -> Path:
             f"{folder}: holds no report ({PAGE}); give the folder of a finished `bfo run`"
         )
     check_run(folder)
+    if to is not None:
+        refuse_foreign(
+            [to],
+            Path(to).is_file() and Path(to).read_bytes()[:5] in (b"%PDF-", b""),
+            "give another name",
+        )
     to = Path(to or Path(folder, "report.pdf"))
     program = find_browser()
     with atomic(to) as part:

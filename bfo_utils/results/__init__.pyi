@@ -52,9 +52,6 @@ from .provenance import (
     check_run as check_run,
 )
 from .provenance import (
-    check_schema as check_schema,
-)
-from .provenance import (
     compare_tables as compare_tables,
 )
 from .provenance import (
@@ -94,6 +91,9 @@ from .warnings import (
     SURE_CELL as SURE_CELL,
 )
 from .warnings import (
+    UNUSED as UNUSED,
+)
+from .warnings import (
     find_warnings as find_warnings,
 )
 from .warnings import (
@@ -101,4 +101,7 @@ from .warnings import (
 )
 from .warnings import (
     position_error_px as position_error_px,
+)
+from .warnings import (
+    unused_share as unused_share,
 )

@@ -50,6 +50,7 @@ REFERENCE_WORDS = {
     "polar": "polar displacement",
     "lattice": "strain of the cells",
     "patch": "content of the patches",
+    "order": "ordered displacement",
 }  # of evidence
 
 
@@ -154,7 +155,15 @@ def analyze(
     """
     start = time.perf_counter()
     columns = {k: v for k, v in plan.fixed.items() if k in ("detection_scale", "refinement_radius")}
-    crystal = prepare_image(image, **columns, evidence=plan.evidence)
+    crystal = prepare_image(
+        image,
+        **columns,
+        evidence=plan.evidence,
+        bright=plan.bright,
+        polar_sign=plan.polar_sign,
+        strain_reference=plan.strain_reference,
+        scan_axis=plan.scan_axis,
+    )
     prepared = time.perf_counter()
     ledger = open_trial_log(record, crystal, plan) if record else None
     work = SharedWork(crystal, record.parent / "networks" if record else "")

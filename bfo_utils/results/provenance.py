@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..compute import read_json
 from ..errors import InputError
-from ..io import Image, file_sha256, read_image
+from ..io import Image, checked_lattice_nm, file_sha256, read_image
 from ..search import SearchPlan, check_parameters
 from ..simulation import Specimen, simulate_phantom
 
@@ -50,6 +50,8 @@ class Provenance:
         What was simulated, where no image was given.
     plugin : Plugin or None
         Rewards of the user's own.
+    lattice_nm : float or None
+        Edge of the known cell that was given.
     """
 
     plan: SearchPlan = field(default_factory=SearchPlan)
@@ -57,6 +59,7 @@ class Provenance:
     dataset: str | None = None
     phantom: Simulation | None = None
     plugin: Plugin | None = None
+    lattice_nm: float | None = None
 
     @property
     def plain(self) -> dict:
@@ -93,7 +96,14 @@ def provenance_from_plain(values: Mapping) -> Provenance:
             Specimen(**values["phantom"]["crystal"]), int(values["phantom"]["seed"])
         )
         own = values["plugin"] and Plugin(**values["plugin"])
-        return Provenance(plan, values["pixel_size_nm"], values["dataset"], made, own)
+        return Provenance(
+            plan,
+            values["pixel_size_nm"],
+            values["dataset"],
+            made,
+            own,
+            checked_lattice_nm(values.get("lattice_nm")),
+        )
     except InputError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -181,7 +191,7 @@ def read_result(path: str | Path) -> StoredResult:
     path = result_path(path) if Path(path).is_dir() else Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file; give the result.json of an analysis")
-    stored = read_json(path)
+    stored = stored_json(path)
     if not isinstance(stored, dict) or not {"input", "versions"} <= set(stored):
         raise InputError(f"{path}: is no result of an analysis; give the result.json that it wrote")
     check_schema(path, stored)
@@ -200,6 +210,18 @@ def read_result(path: str | Path) -> StoredResult:
         )
     except (InputError, KeyError, TypeError) as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def stored_json(path: Path):
+    """The content of a file that should be a ``result.json``; the user's other files are only
+    said to be none.
+    """
+    try:
+        return read_json(path)
+    except InputError:
+        raise InputError(
+            f"{path}: is no result of an analysis; give the result.json that it wrote"
+        ) from None
 
 
 def result_path(folder: str | Path) -> Path:
@@ -241,7 +263,12 @@ def result_image(result: StoredResult, moved_to: str | None = None) -> Image:
         raise InputError(
             f"{path}: the image of {result.path} is gone; say where it is with --image FILE"
         )
-    found = read_image(path, pixel_size_nm=recipe.pixel_size_nm, dataset=recipe.dataset)
+    found = read_image(
+        path,
+        pixel_size_nm=recipe.pixel_size_nm,
+        dataset=recipe.dataset,
+        lattice_nm=recipe.lattice_nm,
+    )
     if found.sha256 != result.sha256:
         raise InputError(
             f"{path}: has changed since {result.path} was made (another sha256); give the image as"

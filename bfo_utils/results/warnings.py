@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..io import implausible_cell
+from ..lattice import Lattice, row_deviation
 from ..rewards import MIN_CORRELATION, SIGNIFICANCE_LEVEL, autocorrelation
 from ..segmentation import is_nonpolar, mean_displacements
 from .analysis import DOMAINS, MIN_CONTRAST, REFERENCE_WORDS, Analysis
@@ -15,11 +17,10 @@ from .analysis import DOMAINS, MIN_CONTRAST, REFERENCE_WORDS, Analysis
 FEW_CELLS = 400
 COARSE_PX = 10  # px per cell: below, the columns of a cell run together
 SATURATED = 0.002  # of the pixels at the greatest value
-# of the polar displacement: the error from counting at which single cells say little; at 16 px per
-# cell below about 10 counts
-MIN_DOSE = 0.2
+MIN_DOSE = 0.2  # of the polar displacement: the error at which single cells say little
 MARGIN = 0.15  # of the contrast; the largest of a single domain was 0.49, the verdict asks for 0.5
 DOUBTFUL = 0.05  # of the columns
+UNUSED = 0.05  # of the columns that were found
 HOLES = 0.02  # of the cells inside the crystal
 SURE_CELL = 0.8  # posterior or stability below which the label of a cell is called unsure
 UNSURE_CELL = 0.1  # of the analysed cells
@@ -45,10 +46,8 @@ def find_warnings(analysis: Analysis) -> list[dict[str, str]]:
 
 
 def position_error_px(analysis: Analysis) -> float:
-    """Error of the polar displacement of one cell that the noise of the pixels alone leaves, in px.
-
-    A Gaussian of height h in white noise n can be placed to sqrt(2 / pi) n / h along each axis,
-    whatever its width; the centre of four A columns to half of that.
+    """Median standard error of one component of the polar displacement of a cell, from the fits of
+    its columns, in px.
 
     Parameters
     ----------
@@ -58,27 +57,99 @@ def position_error_px(analysis: Analysis) -> float:
     -------
     float
     """
-    lattice = analysis.crystal.lattice
-    a, b = (
-        float(np.median(lattice.columns.intensity[lattice.sublattice == name]))
-        for name in ("A", "B")
-    )
-    return float(np.sqrt(2 / np.pi) * analysis.crystal.image.noise * np.hypot(1 / b, 0.5 / a))
+    return float(np.nanmedian(analysis.crystal.cell_errors.polar))
 
 
 def _sublattice(analysis: Analysis) -> str:
     if analysis.crystal.lattice.cells.has_b:
         return ""
     return (
-        "The second sublattice is not seen: no polar displacement; the map rests on lattice"
-        " parameters."
+        "The second sublattice is not seen: columns fitted at the centers of the cells do not stand"
+        " out of the noise; no polar displacement; the map rests on lattice parameters."
+    )
+
+
+def _edges(analysis: Analysis) -> str:
+    edges = analysis.crystal.lattice.edges
+    if not edges:
+        return ""
+    return (
+        f"Columns are seen in the middle of the edges along {edges}, not at the centers of the"
+        " cells: this is no [001] image of a perovskite (another zone axis, or light columns"
+        " seen); no polar displacement is measured."
     )
 
 
 def _pixel_size(analysis: Analysis) -> str:
-    if analysis.crystal.image.pixel_size_nm is not None:
+    image = analysis.crystal.image
+    if image.pixel_size_nm is not None:
         return ""
-    return "No pixel size is known: lengths are in px; give --pixel-size for nm and pm."
+    why = f" ({image.size_note})" if image.size_note else ""
+    return (
+        f"No pixel size is known{why}: lengths are in px; give --pixel-size, or --lattice-nm, for"
+        " nm and pm."
+    )
+
+
+def _size_note(analysis: Analysis) -> str:
+    image = analysis.crystal.image
+    return (
+        f"{image.size_note[:1].upper()}{image.size_note[1:]}."
+        if image.pixel_size_nm and image.size_note
+        else ""
+    )
+
+
+def _cell_edge(analysis: Analysis) -> str:
+    size = analysis.crystal.image.pixel_size_nm
+    return implausible_cell(size * analysis.crystal.lattice.cells.basis.cell_px) if size else ""
+
+
+def _several(analysis: Analysis) -> str:
+    image = analysis.crystal.image
+    if not image.others:
+        return ""
+    return (
+        f"The file holds other images, too ({image.others}); '{image.dataset}' was analyzed; choose"
+        " another with --dataset."
+    )
+
+
+def unused_share(lattice: Lattice) -> float:
+    """Share of the columns that were found but have no place in the lattice."""
+    unused = len(lattice.unused_xy)
+    return unused / max(1, unused + len(lattice.columns))
+
+
+def _unused(analysis: Analysis) -> str:
+    lattice = analysis.crystal.lattice
+    share = unused_share(lattice)
+    if share <= UNUSED:
+        return ""
+    x, y = np.median(lattice.unused_xy, axis=0)
+    return (
+        f"{len(lattice.unused_xy):,} of the columns that were found ({share:.0%}), about x ="
+        f" {x:.0f}, y = {y:.0f} px, have no place in the lattice and are not analysed: another"
+        " grain or phase, or columns on a surface (unused_columns.png shows them); crop the image"
+        " to the part that you mean."
+    )
+
+
+def _superstructure(analysis: Analysis) -> str:
+    size = analysis.crystal.image.pixel_size_nm
+    orders = [
+        f"{s.sublattice} columns, wave vector {s.name}, amplitude"
+        f" {1000 * size * s.amplitude_px if size else s.amplitude_px:.3g} {'pm' if size else 'px'}"
+        f" along {s.direction_deg:.0f} degrees"
+        for s in analysis.crystal.superstructures
+    ]
+    if not orders:
+        return ""
+    return (
+        f"Displacements are ordered ({'; '.join(orders)}): a superstructure such as that of tilted"
+        " octahedra or antipolar order, or, where the wave vector lies along the slow scan axis, a"
+        " vibration of the scan; --evidence order judges the map by it."
+    )
 
 
 def _few_cells(analysis: Analysis) -> str:
@@ -242,9 +313,47 @@ def _unsure(analysis: Analysis) -> str:
     )
 
 
+def _scan(analysis: Analysis) -> str:
+    scan = analysis.crystal.scan
+    if not scan.matters:
+        return ""
+    done = (
+        "they were put straight before the columns were fitted"
+        if scan.corrected
+        else "the image was left as it is, because cells, or an ordered displacement, would be lost"
+    )
+    return (
+        f"The scan displaced its rows along {scan.axis} by {scan.rms_px:.2f} px (rms), which feigns"
+        f" a polar displacement of {scan.polar_rms_px / scan.cell_px:.1%} of a cell: {done}."
+    )
+
+
+def _scan_along(analysis: Analysis) -> str:
+    scan, cells = analysis.crystal.scan, analysis.crystal.lattice.cells
+    if not scan.along or not cells.has_b or not scan.matters:
+        return ""
+    size = analysis.crystal.image.pixel_size_nm
+    limit = (
+        f"{3000 * size * row_deviation(scan, cells):.1f} pm"
+        if size
+        else f"{3 * row_deviation(scan, cells):.3f} px"
+    )
+    return (
+        "Rows of cells lie along the scan: a polar displacement that differs only from row to row"
+        f" can be an error of the scan, which explains up to {limit} between rows; rotate the scan"
+        " against the crystal, or average frames."
+    )
+
+
 _CHECKS: dict[str, WarningCheck] = {
     "second_sublattice_not_seen": _sublattice,
+    "columns_at_edges": _edges,
+    "unused_columns": _unused,
+    "superstructure": _superstructure,
     "no_pixel_size": _pixel_size,
+    "pixel_size": _size_note,
+    "implausible_cell": _cell_edge,
+    "several_images": _several,
     "few_cells": _few_cells,
     "coarse_pixels": _coarse,
     "invalid_pixels": _pixels,
@@ -252,6 +361,8 @@ _CHECKS: dict[str, WarningCheck] = {
     "low_dose": _dose,
     "doubtful_columns": _columns,
     "missing_cells": _holes,
+    "scan_distortion": _scan,
+    "rows_along_scan": _scan_along,
     "substrate": _substrate,
     "thin_margin": _margin,
     "no_better_than_chance": _chance,

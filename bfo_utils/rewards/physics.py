@@ -4,7 +4,7 @@ across their walls.
 
 import numpy as np
 
-from ..segmentation import adjusted_eta_squared
+from ..segmentation import adjusted_eta_squared, bridge_gaps
 from .registry import register_reward
 from .segmentation import Segmentation
 
@@ -36,10 +36,9 @@ def contrast(partition: Segmentation) -> float:
     it.
     """
     crossing, staying = [], []
-    for labels, values in (
-        (partition.clean, partition.evidence.field),
-        (partition.clean.T, partition.evidence.field.transpose(1, 0, 2)),
-    ):
+    clean, source = bridge_gaps(partition.clean)
+    field = partition.evidence.field[source]
+    for labels, values in ((clean, field), (clean.T, field.transpose(1, 0, 2))):
         is_wall, is_inside, step = _steps(labels, values)
         is_wall &= np.isfinite(step)
         pair = np.sort(np.stack([labels[:, :-1][is_wall], labels[:, 1:][is_wall]], axis=1), axis=1)

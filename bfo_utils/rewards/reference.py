@@ -14,8 +14,9 @@ from ..descriptors import crop_windows, cut_windows, normalize_windows, project_
 from ..errors import InputError
 from ..io import Image
 from ..lattice import Cells
+from ..segmentation import bridge_gaps
 
-REFERENCE_KINDS = ("polar", "lattice", "patch")
+REFERENCE_KINDS = ("polar", "lattice", "patch", "order")
 CORRELATION_LAG = 3  # cells: beyond the reach of the averaging in the cell edges
 MIN_CORRELATION = 0.1  # autocorrelation below which a field holds no domains
 
@@ -46,10 +47,10 @@ def measure_reference(
     cells : Cells
     mask : ndarray of bool, shape (R, C)
         Analysed cells.
-    kind : {"auto", "polar", "lattice", "patch"}
+    kind : {"auto", "polar", "lattice", "patch", "order"}
         ``polar``: polar displacement (px). ``lattice``: ln(a/b), shear angle and rotation
         (radians), the three strains that share one unit. ``patch``: four principal components of
-        windows of one cell.
+        windows of one cell. ``order``: local amplitude of an ordered displacement (px).
 
     Returns
     -------
@@ -58,7 +59,8 @@ def measure_reference(
     Raises
     ------
     InputError
-        For an unknown kind, or "polar" where the second sublattice is not seen.
+        For an unknown kind, "polar" where the second sublattice is not seen, or "order" where no
+        displacements are ordered.
     """
     kind = best_reference_kind(cells) if kind == "auto" else kind
     if kind not in REFERENCE_KINDS:
@@ -69,7 +71,14 @@ def measure_reference(
         raise InputError(
             "evidence 'polar': the second sublattice is not seen in this image; use 'lattice'"
         )
-    values = {"polar": _polar, "lattice": _lattice, "patch": _patch}[kind](image, cells, mask)
+    if kind == "order" and cells.order is None:
+        raise InputError(
+            "evidence 'order': no ordered displacements are seen in this image; use auto, polar or"
+            " lattice"
+        )
+    values = {"polar": _polar, "lattice": _lattice, "patch": _patch, "order": _order}[kind](
+        image, cells, mask
+    )
     return ReferenceField(np.where(mask[..., None], values, np.nan), kind)
 
 
@@ -81,6 +90,10 @@ def _lattice(image, cells, mask):
     return np.stack(
         [np.log(cells.a / cells.b), np.deg2rad(cells.angle), np.deg2rad(cells.rotation)], axis=-1
     )
+
+
+def _order(image, cells, mask):
+    return cells.order
 
 
 def _patch(image, cells, mask):
@@ -144,9 +157,10 @@ def analysed_mask(cells: Cells) -> np.ndarray:
     -------
     ndarray of bool, shape (R, C)
     """
-    closed = ndimage.binary_closing(np.pad(cells.valid, 2), iterations=2)[
+    bridged = bridge_gaps(np.where(cells.valid, 0, -1))[0] >= 0  # neither is a narrow gap an edge,
+    closed = ndimage.binary_closing(np.pad(bridged, 2), iterations=2)[
         2:-2, 2:-2
-    ]  # a missing column is no edge
+    ]  # nor a missing column
     for depth in (2, 1):
         mask = ndimage.binary_erosion(closed, np.ones((3, 3)), depth) & cells.valid
         if mask.sum() > 0.6 * cells.n:

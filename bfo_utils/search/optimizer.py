@@ -13,6 +13,7 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from ..errors import InputError
+from ..lattice import check_axis
 from ..rewards import DEFAULT_TOTAL, rewards_fingerprint
 from ..segmentation import without_convergence_warnings
 from ..vae import MIN_EXPLAINED
@@ -52,6 +53,11 @@ class SearchPlan:
         :func:`bfo_utils.results.analyze` prepares it.
     autoencoders : int
         Number of autoencoders that :func:`bfo_utils.search.search_autoencoders` begins.
+    bright, polar_sign, strain_reference
+        How the measured field is to be read, see :func:`bfo_utils.search.prepare_image`.
+    scan_axis : str
+        Fast axis of the scan, see :func:`bfo_utils.lattice.measure_scan`;
+        :func:`bfo_utils.results.analyze` corrects it.
     """
 
     budget: int = 64
@@ -62,10 +68,15 @@ class SearchPlan:
     whole: bool = False
     evidence: str = "auto"
     autoencoders: int = 0
+    scan_axis: str = "auto"
+    bright: str = "A"
+    polar_sign: int = 1
+    strain_reference: str = "mean"
 
     def __post_init__(self):
         if self.goal not in GOALS:
             raise InputError(f"goal '{self.goal}': no such goal; choose one of {', '.join(GOALS)}")
+        check_axis(self.scan_axis)
 
 
 @dataclass(frozen=True)

@@ -195,7 +195,7 @@ def effective_parameters(
         p["covariance"] = "full"
     if p["descriptor"] != "vae":
         p |= {name: default_parameters()[name] for name in _AUTOENCODER}
-    if p["descriptor"] == "physics":
+    if p["descriptor"] not in ("windows", "vae"):  # it knows no window
         p |= {name: default_parameters()[name] for name in _DESCRIBES if name != "descriptor"}
     elif p["descriptor"] == "windows":
         rows, cols = (

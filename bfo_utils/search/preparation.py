@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..columns import find_columns
+from ..columns import ColumnErrors, column_errors, find_columns
 from ..compute import Cache
 from ..descriptors import (
     SITES,
@@ -21,8 +22,23 @@ from ..descriptors import (
     window_bytes,
 )
 from ..errors import InputError
-from ..io import Image, repair_hot_pixels
-from ..lattice import MIN_CELLS, Lattice, build_lattice
+from ..io import Image, calibrated, repair_hot_pixels
+from ..lattice import (
+    MIN_CELLS,
+    CellErrors,
+    Halves,
+    Lattice,
+    ScanDistortion,
+    Strain,
+    Superstructure,
+    build_lattice,
+    cell_errors,
+    half_fits,
+    measure_strain,
+    reference_cell,
+    superstructures,
+    undo_scan,
+)
 from ..rewards import ReferenceField, analysed_mask, measure_reference
 from ..vae import VAE, independent_axes, settings_of, trained_vae
 from .space import PARAMETERS, Value, complete_parameters, parameter
@@ -50,6 +66,10 @@ class PreparedImage:
         What label maps are judged by.
     detection_scale, refinement_radius : float
         The settings that the columns were found with.
+    bright, polar_sign, strain_reference
+        See :func:`prepare_image`.
+    scan : ScanDistortion
+        How the rows of the scan were displaced; the image is corrected where ``scan.corrected``.
     """
 
     image: Image
@@ -58,11 +78,44 @@ class PreparedImage:
     evidence: ReferenceField
     detection_scale: float = 1.0
     refinement_radius: float = 0.45
+    bright: str = "A"
+    polar_sign: int = 1
+    strain_reference: str = "mean"
+    scan: ScanDistortion = field(default_factory=ScanDistortion)
 
     @property
     def sites(self) -> tuple[str, ...]:
         """Sites that windows can be centred on; "B" only where the second sublattice is seen."""
         return SITES if self.lattice.cells.has_b else tuple(s for s in SITES if s != "B")
+
+    @cached_property
+    def column_errors(self) -> ColumnErrors:
+        """Standard errors of the columns, from the covariance of their fits."""
+        columns = self.lattice.columns
+        return column_errors(self.image, columns, self.refinement_radius * columns.spacing_px)
+
+    @cached_property
+    def halves(self) -> Halves:
+        """The cells measured from two halves of the pixels."""
+        return half_fits(self.image, self.lattice, self.refinement_radius)
+
+    @cached_property
+    def strain(self) -> Strain:
+        """Strain of the cells against the reference."""
+        cells = self.lattice.cells
+        return measure_strain(
+            cells, reference_cell(cells, self.strain_reference, self.image.pixel_size_nm)
+        )
+
+    @cached_property
+    def cell_errors(self) -> CellErrors:
+        """Standard errors of all that is measured on the cells."""
+        return cell_errors(self.lattice, self.column_errors.xy, self.strain.reference)
+
+    @cached_property
+    def superstructures(self) -> list[Superstructure]:
+        """Ordered displacements of both sublattices."""
+        return superstructures(self.lattice)
 
     @property
     def fingerprint(self) -> str:
@@ -74,6 +127,7 @@ class PreparedImage:
         digest.update(
             f"{self.detection_scale} {self.refinement_radius} {self.evidence.kind}".encode()
         )
+        digest.update(b"" if self.bright == "A" else self.bright.encode())
         return digest.hexdigest()
 
 
@@ -82,8 +136,13 @@ def prepare_image(
     detection_scale: float = 1.0,
     refinement_radius: float = 0.45,
     evidence: str = "auto",
+    bright: str = "A",
+    polar_sign: int = 1,
+    strain_reference: str = "mean",
+    scan_axis: str = "auto",
 ) -> PreparedImage:
-    """Columns, lattice, analysed cells and evidence of an image, hot pixels repaired.
+    """Columns, lattice, analyzed cells and reference field of an image, hot pixels repaired,
+    displaced scan rows put straight.
 
     Parameters
     ----------
@@ -92,14 +151,32 @@ def prepare_image(
         See :func:`bfo_utils.columns.find_columns`.
     evidence : str
         See :func:`bfo_utils.rewards.measure_reference`.
+    bright : {"A", "B"}
+        Which of two sublattices is the brighter. The polar displacement is that of B against its
+        four A neighbors.
+    polar_sign : {1, -1}
+        Whether the polarization points with that displacement (BaTiO3) or against it (PbTiO3,
+        BiFeO3): the way of the arrows.
+    strain_reference : str
+        See :func:`bfo_utils.lattice.reference_cell`.
+    scan_axis : {"auto", "x", "y", "none"}
+        Fast axis of the scan, see :func:`bfo_utils.lattice.measure_scan`; "none" leaves the scan as
+        it is.
 
     Returns
     -------
     PreparedImage
     """
+
+    def find(picture: Image) -> Lattice:
+        found = find_columns(picture, detection_scale, refinement_radius)
+        return build_lattice(picture, found, refinement_radius, bright)
+
     image = repair_hot_pixels(image)
-    found = find_columns(image, detection_scale, refinement_radius)
-    indexed = build_lattice(image, found, refinement_radius)
+    image, indexed, scan = undo_scan(image, find(image), find, scan_axis)
+    image = calibrated(image, indexed.cells.basis.cell_px)
+    # A reference that cannot be used is refused before the search begins.
+    reference_cell(indexed.cells, strain_reference, image.pixel_size_nm)
     mask = analysed_mask(indexed.cells)
     if mask.sum() < MIN_CELLS:
         raise InputError(
@@ -113,6 +190,10 @@ def prepare_image(
         measure_reference(image, indexed.cells, mask, evidence),
         detection_scale,
         refinement_radius,
+        bright,
+        polar_sign,
+        strain_reference,
+        scan,
     )
 
 
@@ -203,11 +284,15 @@ class SharedWork:
         own = self.prepared
         if (detection_scale, refinement_radius) == (own.detection_scale, own.refinement_radius):
             return self
-        return self._others.once(
-            (detection_scale, refinement_radius),
-            lambda: SharedWork(prepare_image(own.image, detection_scale, refinement_radius)),
-            weight=len(SITES) * window_bytes(int(own.mask.sum())),
-        )
+
+        def prepare() -> SharedWork:
+            other = prepare_image(
+                own.image, detection_scale, refinement_radius, bright=own.bright, scan_axis="none"
+            )
+            return SharedWork(replace(other, scan=own.scan))
+
+        weight = len(SITES) * window_bytes(int(own.mask.sum()))
+        return self._others.once((detection_scale, refinement_radius), prepare, weight)
 
     def _latents(self, parameters: Mapping[str, Value]) -> np.ndarray:
         """Independent axes of the latents that carry something; all latents where none does."""

@@ -4,6 +4,7 @@ The command line, the notebooks' parameters, the optimiser and the book's tables
 declaration.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -35,6 +36,8 @@ class Parameter:
         Values of a choice.
     searched : bool
         Whether the optimiser varies it unless told otherwise.
+    pattern : str
+        Regular expression that a text must match as a whole.
     """
 
     name: str
@@ -43,17 +46,18 @@ class Parameter:
     help: str
     low: float | None = None
     high: float | None = None
-    choices: tuple[str, ...] = ()
+    choices: tuple[str | int, ...] = ()
     unit: str = ""
     searched: bool = True
+    pattern: str = ""
 
     @property
     def range(self) -> str:
         """The admitted values in words."""
         if self.choices:
-            return "one of " + ", ".join(self.choices)
+            return "one of " + ", ".join(map(str, self.choices))
         if self.low is None:
-            return "any text"
+            return "mean, X0,Y0,X1,Y1 in px or A,B in nm" if self.pattern else "any text"
         return f"{type(self.default).__name__} from {self.low:g} to {self.high:g}" + (
             f" {self.unit}" if self.unit else ""
         )
@@ -90,6 +94,8 @@ class Parameter:
     def _admits(self, value: Value) -> bool:
         if self.choices:
             return value in self.choices
+        if self.pattern:
+            return re.fullmatch(self.pattern, value) is not None
         return self.low is None or self.high is None or self.low <= value <= self.high
 
 
@@ -219,9 +225,32 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("epochs", "autoencoder", 30, "passes over the windows", 0, 10_000, searched=False),
 )
 
+_NUMBER = r"-?\d+(\.\d+)?"
+
 #: Parameters of a run that are not choices of the analysis.
 RUN_PARAMETERS: tuple[Parameter, ...] = (
     Parameter("budget", "optimization", 64, "configurations that the search evaluates", 2, 100_000),
+    Parameter(
+        "bright",
+        "lattice",
+        "A",
+        "the brighter of the two sublattices; the polar displacement is that of B",
+        choices=("A", "B"),
+    ),
+    Parameter(
+        "polar_sign",
+        "lattice",
+        1,
+        "polarization with (1) or against (-1) the displacement of B: the way of the arrows",
+        choices=(1, -1),
+    ),
+    Parameter(
+        "strain_reference",
+        "lattice",
+        "mean",
+        "cell that strain is measured against",
+        pattern=rf"mean|{_NUMBER}(,{_NUMBER}){{1}}|{_NUMBER}(,{_NUMBER}){{3}}",
+    ),
     Parameter(
         "vae_budget",
         "autoencoder",
@@ -259,7 +288,7 @@ RUN_PARAMETERS: tuple[Parameter, ...] = (
         0.0,
         "pixel size of the series; 0 leaves lengths in px",
         0.0,
-        10.0,
+        0.5,
         unit="nm",
     ),
 )

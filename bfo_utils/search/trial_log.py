@@ -75,7 +75,7 @@ def _whole_lines(path: Path) -> list[str]:
         return []
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            f"{path}: cannot be read as a record of trials ({error}); remove it and run again"
+            f"{path}: cannot be read as a record of trials ({error}); move it away and run again"
         ) from error
     whole = text.split("\n")[:-1]
     return [line for line in whole if _is_json(line)]

@@ -44,6 +44,9 @@ from .walls import (
     Walls as Walls,
 )
 from .walls import (
+    bridge_gaps as bridge_gaps,
+)
+from .walls import (
     connected_domains as connected_domains,
 )
 from .walls import (

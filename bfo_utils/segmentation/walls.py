@@ -14,6 +14,10 @@ from scipy.spatial import cKDTree
 
 ROUGHNESS_RADIUS = 5.0  # cells: the window in which a wall should be straight
 STAIRCASE_ROUGHNESS = 0.45  # cells: up to here the staircase of any straight line on a lattice
+# Cells without a label that a wall is carried across: three missing columns cost four, and seven
+# along a diagonal.
+_GAP = 7
+_BAND = 12  # cells of such a gap at least: a single missing column hides no wall
 
 
 @dataclass(frozen=True)
@@ -122,8 +126,56 @@ def _patches(labels: np.ndarray) -> np.ndarray:
     return csgraph.connected_components(graph, directed=False)[1].reshape(labels.shape)
 
 
+def bridge_gaps(labels: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    """Give the cells of narrow gaps the label of the nearest cell, so that a wall along or across a
+    gap is not lost.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (R, C)
+        Label per cell, -1 where there is none.
+
+    Returns
+    -------
+    filled : ndarray of int, shape (R, C)
+        Gaps of 12 cells or more that are at most 7 cells wide have labels.
+    source : tuple of ndarray, shape (R, C) each
+        Indices (i, j) of the cell that every cell has its label from.
+
+    Examples
+    --------
+    >>> bridge_gaps(np.repeat([[0, 0, -1, -1, 1, 1]], 8, axis=0))[0][0].tolist()
+    [0, 0, 0, 1, 1, 1]
+    """
+    known = labels >= 0
+    between = np.zeros(labels.shape, bool)
+    for k, seen in ((1, known), (0, known.T)):
+        wide = _gap_width(seen)
+        between |= (wide if k else wide.T) <= _GAP
+    piece, n = ndimage.label(between & ~known)
+    large = np.bincount(piece.ravel(), minlength=n + 1) >= _BAND
+    large[0] = False
+    source = np.indices(labels.shape)
+    if not large.any():
+        return labels, tuple(source)
+    nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    source = np.where(large[piece], nearest, source)
+    return labels[tuple(source)], tuple(source)
+
+
+def _gap_width(known: np.ndarray) -> np.ndarray:
+    """Along rows, number of unknown cells between the known ones on either side of every cell;
+    huge where there is none.
+    """
+    far = known.shape[1] * 10
+    at = np.arange(known.shape[1])
+    before = np.maximum.accumulate(np.where(known, at, -far), axis=1)
+    after = np.minimum.accumulate(np.where(known, at, far)[:, ::-1], axis=1)[:, ::-1]
+    return np.where(known, 0, after - before - 1)
+
+
 def trace_walls(labels: np.ndarray) -> Walls:
-    """Trace the domain walls of a label map.
+    """Trace the domain walls of a label map, across narrow gaps too (see :func:`bridge_gaps`).
 
     Parameters
     ----------
@@ -140,7 +192,7 @@ def trace_walls(labels: np.ndarray) -> Walls:
     >>> w.n_segments, w.segment_length.tolist(), w.roughness.max().round(6)
     (1, [4.0], np.float64(0.0))
     """
-    midpoint, cells, corners = _edges(labels)
+    midpoint, cells, corners = _edges(bridge_gaps(labels)[0])
     if not len(midpoint):
         none = np.zeros(0)
         return Walls(midpoint, cells, none.astype(int), none, none, none, none)

@@ -15,13 +15,15 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from ..compute import atomic, row_bands
-from ..errors import InputError
-from ..io import Image, check_hdf5, image_from_array
+from ..errors import InputError, check_number, check_text
+from ..io import Image, check_hdf5, image_from_array, opened
 from ..lattice import Cells, corner_mean
 from .elasticity import cell_gradient, compatible_displacement
 from .layouts import VARIANTS, layout_variants
 
+_HDF5 = b"\x89HDF\r\n\x1a\n"  # how such files begin
 _PAD = 6  # cells of crystal beyond the frame, so that the frame is full at any rotation
+_LATE = 1 / 40, 3.0  # share of the rows that begin late, and rows over which that dies away
 _STO = (0.62, 0.85)  # A and B intensity of the substrate, relative to the film
 
 
@@ -35,6 +37,11 @@ class Specimen:
     spontaneous strain e_xy of a variant; ``composition`` the largest change of the A columns'
     height, smooth over ``composition_cells`` cells; ``substrate`` the width of the unpolarized
     strip at the left as a fraction of the frame.
+
+    The scan displaces every row of pixels: ``jitter_px`` (rms) at random, alike over
+    ``jitter_rows`` rows; mains hum of amplitude ``hum_px`` and a period of ``hum_rows`` rows;
+    ``jumps`` steps of ``jump_px`` (rms) that stay; ``flyback_px`` (mean) to one side at one row of
+    forty, which dies away over three rows.
     """
 
     layout: str = "junction"
@@ -54,6 +61,12 @@ class Specimen:
     mistilt_pm: float = 4.0
     illumination: float = 0.2
     jitter_px: float = 0.12
+    jitter_rows: float = 0.0
+    hum_px: float = 0.0
+    hum_rows: float = 7.3
+    jumps: int = 0
+    jump_px: float = 1.0
+    flyback_px: float = 0.0
     drift_px: float = 2.0
     missing: float = 0.0
     b_intensity: float = 0.5
@@ -61,6 +74,10 @@ class Specimen:
     sigma_cells: float = 0.15
 
     def __post_init__(self):
+        check_text("layout", self.layout)
+        for name, value in vars(self).items():
+            if name != "layout":
+                check_number(name, value)
         if self.cells < 8:
             raise InputError(f"cells = {self.cells}: too few for a crystal; use 8 or more")
         if not 0 < self.dose <= 1e6:
@@ -261,11 +278,33 @@ def _intensities(crystal: Specimen, strip: np.ndarray, rng) -> tuple[np.ndarray,
 
 
 def _scan(side: int, crystal: Specimen, rng) -> np.ndarray:
-    """Displacement (x, y) in px of every scan row: jitter along x, slow drift along both."""
+    """Displacement (x, y) in px of every scan row: jitter and faults along x, slow drift along
+    both.
+    """
     drift = ndimage.gaussian_filter1d(rng.standard_normal((side, 2)), side / 6, axis=0)
     drift *= crystal.drift_px / np.abs(drift).max()
-    drift[:, 0] += rng.normal(0, crystal.jitter_px, side)
+    jitter = rng.normal(0, crystal.jitter_px, side)
+    if crystal.jitter_rows > 0:
+        jitter = ndimage.gaussian_filter1d(jitter, crystal.jitter_rows)
+        jitter *= crystal.jitter_px / jitter.std()
+    drift[:, 0] += jitter + _faults(side, crystal, rng)
     return drift
+
+
+def _faults(side: int, crystal: Specimen, rng) -> np.ndarray:
+    """Displacement (px) along x of every scan row by hum, jumps and flyback; nothing is drawn
+    for those that are off.
+    """
+    row, shift = np.arange(side), np.zeros(side)
+    if crystal.hum_px > 0:
+        shift += crystal.hum_px * np.sin(2 * np.pi * (row / crystal.hum_rows + rng.random()))
+    if crystal.jumps > 0:
+        steps = rng.normal(0, crystal.jump_px, crystal.jumps)
+        shift += steps @ (row >= rng.uniform(0, side, (crystal.jumps, 1)))
+    if crystal.flyback_px > 0:
+        late = (rng.random(side) < _LATE[0]) * rng.exponential(crystal.flyback_px, side)
+        shift += np.convolve(late, np.exp(-np.arange(20) / _LATE[1]))[:side]
+    return shift
 
 
 def _exposed(ideal: np.ndarray, crystal: Specimen, rng) -> np.ndarray:
@@ -384,7 +423,7 @@ def save_phantom(phantom: Phantom, path: str | Path) -> None:
     path : str or Path
         File to write; an existing file is replaced only once the new one is complete.
     """
-    with atomic(path) as part, h5py.File(part, "w") as file:
+    with atomic(path) as part, h5py.File(part, "w", locking=False) as file:
         data = file.create_dataset(
             "image", data=phantom.image.data, compression="gzip", compression_opts=1
         )
@@ -407,9 +446,10 @@ def load_truth(path: str | Path) -> Truth | None:
     -------
     Truth or None
     """
-    if not h5py.is_hdf5(path):
-        return None
-    with h5py.File(path, "r") as file:
+    with open(path, "rb") as stream:
+        if stream.read(8) != _HDF5:
+            return None
+    with opened(Path(path)) as file:
         if any(f"truth/{name}" not in file for name in Truth.__dataclass_fields__):
             return None
         check_hdf5(file)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 from joblib import Parallel, delayed
 
-from ..errors import InputError
+from ..errors import InputError, check_text
 from ..io import read_image
 from ..results import Analysis, conclude_analysis
 from ..search import (
@@ -132,6 +132,7 @@ def read_members(
     InputError
         If there is no image, a file is damaged, or an image shows no lattice.
     """
+    check_text("series", folder)
     pairs = available_pairs(folder, most)
     with Parallel(n_jobs=workers, prefer="threads") as pool:
         return pool(delayed(_member)(pair, Path(folder), pixel_size_nm or None) for pair in pairs)

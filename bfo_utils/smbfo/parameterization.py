@@ -112,7 +112,7 @@ def read_parameterization(path: str | Path) -> Parameterization:
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file; give a parameter file of the Sm-BFO series")
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             check_hdf5(file)
             arrays = {
                 k: v[()]

@@ -226,7 +226,7 @@ def kept_hashes(where: Path) -> dict[str, str]:
     path = where / HASHES
     sums = read_json(path) if path.exists() else {}
     if not isinstance(sums, dict):
-        raise InputError(f"{path}: not a list of MD5 sums; remove it and run again")
+        raise InputError(f"{path}: not a list of MD5 sums; move it away and run again")
     return sums
 
 

@@ -170,7 +170,7 @@ def write_series(
             (pair.parameters, arrays),
         ):
             paths.append(Path(folder, name))
-            with atomic(paths[-1]) as part, h5py.File(part, "w") as file:
+            with atomic(paths[-1]) as part, h5py.File(part, "w", locking=False) as file:
                 for key, value in content.items():
                     file[key] = value
     return paths

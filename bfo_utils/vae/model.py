@@ -189,8 +189,8 @@ class VAE:
         saved = load_vae(checkpoint)
         if saved.settings != self.settings or saved._source != source:
             raise InputError(
-                f"{checkpoint}: is of another training (other settings or windows); remove it, or"
-                " name another file"
+                f"{checkpoint}: is of another training (other settings or windows); name another"
+                " file"
             )
         if self._training is None or len(saved.history) > len(self.history):
             self._training = saved._training
@@ -336,7 +336,7 @@ def load_vae(path: str | Path) -> VAE:
         raise InputError(f"{path}: not a model of bfo_utils; give a file that VAE.save wrote")
     digest, _, body = content[len(_MAGIC) :].partition(b"\n")
     if hashlib.sha256(body).hexdigest().encode() != digest:
-        raise InputError(f"{path}: truncated or damaged; remove it and train again")
+        raise InputError(f"{path}: truncated or damaged; move it away and train again")
     try:  # a right digest says that the file is whole, not that we wrote it
         state = read_network(io.BytesIO(body))
         model = VAE(VAESettings(**json.loads(state["settings"])))
@@ -344,7 +344,7 @@ def load_vae(path: str | Path) -> VAE:
         model._training.restore(state)
     except Exception as error:  # torch fails in any way it likes
         raise as_input_error(
-            path, error, "a model that VAE.save wrote; remove it and train again"
+            path, error, "a model that VAE.save wrote; move it away and train again"
         ) from error
     return model
 

@@ -161,7 +161,7 @@ def test_shell_blocks_call_what_exists():
             )
             given = {words[k + 1] for k, word in enumerate(words) if word == "-p"}
             if words[:1] == ["papermill"]:
-                assert notebook in declared and given <= declared[notebook], line
+                assert notebook in declared and given <= set(declared[notebook]), line
             if words[:1] == ["bfo"]:
                 assert words[1] in bfo.commands, line
 

@@ -220,7 +220,7 @@ def chapters():
 
 def test_the_buttons_of_every_chapter_open_a_notebook_that_exists():
     launch = launch_extension()
-    assert len(chapters()) == 12
+    assert {Path(name).name for name in chapters()} == set(NAMES)
     for page in chapters():
         assert (ROOT / launch.notebook(page)).is_file(), page
 

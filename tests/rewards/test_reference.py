@@ -18,7 +18,7 @@ def test_evidence_is_polar_where_b_is_seen_else_strain(crystal):
         measure_reference(bare.image, bare.lattice.cells, bare.mask, "polar")
 
 
-@pytest.mark.parametrize("kind", REFERENCE_KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in REFERENCE_KINDS if kind != "order"])
 def test_evidence_covers_the_mask_and_nothing_else(crystal, kind):
     field = measure_reference(crystal.image, crystal.lattice.cells, crystal.mask, kind).field
     assert np.array_equal(np.isfinite(field).all(-1), crystal.mask)

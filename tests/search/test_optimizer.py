@@ -133,7 +133,7 @@ def test_where_all_is_fixed_the_default_is_the_only_trial(crystal):
 
 
 def test_settings_that_find_no_lattice_are_trials_without_reward(crystal, monkeypatch):
-    def nothing(*arguments):
+    def nothing(*arguments, **options):
         raise InputError("no lattice")
 
     monkeypatch.setattr(preparation, "prepare_image", nothing)

@@ -72,7 +72,7 @@ def test_hashes_are_kept_beside_the_files(tmp_path):
     keep_hash(tmp_path, "b", "2")
     assert kept_hashes(tmp_path) == {"a": "1", "b": "2"}
     (tmp_path / HASHES).write_text("[1]")
-    with pytest.raises(InputError, match="remove it"):
+    with pytest.raises(InputError, match="move it away"):
         kept_hashes(tmp_path)
 
 

@@ -181,9 +181,9 @@ def test_a_checkpoint_of_another_training_is_refused(stored, few):
         VAESettings("none", 2),
         VAESettings("both", 2, kl_weight=0.2),
     ):
-        with pytest.raises(InputError, match="m.vae: is of another training .*; remove it"):
+        with pytest.raises(InputError, match="m.vae: is of another training .*; name another"):
             VAE(settings).fit(few, 8, stored)
-    with pytest.raises(InputError, match="m.vae: is of another training .*; remove it"):
+    with pytest.raises(InputError, match="m.vae: is of another training .*; name another"):
         VAE(VAESettings("both", 2)).fit(few + 0.1, 8, stored)
 
 
@@ -213,7 +213,7 @@ def test_a_damaged_file_is_refused(stored, few, damage):
     stored.write_bytes(damage(stored.read_bytes()))
     for use in (load_vae, lambda path: VAE(VAESettings("both", 2)).fit(few, 8, path)):
         with pytest.raises(
-            InputError, match="^[^\n]*m.vae: truncated or damaged; remove it[^\n]*$"
+            InputError, match="^[^\n]*m.vae: truncated or damaged; move it away[^\n]*$"
         ):
             use(stored)
 

@@ -1,0 +1,258 @@
+"""Slices of atomic columns: where every pixel row sees every column.
+
+A scan that displaces pixel row y by s(y) shows I(x, y) = M(x + s(y), y), M the undistorted image.
+Each row of pixels that crosses a column places it anew along the row: its slice. Slices of one
+column differ by what the scan did between its rows, however the crystal displaces the column as a
+whole.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import ndimage, sparse
+
+from .detection import Columns
+
+# sigma from the center of a column to its outermost slice: beyond, its flank holds no light
+_REACH = 2.6
+_RENDERED = 4.0  # sigma to which the fitted columns are rendered
+_SLOW = 2.2  # sigma: residuals that are smoother than that are background
+_TRUNCATE = 2.5  # of that filter
+_LEVELS = 20  # levels of brightness at which the variance of the pixels is measured
+_LEAST = 0.2  # of the mean variance of the pixels: no pixel is taken to be surer
+_SAMPLE = 7  # every n-th pixel of them
+_ALONE = 0.3  # response below which a slice sees its neighbors rather than its column
+_DERIVATIVE = np.array([1, -8, 0, 8, -1]) / 12  # of the light along x, exact to the fourth order
+_BAND = 2**23  # px of the bands that an image is worked on in
+_PART = 4000  # columns at a time, which bounds the memory
+
+
+@dataclass(frozen=True)
+class _Residual:
+    """What the fitted columns leave of an image.
+
+    Attributes
+    ----------
+    weight : ndarray of float32, shape (H, W)
+        1 / variance of the pixel; 0 where the image is not valid.
+    scaled : ndarray of float32, shape (H, W)
+        Residual times that weight.
+    light : ndarray of float32, shape (H, W)
+        Sum of the fitted columns.
+    """
+
+    weight: np.ndarray
+    scaled: np.ndarray
+    light: np.ndarray
+
+    @property
+    def turned(self) -> "_Residual":
+        """The same with x and y exchanged."""
+        return _Residual(*(v.T for v in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Displacements of the slices of N columns, R rows each.
+
+    Attributes
+    ----------
+    row : ndarray of int, shape (N, R)
+        Pixel row of each slice.
+    weight : ndarray, shape (N, R)
+        1 / variance of its displacement (1 / px2); 0 outside the frame and for unsound columns.
+    moment : ndarray, shape (N, R)
+        Weight times displacement (1 / px): the row's displacement minus what the fitted position of
+        the column lacks.
+    response : ndarray, shape (N, R)
+        Displacement of the slice per displacement of the whole row: 1 but for neighbors in the
+        window, which move as well.
+    height : ndarray, shape (N, R)
+        Distance of the row from the center of the column, in units of the median sigma of the
+        columns.
+    """
+
+    row: np.ndarray
+    weight: np.ndarray
+    moment: np.ndarray
+    response: np.ndarray
+    height: np.ndarray
+
+    def take(self, index: np.ndarray) -> "Slices":
+        """Slices of some of the columns."""
+        return Slices(*(v[index] for v in vars(self).values()))
+
+
+def render_columns(shape: tuple[int, int], columns: Columns) -> np.ndarray:
+    """Sum of the fitted Gaussians of all columns, without background.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Height and width of the image in px.
+    columns : Columns
+
+    Returns
+    -------
+    ndarray of float32, shape (H, W)
+
+    Examples
+    --------
+    >>> one = Columns(
+    ...     np.array([[4.0, 3.0]]), np.array([2.0]), np.zeros(1), np.ones(1), np.ones(1, bool), 8.0
+    ... )
+    >>> light = render_columns((8, 9), one)
+    >>> float(light[3, 4]), round(float(light[3, 5]), 3)
+    (2.0, 1.213)
+    """
+    down = _profiles(columns.xy[:, 1], columns.sigma_px, np.maximum(columns.intensity, 0), shape[0])
+    across = _profiles(columns.xy[:, 0], columns.sigma_px, np.ones(len(columns)), shape[1])
+    return (down.T.tocsr() @ across).toarray()
+
+
+def _profiles(at: np.ndarray, sigma: np.ndarray, height: np.ndarray, size: int) -> sparse.csr_array:
+    """Gaussian profiles along one axis, one row per column, shape (N, size)."""
+    reach = int(np.ceil(_RENDERED * np.median(sigma)))
+    pixel = np.rint(at).astype(np.int32)[:, None] + np.arange(-reach, reach + 1, dtype=np.int32)
+    value = height[:, None] * np.exp(-0.5 * ((pixel - at[:, None]) / sigma[:, None]) ** 2)
+    value[(pixel < 0) | (pixel >= size)] = 0
+    ends = np.arange(len(at) + 1) * (2 * reach + 1)
+    return sparse.csr_array(
+        (value.astype(np.float32).ravel(), np.clip(pixel, 0, size - 1).ravel(), ends),
+        shape=(len(at), size),
+    )
+
+
+def _residual(data: np.ndarray, valid: np.ndarray, columns: Columns, noise: "_Noise | None"):
+    """Residual of an image against its fitted columns, and the noise of its pixels.
+
+    Slow background is removed; the variance (counts and readout) is taken from the squared
+    residuals unless it is given.
+    """
+    light = render_columns(data.shape, columns)
+    rest = data - light
+    slow = ndimage.gaussian_filter(
+        rest, _SLOW * float(np.median(columns.sigma_px)), truncate=_TRUNCATE
+    )
+    rest -= slow
+    rest[~valid] = 0
+    slow += light
+    noise = noise or _noise(slow, rest)
+    weight = valid / np.maximum(
+        np.float32(noise.slope) * slow + np.float32(noise.offset), np.float32(noise.least)
+    )
+    return _Residual(weight, rest * weight, light), noise
+
+
+@dataclass(frozen=True)
+class _Noise:
+    """Variance of the pixels: slope over their brightness, offset, and the least that is
+    believed.
+    """
+
+    slope: float
+    offset: float
+    least: float
+
+
+def _noise(light: np.ndarray, rest: np.ndarray) -> _Noise:
+    """Noise of the pixels, from their squared residuals at several levels of brightness."""
+    bright, square = light.ravel()[::_SAMPLE], rest.ravel()[::_SAMPLE].astype(float) ** 2
+    level = np.digitize(bright, np.quantile(bright, np.linspace(0, 1, _LEVELS + 1)[1:-1]))
+    n = np.maximum(np.bincount(level, minlength=_LEVELS), 1)
+    x, y = (np.bincount(level, v, _LEVELS) / n for v in (bright, square))
+    least = _LEAST * max(float(square.mean()), 1e-30)
+    slope, offset = np.polyfit(x, y, 1, w=1 / np.maximum(y, least))
+    return _Noise(max(float(slope), 0.0), max(float(offset), 0.0), least)
+
+
+def cut_slices(
+    data: np.ndarray, valid: np.ndarray, columns: Columns, axes: Iterable[str] = ("x", "y")
+) -> dict[str, Slices]:
+    """Displacements of every slice of every column, along x in rows of pixels and along y in
+    columns of pixels.
+
+    The image is worked on in bands, which bounds the memory; the noise is that of the band in the
+    middle.
+
+    Parameters
+    ----------
+    data : ndarray of float32, shape (H, W)
+    valid : ndarray of bool, shape (H, W)
+    columns : Columns
+        Fitted to this image.
+    axes : iterable of str
+        Fast axes of the scan that are asked for.
+
+    Returns
+    -------
+    dict of str to Slices
+        Columns in their order.
+    """
+    sigma, height = float(np.median(columns.sigma_px)), len(data)
+    margin = int(np.ceil(max(_REACH, _RENDERED) * sigma + _TRUNCATE * _SLOW * sigma)) + 3
+    n = max(1, round(data.size / _BAND)) | 1  # odd, so that there is a middle
+    ends = np.rint(np.linspace(0, height, n + 1)).astype(int)
+    band = np.searchsorted(ends[1:-1], columns.xy[:, 1], side="right")
+    noise: _Noise | None = None
+    parts: dict[str, list[Slices]] = {axis: [] for axis in axes}
+    order = []
+    for k in sorted(range(n), key=lambda k: (abs(2 * k + 1 - n), k)):
+        low, high = max(ends[k] - margin, 0), min(ends[k + 1] + margin, height)
+        near = np.flatnonzero(
+            (columns.xy[:, 1] > low - margin) & (columns.xy[:, 1] < high + margin)
+        )
+        local = replace(columns.take(near), xy=columns.xy[near] - [0, low])
+        residual, noise = _residual(data[low:high], valid[low:high], local, noise)
+        order.append(near[band[near] == k])
+        for axis, found in parts.items():
+            found.append(_axis_slices(residual, local.take(band[near] == k), axis, sigma, low))
+    place = np.argsort(np.concatenate(order))
+    return {axis: _joined(found).take(place) for axis, found in parts.items()}
+
+
+def _joined(parts: list[Slices]) -> Slices:
+    return Slices(
+        *(np.concatenate([getattr(p, name) for p in parts]) for name in Slices.__dataclass_fields__)
+    )
+
+
+def _axis_slices(
+    residual: _Residual, columns: Columns, axis: str, sigma: float, first: int
+) -> Slices:
+    """Slices of some columns of a band of the image that begins at the row ``first``."""
+    if axis == "y":
+        residual, columns = residual.turned, replace(columns, xy=columns.xy[:, ::-1])
+    reach = int(np.ceil(_REACH * sigma))
+    steep = ndimage.correlate1d(residual.light, _DERIVATIVE, axis=1) * residual.weight
+    parts = [
+        _cut(residual, steep, columns.take(slice(k, k + _PART)), reach)
+        for k in range(0, max(len(columns), 1), _PART)
+    ]
+    row, *values, height = (np.concatenate(v) for v in zip(*parts))
+    return Slices(
+        row + first * (axis == "x"), *(v.astype(np.float32) for v in (*values, height / sigma))
+    )
+
+
+def _cut(
+    residual: _Residual, steep: np.ndarray, columns: Columns, reach: int
+) -> tuple[np.ndarray, ...]:
+    """Rows, weights, moments, responses and heights (px) of the slices of some columns."""
+    shape, step = residual.weight.shape, np.arange(-reach, reach + 1)
+    x, y = (v[:, None] + step for v in np.rint(columns.xy).astype(int).T)
+    inside = (y >= 0) & (y < shape[0]) & columns.ok[:, None]
+    dx, dy = x - columns.xy[:, :1], y - columns.xy[:, 1:]
+    two = 2 * columns.sigma_px[:, None] ** 2
+    slope = np.where((x >= 0) & (x < shape[1]), -2 * dx / two * np.exp(-(dx**2) / two), 0).astype(
+        np.float32
+    )
+    height = np.where(inside, np.maximum(columns.intensity, 0)[:, None] * np.exp(-(dy**2) / two), 0)
+    y, x = np.clip(y, 0, shape[0] - 1), np.clip(x, 0, shape[1] - 1)
+    at = y[:, :, None], x[:, None, :]
+    moment = height * np.matmul(residual.scaled[at], slope[..., None])[..., 0]
+    weight = height**2 * np.matmul(residual.weight[at], slope[..., None] ** 2)[..., 0]
+    response = height * np.matmul(steep[at], slope[..., None])[..., 0] / np.maximum(weight, 1e-30)
+    alone = response > _ALONE
+    return y, weight * alone, moment * alone, response * alone, dy

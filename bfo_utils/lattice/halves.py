@@ -1,0 +1,280 @@
+"""The measurement made twice, from two halves of the pixels: their difference is noise and nothing
+else.
+
+Every column is fitted again in either half, from the full fit and with its neighbours subtracted.
+Where the noise is white the errors of the two are independent, each sqrt(2) times that of the full
+fit, and their mean is the full fit: what one half suggests the other can test (Neufeld et al., JMLR
+25, 2024). Rows share what a scan does to a whole row, so the halves are odd and even rows along the
+fast axis; where no axis stands out they are the two colors of a checkerboard. Both rules turn with
+the image.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..columns import (
+    Columns,
+    FitState,
+    FitWindows,
+    as_state,
+    cut_fit_windows,
+    design_matrix,
+    fitted_windows,
+    neighbors,
+    normal_matrix,
+    pixel_noise,
+    scatter_fits,
+    subtract_neighbors,
+    width_prior,
+    window_corners,
+)
+from ..compute import owned_by_tile
+from ..io import Image
+from .building import Lattice
+from .cells import Cells
+
+AXES = ("x", "y", "none")  # fast scan axis
+_STEPS = 2  # Gauss-Newton steps from the full fit
+_SAMPLE = 4000  # columns that the noise is looked at in
+# times the variance of displacements common to rows along the other axis: the rows are those of a
+# scan
+_EXCESS = 1.3
+MOST_CORRELATED = (
+    0.05  # between the noise of neighboring pixels: above, the halves are not independent
+)
+
+
+@dataclass(frozen=True)
+class RowNoise:
+    """What the residuals of the fit say about the scan and the noise.
+
+    Attributes
+    ----------
+    excess_x, excess_y : float
+        Displacement common to a row of pixels along x (a column of pixels, along y): its variance
+        over that of white noise, minus 1.
+    correlation_x, correlation_y : float
+        Correlation between the noise of pixels next to each other along x, and along y.
+    """
+
+    excess_x: float
+    excess_y: float
+    correlation_x: float
+    correlation_y: float
+
+    @property
+    def fast_axis(self) -> str:
+        """Axis that rows of the scan lie along, "none" where neither stands out."""
+        x, y = 1 + self.excess_x, 1 + self.excess_y
+        return "x" if x > _EXCESS * y else "y" if y > _EXCESS * x else "none"
+
+
+@dataclass(frozen=True)
+class Halves:
+    """The cells of an image measured from two halves of its pixels.
+
+    Attributes
+    ----------
+    cells : tuple of Cells
+        The same cells, from either half; their mean is the measurement from all pixels.
+    axis : {"x", "y", "none"}
+        Fast axis whose rows were dealt to the halves in turn; "none": a checkerboard.
+    correlation : float
+        Largest correlation between the noise of a pixel of one half and that of its neighbor in the
+        other.
+    """
+
+    cells: tuple[Cells, Cells]
+    axis: str
+    correlation: float
+
+    @property
+    def independent(self) -> bool:
+        """Whether the noise of the two halves can be taken as independent."""
+        return bool(abs(self.correlation) <= MOST_CORRELATED)
+
+    @property
+    def polar(self) -> tuple[np.ndarray, np.ndarray]:
+        """The two fields of the polar displacement, shape (R, C, 2) each, in px."""
+        return self.cells[0].polar, self.cells[1].polar
+
+    def standard_error(self, quantity: str = "polar") -> np.ndarray:
+        """Standard error of a quantity of the full fit over all cells, from the difference of the
+        halves (robust).
+
+        Parameters
+        ----------
+        quantity : str
+            Name of an attribute of :class:`bfo_utils.lattice.Cells`: polar, a, b, angle, rotation.
+
+        Returns
+        -------
+        ndarray
+            One number, or one for x and one for y.
+        """
+        one, two = (getattr(cells, quantity)[cells.valid] for cells in self.cells)
+        return 1.4826 * np.nanmedian(np.abs(one - two) / 2, axis=0)
+
+
+def half_fits(
+    image: Image, lattice: Lattice, refinement_radius: float = 0.45, axis: str = "auto"
+) -> Halves:
+    """Measure the cells of an image twice, from two halves of its pixels.
+
+    Parameters
+    ----------
+    image : Image
+        The image that the columns were fitted to.
+    lattice : Lattice
+    refinement_radius : float
+        The one that they were fitted with, see :func:`bfo_utils.columns.find_columns`.
+    axis : {"auto", "x", "y", "none"}
+        Fast scan axis; "auto" looks for it in the residuals of the fit.
+
+    Returns
+    -------
+    Halves
+
+    Examples
+    --------
+    >>> from ..columns import find_columns
+    >>> from ..simulation import Specimen, simulate_phantom
+    >>> from .building import build_lattice
+    >>> p = simulate_phantom(Specimen(cells=12, cell_px=16, dose=100))
+    >>> halves = half_fits(p.image, build_lattice(p.image, find_columns(p.image)))
+    >>> halves.independent, halves.standard_error().shape
+    (True, (2,))
+    """
+    radius = refinement_radius * lattice.columns.spacing_px
+    noise = row_noise(image, lattice, radius)
+    axis = noise.fast_axis if axis == "auto" else axis
+    one, two = (_half(image, lattice, radius, axis, parity) for parity in (0, 1))
+    across = {"x": (noise.correlation_y,), "y": (noise.correlation_x,)}.get(
+        axis, (noise.correlation_x, noise.correlation_y)
+    )
+    return Halves((one, two), axis, max(across, key=abs))
+
+
+def row_noise(image: Image, lattice: Lattice, radius: float) -> RowNoise:
+    """Displacements common to rows of pixels, and correlation of the noise, from the residuals of
+    the fitted columns.
+
+    Parameters
+    ----------
+    image : Image
+    lattice : Lattice
+    radius : float
+        Half width of the window that its columns were fitted in, in px.
+
+    Returns
+    -------
+    RowNoise
+    """
+    columns = lattice.columns
+    parts = list(fitted_windows(image, columns, radius, max(1, len(columns) // _SAMPLE)))
+    along_x, along_y = _correlations(parts, columns.ok, lattice.sublattice)
+    return RowNoise(
+        _excess(parts, columns, image.shape, 0),
+        _excess(parts, columns, image.shape, 1),
+        along_x,
+        along_y,
+    )
+
+
+def _excess(parts, columns: Columns, shape, axis: int) -> float:
+    """Variance of displacements along an axis (0: x) common to all pixels of a row, over that of
+    white noise, minus 1.
+    """
+    size = shape[axis]
+    sums = np.zeros((2, size))
+    for part in parts:
+        ok = columns.ok[part.group]
+        line = (part.row, part.col)[axis][ok].astype(int).ravel()
+        pushed = (part.design[ok, 2 + axis] * part.residual[ok]).ravel()
+        sums += [np.bincount(line, values, size) for values in (pushed, pushed**2)]
+    return float((sums[0] ** 2).sum() / max(sums[1].sum(), 1e-30) - 1)
+
+
+def _correlations(parts, ok: np.ndarray, sublattice: np.ndarray) -> tuple[float, float]:
+    """Correlation of the noise of pixels next to each other along x and along y.
+
+    From residuals, less what all columns of a sublattice share (their shape is not quite Gaussian),
+    and less the correlation that a fit gives to the residuals of white noise.
+    """
+    sums = np.zeros((2, 2))
+    for name in np.unique(sublattice):
+        own = ok & (sublattice == name)
+        picked = [own[p.group] for p in parts]
+        if sum(map(np.count_nonzero, picked)) > 1:
+            residual = np.concatenate([p.residual[at] for p, at in zip(parts, picked)])
+            pulled = np.concatenate([p.pulled[at] for p, at in zip(parts, picked)])
+            design = np.concatenate([p.design[at] for p, at in zip(parts, picked)])
+            sums += _neighboring(residual - residual.mean(axis=0), pulled, design)
+    x, y = sums[0] / np.maximum(sums[1], 1e-30)
+    return float(x), float(y)
+
+
+def _neighboring(residual: np.ndarray, pulled: np.ndarray, design: np.ndarray) -> np.ndarray:
+    """Covariance of the noise of neighbors along x and y, and its variance, both summed over all
+    pairs: shape (2, 2).
+    """
+    side = int(np.sqrt(residual.shape[-1]))
+    r, left, right = (v.reshape(len(v), -1, side, side) for v in (residual, pulled, design))
+    variance = float((r**2).sum() / (r.size - (left * right).sum()))
+    along_x = [float((p[..., 1:] * q[..., :-1]).sum()) for p, q in ((r, r), (left, right))]
+    along_y = [float((p[..., 1:, :] * q[..., :-1, :]).sum()) for p, q in ((r, r), (left, right))]
+    pairs = variance * len(r) * side * (side - 1)
+    return np.array(
+        [[product + variance * fitted for product, fitted in (along_x, along_y)], [pairs, pairs]]
+    )
+
+
+def _half(image: Image, lattice: Lattice, radius: float, axis: str, parity: int) -> Cells:
+    """Cells of an image from the columns fitted to one half of its pixels."""
+    columns, half = lattice.columns, max(2, round(radius))
+    state, near, corners = (
+        as_state(columns),
+        neighbors(columns),
+        window_corners(image.shape, columns.xy, half),
+    )
+    groups = [group for group in owned_by_tile(columns.xy, image.shape) if len(group)]
+    noise, width = pixel_noise(image), float(np.median(columns.sigma_px))
+    for _ in range(_STEPS):
+        parts = []
+        for group in groups:
+            alone = subtract_neighbors(
+                cut_fit_windows(image, corners[group], half), state, near[group]
+            )
+            parts.append(
+                _half_step(alone, state.take(group), _chosen(alone, axis, parity), noise, width)
+            )
+        state = scatter_fits(parts, groups)
+    return lattice.cells_at(np.where(columns.ok[:, None], state.xy, columns.xy), state.amplitude)
+
+
+def _chosen(windows: FitWindows, axis: str, parity: int) -> np.ndarray:
+    """Which pixels (N, P) of the windows belong to a half."""
+    row, col = windows.y.astype(int)[:, :, None], windows.x.astype(int)[:, None, :]
+    line = {"x": row, "y": col}.get(axis, row + col)
+    return np.broadcast_to(line % 2 == parity, windows.data.shape).reshape(len(row), 1, -1)
+
+
+def _half_step(
+    windows: FitWindows, state: FitState, chosen: np.ndarray, noise: float, width: float
+) -> FitState:
+    """One Gauss-Newton step of the fit on the chosen pixels (N, 1, P)."""
+    design = design_matrix(windows, state)
+    used = design * chosen
+    stiffness, pull = width_prior(state, noise, width)
+    a = normal_matrix(used, design, stiffness)
+    b = np.matmul(used, windows.data.reshape(len(used), -1, 1))[..., 0].astype(float)
+    b[:, 4] += pull * (width - state.sigma)
+    scale = np.sqrt(np.einsum("nii->ni", a))
+    a = a / (scale[:, :, None] * scale[:, None, :]) + 1e-6 * np.eye(5)
+    c = np.linalg.solve(a, (b / scale)[..., None])[..., 0] / scale
+    amplitude = np.where(np.abs(c[:, 1]) < 1e-12, 1e-12, c[:, 1])
+    most = 0.5 * state.sigma
+    move = np.clip(c[:, 2:4] * (state.sigma**2 / amplitude)[:, None], -most[:, None], most[:, None])
+    widen = np.clip(c[:, 4] * state.sigma**3 / amplitude, -0.2 * state.sigma, 0.2 * state.sigma)
+    return FitState(state.xy + move, c[:, 1], c[:, 0], state.sigma + widen)

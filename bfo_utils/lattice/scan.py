@@ -1,0 +1,714 @@
+"""Scan distortion: the displacement of every row of a scan, measured without the polar
+displacement, and undone.
+
+A scan draws an image row by row. Vibration, mains hum and the electronics displace rows along the
+fast axis, and A columns and B columns lie in different rows, so that their distance changes by what
+no crystal did: one scan of a cubic crystal shows domains with walls along its rows. Every row is
+placed anew by all columns that it crosses; see :mod:`bfo_utils.lattice`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from scipy import fft, linalg, ndimage, sparse
+
+from ..columns import Slices, cut_slices
+from ..compute import row_bands
+from ..errors import InputError
+from ..io import Image
+from .building import Lattice, superstructures
+from .cells import Cells
+from .scan_model import (
+    SCATTER,
+    Equations,
+    Posterior,
+    Sites,
+    block_rows,
+    dense_block,
+    find_line,
+    lattice_basis,
+    learned_variances,
+    normal_equations,
+    prior_band,
+    ridged,
+    sites_along,
+    solve_rows,
+    with_lines,
+    without_repeats,
+)
+
+AXES = ("auto", "x", "y", "none")
+LEAST = 0.005  # of a cell: a scan that feigns smaller polar displacements (rms) is left as it is,
+# if no more than this is beyond what rows that are displaced at random, each for itself, feign
+BEYOND = 0.002
+SEEN = 2.0  # log likelihood that displaced rows must gain; where they are not displaced it falls
+SMOOTH = 3.0  # cells: slower displacements move A and B columns alike, and belong to the drift
+# correlation of what the left and the right half of the image say, below which a band of periods is
+# left alone
+AGREE = 0.3
+LINES = 2  # of hum, at most
+LOST = 0.03  # of the cells: a correction that costs more is undone
+_OUTLIER = 4.5  # robust sigmas from which on an A column is no part of the smooth lattice
+_LEAST_SCATTER = 0.003  # of a cell
+_FEW = 9  # A columns: with fewer, a block of rows says nothing
+# sigma of a column: larger displacements, and rows along the scan, are measured once more on the
+# corrected image
+_LARGE = 1.0
+_PAD = 32  # px by which rows are continued, mirrored, before they are displaced
+
+
+@dataclass(frozen=True)
+class ScanDistortion:
+    """Displacement of the rows of a scan: I(x, y) = M(x + s(y), y), M the undistorted image.
+
+    Attributes
+    ----------
+    axis : str
+        Fast axis, "x" or "y"; "none" where no row is displaced, or nothing was looked for.
+    displacement_px : ndarray, shape (n,)
+        s of every row (along y, of every pixel column); periods beyond about three cells are left
+        out.
+    sd_px : ndarray, shape (n,)
+        Its posterior standard deviation.
+    factor, spread : ndarray, shapes (L, n) and (n, q)
+        Posterior covariance A^-1 + W W': banded Cholesky factor of A (lower form) and W.
+    cell_px, sigma_px : float
+        Edge of a cell, and width of its columns.
+    rms_px, polar_rms_px, white_rms_px : float
+        Of the displacement of rows, of the polar displacement that it feigns along the axis, and of
+        that which rows would feign if each were displaced for itself: such jitter averages out over
+        the columns, and no two rows of cells share it.
+    line_px : ndarray, shape (m, 2)
+        Lines of hum: period in rows, amplitude in px.
+    peak_px : float
+        Period (rows) at which the spectrum of the displacement is highest; 0 where there is none.
+    explained : float
+        Share of the variance of the polar displacement along the axis that the scan explained; NaN
+        where it is not seen.
+    along : bool
+        Whether rows of cells lie along the scan, so that walls along the fast axis cannot be told
+        from scan faults.
+    corrected : bool
+        Whether the image was corrected.
+    """
+
+    axis: str = "none"
+    displacement_px: np.ndarray = field(default_factory=lambda: np.zeros(0), repr=False)
+    sd_px: np.ndarray = field(default_factory=lambda: np.zeros(0), repr=False)
+    factor: np.ndarray = field(default_factory=lambda: np.ones((1, 0)), repr=False)
+    spread: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)), repr=False)
+    cell_px: float = 1.0
+    sigma_px: float = 1.0
+    rms_px: float = 0.0
+    polar_rms_px: float = 0.0
+    white_rms_px: float = 0.0
+    line_px: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)), repr=False)
+    peak_px: float = 0.0
+    explained: float = float("nan")
+    along: bool = False
+    corrected: bool = False
+
+    @property
+    def matters(self) -> bool:
+        """Whether the scan feigns polar displacements that count: 0.5 % of a cell (rms), or 0.2
+        % beyond independent rows.
+        """
+        beyond = self.polar_rms_px**2 - self.white_rms_px**2
+        return self.polar_rms_px > LEAST * self.cell_px or beyond > (BEYOND * self.cell_px) ** 2
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """Slices of an image, their columns, and what is supposed of the lattice: its functions,
+    spread (px), precision (1 / px2).
+    """
+
+    slices: Slices
+    sites: Sites
+    height: int
+    basis: sparse.csr_array
+    spread: float
+    precision: np.ndarray
+
+    def equations(self) -> Equations:
+        """Normal equations of all rows, but for what is known of the nuisances."""
+        return normal_equations(
+            self.slices, self.sites, self.basis, self.precision, (0, self.height)
+        )
+
+    def complete(self, equations: Equations, first: int = 0) -> Equations:
+        """Equations with all that is known of the nuisances."""
+        return without_repeats(
+            ridged(equations, self.basis.shape[1], self.spread), self.sites, first
+        )
+
+    def part(self, index: np.ndarray) -> "_Problem":
+        """The same for some of the columns."""
+        return replace(
+            self,
+            slices=self.slices.take(index),
+            sites=self.sites.take(index),
+            precision=self.precision[index],
+            basis=self.basis[index[self.sites.is_a]],
+        )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Displacement of the rows as found: posterior, lines of hum by frequency (per row) and
+    variance (px2), that of single rows.
+    """
+
+    posterior: Posterior
+    lines: list[tuple[float, float]]
+    white: float
+
+
+@dataclass(frozen=True)
+class _Learned:
+    """What blocks of rows say of the rows' variances: dense equations, the cell in px, rows
+    taken together; variances, gain.
+    """
+
+    blocks: list[tuple[np.ndarray, np.ndarray]]
+    cell_px: float
+    rows: int
+    variances: np.ndarray
+    gain: float
+
+    def with_lines(self, lines: tuple[float, ...]) -> np.ndarray:
+        """Variances where lines of hum take part, theirs at the end."""
+        return learned_variances(self.blocks, self.cell_px, self.rows, lines)[0]
+
+
+def _problem(slices: Slices, sites: Sites, height: int) -> _Problem:
+    precision = np.where(sites.is_a, 1 / (SCATTER * sites.cell_px) ** 2, 0.0)
+    spread = float(sites.off_lattice[sites.is_a].std())
+    return _Problem(slices, sites, height, lattice_basis(sites.ij[sites.is_a]), spread, precision)
+
+
+def _estimate(given: _Problem, learned: _Learned) -> tuple[_Rows, np.ndarray]:
+    """Displacement of every row, and that part of it which is fast, and confirmed where it
+    matters.
+    """
+    sites = given.sites
+    prior, lines, posterior = _expected(given, learned)
+    given = replace(given, precision=_precision(given, posterior))
+    first = sites.x < np.median(sites.x)
+    halves = [given.part(part).equations() for part in (first, ~first)]
+    whole, *halves = (
+        with_lines(given.complete(e), prior, lines) for e in (halves[0] + halves[1], *halves)
+    )
+    posterior = solve_rows(whole, prior)
+    fast = _fast(posterior.mean, sites.cell_px)
+    if fast.std() > LEAST * sites.cell_px:
+        left, right = (_fast(solve_rows(e, prior).mean, sites.cell_px) for e in halves)
+        fast = _confirmed(fast, left, right, sites.cell_px)
+    return _Rows(posterior, lines, float(learned.variances[0])), fast
+
+
+def _expected(
+    given: _Problem, learned: _Learned
+) -> tuple[np.ndarray, list[tuple[float, float]], Posterior]:
+    """Prior precision of the rows without hum, lines of hum, and a first solution."""
+    prior = prior_band(learned.variances, given.sites.cell_px, given.height)
+    posterior, lines = _with_hum(given.complete(given.equations()), prior, given.sites)
+    if lines:
+        variances = learned.with_lines(tuple(f for f, _ in lines))
+        lines = [(f, float(v)) for (f, _), v in zip(lines, variances[-len(lines) :])]
+        prior = prior_band(variances[: -len(lines)], given.sites.cell_px, given.height)
+    return prior, lines, posterior
+
+
+def _with_hum(
+    equations: Equations, prior: np.ndarray, sites: Sites
+) -> tuple[Posterior, list[tuple[float, float]]]:
+    """Displacements, and lines of hum that stand out of what is expected of them: frequency and
+    variance (px2) of each.
+    """
+    lines: list[tuple[float, float]] = []
+    posterior = solve_rows(equations, prior)
+    while len(lines) < LINES and (
+        line := find_line(equations, prior, posterior, sites, tuple(f for f, _ in lines))
+    ):
+        lines.append(line)
+        posterior = solve_rows(with_lines(equations, prior, lines), prior)
+    return posterior, lines
+
+
+def _learned(given: _Problem) -> _Learned:
+    """Variances of the terms of the row displacement, from some blocks of rows."""
+    starts, rows = block_rows(given.height, given.sites.cell_px)
+    blocks = []
+    for first, n in starts:
+        inside = (given.slices.row.min(axis=1) >= first) & (
+            given.slices.row.max(axis=1) < first + n
+        )
+        if (inside & given.sites.is_a).sum() < _FEW:
+            continue
+        own = given.part(inside)
+        own = replace(own, basis=lattice_basis(own.sites.ij[own.sites.is_a]))
+        equations = normal_equations(own.slices, own.sites, own.basis, own.precision, (first, n))
+        blocks.append(dense_block(own.complete(equations, first), rows))
+    return _Learned(
+        blocks, given.sites.cell_px, rows, *learned_variances(blocks, given.sites.cell_px, rows)
+    )
+
+
+def _precision(given: _Problem, posterior: Posterior) -> np.ndarray:
+    """1 / variance of A columns about the smooth lattice, from how far they lie off it; 0 for
+    outliers and B columns.
+    """
+    slices, sites, basis = given.slices, given.sites, given.basis
+    a = np.flatnonzero(sites.is_a)
+    weight = slices.weight[a]
+    total = weight.sum(axis=1)
+    seen = total > 0
+    rest = (slices.moment[a] - weight * slices.response[a] * posterior.mean[slices.row[a]]).sum(
+        axis=1
+    ) / np.where(seen, total, 1)
+    off = rest - sites.off_lattice[a] + basis @ posterior.nuisances[: basis.shape[1]]
+    mad = 1.4826 * float(np.median(np.abs(off[seen])))
+    noise = float(np.median(1 / total[seen]))
+    variance = max(mad**2 - noise, (_LEAST_SCATTER * sites.cell_px) ** 2)
+    precision = np.zeros(len(sites.is_a))
+    precision[a] = np.where(np.abs(off) > _OUTLIER * mad, 0, 1 / variance)
+    return precision
+
+
+def _fast(displacement: np.ndarray, cell_px: float) -> np.ndarray:
+    """Displacement without what is slower than about three cells."""
+    return displacement - ndimage.gaussian_filter1d(displacement, SMOOTH * cell_px, mode="nearest")
+
+
+def _confirmed(
+    whole: np.ndarray, left: np.ndarray, right: np.ndarray, cell_px: float
+) -> np.ndarray:
+    """The displacement in those octaves of periods in which the left and the right half of the
+    image agree.
+    """
+    n = len(whole)
+    waves, one, two = (fft.dct(v, norm="ortho") for v in (whole, left, right))
+    octave = np.floor(np.log2(np.maximum(np.arange(n), 1) * cell_px / n)).astype(int)
+    octave -= octave.min()
+    count = octave.max() + 1
+    together, alone, other = (np.bincount(octave, v, count) for v in (one * two, one**2, two**2))
+    agree = together > AGREE * np.sqrt(alone * other)
+    return fft.idct(np.where(agree[octave], waves, 0), norm="ortho")
+
+
+def displace_rows(data: np.ndarray, displacement: np.ndarray) -> np.ndarray:
+    """Move every row of an array along itself: out(x, y) = data(x - s(y), y).
+
+    Rows are continued by their mirror image and moved by the phase of their Fourier transform,
+    which leaves the noise white.
+
+    Parameters
+    ----------
+    data : ndarray, shape (H, W)
+    displacement : ndarray, shape (H,)
+        s in px.
+
+    Returns
+    -------
+    ndarray of float32, shape (H, W)
+
+    Examples
+    --------
+    >>> wave = np.cos(2 * np.pi * np.arange(64) / 16)
+    >>> moved = displace_rows(np.stack([wave, wave]), np.array([0, 4]))
+    >>> float(np.abs(moved[1, 8:56] - np.sin(2 * np.pi * np.arange(8, 56) / 16)).max()) < 0.05
+    True
+    """
+    width = data.shape[1]
+    size = fft.next_fast_len(width + 2 * _PAD, real=True)
+    frequency = np.arange(size // 2 + 1, dtype=np.float32) / size
+    out = np.empty(data.shape, np.float32)
+    for rows in row_bands(data.shape):
+        wide = np.pad(data[rows], ((0, 0), (_PAD, size - width - _PAD)), mode="symmetric").astype(
+            np.float32
+        )
+        phase = np.exp(
+            -2j * np.pi * frequency * displacement[rows, None].astype(np.float32)
+        ).astype(np.complex64)
+        out[rows] = fft.irfft(fft.rfft(wide, axis=1) * phase, size, axis=1)[:, _PAD : _PAD + width]
+    return out
+
+
+def check_axis(axis: str) -> None:
+    """Refuse what is no fast axis of a scan.
+
+    Raises
+    ------
+    InputError
+    """
+    if axis not in AXES:
+        raise InputError(f"scan axis '{axis}': no such axis; choose one of {', '.join(AXES)}")
+
+
+def measure_scan(
+    image: Image, lattice: Lattice, axis: str = "auto", before: np.ndarray | None = None
+) -> ScanDistortion:
+    """Displacement of every row of the scan that drew an image.
+
+    Parameters
+    ----------
+    image : Image
+    lattice : Lattice
+        Fitted and indexed columns of this image.
+    axis : {"auto", "x", "y", "none"}
+        Fast axis of the scan; "auto" takes the one along which rows are displaced.
+    before : ndarray, shape (n,), optional
+        Displacement by which the rows of this image were moved back already; the axis must be given
+        then. What is measured is the displacement of the rows as they were recorded.
+
+    Returns
+    -------
+    ScanDistortion
+        ``corrected`` is False: the image is as it was.
+
+    Raises
+    ------
+    InputError
+        For another axis.
+
+    Examples
+    --------
+    >>> from ..columns import find_columns
+    >>> from ..simulation import Specimen, simulate_phantom
+    >>> from .building import build_lattice
+    >>> p = simulate_phantom(Specimen(cells=16, cell_px=16, dose=200, jitter_px=0.4, jitter_rows=3))
+    >>> found = measure_scan(p.image, build_lattice(p.image, find_columns(p.image)))
+    >>> found.axis, round(found.rms_px, 1)
+    ('x', 0.4)
+    """
+    check_axis(axis)
+    if axis == "none":
+        return ScanDistortion()
+    slices = cut_slices(
+        image.data, image.valid, lattice.columns, ("x", "y") if axis == "auto" else (axis,)
+    )
+    if before is not None:
+        seen = slices[axis]
+        slices[axis] = replace(
+            seen, moment=seen.moment + seen.weight * seen.response * before[seen.row]
+        )
+    given = {
+        name: _problem(own, sites_along(lattice, name), image.shape[name == "y"])
+        for name, own in slices.items()
+    }
+    learned = {name: _learned(problem) for name, problem in given.items()}
+    fast = max(learned, key=lambda name: learned[name].gain)
+    if axis == "auto" and learned[fast].gain < SEEN:
+        return ScanDistortion()
+    return _distortion(fast, *_estimate(given[fast], learned[fast]), given[fast].sites, lattice)
+
+
+def _distortion(
+    axis: str, rows: _Rows, s: np.ndarray, sites: Sites, lattice: Lattice
+) -> ScanDistortion:
+    """What is reported of displaced rows."""
+    sigma, spread, cell = (
+        float(np.median(lattice.columns.sigma_px)),
+        rows.posterior.spread,
+        sites.cell_px,
+    )
+    lines = np.array([(1 / f, np.sqrt(2 * v)) for f, v in rows.lines]).reshape(-1, 2)
+    peak = int(np.argmax(np.abs(np.fft.rfft(s))))
+    scan = ScanDistortion(
+        axis,
+        s,
+        _deviation(rows.posterior.factor, spread),
+        rows.posterior.factor,
+        _reduced(spread, cell),
+        cell,
+        sigma,
+        float(s.std()),
+        float(_feigned(s, sigma, cell).std()),
+        _white(rows.white, sigma, cell),
+        lines,
+        len(s) / peak if peak else 0.0,
+        along=sites.along,
+    )
+    return replace(scan, explained=_explained(scan, lattice.cells))
+
+
+def _seen_by_columns(displacement: np.ndarray, sigma: float) -> np.ndarray:
+    """Displacement of a fitted column at every row: mean over its light, whose square weighs the
+    rows.
+    """
+    return ndimage.gaussian_filter1d(displacement, sigma / np.sqrt(2), mode="nearest")
+
+
+def _feigned(displacement: np.ndarray, sigma: float, cell_px: float) -> np.ndarray:
+    """Displacement of a B column at every row against A columns half a cell above and below."""
+    shown, row = _seen_by_columns(displacement, sigma), np.arange(len(displacement))
+    return (
+        shown
+        - (np.interp(row - cell_px / 2, row, shown) + np.interp(row + cell_px / 2, row, shown)) / 2
+    )
+
+
+def _white(variance: float, sigma: float, cell_px: float) -> float:
+    """What rows feign (rms, px) that are displaced with some variance (px2), each for itself."""
+    single = np.zeros(8 * int(np.ceil(cell_px)) + 1)
+    single[len(single) // 2] = 1
+    return float(np.sqrt(variance * (_feigned(single, sigma, cell_px) ** 2).sum()))
+
+
+def _deviation(factor: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Posterior standard deviation of every row: the diagonal of A^-1, from its Cholesky factor
+    from the last row up, and W.
+    """
+    order, n = len(factor) - 1, factor.shape[1]
+    near, variance = np.zeros((order, order)), np.empty(n)
+    for row in range(n - 1, -1, -1):
+        side = factor[1:, row] / factor[0, row]
+        shared = -near @ side
+        variance[row] = 1 / factor[0, row] ** 2 - side @ shared
+        near[1:, 1:] = near[:-1, :-1].copy()
+        near[0, 0], near[0, 1:], near[1:, 0] = variance[row], shared[:-1], shared[:-1]
+    return np.sqrt(variance + (spread**2).sum(axis=1))
+
+
+def _reduced(spread: np.ndarray, cell_px: float) -> np.ndarray:
+    """The columns of W that matter once slow displacements are taken away: principal axes with
+    more than 1e-4 of the largest.
+    """
+    fast = spread - ndimage.gaussian_filter1d(
+        spread, SMOOTH * cell_px, axis=0, mode="nearest", truncate=2.5
+    )
+    power, axes = np.linalg.eigh(fast.T @ fast)
+    return fast @ axes[:, power > 1e-4 * power.max(initial=1e-30)]
+
+
+def _rows_of_cells(scan: ScanDistortion, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
+    """Rows at which the five columns of every cell lie, (R, C, 5), and their parts in the polar
+    displacement.
+    """
+    k = 1 if scan.axis == "x" else 0
+    a, b = cells.basis.vectors[:, k]
+    corners = [cells.xy[..., k] + (i * a + j * b) / 2 for i in (-1, 1) for j in (-1, 1)]
+    return np.stack([cells.b_site[..., k], *corners], axis=-1), np.array(
+        [1, -0.25, -0.25, -0.25, -0.25]
+    )
+
+
+def scan_polar(scan: ScanDistortion, cells: Cells) -> np.ndarray:
+    """Polar displacement along the fast axis that the scan alone makes, in px.
+
+    Parameters
+    ----------
+    scan : ScanDistortion
+    cells : Cells
+        With the second sublattice.
+
+    Returns
+    -------
+    ndarray, shape (R, C)
+        NaN where a cell is unknown.
+    """
+    at, part = _rows_of_cells(scan, cells)
+    shown = _seen_by_columns(scan.displacement_px, scan.sigma_px)
+    moved = -np.interp(
+        np.nan_to_num(at), np.arange(len(shown)), shown
+    )  # a row that looks at x + s shows a column at x - s
+    return np.where(np.isfinite(at).all(axis=-1), moved @ part, np.nan)
+
+
+def _explained(scan: ScanDistortion, cells: Cells) -> float:
+    """Share of the variance of the polar displacement along the fast axis that the scan
+    explains.
+    """
+    if not cells.has_b:
+        return float("nan")
+    seen, false = cells.polar[..., 0 if scan.axis == "x" else 1], scan_polar(scan, cells)
+    known = np.isfinite(seen) & np.isfinite(false)
+    return float(max(0.0, 1 - np.var((seen - false)[known]) / max(np.var(seen[known]), 1e-30)))
+
+
+def scan_deviation(scan: ScanDistortion, cells: Cells, weights: np.ndarray) -> float:
+    """Standard error (px) that the scan leaves in a weighted sum of the polar displacement along
+    the fast axis.
+
+    For a step between two labels the weights are 1 / n1 in one and -1 / n2 in the other. Where rows
+    of cells lie along the scan (``along``) the true error is up to three times as large.
+
+    Parameters
+    ----------
+    scan : ScanDistortion
+    cells : Cells
+        With the second sublattice.
+    weights : ndarray, shape (R, C)
+        0 for cells that take no part, and for unknown ones.
+
+    Returns
+    -------
+    float
+        sqrt(v' Sigma v); 0 where no scan was measured.
+    """
+    if scan.axis == "none":
+        return 0.0
+    at, part = _rows_of_cells(scan, cells)
+    n, used = len(scan.displacement_px), np.isfinite(at).all(axis=-1) & (weights != 0)
+    place, share = np.clip(at[used], 0, n - 1).ravel(), (weights[used, None] * part).ravel()
+    low = np.minimum(place.astype(int), n - 2)
+    v = np.bincount(low, share * (1 - place + low), n) + np.bincount(
+        low + 1, share * (place - low), n
+    )
+    v = _fast(_seen_by_columns(v, scan.sigma_px), scan.cell_px)
+    return float(
+        np.sqrt(
+            v @ linalg.cho_solve_banded((scan.factor, True), v) + ((scan.spread.T @ v) ** 2).sum()
+        )
+    )
+
+
+def row_deviation(scan: ScanDistortion, cells: Cells) -> float:
+    """Standard error (px) that the scan leaves in the mean polar displacement of the middle row of
+    cells against the others.
+
+    Parameters
+    ----------
+    scan : ScanDistortion
+    cells : Cells
+        With the second sublattice.
+
+    Returns
+    -------
+    float
+    """
+    known = cells.valid if scan.axis == "x" else cells.valid.T
+    row = np.zeros(known.shape, bool)
+    row[len(row) // 2] = True
+    weights = np.where(
+        row, known / max((known & row).sum(), 1), -(known / max((known & ~row).sum(), 1))
+    )
+    return scan_deviation(scan, cells, weights if scan.axis == "x" else weights.T)
+
+
+def describe_scan(scan: ScanDistortion) -> dict:
+    """What ``result.json`` says of a scan: plain values.
+
+    Parameters
+    ----------
+    scan : ScanDistortion
+
+    Returns
+    -------
+    dict
+        ``axis``, ``corrected``, ``rms_px`` of the rows and ``polar_rms_px`` of what they feign,
+        ``explained_share`` of the variance of the polar displacement along the axis (None where it
+        is not seen), ``peak_period_px`` of the spectrum (None where there is none), ``lines`` of
+        hum, and a ``note`` on what it cannot tell.
+
+    Examples
+    --------
+    >>> describe_scan(ScanDistortion())["axis"]
+    'none'
+    """
+    return {
+        "axis": scan.axis,
+        "corrected": scan.corrected,
+        "rms_px": round(scan.rms_px, 4),
+        "polar_rms_px": round(scan.polar_rms_px, 4),
+        "explained_share": None if np.isnan(scan.explained) else round(scan.explained, 4),
+        "peak_period_px": round(scan.peak_px, 2) or None,
+        "lines": [
+            {"period_px": round(float(p), 3), "amplitude_px": round(float(a), 3)}
+            for p, a in scan.line_px
+        ],
+        "note": _note(scan),
+    }
+
+
+def _note(scan: ScanDistortion) -> str:
+    """What the measurement of a scan cannot tell."""
+    if scan.axis == "none":
+        return "No row is displaced against the others, or none was looked at."
+    if scan.along:
+        return (
+            f"Rows of cells lie along the scan ({scan.axis}): walls along it, and a polar"
+            " displacement that differs only from row to row, cannot be told from errors of the"
+            " scan."
+        )
+    return "Displacements slower than about three cells move all columns alike, and are left in."
+
+
+def undo_scan(
+    image: Image, lattice: Lattice, find: Callable[[Image], Lattice], axis: str = "auto"
+) -> tuple[Image, Lattice, ScanDistortion]:
+    """Image, lattice and scan, the first two corrected where rows are displaced by what matters.
+
+    Nothing is changed where the displacement does not matter (see :class:`ScanDistortion`), where
+    the corrected image would lose more than 3 % of its cells, and where rows of cells lie along the
+    scan and alternate: an ordered displacement and displaced rows are then the same image.
+
+    Parameters
+    ----------
+    image : Image
+    lattice : Lattice
+        Its columns, indexed.
+    find : callable
+        Finds and indexes the columns of an image, as ``lattice`` was made.
+    axis : {"auto", "x", "y", "none"}
+        See :func:`measure_scan`.
+
+    Returns
+    -------
+    Image, Lattice, ScanDistortion
+    """
+    scan = measure_scan(image, lattice, axis)
+    if not scan.matters or (scan.along and _ordered_across(lattice, scan.axis)):
+        return image, lattice, scan
+    try:
+        straight = undistorted(image, scan)
+        again = find(straight)
+        if scan.along or np.abs(scan.displacement_px).max() > _LARGE * scan.sigma_px:
+            scan = measure_scan(straight, again, scan.axis, scan.displacement_px)
+            straight = undistorted(image, scan)
+            again = find(straight)
+    except InputError:
+        return image, lattice, scan
+    if again.cells.n < (1 - LOST) * lattice.cells.n:
+        return image, lattice, scan
+    return straight, again, replace(scan, corrected=True, explained=_explained(scan, lattice.cells))
+
+
+def _ordered_across(lattice: Lattice, axis: str) -> bool:
+    """Whether columns alternate from row to row of cells, which displaced rows would do, too."""
+    across = np.array([0.0, 1.0]) if axis == "x" else np.array([1.0, 0.0])
+    steps = np.abs(lattice.cells.basis.vectors @ across)
+    slow = int(np.argmax(steps))  # the lattice vector along the slow axis
+    return any(abs(order.wave_vector[slow]) == 0.5 for order in superstructures(lattice))
+
+
+def undistorted(image: Image, scan: ScanDistortion) -> Image:
+    """The image with its rows moved back; pixels beside an invalid one are no longer valid.
+
+    Parameters
+    ----------
+    image : Image
+    scan : ScanDistortion
+
+    Returns
+    -------
+    Image
+    """
+    turn = np.transpose if scan.axis == "y" else np.asarray
+    valid = image.valid
+    if not valid.all():
+        valid = np.ascontiguousarray(turn(_moved_holes(turn(valid), scan.displacement_px)))
+    data = np.ascontiguousarray(turn(displace_rows(turn(image.data), scan.displacement_px)))
+    return replace(image, data=data, valid=valid)
+
+
+def _moved_holes(valid: np.ndarray, displacement: np.ndarray) -> np.ndarray:
+    """Whether both pixels between which a displaced one lies are valid."""
+    rows, x = np.arange(len(valid))[:, None], np.arange(valid.shape[1])
+    at = [
+        np.clip(x - part(displacement)[:, None].astype(int), 0, valid.shape[1] - 1)
+        for part in (np.floor, np.ceil)
+    ]
+    return valid[rows, at[0]] & valid[rows, at[1]]

@@ -1,0 +1,632 @@
+"""The linear model behind the displacement of scan rows: what slices say, what is unknown besides,
+what is expected of a scan.
+
+Unknown are the displacement s of every row, and as nuisances: positions of all B columns, those of
+A columns about a smooth lattice, the shape that columns of a kind share, and where rows of cells
+lie along the scan everything that repeats with them. The polar displacement takes no part. All
+matrices over rows are banded, but for a few columns that belong to the nuisances.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import linalg, sparse
+from scipy.interpolate import BSpline
+
+from ..columns import Slices
+from .building import Lattice
+
+KNOTS = 8.0  # cells between the knots of the smooth lattice
+SCATTER = 0.006  # of a cell: first guess of how far A columns lie off the smooth lattice
+LENGTHS = (
+    1.5,
+    4.0,
+    10.0,
+    25.0,
+)  # sixteenths of a cell: correlation lengths of the row displacement, besides none
+_START = (0.01, 0.01, 0.01, 0.01, 0.03)  # px2: their variances before anything is known
+_BOUNDS = 1e-7, 4.0  # px2
+_TURNS = 9  # of the variances
+_BLOCK = 384  # rows of the blocks from which variances are learned
+_FINE = 48  # px per cell from which on three rows are taken together there
+_ALONG = (
+    1.5  # cells by which a row of cells may climb across the frame and still lie along the scan
+)
+# cells of that climb below which what repeats with the rows cannot be told from the shape of
+# columns
+_REPEATS = 0.1
+_ORDERS = 5  # of what repeats with the rows of cells
+_LINE_RANGE = (
+    3.5,
+    7.2,
+    0.45,
+)  # hum is looked for from 1 / (3.5 cells) to 7.2 per cell, at most 0.45 per row
+# chi squared of a line of hum; the largest of some thousand frequencies by chance is about 20
+_LINE = 30.0
+_LINE_LEAST = 1e-4  # px2: least variance of the amplitude of a line
+_FREE = 1e-12  # 1 / px2: next to nothing is known
+
+
+@dataclass(frozen=True)
+class Sites:
+    """Indexed columns as rows of a scan along x see them.
+
+    Attributes
+    ----------
+    x : ndarray, shape (N,)
+        Position along the scan, in px.
+    is_a : ndarray of bool, shape (N,)
+        Whether a column belongs to the A sublattice.
+    ij : ndarray of int, shape (N, 2)
+        Row and column of the crystal.
+    off_lattice : ndarray, shape (N,)
+        x of the A columns minus the best straight lattice, in px; 0 for B columns.
+    place : ndarray, shape (N, 2)
+        Position in the image, -1 to 1 along its longer side.
+    climb : float
+        Cells by which a row of cells climbs across the frame.
+    period_px, cell_px : float
+        Distance of the rows of cells, and edge of a square with the area of the cell.
+    """
+
+    x: np.ndarray
+    is_a: np.ndarray
+    ij: np.ndarray
+    off_lattice: np.ndarray
+    place: np.ndarray
+    climb: float
+    period_px: float
+    cell_px: float
+
+    def take(self, index: np.ndarray) -> "Sites":
+        """Some of the columns."""
+        return replace(
+            self,
+            **{
+                name: getattr(self, name)[index]
+                for name in ("x", "is_a", "ij", "off_lattice", "place")
+            },
+        )
+
+    @property
+    def along(self) -> bool:
+        """Whether rows of cells lie along the scan, so that they climb by less than 1.5 cells
+        across the frame.
+        """
+        return self.climb < _ALONG
+
+
+def sites_along(lattice: Lattice, axis: str) -> Sites:
+    """The columns of a lattice as the rows of a scan along an axis ("x" or "y") see them.
+
+    Parameters
+    ----------
+    lattice : Lattice
+    axis : {"x", "y"}
+
+    Returns
+    -------
+    Sites
+        For "y", x and y are exchanged.
+    """
+    turn = slice(None, None, -1 if axis == "y" else 1)
+    xy, ij, vectors = (
+        lattice.columns.xy[:, turn],
+        lattice.ij[:, turn],
+        lattice.cells.basis.vectors[turn, turn],
+    )
+    a, cell = lattice.sublattice == "A", lattice.cells.basis.cell_px
+    straight = np.column_stack([np.ones(a.sum()), ij[a]])
+    off = np.zeros(len(xy))
+    off[a] = xy[a, 0] - straight @ np.linalg.lstsq(straight, xy[a, 0], rcond=None)[0]
+    place = 2 * (xy - xy.mean(axis=0)) / max(float(np.ptp(xy, axis=0).max()), 1.0)
+    return Sites(
+        xy[:, 0],
+        a,
+        ij,
+        off,
+        place,
+        float(abs(vectors[0, 1]) * np.ptp(ij[a, 1]) / cell),
+        float(abs(vectors[1, 1])),
+        cell,
+    )
+
+
+@dataclass(frozen=True)
+class Equations:
+    """Normal equations of the row displacements s (n rows) and the nuisances u (q of them): N s + C
+    u = r, C' s + T u = v.
+
+    Attributes
+    ----------
+    band : ndarray, shape (L, n)
+        N: ``band[k, y]`` couples the rows y and y + k.
+    right : ndarray, shape (n,)
+    cross : ndarray, shape (n, q)
+    nuisance : ndarray, shape (q, q)
+    nuisance_right : ndarray, shape (q,)
+    """
+
+    band: np.ndarray
+    right: np.ndarray
+    cross: np.ndarray
+    nuisance: np.ndarray
+    nuisance_right: np.ndarray
+
+    def __add__(self, other: "Equations") -> "Equations":
+        return Equations(*(a + b for a, b in zip(vars(self).values(), vars(other).values())))
+
+    def with_nuisances(
+        self, cross: np.ndarray, own: np.ndarray, shared: np.ndarray, right: np.ndarray
+    ) -> "Equations":
+        """The same with more nuisances: their coupling to s, to each other and to those before,
+        and their right side.
+        """
+        return replace(
+            self,
+            cross=np.hstack([self.cross, cross]),
+            nuisance=np.block([[self.nuisance, shared], [shared.T, own]]),
+            nuisance_right=np.concatenate([self.nuisance_right, right]),
+        )
+
+
+def multiply_band(band: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Product of a symmetric banded matrix (lower form, shape (L, n)) with columns of values (n,
+    m).
+
+    Examples
+    --------
+    >>> multiply_band(np.array([[2.0, 2, 2], [1, 1, 0]]), np.eye(3))[0].tolist()
+    [2.0, 1.0, 0.0]
+    """
+    out = band[0, :, None] * values
+    for k in range(1, min(len(band), len(values))):
+        side = band[k, :-k, None]
+        out[k:] += side * values[:-k]
+        out[:-k] += side * values[k:]
+    return out
+
+
+def lattice_basis(ij: np.ndarray, step: float = KNOTS) -> sparse.csr_array:
+    """Tensor product of cubic B-splines over the indices of columns: the smooth lattice.
+
+    Parameters
+    ----------
+    ij : ndarray of int, shape (N, 2)
+    step : float
+        Distance of the knots in cells.
+
+    Returns
+    -------
+    sparse array, shape (N, K)
+        Functions that hardly reach any column are left out.
+    """
+    (i, n), (j, m) = (_splines(v - v.min(), step) for v in ij.T)
+    at = i.indices.reshape(-1, 4, 1) * m + j.indices.reshape(-1, 1, 4)
+    value = i.data.reshape(-1, 4, 1) * j.data.reshape(-1, 1, 4)
+    full = sparse.csr_array(
+        (value.ravel(), at.ravel(), np.arange(len(ij) + 1) * 16), shape=(len(ij), n * m)
+    )
+    return full[:, np.flatnonzero(full.sum(axis=0) > 0.05)]
+
+
+def _splines(t: np.ndarray, step: float):
+    """Cubic B-splines at whole numbers t from 0 on, and how many they are."""
+    end = max(float(t.max()), 1.0)
+    inner = np.linspace(0, end, max(1, round(end / step)) + 1)
+    knots = np.concatenate([[0.0] * 3, inner, [end] * 3])
+    return BSpline.design_matrix(np.clip(t.astype(float), 0, end), knots, 3).tocsr(), len(knots) - 4
+
+
+def normal_equations(
+    slices: Slices,
+    sites: Sites,
+    basis: sparse.csr_array,
+    precision: np.ndarray,
+    rows: tuple[int, int],
+) -> Equations:
+    """Normal equations of the row displacements, the positions of all columns eliminated.
+
+    Parameters
+    ----------
+    slices : Slices
+    sites : Sites
+        The same columns.
+    basis : sparse array, shape (n_A, K)
+        Of the A columns, from :func:`lattice_basis`.
+    precision : ndarray, shape (N,)
+        1 / variance (1 / px2) of a column about the smooth lattice; 0 where its position is free.
+    rows : tuple of int
+        First pixel row and number of rows; slices beyond are left out.
+
+    Returns
+    -------
+    Equations
+        Nuisances are the K functions of the lattice and eight shapes of the columns.
+    """
+    inside = (slices.row >= rows[0]) & (slices.row < rows[0] + rows[1])
+    row = np.clip(slices.row - rows[0], 0, rows[1] - 1)
+    weight = slices.weight.astype(float) * inside
+    moment = slices.moment.astype(float) * inside - weight * sites.off_lattice[:, None]
+    coupling = weight * slices.response
+    system = _System(row, coupling, weight.sum(axis=1), precision, rows[1])
+    right = (slices.response * moment, moment.sum(axis=1))
+    shapes = np.stack(_shapes(slices, sites))
+    heavy = shapes * weight
+    held = heavy.sum(axis=2).T
+    shape_cross = np.stack(
+        [system.by_row(slices.response * one, total) for one, total in zip(heavy, held.T)], axis=1
+    )
+    flat = len(shapes), -1
+    own = heavy.reshape(flat) @ shapes.reshape(flat).T - held.T @ (held * system.share[:, None])
+    shape_right = shapes.reshape(flat) @ moment.ravel() - held.T @ (right[1] * system.share)
+    free = sites.is_a, basis
+    equations = Equations(
+        system.band(slices.response), system.by_row(*right), *system.lattice(*free, right[1])
+    )
+    return equations.with_nuisances(
+        shape_cross, own, -(basis.T @ (held * system.kept[:, None])[sites.is_a]), shape_right
+    )
+
+
+@dataclass(frozen=True)
+class _System:
+    """Rows and columns with the positions of the columns eliminated: row, coupling (N, R), total
+    weight and precision (N,).
+    """
+
+    row: np.ndarray
+    coupling: np.ndarray
+    total: np.ndarray
+    precision: np.ndarray
+    n: int
+
+    @property
+    def share(self) -> np.ndarray:
+        """Variance (px2) that a position has when all rows are known."""
+        return 1 / (self.total + self.precision + _FREE)
+
+    @property
+    def kept(self) -> np.ndarray:
+        """Part of what is said about a position that says something about the lattice."""
+        return 1 - self.total * self.share
+
+    def by_row(self, direct: np.ndarray, total: np.ndarray) -> np.ndarray:
+        """What moments of slices (N, R), and of columns (N,), say about every row."""
+        values = direct - self.coupling * (total * self.share)[:, None]
+        return np.bincount(self.row.ravel(), values.ravel(), minlength=self.n)
+
+    def band(self, response: np.ndarray) -> np.ndarray:
+        """Coupling of rows by the columns that they share: diag(w h h) - w h h' w / (total +
+        precision), all columns added.
+        """
+        width, part = self.row.shape[1], self.coupling * self.share[:, None]
+        band = np.zeros((min(width, self.n), self.n))
+        for k in range(len(band)):
+            product = part[:, : width - k] * self.coupling[:, k:]
+            band[k] = -np.bincount(
+                self.row[:, : width - k].ravel(), product.ravel(), minlength=self.n
+            )
+        band[0] += np.bincount(
+            self.row.ravel(), (self.coupling * response).ravel(), minlength=self.n
+        )
+        return band
+
+    def lattice(
+        self, is_a: np.ndarray, basis, right: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Coupling of the functions of the lattice to rows and to each other, and their right
+        side.
+        """
+        k, width = np.flatnonzero(is_a), self.row.shape[1]
+        value = self.coupling[k] * self.kept[k, None]
+        scatter = sparse.csr_array(
+            (value.ravel(), (self.row[k].ravel(), np.repeat(np.arange(len(k)), width))),
+            shape=(self.n, len(k)),
+        )
+        own = basis.T @ (basis * (self.total * self.kept)[k, None])
+        return -(scatter @ basis).toarray(), own.toarray(), -(basis.T @ (right * self.kept)[k])
+
+
+def _shapes(slices: Slices, sites: Sites) -> list[np.ndarray]:
+    """Displacement profiles over the height that columns of a kind share: three orders per kind,
+    and a shear that varies.
+    """
+    t, a = slices.height, sites.is_a[:, None]
+    powers = [np.where(kind, t**k, 0) for kind in (a, ~a) for k in (1, 2, 3)]
+    return powers + [t * sites.place[:, [axis]] for axis in (0, 1)]
+
+
+def ridged(equations: Equations, lattice: int, spread: float) -> Equations:
+    """Equations whose first nuisances, the functions of the lattice, are held to a spread (px);
+    the others next to nothing.
+    """
+    own = equations.nuisance.copy()
+    diagonal = np.diagonal(own).copy()
+    own[np.diag_indices(len(own))] += 1e-7 * diagonal + 1e-9
+    own[np.arange(lattice), np.arange(lattice)] += 1 / (4 * spread**2 + 1e-4)
+    return replace(equations, nuisance=own)
+
+
+def without_repeats(equations: Equations, sites: Sites, first: int) -> Equations:
+    """Equations with what repeats with rows of cells as nuisances, where these lie exactly along
+    the scan.
+
+    Such a displacement cannot be told from a shape that the columns share; it costs a polar
+    displacement that is uniform or linear in y.
+    """
+    if sites.climb >= _REPEATS:
+        return equations
+    n = len(equations.right)
+    y, slope = np.arange(n) + first, np.linspace(-1, 1, n)
+    phase = 2 * np.pi * np.arange(1, _ORDERS + 1) * y[:, None] / sites.period_px
+    waves = np.hstack([np.cos(phase), np.sin(phase)])
+    waves = np.hstack([waves, waves * slope[:, None]])
+    cross = multiply_band(equations.band, waves)
+    own = waves.T @ cross
+    own[np.diag_indices(len(own))] *= 1 + 1e-6
+    return equations.with_nuisances(
+        cross, own, equations.cross.T @ waves, waves.T @ equations.right
+    )
+
+
+def _kernels(cell_px: float, lag: np.ndarray) -> list[np.ndarray]:
+    """Correlations of the displacements of rows ``lag`` px apart: white, and squared
+    exponentials of :data:`LENGTHS`.
+    """
+    return [(lag == 0) * 1.0] + [
+        np.exp(-0.5 * (lag * 16 / (length * cell_px)) ** 2) for length in LENGTHS
+    ]
+
+
+def prior_band(variances: np.ndarray, cell_px: float, n: int) -> np.ndarray:
+    """Precision of n rows as a banded matrix (lower form): the autoregressive process with the same
+    covariance over two cells.
+
+    Parameters
+    ----------
+    variances : ndarray, shape (5,)
+        In px2: of single rows, and of terms of the correlation lengths :data:`LENGTHS`.
+    cell_px : float
+    n : int
+
+    Returns
+    -------
+    ndarray, shape (order + 1, n)
+    """
+    order = min(int(np.ceil(2 * cell_px)), (n - 1) // 2)
+    c = variances @ np.stack(_kernels(cell_px, np.arange(order + 1.0)))
+    c[0] += 1e-4 * c[0]
+    a = np.concatenate([[1.0], -linalg.solve_toeplitz(c[:order], c[1:])])
+    step = float(a @ c)
+    band = np.zeros((order + 1, n))
+    for k in range(order + 1):
+        total = np.cumsum(a[: order + 1 - k] * a[k:]) / step
+        at = np.arange(n - k)
+        band[k, : n - k] = total[np.minimum(np.minimum(at, n - 1 - k - at), order - k)]
+    return band
+
+
+def learned_variances(
+    blocks: list[tuple[np.ndarray, np.ndarray]],
+    cell_px: float,
+    rows: int,
+    lines: tuple[float, ...] = (),
+) -> tuple[np.ndarray, float]:
+    """Variances of the terms of the row displacement from dense equations of some blocks of rows,
+    and what they gain.
+
+    Fixed point of the restricted likelihood: v becomes v sqrt(alpha' C alpha / tr(G C)), G = (1 + N
+    C)^-1 N.
+
+    Parameters
+    ----------
+    blocks : list of (ndarray, ndarray)
+        N and right side of each, every ``rows`` pixel rows taken together.
+    cell_px : float
+    rows : int
+    lines : tuple of float
+        Frequencies of lines of hum (per row).
+
+    Returns
+    -------
+    variances : ndarray, shape (5 + number of lines,)
+    gain : float
+        Log likelihood against rows that are not displaced.
+    """
+    parts = []
+    for _, right in blocks:
+        lag = rows * np.abs(np.subtract.outer(np.arange(len(right)), np.arange(len(right))))
+        parts.append(_kernels(cell_px, lag) + [np.cos(2 * np.pi * f * lag) for f in lines])
+    v = np.array(_START + _START[-1:] * len(lines))
+    gain = 0.0
+    for _ in range(_TURNS):
+        found, expected, gain = np.zeros(len(v)), np.zeros(len(v)), 0.0
+        for (matrix, right), kernels in zip(blocks, parts):
+            c = sum(a * k for a, k in zip(v, kernels))
+            system = np.eye(len(right)) + matrix @ c
+            solved = np.linalg.solve(system, np.column_stack([right, matrix]))
+            alpha, g = solved[:, 0], solved[:, 1:]
+            found += [alpha @ k @ alpha for k in kernels]
+            expected += [(g * k).sum() for k in kernels]
+            gain += (right @ c @ alpha - np.linalg.slogdet(system)[1]) / 2
+        v = np.clip(v * np.sqrt(found / np.maximum(expected, 1e-30)), *_BOUNDS)
+    return v * np.array([rows] + [1] * (len(v) - 1)), float(
+        gain
+    )  # white displacement of rows averages out in their mean
+
+
+def dense_block(equations: Equations, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """N and right side with the nuisances eliminated, every ``rows`` pixel rows taken together."""
+    band, n = equations.band, len(equations.right)
+    full = multiply_band(band, np.eye(n))
+    solved = np.linalg.solve(
+        equations.nuisance, np.column_stack([equations.cross.T, equations.nuisance_right])
+    )
+    full -= equations.cross @ solved[:, :-1]
+    right = equations.right - equations.cross @ solved[:, -1]
+    m = n // rows
+    return full.reshape(m, rows, m, rows).sum(axis=(1, 3)), right.reshape(m, rows).sum(axis=1)
+
+
+def block_rows(height: int, cell_px: float) -> tuple[list[tuple[int, int]], int]:
+    """Blocks (first row, number of rows) from which variances are learned, placed evenly, and
+    the rows taken together there.
+    """
+    rows = 3 if cell_px >= _FINE else 1
+    size = min(
+        height // rows, _BLOCK + (height - _BLOCK) % 2
+    )  # as many rows left on either side, so that flips change nothing
+    size -= (height - rows * size) % 2
+    n = min(3, max(1, height // (rows * size)))
+    left = height - rows * size
+    starts = {1: [left // 2], 2: [0, left], 3: [0, left // 2, left]}[n]
+    return [(start, rows * size) for start in starts], rows
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """What is known of the row displacements: mean, and covariance A^-1 + W W', A banded.
+
+    Attributes
+    ----------
+    mean : ndarray, shape (n,)
+        In px.
+    nuisances : ndarray, shape (q,)
+    factor : ndarray, shape (L, n)
+        Banded Cholesky factor of A (lower form).
+    across : ndarray, shape (n, q)
+        A^-1 times the coupling to the nuisances.
+    schur : ndarray, shape (q, q)
+        Lower Cholesky factor of what is known of the nuisances.
+    """
+
+    mean: np.ndarray
+    nuisances: np.ndarray
+    factor: np.ndarray
+    across: np.ndarray
+    schur: np.ndarray
+
+    @property
+    def spread(self) -> np.ndarray:
+        """W, shape (n, q)."""
+        return linalg.solve_triangular(self.schur, self.across.T, lower=True).T
+
+    def multiply(self, values: np.ndarray) -> np.ndarray:
+        """Covariance times columns of values (n, m)."""
+        shared = linalg.cho_solve((self.schur, True), self.across.T @ values)
+        return linalg.cho_solve_banded((self.factor, True), values) + self.across @ shared
+
+
+def solve_rows(equations: Equations, prior: np.ndarray) -> Posterior:
+    """Row displacements under a prior precision (banded, lower form).
+
+    Parameters
+    ----------
+    equations : Equations
+    prior : ndarray, shape (order + 1, n)
+
+    Returns
+    -------
+    Posterior
+    """
+    band = np.zeros((max(len(prior), len(equations.band)), len(equations.right)))
+    band[: len(prior)] += prior
+    band[: len(equations.band)] += equations.band
+    factor = linalg.cholesky_banded(band, lower=True)
+    solved = linalg.cho_solve_banded(
+        (factor, True), np.column_stack([equations.cross, equations.right])
+    )
+    across, alone = solved[:, :-1], solved[:, -1]
+    schur = linalg.cholesky(equations.nuisance - equations.cross.T @ across, lower=True)
+    nuisances = linalg.cho_solve(
+        (schur, True), equations.nuisance_right - equations.cross.T @ alone
+    )
+    return Posterior(alone - across @ nuisances, nuisances, factor, across, schur)
+
+
+def find_line(
+    equations: Equations,
+    prior: np.ndarray,
+    posterior: Posterior,
+    sites: Sites,
+    known: tuple[float, ...] = (),
+) -> tuple[float, float] | None:
+    """The strongest line of hum: its frequency (per row) and variance (px2), None where none stands
+    out.
+
+    A score test of every frequency against the prior without it.
+
+    Parameters
+    ----------
+    equations : Equations
+        Without lines.
+    prior : ndarray
+        Prior precision without lines.
+    posterior : Posterior
+        Solved with the lines that are ``known``.
+    sites : Sites
+    known : tuple of float
+        Frequencies of lines that were found before.
+    """
+    n, cell = len(equations.right), sites.cell_px
+    frequency = np.arange(
+        1 / (_LINE_RANGE[0] * cell), min(_LINE_RANGE[2], _LINE_RANGE[1] / cell), 0.25 / n
+    )
+    q = equations.cross.shape[1]
+    alpha = (
+        equations.right
+        - multiply_band(equations.band, posterior.mean[:, None])[:, 0]
+        - equations.cross @ posterior.nuisances[:q]
+    )
+    spectrum = np.fft.rfft(alpha, 4 * n)
+    power = np.abs(np.interp(frequency, np.arange(len(spectrum)) / (4 * n), np.abs(spectrum)))
+    info = _information(prior, posterior, frequency)
+    chi = power**2 / info
+    for other in known:
+        chi[np.abs(frequency - other) < 2 / n] = 0
+    if sites.climb < _REPEATS:
+        repeats = frequency * sites.period_px
+        chi[np.abs(repeats - np.rint(repeats)) * n / sites.period_px < 1.5] = 0
+    k = int(np.argmax(chi))
+    return (float(frequency[k]), float(power[k] / info[k]) ** 2) if chi[k] > _LINE else None
+
+
+def _information(
+    prior: np.ndarray, posterior: Posterior, frequency: np.ndarray, points: int = 48
+) -> np.ndarray:
+    """Information (1 / px2) about the amplitude of a wave of each frequency, interpolated
+    between some.
+    """
+    some = np.linspace(frequency[0], frequency[-1], points)
+    phase = 2 * np.pi * some * (np.arange(prior.shape[1]) - (prior.shape[1] - 1) / 2)[:, None]
+    waves = np.hstack([np.cos(phase), np.sin(phase)])
+    held = multiply_band(prior, waves)
+    info = ((waves - posterior.multiply(held)) * held).sum(axis=0)
+    return np.interp(frequency, some, np.maximum((info[:points] + info[points:]) / 2, 1e-9))
+
+
+def with_lines(
+    equations: Equations, prior: np.ndarray, lines: list[tuple[float, float]]
+) -> Equations:
+    """Equations under a prior that holds lines of hum as well: waves are part of s, their
+    amplitudes nuisances.
+
+    Parameters
+    ----------
+    equations : Equations
+    prior : ndarray, shape (order + 1, n)
+        Precision without lines.
+    lines : list of (float, float)
+        Frequency (per row) and variance (px2) of each.
+    """
+    if not lines:
+        return equations
+    n = len(equations.right)
+    phase = 2 * np.pi * np.array([f for f, _ in lines]) * (np.arange(n) - (n - 1) / 2)[:, None]
+    waves = np.hstack([np.cos(phase), np.sin(phase)])
+    held = multiply_band(prior, waves)
+    own = waves.T @ held + np.diag(np.tile([1 / max(v, _LINE_LEAST) for _, v in lines], 2))
+    return equations.with_nuisances(
+        -held, own, np.zeros((equations.cross.shape[1], 2 * len(lines))), np.zeros(2 * len(lines))
+    )
