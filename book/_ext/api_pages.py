@@ -70,7 +70,7 @@ class Room(SphinxDirective):
         """The sections, in the order of the names."""
         room = self.arguments[0]
         said = inspect.getdoc(importlib.import_module(room)) or ""
-        text = f"```{{eval-rst}}\n{said}\n```\n" + "".join(
+        text = f"\n## What belongs here\n\n```{{eval-rst}}\n{said}\n```\n" + "".join(
             _SECTION.format(room=room, module=name) for name in _modules(room)
         )
         parent = nodes.section()
