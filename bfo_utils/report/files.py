@@ -25,10 +25,13 @@ from ..figures import (
 from ..io import Image
 from ..lattice import Lattice, cell_edges, describe_scan
 from ..results import (
-    MIN_CONTRAST,
-    NO_DOMAINS,
+    DOMAINS,
+    MIN_WALL_Z,
+    MIN_Z,
+    REFERENCE_WORDS,
     SCHEMA_VERSION,
     SURE_CELL,
+    UNDECIDED,
     UNUSED,
     Analysis,
     Provenance,
@@ -36,7 +39,6 @@ from ..results import (
     nonpolar_labels,
     unused_share,
 )
-from ..rewards import MIN_CORRELATION, autocorrelation
 from ..search import (
     PARAMETERS,
     PreparedImage,
@@ -187,9 +189,11 @@ def cells_table(analysis: Analysis) -> pd.DataFrame:
     -------
     DataFrame
         One row per valid cell; label -1 outside the analysed mask, where posterior and stability
-        are empty (see :class:`bfo_utils.results.Confidence`). Where there are no domains they are
+        are empty (see :class:`bfo_utils.results.Confidence`). Without domains they are
         empty everywhere. Standard errors (``se_``), the polar displacement along the edges of its
         cell (``p_a``, ``p_b``), strain and the local amplitude of an ordered displacement follow.
+        ``candidate_label`` is the label where the verdict is "domains", and what may be one where
+        it is "undecided".
     """
     cells = analysis.crystal.lattice.cells
     size = analysis.crystal.image.pixel_size_nm
@@ -219,6 +223,7 @@ def cells_table(analysis: Analysis) -> pd.DataFrame:
                     analysis.crystal, length, displacement, nm, pm
                 ).items()
             },
+            "candidate_label": analysis.candidate[at],
         }
     )
 
@@ -262,6 +267,7 @@ def result_summary(analysis: Analysis, walls: Walls, recipe: Provenance | None =
         "schema_version": SCHEMA_VERSION,
         "verdict": analysis.verdict,
         "reason": analysis.reason,
+        "findings": analysis.judgment.findings,
         "parameters": dict(analysis.tuned.parameters),
         "rewards": dict(analysis.tuned.rewards),
         "default_rewards": dict(analysis.default.rewards),
@@ -402,7 +408,7 @@ def facts_table(analysis: Analysis, result: Mapping) -> pd.Series:
         {
             "image": f"{image.name} ({field})",
             "unit cells": f"{result['n_analysed']:,} analysed of {result['n_cells']:,} found",
-            "domains": "none" if result["verdict"] == NO_DOMAINS else _counted(analysis, result),
+            "domains": _counted(analysis, result),
             "walls": f"{walls['n_segments']} segments, {length}",
             "chosen from": (
                 f"{result['budget']} configurations and {result['autoencoders']} autoencoders"
@@ -413,8 +419,10 @@ def facts_table(analysis: Analysis, result: Mapping) -> pd.Series:
 
 def _counted(analysis: Analysis, result: Mapping) -> str:
     """How many domains of how many clusters, and how many of these are hardly polar: substrate,
-    say.
+    say; in a word where there are none, or it is not decided.
     """
+    if result["verdict"] != DOMAINS:
+        return "not decided" if result["verdict"] == UNDECIDED else "none"
     flat, clusters = len(nonpolar_labels(analysis)), len(result["variants"])
     return f"{result['n_domains']}, of {clusters} clusters" + (
         f", {flat} of them hardly polar (see the notes)" if flat else ""
@@ -462,18 +470,13 @@ def grounds_table(analysis: Analysis, result: Mapping) -> pd.DataFrame:
     DataFrame
         Index the ground; columns ``measured``, ``needed``, ``means``.
     """
-    alike = autocorrelation(analysis.crystal.evidence.field)
     rewards = result["rewards"]
     rows = {
-        "signal of the evidence": (
-            alike,
-            f"≥ {MIN_CORRELATION}",
-            "correlation of the evidence of cells three apart; noise has 0",
-        ),
+        **_judged(analysis),
         "contrast": (
             rewards["contrast"],
-            f"≥ {MIN_CONTRAST}",
-            "how much of the walls the evidence jumps across",
+            "",
+            "how much of the walls of the map by rewards the evidence jumps across",
         ),
         "evidence": (
             rewards["evidence"],
@@ -498,6 +501,24 @@ def grounds_table(analysis: Analysis, result: Mapping) -> pd.DataFrame:
         index=list(rows),
         columns=["measured", "needed", "means"],
     )
+
+
+def _judged(analysis: Analysis) -> dict[str, tuple[float, str, str]]:
+    """What the judge measured in every field."""
+    rows = {}
+    for kind, answer in analysis.judgment.answers.items():
+        what = REFERENCE_WORDS[kind]
+        rows[f"{what}: the other half"] = (
+            answer.judged.z,
+            f"≥ {MIN_Z}",
+            "pattern that one half of the data draws in the other, over its error; noise has 0 ± 1",
+        )
+        rows[f"{what}: clearest wall"] = (
+            max((w.z for w in answer.walls), default=0.0),
+            f"≥ {MIN_WALL_Z}",
+            "step across one wall, over its error",
+        )
+    return rows
 
 
 def _confident(result: Mapping) -> dict[str, tuple[float, str, str]]:
@@ -567,7 +588,7 @@ def _confidence(analysis: Analysis) -> dict | None:
     """Means over the analysed cells, and the share of the cells below 0.8; None where there is
     one label only.
     """
-    if analysis.verdict == NO_DOMAINS:
+    if analysis.verdict != DOMAINS:
         return None
     values = {
         name: getattr(analysis.confidence, name)[analysis.crystal.mask]

@@ -2,15 +2,6 @@ from .analysis import (
     COMPARED_WINDOWS as COMPARED_WINDOWS,
 )
 from .analysis import (
-    DOMAINS as DOMAINS,
-)
-from .analysis import (
-    MIN_CONTRAST as MIN_CONTRAST,
-)
-from .analysis import (
-    NO_DOMAINS as NO_DOMAINS,
-)
-from .analysis import (
     Analysis as Analysis,
 )
 from .analysis import (
@@ -23,13 +14,40 @@ from .analysis import (
     conclude_analysis as conclude_analysis,
 )
 from .analysis import (
-    judge_domains as judge_domains,
-)
-from .analysis import (
     maps_over_windows as maps_over_windows,
 )
 from .confidence import Confidence as Confidence
 from .confidence import measure_confidence as measure_confidence
+from .judgment import (
+    DOMAINS as DOMAINS,
+)
+from .judgment import (
+    MIN_WALL_Z as MIN_WALL_Z,
+)
+from .judgment import (
+    MIN_Z as MIN_Z,
+)
+from .judgment import (
+    NO_DOMAINS as NO_DOMAINS,
+)
+from .judgment import (
+    REFERENCE_WORDS as REFERENCE_WORDS,
+)
+from .judgment import (
+    UNDECIDED as UNDECIDED,
+)
+from .judgment import (
+    FieldAnswer as FieldAnswer,
+)
+from .judgment import (
+    Judgment as Judgment,
+)
+from .judgment import (
+    ask_fields as ask_fields,
+)
+from .judgment import (
+    judge_domains as judge_domains,
+)
 from .provenance import (
     SCHEMA_VERSION as SCHEMA_VERSION,
 )

@@ -11,10 +11,8 @@ import numpy as np
 from ..io import Image
 from ..rewards import (
     DEFAULT_TOTAL,
-    MIN_CORRELATION,
     Segmentation,
     SurrogateTest,
-    autocorrelation,
     surrogate_test,
 )
 from ..search import (
@@ -38,20 +36,10 @@ from ..search import (
     without_autoencoders,
 )
 from .confidence import Confidence, measure_confidence, unknown_confidence
+from .judgment import DOMAINS, Judgment, judge_domains
 
 # Cells: edges of the windows that `over_windows` compares.
 COMPARED_WINDOWS = tuple(np.arange(0.5, 2.51, 0.25).tolist())
-DOMAINS, NO_DOMAINS = "domains", "no domains"
-MIN_CONTRAST = (
-    0.5  # single domains reach 0.39, domains at 40 counts 0.98 (seeds that no reported figure uses)
-)
-
-REFERENCE_WORDS = {
-    "polar": "polar displacement",
-    "lattice": "strain of the cells",
-    "patch": "content of the patches",
-    "order": "ordered displacement",
-}  # of evidence
 
 
 @dataclass(frozen=True)
@@ -67,10 +55,8 @@ class Analysis:
     default, tuned : Outcome
         Map and rewards of the default configuration and of the one with the highest total, labels
         renumbered by meaning (see :func:`bfo_utils.search.name_labels`).
-    verdict : str
-        "domains" or "no domains".
-    reason : str
-        Why, in one sentence.
+    judgment : Judgment
+        Verdict, reason, the map that is shown or is a candidate, findings.
     seed : int
     timings_s : dict of str to float
     total : mapping of str to float
@@ -83,21 +69,33 @@ class Analysis:
     trials: list[Trial]
     default: Outcome
     tuned: Outcome
-    verdict: str
-    reason: str
+    judgment: Judgment
     seed: int
     timings_s: Mapping[str, float]
     total: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_TOTAL))
     work: SharedWork | None = field(default=None, repr=False, compare=False)
 
     @property
+    def verdict(self) -> str:
+        """ "domains", "no domains" or "undecided"."""
+        return self.judgment.verdict
+
+    @property
+    def reason(self) -> str:
+        """Why, in one sentence."""
+        return self.judgment.reason
+
+    @property
     def labels(self) -> np.ndarray:
-        """The map that the analysis stands by, the tuned one without speckle, or one label where
-        there are no domains.
+        """The map that the analysis stands by: the one that the judge accepts, or one label where
+        there are no domains or it is not decided.
         """
-        if self.verdict == NO_DOMAINS:
-            return np.where(self.crystal.mask, 0, -1)
-        return self.partition.clean
+        return self.candidate if self.verdict == DOMAINS else np.where(self.crystal.mask, 0, -1)
+
+    @property
+    def candidate(self) -> np.ndarray:
+        """The same, but where it is not decided the map that may be one."""
+        return self.judgment.candidate
 
     @property
     def partition(self) -> Segmentation:
@@ -106,12 +104,12 @@ class Analysis:
 
     @cached_property
     def confidence(self) -> Confidence:
-        """How sure the label of every cell is; unknown where there are no domains, and so one
-        label only.
-        """
-        if self.verdict == NO_DOMAINS:
+        """How sure the label of every cell is; unknown where there is one label only."""
+        if self.verdict != DOMAINS:
             return unknown_confidence(self.crystal.mask)
-        return measure_confidence(self.crystal, self.tuned, self.seed, work=self.work)
+        return measure_confidence(
+            self.crystal, self.tuned, self.seed, work=self.work, shown=self.labels
+        )
 
     @cached_property
     def standing(self) -> SurrogateTest:
@@ -193,14 +191,12 @@ def conclude_analysis(
         _named(crystal, evaluate_configuration(crystal, t.parameters, seed, total, work))
         for t in (trials[0], best_trial(trials))
     )
-    verdict, reason = judge_domains(crystal, tuned)
     return Analysis(
         crystal,
         trials,
         default,
         tuned,
-        verdict,
-        reason,
+        judge_domains(crystal, tuned),
         seed,
         dict(timings or {}),
         dict(total),
@@ -210,45 +206,6 @@ def conclude_analysis(
 
 def _named(crystal: PreparedImage, outcome: Outcome) -> Outcome:
     return replace(outcome, labels=name_labels(crystal, outcome.labels))
-
-
-def judge_domains(crystal: PreparedImage, outcome: Outcome) -> tuple[str, str]:
-    """Whether an image holds domains, and why.
-
-    Two gates must be passed: the evidence field must be alike over three cells (else it is noise),
-    and it must jump across most of the walls that the best configuration drew (else they divide a
-    gradient, or nothing).
-
-    Returns
-    -------
-    verdict, reason : str
-    """
-    alike = autocorrelation(crystal.evidence.field)
-    contrast = outcome.rewards["contrast"]
-    what = REFERENCE_WORDS[crystal.evidence.kind]
-    if alike < MIN_CORRELATION:
-        return (
-            NO_DOMAINS,
-            (
-                f"the {what} of cells three apart correlates by {alike:.2f} only; domains need"
-                f" {MIN_CORRELATION:.2f}"
-            ),
-        )
-    if contrast < MIN_CONTRAST:
-        return (
-            NO_DOMAINS,
-            (
-                f"the {what} does not jump across the walls of the best map: their contrast is "
-                f"{contrast:.2f}; domains need {MIN_CONTRAST:.2f}"
-            ),
-        )
-    return (
-        DOMAINS,
-        (
-            f"the {what} jumps across the walls (contrast {contrast:.2f}; {MIN_CONTRAST:.2f} is"
-            f" needed), and the map explains {outcome.rewards['evidence']:.0%} of its variance"
-        ),
-    )
 
 
 def alternative_maps(analysis: Analysis, most: int = 12) -> list[tuple[Trial, Outcome]]:

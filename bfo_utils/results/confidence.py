@@ -52,6 +52,7 @@ def measure_confidence(
     seed: int = 0,
     refits: int = N_REFITS,
     work: SharedWork | None = None,
+    shown: np.ndarray | None = None,
 ) -> Confidence:
     """Posterior and bootstrap stability of every label of a map.
 
@@ -71,6 +72,9 @@ def measure_confidence(
     refits : int
         Number of clusterings.
     work : SharedWork, optional
+    shown : ndarray of int, shape (R, C), optional
+        The map that is asked about; without, that of the outcome without its speckle. Clusters
+        beyond its labels count as part of the label that most of their cells bear.
 
     Returns
     -------
@@ -90,18 +94,19 @@ def measure_confidence(
     work = (work or SharedWork(crystal)).found_with(p["detection_scale"], p["refinement_radius"])
     own = work.prepared
     fit = {name: p[name] for name in ("n_clusters", "method", "covariance")}
-    shown = Segmentation(outcome.labels, crystal.evidence).clean[crystal.mask]
+    grid = Segmentation(outcome.labels, crystal.evidence).clean if shown is None else shown
+    named = grid[crystal.mask]
     with threadpool_limits(1):
         values = cell_descriptors(own, p, work)
         posterior = transfer_to_cells(label_probabilities(values, seed=seed, **fit), own, crystal)
-        same = np.zeros(len(shown))
+        same = np.zeros(len(named))
         for k in range(refits):
             again = predict_labels(
                 values[_drawn(len(values), seed, k)], values, seed=seed + k, **fit
             )
-            same += _map(crystal, transfer_to_cells(again, own, crystal), shown) == shown
+            same += _map(crystal, transfer_to_cells(again, own, crystal), named) == named
     return Confidence(
-        _on_grid(_of_shown(posterior, outcome.labels[crystal.mask], shown), crystal.mask),
+        _on_grid(_of_shown(posterior, named), crystal.mask),
         _on_grid(same / refits, crystal.mask),
     )
 
@@ -114,16 +119,26 @@ def _drawn(n: int, seed: int, k: int) -> np.ndarray:
 def _map(crystal: PreparedImage, labels: np.ndarray, shown: np.ndarray) -> np.ndarray:
     """Labels of another clustering without their speckle, under the names of the shown map."""
     clean = Segmentation(_on_grid(labels, crystal.mask, -1), crystal.evidence).clean[crystal.mask]
-    return match_labels(clean, shown)[clean]
+    return _names(clean, shown)[clean]
 
 
-def _of_shown(posterior: np.ndarray, raw: np.ndarray, shown: np.ndarray) -> np.ndarray:
+def _names(clusters: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Name in the shown map of every cluster: one to one as far as possible; what is left without
+    is part of the label that most of its cells bear.
+    """
+    names = match_labels(clusters, shown)
+    for cluster in np.nonzero(names < 0)[0]:
+        own = shown[clusters == cluster]
+        names[cluster] = np.bincount(own).argmax() if len(own) else -1
+    return names
+
+
+def _of_shown(posterior: np.ndarray, shown: np.ndarray) -> np.ndarray:
     """Probability (N,) of the shown label, from those (N, K) of the clusters that the map was
     drawn with.
     """
-    names = match_labels(posterior.argmax(axis=1), raw)
     out = np.zeros(len(shown))
-    for cluster, name in enumerate(names):
+    for cluster, name in enumerate(_names(posterior.argmax(axis=1), shown)):
         out += np.where(shown == name, posterior[:, cluster], 0)
     return out
 

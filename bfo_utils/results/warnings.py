@@ -10,15 +10,16 @@ import numpy as np
 
 from ..io import implausible_cell
 from ..lattice import Lattice, row_deviation
-from ..rewards import MIN_CORRELATION, SIGNIFICANCE_LEVEL, autocorrelation
+from ..rewards import SIGNIFICANCE_LEVEL
 from ..segmentation import is_nonpolar, mean_displacements
-from .analysis import DOMAINS, MIN_CONTRAST, REFERENCE_WORDS, Analysis
+from .analysis import Analysis
+from .judgment import DOMAINS, MIN_Z, REFERENCE_WORDS
 
 FEW_CELLS = 400
 COARSE_PX = 10  # px per cell: below, the columns of a cell run together
 SATURATED = 0.002  # of the pixels at the greatest value
 MIN_DOSE = 0.2  # of the polar displacement: the error at which single cells say little
-MARGIN = 0.15  # of the contrast; the largest of a single domain was 0.49, the verdict asks for 0.5
+MARGIN = 1.0  # of z: its own error
 DOUBTFUL = 0.05  # of the columns
 UNUSED = 0.05  # of the columns that were found
 HOLES = 0.02  # of the cells inside the crystal
@@ -271,16 +272,13 @@ def _substrate(analysis: Analysis) -> str:
 
 
 def _margin(analysis: Analysis) -> str:
-    contrast, alike = (
-        analysis.tuned.rewards["contrast"],
-        autocorrelation(analysis.crystal.evidence.field),
-    )
-    thin = abs(contrast - MIN_CONTRAST) < MARGIN and alike >= MIN_CORRELATION
-    if not thin:
+    best = max((a.judged.z for a in analysis.judgment.answers.values()), default=0.0)
+    if abs(best - MIN_Z) > MARGIN:
         return ""
     return (
-        f"The verdict is a close call: the contrast is {contrast:.2f}, and {MIN_CONTRAST:.2f}"
-        " decides; repeat it with another image of the same place, or with more dose."
+        f"The verdict is a close call: what one half of the data draws is seen in the other with z"
+        f" = {best:.1f}, and {MIN_Z} decides; repeat it with another image of the same place, or"
+        " with more dose."
     )
 
 

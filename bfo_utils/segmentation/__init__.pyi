@@ -25,6 +25,45 @@ from .clustering import (
 from .clustering import (
     without_convergence_warnings as without_convergence_warnings,
 )
+from .crossfit import (
+    FieldJudgment as FieldJudgment,
+)
+from .crossfit import (
+    TwoHalves as TwoHalves,
+)
+from .crossfit import (
+    WallTest as WallTest,
+)
+from .crossfit import (
+    held_map as held_map,
+)
+from .crossfit import (
+    judge_field as judge_field,
+)
+from .crossfit import (
+    two_halves as two_halves,
+)
+from .crossfit import (
+    wall_power as wall_power,
+)
+from .crossfit import (
+    wall_tests as wall_tests,
+)
+from .crossfit import (
+    without_strips as without_strips,
+)
+from .crossfit import (
+    without_unexplained as without_unexplained,
+)
+from .regularized import (
+    LevelMap as LevelMap,
+)
+from .regularized import (
+    level_map as level_map,
+)
+from .regularized import (
+    segment_field as segment_field,
+)
 from .variants import (
     N_VARIANTS as N_VARIANTS,
 )

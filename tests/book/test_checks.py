@@ -34,7 +34,7 @@ def sources(crystal, truth_map):
         for k, (t, e) in enumerate([(0.1, 0.2), (0.58, 0.9), (0.3, 0.4), (0.6, 0.7)])
     ]
     outcome = Outcome(default_parameters(), partition.labels, score_map(partition), 0.1)
-    done = Analysis(crystal, trials, outcome, outcome, "domains", "", 0, {})
+    done = Analysis(crystal, trials, outcome, outcome, Judgment("domains", "", outcome.labels), 0, {})
     earned = [{"continuity": c, "straightness": 1.0} for c in (0.8, 0.9, 0.7, 0.95)]
     table = pd.DataFrame(
         {
@@ -107,7 +107,7 @@ def test_measured_answers_follow_the_data(sources, crystal):
 def test_a_question_that_the_image_does_not_allow_is_void(sources):
     crystal = sources["07_report"].crystal
     one = Outcome({}, np.where(crystal.mask, 0, -1), {}, 0.1)
-    done = Analysis(crystal, [], one, one, "domains", "", 0, {})
+    done = Analysis(crystal, [], one, one, Judgment("domains", "", one.labels), 0, {})
     assert judge_answer("07_report", done, {"turn": 90})["turn"].state == "void"
 
 

@@ -17,7 +17,7 @@ def result(answer, tmp_path_factory):
 def test_the_grounds_are_those_of_the_verdict(answer, result):
     table = grounds_table(answer, result)
     assert answer.verdict == DOMAINS
-    for gate in ("signal of the evidence", "contrast"):
+    for gate in ("polar displacement: the other half", "polar displacement: clearest wall"):
         assert float(table.loc[gate, "measured"]) >= float(
             table.loc[gate, "needed"].removeprefix("≥ ")
         )

@@ -77,10 +77,9 @@ def test_what_is_wrong_with_an_image_is_said(code, changes, change, clusters):
 
 
 def test_what_is_wrong_with_a_map_is_said(good):
-    thin = replace(
-        good, tuned=replace(good.tuned, rewards=dict(good.tuned.rewards) | {"contrast": 0.55})
-    )
-    assert "thin_margin" in codes(thin)
+    polar = good.judgment.answers["polar"]
+    close = {"polar": replace(polar, judged=replace(polar.judged, z=3.8))}
+    assert "thin_margin" in codes(replace(good, judgment=replace(good.judgment, answers=close)))
     chance = replace(good)
     vars(chance)["standing"] = SurrogateTest(0.1, np.linspace(0, 0.3, 99), np.zeros(19))
     assert "no_better_than_chance" in codes(chance)

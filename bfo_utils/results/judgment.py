@@ -1,0 +1,574 @@
+"""The verdict: which measured fields hold domains, by a judge that had no part in drawing them.
+
+Every field (polar displacement, strain) is asked by itself: one half of the data draws a map, the
+other half tests it (see :mod:`bfo_utils.segmentation`). What else the fields say, such as an
+interface, an ordered state, or errors of the scan, is a finding and no domain.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import ndimage
+from scipy.stats import norm
+
+from ..lattice import Cells, cell_edges, scan_deviation
+from ..rewards import MIN_CORRELATION, Segmentation, autocorrelation
+from ..search import Outcome, PreparedImage, name_labels
+from ..segmentation import (
+    FieldJudgment,
+    LevelMap,
+    TwoHalves,
+    WallTest,
+    held_map,
+    is_nonpolar,
+    judge_field,
+    level_map,
+    mean_displacements,
+    segment_field,
+    trace_walls,
+    two_halves,
+    wall_power,
+    wall_tests,
+    without_strips,
+    without_unexplained,
+)
+
+DOMAINS, NO_DOMAINS, UNDECIDED = "domains", "no domains", "undecided"
+# contrast of the best map; asked where the field is not measured twice (patches, order): single
+# domains reach 0.39, domains at 40 counts 0.98
+MIN_CONTRAST = 0.5
+MIN_Z = (
+    3.5  # of the pattern of a map in the other half, from the null curves of benchmarks/judge.py
+)
+MIN_WALL_Z = 3.0  # of one wall at least
+UNSURE_Z = 3.0  # of the pattern, from which on "no domains" would be a claim
+MERGE_Z = 2.0  # walls that are seen less do not divide anything
+_UNEXPLAINED_CELLS = 12  # in a patch that no level explains: something is there
+_EXPLAINED = 0.8  # of what the judge's own map gains: a map by rewards that gains less is not shown
+_MOST_CELLS = 4000  # larger fields are judged on blocks of cells
+_STRAIN_BLOCK = 2  # cells: strains of neighbors share columns
+# of the slow field, at most: bending of the lattice is slower than tilt of the crystal
+_DEGREES = {"polar": 7, "lattice": 4}
+_POWER = 6.0  # standard errors of a wall's step at which half of the walls are found
+_LEAST_POWER = 0.04  # of the cell: an image that would not show such a step decides nothing
+_SCAN_ALONG = 3.0  # times the error of the scan where rows of cells lie along it
+_INTERFACE = 0.15  # step of the columns' height (log) across an interface between materials
+_NULL_SD = 1.25  # of z where there is nothing
+_STILL = 0.01  # of the cell: mean displacement of a phase that is not polar
+_TILTED = 0.015  # of the cell: slow displacement (rms) that a mistilt could make
+_WORDS = {"polar": "polar displacement", "lattice": "strain of the cells"}
+
+REFERENCE_WORDS = {
+    **_WORDS,
+    "patch": "content of the patches",
+    "order": "ordered displacement",
+}  # of evidence
+
+
+@dataclass(frozen=True)
+class FieldAnswer:
+    """What the judge found in one field.
+
+    Attributes
+    ----------
+    kind : {"polar", "lattice"}
+    judged : FieldJudgment
+    shown : LevelMap
+        Its own map from both halves: labels that are strips, that no level explains or whose walls
+        do not hold are merged.
+    walls : list of WallTest
+    strips, patches : list of ndarray
+        Blocks (masks) of strips, and of what no level explains.
+    block : int
+        Edge, in cells, of the blocks that the field was judged on.
+    unit : float
+        pm (or per cent of strain) in one unit of the field; px stay px.
+    """
+
+    kind: str
+    judged: FieldJudgment
+    shown: LevelMap
+    walls: list[WallTest]
+    strips: list[np.ndarray]
+    patches: list[np.ndarray]
+    block: int
+    unit: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether domains are seen."""
+        best = max((w.z for w in self.walls), default=0.0)
+        return self.judged.z >= MIN_Z and best >= MIN_WALL_Z
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether something is seen that is no domain by these tests."""
+        if self.holds:
+            return False
+        large = max((int(p.sum()) for p in self.patches), default=0)
+        return large >= _UNEXPLAINED_CELLS or (self.judged.z >= UNSURE_Z and not self.strips)
+
+    @property
+    def power(self) -> float:
+        """Step (pm, px or per cent) of a straight wall through the middle that would be seen."""
+        return float(_POWER * wall_power(self.judged).max() * self.unit)
+
+
+@dataclass(frozen=True)
+class Judgment:
+    """Verdict, reason, map and findings.
+
+    Attributes
+    ----------
+    verdict : {"domains", "no domains", "undecided"}
+    reason : str
+    candidate : ndarray of int, shape (R, C)
+        The map that is shown where the verdict is "domains", and that stays a candidate where it is
+        "undecided"; -1 outside the analyzed mask.
+    findings : list of dict
+        ``kind, what, numbers, confidence`` each.
+    answers : dict of str to FieldAnswer
+    """
+
+    verdict: str
+    reason: str
+    candidate: np.ndarray = field(repr=False)
+    findings: list[dict] = field(default_factory=list)
+    answers: Mapping[str, FieldAnswer] = field(default_factory=dict, repr=False)
+
+
+def judge_domains(crystal: PreparedImage, outcome: Outcome) -> Judgment:
+    """Whether an image holds domains, and why.
+
+    Parameters
+    ----------
+    crystal : PreparedImage
+    outcome : Outcome
+        The map that the rewards chose. It is shown if the judge accepts its walls; else the judge's
+        own map is.
+
+    Returns
+    -------
+    Judgment
+    """
+    answers = ask_fields(crystal)
+    chosen = Segmentation(outcome.labels, crystal.evidence).clean
+    if crystal.evidence.kind not in _WORDS:
+        verdict, reason = _by_contrast(crystal, outcome)
+        return Judgment(verdict, reason, chosen, _findings(crystal, answers, {}), answers)
+    order = [k for k in (crystal.evidence.kind, *_WORDS) if k in answers]
+    interfaces = {k: _interfaces(crystal, answers[k]) for k in answers}
+    seen = [k for k in order if answers[k].holds and not interfaces[k]]
+    unsure = [k for k in order if answers[k].doubtful]
+    verdict = (
+        DOMAINS if seen else UNDECIDED if unsure or not _able(crystal, answers) else NO_DOMAINS
+    )
+    kind = (seen or unsure or order or [""])[0]
+    candidate = np.where(crystal.mask, 0, -1)
+    if verdict != NO_DOMAINS and kind:
+        candidate = _map_to_show(crystal, answers[kind], chosen)
+    findings = _findings(crystal, answers, interfaces)
+    reason = _reason(crystal, verdict, answers.get(kind), answers)
+    return Judgment(verdict, reason, candidate, findings, answers)
+
+
+def ask_fields(crystal: PreparedImage) -> dict[str, FieldAnswer]:
+    """The judge's answer for every field that was measured.
+
+    Parameters
+    ----------
+    crystal : PreparedImage
+
+    Returns
+    -------
+    dict of str to FieldAnswer
+        "polar" where the second sublattice is seen, and "lattice".
+    """
+    kinds = ("polar", "lattice") if crystal.lattice.cells.has_b else ("lattice",)
+    answers = {}
+    for kind in kinds:
+        values, block, fast = _field_halves(crystal, kind)
+        halves = _prepared(crystal, values, block, fast, kind)
+        if halves is not None:
+            answers[kind] = _asked(crystal, kind, halves, block)
+    return answers
+
+
+def _fast(crystal: PreparedImage) -> int:
+    """Component along the fast axis, -1 where none stands out, or what moves rows and what the
+    noise says are not the same.
+    """
+    axis, scan = crystal.halves.axis, crystal.scan
+    if scan.matters and axis not in ("none", scan.axis):
+        return -1
+    axis = scan.axis if scan.matters else axis
+    return {"x": 0, "y": 1}.get(axis, -1)
+
+
+def _field_halves(crystal: PreparedImage, kind: str) -> tuple[list[np.ndarray], int, int]:
+    """A field from both halves, the blocks that it is judged on, and its component that rows of
+    the scan share.
+    """
+    fast, n = _fast(crystal), int(crystal.mask.sum())
+    if kind == "polar":
+        return list(crystal.halves.polar), int(np.ceil(np.sqrt(n / _MOST_CELLS))), fast
+    block = max(_STRAIN_BLOCK, int(np.ceil(np.sqrt(n / _MOST_CELLS))))
+    inverse = np.linalg.inv(crystal.lattice.cells.basis.vectors.T)
+    return [_gradient(cells, inverse, fast) for cells in crystal.halves.cells], block, -1
+
+
+def _gradient(cells: Cells, inverse: np.ndarray, fast: int) -> np.ndarray:
+    """Gradient of the lattice (R, C, 2) along the fast axis, which the scan leaves alone; along
+    both (R, C, 4) where there is none.
+    """
+    slope = np.stack(cell_edges(cells), axis=-1) @ inverse
+    return slope[..., fast] if fast >= 0 else slope.reshape(*slope.shape[:2], 4)
+
+
+def _prepared(
+    crystal: PreparedImage, values: list[np.ndarray], block: int, fast: int, kind: str
+) -> TwoHalves | None:
+    """Both halves on blocks; None where fewer than 36 blocks are known."""
+    cells, halves = crystal.lattice.cells, crystal.halves
+    inside = [np.where(crystal.mask[..., None], v, np.nan) for v in values]
+    one, two = (_blocks(v, block) for v in inside)
+    slow = _blocks(cells.xy[..., [1 - _fast(crystal) if fast >= 0 else 1]], block)[..., 0]
+    if (np.isfinite(one) & np.isfinite(two)).all(axis=-1).sum() < 36:
+        return None
+
+    def scan_error(weights: np.ndarray) -> np.ndarray:
+        error, scan = np.zeros(values[0].shape[-1]), crystal.scan
+        if kind == "polar" and scan.matters:
+            spread = _on_cells(weights / block**2, block, cells.shape)
+            more = _SCAN_ALONG if scan.along else 1.0
+            error[0 if scan.axis == "x" else 1] = more * scan_deviation(scan, cells, spread)
+        return error
+
+    shared = 0.0 if halves.independent else min(0.9, 2 * abs(halves.correlation))
+    more = float(np.sqrt((1 + shared) / (1 - shared)))
+    edge = block * cells.basis.cell_px
+    degree = _DEGREES[kind]
+    return two_halves(one, two, slow, edge, fast, scan_error, more, degree)
+
+
+def _blocks(values: np.ndarray, size: int) -> np.ndarray:
+    """Means over blocks of cells, NaN where fewer than half of a block's cells are known."""
+    if size == 1:
+        return values
+    rows, cols = (-(-n // size) for n in values.shape[:2])
+    grown = np.full((rows * size, cols * size, *values.shape[2:]), np.nan)
+    grown[: values.shape[0], : values.shape[1]] = values
+    parts = (
+        grown.reshape(rows, size, cols, size, -1).swapaxes(1, 2).reshape(rows, cols, size**2, -1)
+    )
+    known = np.isfinite(parts)
+    mean = np.where(known, parts, 0).sum(axis=2) / np.maximum(known.sum(axis=2), 1)
+    return np.where(known.sum(axis=2) * 2 >= size**2, mean, np.nan)
+
+
+def _on_cells(blocks: np.ndarray, size: int, shape: tuple[int, int]) -> np.ndarray:
+    """Values of blocks at their cells."""
+    return blocks.repeat(size, axis=0).repeat(size, axis=1)[: shape[0], : shape[1]]
+
+
+def _asked(crystal: PreparedImage, kind: str, halves: TwoHalves, block: int) -> FieldAnswer:
+    judged, domain = judge_field(halves), halves.domain
+    drawn = tuple(m.labels for m in judged.maps if m.n_labels > 1)
+    both = segment_field(domain, halves.drawn_mean, drawn)
+    labels, strips = without_strips(domain, both.labels, block)
+    found = level_map(domain, halves.drawn_mean, labels)
+    found, patches = without_unexplained(halves, found)
+    found = held_map(judged, found.labels, MERGE_Z)
+    size = crystal.image.pixel_size_nm
+    unit = 100.0 if kind == "lattice" else 1000 * size if size else 1.0
+    walls = wall_tests(judged, found)
+    return FieldAnswer(kind, judged, found, walls, strips, patches, block, unit)
+
+
+def _able(crystal: PreparedImage, answers: Mapping[str, FieldAnswer]) -> bool:
+    """Whether the image would have shown a wall of 4 % of the cell, were there one."""
+    if "polar" not in answers:
+        return bool(answers)
+    polar = answers["polar"]
+    return polar.power / polar.unit <= _LEAST_POWER * crystal.lattice.cells.basis.cell_px
+
+
+def _by_contrast(crystal: PreparedImage, outcome: Outcome) -> tuple[str, str]:
+    """Verdict on a field that is not measured twice: it must be alike over three cells, and jump
+    across most of the walls of the best map.
+    """
+    alike = autocorrelation(crystal.evidence.field)
+    contrast, what = outcome.rewards["contrast"], REFERENCE_WORDS[crystal.evidence.kind]
+    if alike < MIN_CORRELATION:
+        return NO_DOMAINS, (
+            f"the {what} of cells three apart correlates by {alike:.2f} only; domains need"
+            f" {MIN_CORRELATION:.2f}"
+        )
+    if contrast < MIN_CONTRAST:
+        return NO_DOMAINS, (
+            f"the {what} does not jump across the walls of the best map: their contrast is "
+            f"{contrast:.2f}; domains need {MIN_CONTRAST:.2f}"
+        )
+    return DOMAINS, (
+        f"the {what} jumps across the walls (contrast {contrast:.2f}; {MIN_CONTRAST:.2f} is"
+        f" needed), and the map explains {outcome.rewards['evidence']:.0%} of its variance"
+    )
+
+
+def _map_to_show(crystal: PreparedImage, answer: FieldAnswer, chosen: np.ndarray) -> np.ndarray:
+    """The map by rewards where its walls hold and explain as much as the judge's own; else that
+    one.
+    """
+    accepted = _accepted(answer, chosen)
+    own = accepted if accepted is not None else _cell_labels(answer, answer.shown, crystal.mask)
+    return name_labels(crystal, own) if own.max() > 0 else own
+
+
+def _accepted(answer: FieldAnswer, chosen: np.ndarray) -> np.ndarray | None:
+    """The map by rewards, its labels merged until all walls hold; None where that is not enough."""
+    halves, domain = answer.judged.halves, answer.judged.halves.domain
+    names, inverse = np.unique(chosen[chosen >= 0], return_inverse=True)
+    single = np.full((*chosen.shape, len(names)), np.nan)
+    single[chosen >= 0] = np.eye(len(names))[inverse]
+    blocks = np.nan_to_num(_blocks(single, answer.block))[domain.mask].argmax(axis=-1)
+    thick = without_strips(domain, _numbered(blocks), answer.block)[0]
+    kept = held_map(answer.judged, thick, MERGE_Z)
+    best = max((w.z for w in wall_tests(answer.judged, kept)), default=0.0)
+    nothing = level_map(domain, halves.drawn_mean, np.zeros(domain.n, int)).energy
+    enough = nothing - kept.energy >= _EXPLAINED * (nothing - answer.shown.energy)
+    if kept.n_labels < 2 or not enough or (answer.holds and best < MIN_WALL_Z):
+        return None
+    if answer.block == 1:
+        return _cell_labels(answer, kept, chosen >= 0)
+    became = [
+        np.bincount(kept.labels[blocks == k], minlength=1).argmax() for k in range(len(names))
+    ]
+    out = np.full(chosen.shape, -1)
+    out[chosen >= 0] = np.array(became)[inverse]
+    return out
+
+
+def _numbered(labels: np.ndarray) -> np.ndarray:
+    return np.unique(labels, return_inverse=True)[1].ravel()
+
+
+def _cell_labels(answer: FieldAnswer, found: LevelMap, mask: np.ndarray) -> np.ndarray:
+    """Labels of a map of blocks at the cells of a mask; cells without take the nearest label."""
+    grid = answer.judged.halves.domain.on_grid(found.labels, -1)
+    cells = _on_cells(grid, answer.block, mask.shape)
+    nearest = ndimage.distance_transform_edt(cells < 0, return_distances=False, return_indices=True)
+    return np.where(mask, cells[tuple(nearest)], -1)
+
+
+def _interfaces(crystal: PreparedImage, answer: FieldAnswer) -> list[dict]:
+    """Walls of a field's map beyond which the columns are of another height, if all of them are."""
+    labels = _cell_labels(answer, answer.shown, crystal.mask)
+    cells, found = crystal.lattice.cells, []
+    heights = [np.log(np.maximum(h, 1e-9)) for h in (cells.a_intensity, cells.b_intensity)]
+    for wall in answer.walls:
+        one, two = (labels == k for k in wall.labels)
+        steps = [
+            np.nanmedian(h[two]) - np.nanmedian(h[one]) for h in heights if np.isfinite(h).any()
+        ]
+        step = max(steps, key=abs, default=0.0)
+        if abs(step) > _INTERFACE:
+            found.append({"labels": list(wall.labels), "height_step": round(float(step), 3)})
+    several = answer.kind == "polar" and _polar_states(crystal, labels) > 1
+    return found if len(found) == len(answer.walls) and not several else []
+
+
+def _polar_states(crystal: PreparedImage, labels: np.ndarray) -> int:
+    """Labels that have a polar displacement."""
+    means = mean_displacements(crystal.lattice.cells.polar, labels)[1]
+    return int((~is_nonpolar(means)).sum())
+
+
+def _reason(
+    crystal: PreparedImage,
+    verdict: str,
+    answer: FieldAnswer | None,
+    answers: Mapping[str, FieldAnswer],
+) -> str:
+    """Why, in one sentence."""
+    if answer is None:
+        return "too few cells are measured to judge any field; a larger field of view would decide"
+    what, z, seen = _WORDS[answer.kind], answer.judged.z, _seen(crystal, answers)
+    if verdict == DOMAINS:
+        wall = max(answer.walls, key=lambda w: w.z)
+        return (
+            f"the {what} steps by {_size(crystal, answer, wall)} across a wall that one half of the"
+            f" data draws and the other confirms (z = {z:.1f} for all walls, {wall.z:.1f} for the"
+            f" clearest; {MIN_Z} and {MIN_WALL_Z:.0f} are needed)"
+        )
+    if verdict == NO_DOMAINS:
+        return (
+            f"no wall that one half of the data draws holds in the other (z = {z:.1f} for the"
+            f" {what}; {MIN_Z} is needed); {seen}"
+        )
+    if answer.doubtful and answer.judged.z >= UNSURE_Z:
+        return (
+            f"the {what} of one half repeats in the other (z = {z:.1f}), but in no wall that holds:"
+            " weak domains, soft walls, tilt or errors of the scan; more dose, a larger field of"
+            " view or a second image with the scan rotated would decide"
+        )
+    if answer.doubtful:
+        large = max(int(p.sum()) for p in answer.patches) * answer.block**2
+        return (
+            f"the {what} of {large} cells differs from its surroundings without being alike inside:"
+            " domains too small for this image, or damage; more dose or a second image would decide"
+        )
+    return f"no wall is seen, but {seen}; more dose or a larger field of view would decide"
+
+
+def _unit(crystal: PreparedImage, answer: FieldAnswer) -> str:
+    return (
+        "% of strain"
+        if answer.kind == "lattice"
+        else ("pm" if crystal.image.pixel_size_nm else "px")
+    )
+
+
+def _size(crystal: PreparedImage, answer: FieldAnswer, wall: WallTest) -> str:
+    """Length of a step with its standard error."""
+    size, se = _length(wall)
+    return f"{size * answer.unit:.2g} ± {se * answer.unit:.1g} {_unit(crystal, answer)}"
+
+
+def _length(wall: WallTest) -> tuple[float, float]:
+    size = float(np.linalg.norm(wall.step))
+    share = (wall.step / max(size, 1e-12)) ** 2
+    return size, float(np.sqrt(share @ wall.se**2))
+
+
+def _seen(crystal: PreparedImage, answers: Mapping[str, FieldAnswer]) -> str:
+    """What step would have been seen."""
+    answer = answers.get("polar") or answers["lattice"]
+    return f"a wall of {answer.power:.2g} {_unit(crystal, answer)} or more would have been seen"
+
+
+def _findings(
+    crystal: PreparedImage,
+    answers: Mapping[str, FieldAnswer],
+    interfaces: Mapping[str, list[dict]],
+) -> list[dict]:
+    """All that was found, each with its numbers and a confidence from 0 to 1."""
+    found = []
+    for kind, name in (("polar", "ferroelectric domains"), ("lattice", "ferroelastic domains")):
+        answer = answers.get(kind)
+        if answer is None:
+            continue
+        if interfaces.get(kind):
+            beyond = {"walls": interfaces[kind]}
+            found.append(_finding("interface", _BEYOND, beyond, answer.judged.z))
+        elif answer.holds:
+            found.append(_finding(name, *_of_domains(crystal, answer), answer.judged.z))
+        if answer.strips and answer.judged.z >= UNSURE_Z:
+            cells = [int(s.sum()) * answer.block**2 for s in answer.strips]
+            numbers = {"cells": cells, "z": round(answer.judged.z, 2)}
+            found.append(_finding("strip", _STRIP.format(_WORDS[kind]), numbers, answer.judged.z))
+    return (
+        found + _ordered(crystal) + _polar_state(crystal, answers) + _suspicions(crystal, answers)
+    )
+
+
+_BEYOND = "columns of another height beyond every wall: an interface or a substrate, not domains"
+_STRIP = "the {} differs in strips of one or two rows: a layer or an interface, not domains"
+
+
+def _finding(kind: str, what: str, numbers: dict, z: float) -> dict:
+    confidence = round(float(norm.cdf(z / _NULL_SD)), 4)
+    return {"kind": kind, "what": what, "numbers": numbers, "confidence": confidence}
+
+
+def _of_domains(crystal: PreparedImage, answer: FieldAnswer) -> tuple[str, dict]:
+    """States of a field and their walls, in words and numbers."""
+    labels = _cell_labels(answer, answer.shown, crystal.mask)
+    states = answer.shown.n_labels
+    if answer.kind == "polar":
+        states = _polar_states(crystal, labels)
+    unit = {"pm": "pm", "px": "px"}.get(_unit(crystal, answer), "percent")
+    rows = []
+    for wall in answer.walls:
+        size, se = (round(v * answer.unit, 3) for v in _length(wall))
+        row: dict = {"labels": list(wall.labels), f"step_{unit}": size, f"se_{unit}": se}
+        row |= {"z": round(wall.z, 2), "length_cells": round(wall.length_cells * answer.block, 1)}
+        if np.isfinite(wall.width_cells):
+            row |= {
+                "width_cells": round(wall.width_cells * answer.block, 2),
+                "se_width_cells": round(wall.se_width_cells * answer.block, 2),
+            }
+        rows.append({k: v if np.all(np.isfinite(v)) else None for k, v in row.items()})
+    numbers = {"variants": states, "z": round(answer.judged.z, 2), "walls": rows}
+    name = "polar variants" if answer.kind == "polar" else "states of strain"
+    return f"{states} {name}, divided by {len(rows)} kinds of wall that hold", numbers
+
+
+def _ordered(crystal: PreparedImage) -> list[dict]:
+    return [
+        _finding(
+            "ordered state",
+            f"{s.sublattice} columns are displaced in turn, wave vector {s.name}: antipolar"
+            " order or tilted octahedra",
+            {"amplitude_px": round(s.amplitude_px, 4), "significance": round(s.significance, 1)},
+            float(np.sqrt(max(s.significance, 0))),
+        )
+        for s in crystal.superstructures
+    ]
+
+
+def _polar_state(crystal: PreparedImage, answers: Mapping[str, FieldAnswer]) -> list[dict]:
+    """Phases that are not polar: labels of the map, or all cells."""
+    answer = answers.get("polar")
+    if answer is None:
+        return []
+    labels = _cell_labels(answer, answer.shown, crystal.mask)
+    names, means = mean_displacements(crystal.lattice.cells.polar, labels)
+    if len(names) == 1:
+        flat = np.hypot(*means.T) < _STILL * crystal.lattice.cells.basis.cell_px
+    else:
+        flat = is_nonpolar(means)
+    share = float(np.isin(labels, names[flat]).sum() / (labels >= 0).sum())
+    if not share:
+        return []
+    what = f"{share:.0%} of the cells have hardly any polar displacement"
+    mean = np.hypot(*means[flat].T).max() * answer.unit
+    numbers = {"share": round(share, 4), "displacement": round(float(mean), 3)}
+    return [_finding("non-polar phase", what, numbers, 2.0)]
+
+
+def _suspicions(crystal: PreparedImage, answers: Mapping[str, FieldAnswer]) -> list[dict]:
+    """What scan and tilt may have made."""
+    found, answer, scan = [], answers.get("polar"), crystal.scan
+    if scan.matters:
+        numbers = {"rms_px": round(scan.rms_px, 4), "corrected": scan.corrected}
+        what = f"the scan displaced its rows along {scan.axis}"
+        found.append(_finding("scan suspicion", what, numbers, 3.0))
+    if answer is None:
+        return found
+    share = _along_scan(crystal, answer)
+    if share > 0.5:
+        what = (
+            "walls lie along the fast scan axis, where errors of the scan look like them; rotate"
+            " the scan"
+        )
+        found.append(_finding("scan suspicion", what, {"share_of_walls": round(share, 3)}, 1.0))
+    domain, noise = answer.judged.halves.domain, answer.judged.halves.noise.sigma
+    slow = domain.slow[:, 1:10]
+    rms = np.sqrt(((slow.T @ answer.judged.halves.mean * noise) ** 2).sum() / domain.n)
+    if answer.shown.n_labels < 2 and rms > _TILTED * crystal.lattice.cells.basis.cell_px:
+        what = "the polar displacement changes slowly over the field: a mistilt or a true gradient"
+        found.append(_finding("tilt suspicion", what, {"rms": round(rms * answer.unit, 3)}, 2.0))
+    return found
+
+
+def _along_scan(crystal: PreparedImage, answer: FieldAnswer) -> float:
+    """Share of the walls' length within 10 degrees of the fast axis."""
+    fast = _fast(crystal)
+    walls = trace_walls(_cell_labels(answer, answer.shown, crystal.mask))
+    if fast < 0 or not walls.length.sum():
+        return 0.0
+    along = np.stack([np.cos(walls.direction), np.sin(walls.direction)], -1)
+    way = along @ crystal.lattice.cells.basis.vectors
+    turned = np.abs(way[:, fast]) / np.linalg.norm(way, axis=1)
+    return float(walls.length[turned > np.cos(np.deg2rad(10))].sum() / walls.length.sum())
