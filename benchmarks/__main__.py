@@ -12,6 +12,7 @@ NAMES = (
     "scaling",
     "large",
     "null",
+    "judge",
     "rewards",
     "search",
     "batch",

@@ -29,6 +29,7 @@ from ..segmentation import (
     trace_walls,
     two_halves,
     wall_power,
+    wall_separation,
     wall_tests,
     without_strips,
     without_unexplained,
@@ -51,8 +52,12 @@ _STRAIN_BLOCK = 2  # cells: strains of neighbors share columns
 # of the slow field, at most: bending of the lattice is slower than tilt of the crystal
 _DEGREES = {"polar": 7, "lattice": 4}
 _POWER = 6.0  # standard errors of a wall's step at which half of the walls are found
-_LEAST_POWER = 0.04  # of the cell: an image that would not show such a step decides nothing
+# of the cell, and strain: an image that would not show such a step decides nothing
+_LEAST_POWER = 0.04
+# times the spread within: of two states of strain; a normal distribution cut in two has 2.7
+_MIN_SEPARATION = 4.0
 _SCAN_ALONG = 3.0  # times the error of the scan where rows of cells lie along it
+_MOST_SHARED = 0.7  # correlation of pixels, that noise is enlarged for
 _INTERFACE = 0.15  # step of the columns' height (log) across an interface between materials
 _NULL_SD = 1.25  # of z where there is nothing
 _STILL = 0.01  # of the cell: mean displacement of a phase that is not polar
@@ -98,21 +103,33 @@ class FieldAnswer:
     @property
     def holds(self) -> bool:
         """Whether domains are seen."""
-        best = max((w.z for w in self.walls), default=0.0)
-        return self.judged.z >= MIN_Z and best >= MIN_WALL_Z
+        return self.judged.z >= MIN_Z and any(
+            w.z >= MIN_WALL_Z and self._apart(w) for w in self.walls
+        )
+
+    def _apart(self, wall: WallTest) -> bool:
+        """Strain differs everywhere, by the scan if by nothing else: states must stand apart."""
+        return self.kind == "polar" or (
+            wall_separation(self.judged, self.shown, wall) >= _MIN_SEPARATION
+        )
 
     @property
     def doubtful(self) -> bool:
-        """Whether something is seen that is no domain by these tests."""
-        if self.holds:
+        """Whether something is seen that is no domain by these tests; of strain only twins are."""
+        if self.holds or self.kind == "lattice":
             return False
         large = max((int(p.sum()) for p in self.patches), default=0)
         return large >= _UNEXPLAINED_CELLS or (self.judged.z >= UNSURE_Z and not self.strips)
 
     @property
+    def wall_error(self) -> float:
+        """Standard error of the step of a straight wall through the middle of the field."""
+        return float(wall_power(self.judged).max())
+
+    @property
     def power(self) -> float:
-        """Step (pm, px or per cent) of a straight wall through the middle that would be seen."""
-        return float(_POWER * wall_power(self.judged).max() * self.unit)
+        """Step (pm, px or per cent) of such a wall that would be seen."""
+        return _POWER * self.wall_error * self.unit
 
 
 @dataclass(frozen=True)
@@ -186,6 +203,8 @@ def ask_fields(crystal: PreparedImage) -> dict[str, FieldAnswer]:
         "polar" where the second sublattice is seen, and "lattice".
     """
     kinds = ("polar", "lattice") if crystal.lattice.cells.has_b else ("lattice",)
+    if crystal.lattice.cells.has_b and _contradicted(crystal):
+        kinds = ("polar",)
     answers = {}
     for kind in kinds:
         values, block, fast = _field_halves(crystal, kind)
@@ -196,14 +215,16 @@ def ask_fields(crystal: PreparedImage) -> dict[str, FieldAnswer]:
 
 
 def _fast(crystal: PreparedImage) -> int:
-    """Component along the fast axis, -1 where none stands out, or what moves rows and what the
-    noise says are not the same.
+    """Component along the fast axis, -1 where none stands out."""
+    axis = crystal.scan.axis if crystal.scan.matters else crystal.halves.axis
+    return -1 if _contradicted(crystal) else {"x": 0, "y": 1}.get(axis, -1)
+
+
+def _contradicted(crystal: PreparedImage) -> bool:
+    """Whether rows are displaced along one axis, and noise shared along the other: strain may then
+    be that of the scan, in any direction.
     """
-    axis, scan = crystal.halves.axis, crystal.scan
-    if scan.matters and axis not in ("none", scan.axis):
-        return -1
-    axis = scan.axis if scan.matters else axis
-    return {"x": 0, "y": 1}.get(axis, -1)
+    return crystal.scan.matters and crystal.halves.axis not in ("none", crystal.scan.axis)
 
 
 def _field_halves(crystal: PreparedImage, kind: str) -> tuple[list[np.ndarray], int, int]:
@@ -245,8 +266,9 @@ def _prepared(
             error[0 if scan.axis == "x" else 1] = more * scan_deviation(scan, cells, spread)
         return error
 
-    shared = 0.0 if halves.independent else min(0.9, 2 * abs(halves.correlation))
-    more = float(np.sqrt((1 + shared) / (1 - shared)))
+    # noise of correlation r from row to row: half the difference is (1 - r) / (1 + r) of the noise
+    shared = 0.0 if halves.independent else min(_MOST_SHARED, abs(halves.correlation))
+    more = (1 + shared) / (1 - shared)
     edge = block * cells.basis.cell_px
     degree = _DEGREES[kind]
     return two_halves(one, two, slow, edge, fast, scan_error, more, degree)
@@ -287,11 +309,11 @@ def _asked(crystal: PreparedImage, kind: str, halves: TwoHalves, block: int) -> 
 
 
 def _able(crystal: PreparedImage, answers: Mapping[str, FieldAnswer]) -> bool:
-    """Whether the image would have shown a wall of 4 % of the cell, were there one."""
-    if "polar" not in answers:
-        return bool(answers)
-    polar = answers["polar"]
-    return polar.power / polar.unit <= _LEAST_POWER * crystal.lattice.cells.basis.cell_px
+    """Whether the image would have shown a step of 4 % (of the cell, or of strain)."""
+    if "polar" in answers:
+        edge = crystal.lattice.cells.basis.cell_px
+        return _POWER * answers["polar"].wall_error <= _LEAST_POWER * edge
+    return any(_POWER * a.wall_error <= _LEAST_POWER for a in answers.values())
 
 
 def _by_contrast(crystal: PreparedImage, outcome: Outcome) -> tuple[str, str]:
@@ -393,7 +415,7 @@ def _reason(
     """Why, in one sentence."""
     if answer is None:
         return "too few cells are measured to judge any field; a larger field of view would decide"
-    what, z, seen = _WORDS[answer.kind], answer.judged.z, _seen(crystal, answers)
+    what, z, least = _WORDS[answer.kind], answer.judged.z, _least_seen(crystal, answers)
     if verdict == DOMAINS:
         wall = max(answer.walls, key=lambda w: w.z)
         return (
@@ -404,7 +426,8 @@ def _reason(
     if verdict == NO_DOMAINS:
         return (
             f"no wall that one half of the data draws holds in the other (z = {z:.1f} for the"
-            f" {what}; {MIN_Z} is needed); {seen}"
+            f" {what}; {MIN_Z} is needed); a wall of {least} or"
+            " more would have been seen"
         )
     if answer.doubtful and answer.judged.z >= UNSURE_Z:
         return (
@@ -418,7 +441,10 @@ def _reason(
             f"the {what} of {large} cells differs from its surroundings without being alike inside:"
             " domains too small for this image, or damage; more dose or a second image would decide"
         )
-    return f"no wall is seen, but {seen}; more dose or a larger field of view would decide"
+    return (
+        f"no wall is seen, but only one of {least} or more would have been; more dose or a larger"
+        " field of view would decide"
+    )
 
 
 def _unit(crystal: PreparedImage, answer: FieldAnswer) -> str:
@@ -441,10 +467,10 @@ def _length(wall: WallTest) -> tuple[float, float]:
     return size, float(np.sqrt(share @ wall.se**2))
 
 
-def _seen(crystal: PreparedImage, answers: Mapping[str, FieldAnswer]) -> str:
-    """What step would have been seen."""
+def _least_seen(crystal: PreparedImage, answers: Mapping[str, FieldAnswer]) -> str:
+    """Step that would have been seen."""
     answer = answers.get("polar") or answers["lattice"]
-    return f"a wall of {answer.power:.2g} {_unit(crystal, answer)} or more would have been seen"
+    return f"{answer.power:.2g} {_unit(crystal, answer)}"
 
 
 def _findings(

@@ -47,6 +47,9 @@ from .crossfit import (
     wall_power as wall_power,
 )
 from .crossfit import (
+    wall_separation as wall_separation,
+)
+from .crossfit import (
     wall_tests as wall_tests,
 )
 from .crossfit import (
@@ -63,6 +66,9 @@ from .regularized import (
 )
 from .regularized import (
     segment_field as segment_field,
+)
+from .regularized import (
+    slow_functions as slow_functions,
 )
 from .variants import (
     N_VARIANTS as N_VARIANTS,

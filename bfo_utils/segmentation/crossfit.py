@@ -30,7 +30,8 @@ MARGIN_DEGREES = 2  # of the slow field, beyond those that the data ask for
 REACH = 10.0  # cells on either side of a wall in which its step is tested
 _LEAST_SIDE = 12  # cells on either side
 _LOCAL_DEGREE = 2  # of the slow field near a wall
-_GRAIN = 0.15  # of the spread of a field that no level explains
+# share of the spread of a field, less what is slow, that no level explains
+_GRAIN, _GRAIN_DEGREE = 0.15, 3
 _STRIP = 3.6  # cells: a label nowhere wider is a wall or a strip, no domain
 # residual over noise inside a label: limit, its spread over the number of cells, and the share of
 # the step that a domain may vary by
@@ -180,8 +181,9 @@ def two_halves(
     center = np.median((one + two)[mask] / 2, axis=0)
     grids = [(half - center) / unit for half in (one, two)]
     values = np.stack([half[mask] for half in grids])
-    away = values.sum(axis=0) / np.sqrt(2)
-    spread = 1.4826 * np.median(np.abs(away - np.median(away, axis=0)), axis=0).max()
+    even, slow_part = values.sum(axis=0) / np.sqrt(2), domain.slow[:, : n_slow(_GRAIN_DEGREE)]
+    even = even - slow_part @ (slow_part.T @ even)
+    spread = 1.4826 * np.median(np.abs(even - np.median(even, axis=0)), axis=0).max()
     grain = float(np.sqrt(1 + (_GRAIN * spread) ** 2))
     drawn = np.stack([_held(half, mask)[mask] for half in grids]) / grain
     return TwoHalves(domain, noise, values, drawn, difference / noise.sigma, grain, scan_error)
@@ -509,6 +511,22 @@ def wall_power(judged: FieldJudgment) -> np.ndarray:
         for k in range(halves.values.shape[-1]):
             weighed = metric.weigh(slow, k)
             fit = np.linalg.solve(slow.T @ weighed, weighed.T @ step)
-            variance.append(1 / (step @ metric.weigh(step, k) - (weighed.T @ step) @ fit))
+            left = step @ metric.weigh(step, k) - (weighed.T @ step) @ fit
+            variance.append(1 / max(left, 1e-9))
         errors.append(np.sqrt(variance))
     return np.median(errors, axis=0) * halves.noise.sigma
+
+
+def wall_separation(judged: FieldJudgment, found: LevelMap, wall: WallTest) -> float:
+    """Step across a wall over the spread (robust sd) of the field within its two labels, along the
+    step, less the slow field: 2.7 where a normal distribution is cut in two.
+    """
+    domain, field = judged.halves.domain, judged.halves.mean
+    shown, slow = domain.indicators(found.labels)[:, 1:], domain.slow[:, : n_slow(found.degree)]
+    fit = np.linalg.lstsq(np.column_stack([slow, shown]), field, rcond=None)[0]
+    levels = np.vstack([np.zeros(field.shape[1]), fit[slow.shape[1] :]])
+    step = levels[wall.labels[1]] - levels[wall.labels[0]]
+    size = float(np.linalg.norm(step))
+    along = (field - slow @ fit[: slow.shape[1]] - levels[found.labels]) @ step / max(size, 1e-12)
+    inside = along[np.isin(found.labels, wall.labels)]
+    return size / max(1.4826 * float(np.median(np.abs(inside - np.median(inside)))), 1e-12)

@@ -12,7 +12,7 @@ from bfo_utils.book.questions import _noise, _turn
 from bfo_utils.compute import resource_path
 from bfo_utils.descriptors import crop_windows
 from bfo_utils.errors import InputError
-from bfo_utils.results import Analysis
+from bfo_utils.results import Analysis, Judgment
 from bfo_utils.rewards import Segmentation, score_map
 from bfo_utils.search import Outcome, SharedWork, Trial, cell_descriptors, default_parameters
 from bfo_utils.smbfo import coherent_length
@@ -34,7 +34,8 @@ def sources(crystal, truth_map):
         for k, (t, e) in enumerate([(0.1, 0.2), (0.58, 0.9), (0.3, 0.4), (0.6, 0.7)])
     ]
     outcome = Outcome(default_parameters(), partition.labels, score_map(partition), 0.1)
-    done = Analysis(crystal, trials, outcome, outcome, Judgment("domains", "", outcome.labels), 0, {})
+    judgment = Judgment("domains", "", outcome.labels)
+    done = Analysis(crystal, trials, outcome, outcome, judgment, 0, {})
     earned = [{"continuity": c, "straightness": 1.0} for c in (0.8, 0.9, 0.7, 0.95)]
     table = pd.DataFrame(
         {

@@ -1,0 +1,104 @@
+"""The judge: what it accepts, what it refuses, and what it leaves open."""
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from bfo_utils.report import facts_table, grounds_table, write_results
+from bfo_utils.results import DOMAINS, NO_DOMAINS, UNDECIDED, judge_domains
+from bfo_utils.search import prepare_image
+from bfo_utils.simulation import Specimen, simulate_phantom, true_label_map
+
+
+def judged(seed=7, labels=None, **changes):
+    """A phantom, its judgment without a map by rewards, and the truth."""
+    made = simulate_phantom(Specimen(**{"cells": 32, "cell_px": 16} | changes), seed)
+    crystal = prepare_image(made.image)
+    chosen = np.where(crystal.mask, 0, -1) if labels is None else labels(crystal, made)
+    outcome = SimpleNamespace(labels=chosen, rewards={"contrast": 0.0, "evidence": 0.0})
+    return (
+        crystal,
+        judge_domains(crystal, outcome),
+        true_label_map(made.truth, crystal.lattice.cells, crystal.mask),
+    )
+
+
+def kinds(judgment):
+    return [f["kind"] for f in judgment.findings]
+
+
+@pytest.mark.parametrize("dose", [20, 100])
+def test_weak_domains_are_found_where_single_cells_say_nothing(dose):
+    size = {20: 9.0, 100: 5.0}[dose]
+    _, judgment, truth = judged(layout="halves", dose=dose, polarization_pm=size)
+    assert judgment.verdict == DOMAINS and "ferroelectric domains" in kinds(judgment)
+    inside = truth >= 0
+    assert adjusted_rand_score(truth[inside], judgment.candidate[inside]) > 0.7
+    numbers = next(f for f in judgment.findings if f["kind"] == "ferroelectric domains")["numbers"]
+    wall = numbers["walls"][0]
+    assert numbers["variants"] == 2 and abs(wall["step_pm"] - 1.9 * size) < 5 * wall["se_pm"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mistilt_pm": 14.0},
+        {"bend_deg": 3.0},
+        {"jitter_px": 0.4, "jitter_rows": 8.0},
+        {"hum_px": 0.3},
+        {"polarization_pm": 0.0},
+        {"substrate": 0.2},
+    ],
+    ids=["tilt", "bending", "jitter", "hum", "not polar", "substrate"],
+)
+def test_what_is_no_domain_is_not_called_one(changes):
+    _, judgment, _ = judged(layout="single", dose=60, **changes)
+    assert judgment.verdict == NO_DOMAINS and "would have been seen" in judgment.reason
+    assert set(np.unique(judgment.candidate)) == {-1, 0}
+    if "substrate" in changes:
+        assert "interface" in kinds(judgment)
+
+
+def test_twins_without_polarization_are_domains():
+    _, judgment, truth = judged(
+        layout="stripes", dose=100, shear=0.02, polarization_pm=0.0, mistilt_pm=0.0
+    )
+    assert judgment.verdict == DOMAINS and "ferroelastic domains" in kinds(judgment)
+    assert "ferroelectric domains" not in kinds(judgment)
+    inside = truth >= 0
+    assert adjusted_rand_score(truth[inside], judgment.candidate[inside]) > 0.6
+
+
+def test_borders_that_are_not_there_are_taken_out_of_the_map_by_rewards():
+    def cut_once_more(crystal, made):
+        truth = true_label_map(made.truth, crystal.lattice.cells, crystal.mask)
+        lower = np.indices(truth.shape)[0] > len(truth) // 2
+        return np.where(truth >= 0, 2 * truth + lower, -1)
+
+    _, judgment, truth = judged(labels=cut_once_more, layout="halves", dose=60)
+    inside = truth >= 0
+    assert adjusted_rand_score(truth[inside], judgment.candidate[inside]) == 1
+
+
+def test_an_image_that_could_not_show_domains_decides_nothing():
+    _, judgment, _ = judged(layout="single", cells=16, dose=4)
+    assert judgment.verdict == UNDECIDED and "would decide" in judgment.reason
+
+
+def test_what_is_undecided_keeps_its_candidate(answer, tmp_path):
+    open_ = replace(answer, judgment=replace(answer.judgment, verdict=UNDECIDED))
+    result = write_results(open_, tmp_path)
+    cells = pd.read_csv(tmp_path / "cells.csv")
+    assert result["verdict"] == UNDECIDED and result["n_domains"] == 1
+    assert set(cells["label"]) == {-1, 0} and cells["candidate_label"].nunique() > 2
+    assert facts_table(open_, result)["domains"] == "not decided"
+    assert "polar displacement: the other half" in grounds_table(open_, result).index
+    assert json.loads((tmp_path / "result.json").read_text())["findings"] == result["findings"]
+    decided = write_results(answer, tmp_path)
+    cells = pd.read_csv(tmp_path / "cells.csv")
+    assert decided["verdict"] == DOMAINS and cells["candidate_label"].equals(cells["label"])

@@ -1,0 +1,133 @@
+"""Noise, cuts, segmentation and the judge on fields that are made here."""
+
+import numpy as np
+import pytest
+
+from bfo_utils.segmentation import (
+    held_map,
+    judge_field,
+    level_map,
+    segment_field,
+    two_halves,
+    wall_tests,
+    without_strips,
+)
+from bfo_utils.segmentation.cuts import CellGraph
+from bfo_utils.segmentation.noise import measure_field_noise
+from bfo_utils.segmentation.regularized import CellDomain
+
+SHAPE = (28, 30)
+SLOW = 16.0 * np.indices(SHAPE)[0]
+
+
+def halves(field, seed=0, noise=1.5, slow=SLOW):
+    rng = np.random.default_rng(seed)
+    return two_halves(*(field + rng.normal(0, noise, field.shape) for _ in "12"), slow, 16.0)
+
+
+def sides(step=1.5, at=14):
+    return np.where(np.arange(SHAPE[1]) > at, step, 0.0)[None, :, None] * np.ones((*SHAPE, 2))
+
+
+def test_the_noise_of_rows_is_seen_and_weighed():
+    rng = np.random.default_rng(1)
+    ij = np.argwhere(np.ones(SHAPE))
+    shared = rng.normal(0, 0.7, SHAPE[0])[ij[:, 0]]
+    both = np.stack([shared, np.zeros(len(ij))], 1) + rng.normal(0, 1, (len(ij), 2))
+    noise = measure_field_noise(both, ij, 16.0 * ij[:, 0], 16.0, fast=0)
+    assert noise.rows[0, 0] > 0.15 and not noise.rows[1].any()
+    row = (ij[:, 0] == 9) / (ij[:, 0] == 9).sum()
+    power = [row @ noise.metric().weigh(row, k) for k in (0, 1)]
+    assert power[0] < 0.5 * power[1]
+
+
+def test_the_inverse_covariance_is_one():
+    rng = np.random.default_rng(2)
+    ij = np.argwhere(rng.random(SHAPE) > 0.1)
+    noise = measure_field_noise(rng.normal(size=(len(ij), 2)), ij, 15.7 * ij[:, 0] + ij[:, 1], 16.0)
+    metric = noise.metric()
+    inverse = metric.weigh(np.eye(len(ij)), 0)
+    assert np.allclose(inverse, inverse.T) and np.linalg.eigvalsh(inverse).min() > 0
+
+
+@pytest.mark.parametrize("normal", [(0, 1), (1, 0), (1, 1), (1, -2)])
+def test_a_wall_costs_its_length_in_any_direction(normal):
+    graph = CellGraph(np.ones((60, 60), bool))
+    ij = np.argwhere(np.ones((60, 60))) - 29.5
+    inside = np.abs(ij @ np.array([normal[1], -normal[0]])) / np.hypot(*normal) < 20
+    labels = (ij @ np.array(normal) > 0.3) & inside
+    free = graph.length(labels.astype(int)) - graph.length(np.zeros(3600, int))
+    assert free > 40
+
+
+def test_cuts_find_the_map_of_least_cost():
+    rng = np.random.default_rng(3)
+    graph = CellGraph(np.ones((4, 4), bool))
+    for _ in range(5):
+        cost = rng.random((16, 2))
+        maps = (np.arange(2**16)[:, None] >> np.arange(16)) & 1
+        walls = (maps[:, graph.p] != maps[:, graph.q]) @ graph.weight
+        total = np.where(maps, cost[:, 1], cost[:, 0]).sum(axis=1) + 0.3 * walls
+        found = graph.cheapest(cost, np.zeros(16, int), 0.3)
+        assert total[found @ (1 << np.arange(16))] < total.min() + 0.05
+    cost = rng.random((16, 3))
+    better = graph.cheapest(cost, np.zeros(16, int), 0.01)
+    assert (better == cost.argmin(axis=1)).mean() > 0.8
+
+
+def test_a_slow_field_is_no_wall():
+    x = np.linspace(-1, 1, SHAPE[1])[None, :, None]
+    slope = 4 * (x + 0.5 * x**3) * np.ones((*SHAPE, 2))
+    assert judge_field(halves(slope)).z < 3
+    assert judge_field(halves(slope + sides(3.0))).z > 5
+
+
+def test_nothing_is_found_in_noise():
+    assert max(judge_field(halves(np.zeros((*SHAPE, 2)), seed)).z for seed in range(10)) < 3
+
+
+def test_steps_are_measured_with_their_errors():
+    off = []
+    for seed in range(8):
+        judged = judge_field(halves(sides(1.5), seed))
+        (wall,) = wall_tests(
+            judged, level_map(judged.halves.domain, judged.halves.drawn_mean, judged.maps[0].labels)
+        )
+        off += ((np.abs(wall.step) - 1.5) / wall.se).tolist()
+    assert abs(np.mean(off)) < 1 and 0.4 < np.std(off) < 1.8
+
+
+def test_a_border_that_is_not_there_is_merged():
+    judged = judge_field(halves(sides(3.0)))
+    domain = judged.halves.domain
+    labels = 2 * (domain.ij[:, 1] > 14) + (domain.ij[:, 0] > 13)
+    assert held_map(judged, labels, 2.0).n_labels == 2
+    nothing = judge_field(halves(np.zeros((*SHAPE, 2))))
+    assert held_map(nothing, labels, 2.0).n_labels == 1
+
+
+def test_a_wall_along_a_gap_is_tested():
+    field = sides(4.0)
+    field[:, 13:16] = np.nan
+    judged = judge_field(halves(field))
+    assert judged.z > 5
+    found = level_map(judged.halves.domain, judged.halves.drawn_mean, judged.maps[0].labels)
+    assert [w.z > 3 for w in wall_tests(judged, found)] == [True]
+
+
+def test_rows_are_strips_and_stripes_are_not():
+    domain = CellDomain(np.ones(SHAPE, bool))
+    row, stripe = (1 * np.isin(domain.ij[:, 0], range(8, 8 + n)) for n in (2, 6))
+    kept, gone = without_strips(domain, row)
+    assert not kept.any() and gone[0].sum() == 2 * SHAPE[1]
+    assert without_strips(domain, stripe)[0].any()
+
+
+def test_a_mirrored_field_has_the_mirrored_map():
+    two = halves(sides(2.0))
+    grid = two.domain.on_grid(two.drawn[0])
+    straight = two.domain.on_grid(segment_field(two.domain, two.drawn[0]).labels)
+    turned = CellDomain(two.domain.mask[:, ::-1])
+    mirrored = turned.on_grid(segment_field(turned, grid[:, ::-1][turned.mask]).labels)[:, ::-1]
+    same = (straight == mirrored).mean()
+    assert max(same, 1 - same) > 0.99
