@@ -54,8 +54,8 @@ _DEGREES = {"polar": 7, "lattice": 4}
 # standard errors of a wall's step at which nine of ten walls are found (half of them at 6.5, see
 # benchmarks/judge.py)
 _POWER = 8.0
-# of the cell, and strain: an image that would not show such a step decides nothing (displacements of
-# BaTiO3, about 10 pm, reversed)
+# of the cell, and strain: an image that would not show such a step decides nothing (displacements
+# of BaTiO3, about 10 pm, reversed)
 _LEAST_POWER = 0.05
 # times the spread within: of two states of strain; a normal distribution cut in two has 2.7
 _MIN_SEPARATION = 4.0
