@@ -85,6 +85,15 @@ from .interactive import (
 from .interactive import (
     interactive_windows as interactive_windows,
 )
-from .printing import BROWSERS as BROWSERS
-from .printing import PAGE as PAGE
-from .printing import print_pdf as print_pdf
+from .printing import (
+    BROWSERS as BROWSERS,
+)
+from .printing import (
+    PAGE as PAGE,
+)
+from .printing import (
+    find_browser as find_browser,
+)
+from .printing import (
+    print_pdf as print_pdf,
+)

@@ -37,9 +37,6 @@ from .judgment import (
     UNDECIDED as UNDECIDED,
 )
 from .judgment import (
-    FieldAnswer as FieldAnswer,
-)
-from .judgment import (
     Judgment as Judgment,
 )
 from .judgment import (

@@ -26,6 +26,9 @@ from .clustering import (
     without_convergence_warnings as without_convergence_warnings,
 )
 from .crossfit import (
+    WIDTHS as WIDTHS,
+)
+from .crossfit import (
     FieldJudgment as FieldJudgment,
 )
 from .crossfit import (
@@ -57,6 +60,11 @@ from .crossfit import (
 )
 from .crossfit import (
     without_unexplained as without_unexplained,
+)
+from .cuts import CellGraph as CellGraph
+from .noise import measure_field_noise as measure_field_noise
+from .regularized import (
+    CellDomain as CellDomain,
 )
 from .regularized import (
     LevelMap as LevelMap,
