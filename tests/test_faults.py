@@ -225,7 +225,11 @@ def test_a_disk_without_room_or_access_is_one_line_and_leaves_the_results(comman
 @pytest.mark.slow
 def test_a_run_without_room_or_access_leaves_the_earlier_book(out):
     run = Command(("run", "-p", "cells=24", "-p", "budget=8", "-p", "vae_budget=0"))
-    earlier = {"run.json": "{}", "html/index.html": "a book", "artifacts/result.json": "{}"}
+    earlier = {
+        "run.json": '{"image": "", "finished": []}',
+        "html/index.html": "a book",
+        "artifacts/result.json": "{}",
+    }
     for name, text in earlier.items():
         (out / name).parent.mkdir(exist_ok=True)
         (out / name).write_text(text)

@@ -643,7 +643,7 @@ def undo_scan(
 
     Nothing is changed where the displacement does not matter (see :class:`ScanDistortion`), where
     the corrected image would lose more than 3 % of its cells, and where rows of cells lie along the
-    scan and alternate: an ordered displacement and displaced rows are then the same image.
+    scan and the crystal may be what displaces them: they alternate, or hold one sublattice.
 
     Parameters
     ----------
@@ -660,7 +660,7 @@ def undo_scan(
     Image, Lattice, ScanDistortion
     """
     scan = measure_scan(image, lattice, axis)
-    if not scan.matters or (scan.along and _ordered_across(lattice, scan.axis)):
+    if not scan.matters or (scan.along and _crystal_may_do_the_same(lattice, scan.axis)):
         return image, lattice, scan
     try:
         straight = undistorted(image, scan)
@@ -676,8 +676,12 @@ def undo_scan(
     return straight, again, replace(scan, corrected=True, explained=_explained(scan, lattice.cells))
 
 
-def _ordered_across(lattice: Lattice, axis: str) -> bool:
-    """Whether columns alternate from row to row of cells, which displaced rows would do, too."""
+def _crystal_may_do_the_same(lattice: Lattice, axis: str) -> bool:
+    """Whether columns alternate from row to row of cells, or only one sublattice is seen: displaced
+    rows and a crystal whose rows are displaced are the same image then.
+    """
+    if not lattice.cells.has_b:
+        return True
     across = np.array([0.0, 1.0]) if axis == "x" else np.array([1.0, 0.0])
     steps = np.abs(lattice.cells.basis.vectors @ across)
     slow = int(np.argmax(steps))  # the lattice vector along the slow axis
