@@ -15,6 +15,7 @@ import pytest
 from scipy.spatial import cKDTree
 from sklearn.decomposition import PCA
 
+from bfo_utils.compute import installation
 from bfo_utils.errors import InputError
 from bfo_utils.search import (
     AUTOENCODER_CHOICES,
@@ -33,7 +34,6 @@ from bfo_utils.vae import (
     load_vae,
     vae_available,
 )
-from bfo_utils.vae import model as module
 from bfo_utils.vae.model import _MAGIC
 
 CHILD = """
@@ -268,11 +268,11 @@ def test_no_code_of_a_file_is_run(networks, tmp_path, form):
 
 
 def test_without_the_extra_one_line_says_what_to_install(monkeypatch, tmp_path):
-    monkeypatch.setattr(module, "vae_available", lambda: False)
+    monkeypatch.setattr(installation, "find_spec", lambda name: None)
     for use in (VAE, lambda: load_vae(tmp_path / "m.vae")):
         with pytest.raises(
             InputError,
-            match=r"^the autoencoder needs torch and AtomAI.*pip install 'bfo_utils\[vae\]'$",
+            match=r"^the autoencoder: needs torch.*pip install '\.\[vae\]'",
         ):
             use()
 
