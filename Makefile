@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SHARED := --numprocesses 2 --dist loadfile --no-loadscope-reorder # two processes, each a file of tests at a time
-SMOKE := bfo_utils/__init__.py $(addprefix tests/,columns compute io lattice rewards segmentation simulation)
+SMOKE := bfo_utils/__init__.py $(addprefix tests/,columns/test_detection.py io/test_calibration.py \
+  lattice/test_building.py rewards segmentation simulation test_packaging.py)
 RECORD := $(CURDIR)/runs/dependability
 
 help: ## what can be made
