@@ -223,7 +223,10 @@ def cell_errors(lattice: Lattice, column_se: np.ndarray, reference: np.ndarray) 
     ta, tb = (np.rad2deg(_turned(edge) / (edge**2).sum(axis=-1, keepdims=True)) for edge in (a, b))
     zero, g = np.zeros(2), np.linalg.inv(reference.T)
     x, y = np.array([1.0, 0.0]), np.array([0.0, 1.0])
-    error = lambda on_a, on_b: np.where(cells.valid, _error(spread, on_a, on_b), np.nan)  # noqa: E731
+
+    def error(on_a, on_b):
+        return np.where(cells.valid, _error(spread, on_a, on_b), np.nan)
+
     return CellErrors(
         polar=polar,
         a=error(ua, zero),
