@@ -16,7 +16,7 @@ LAYOUTS = ("halves", "junction", "quadrants", "closure", "single")
 IMAGES, BUDGET = 40, 64
 
 
-def analysed(workers: int, images: Path, out: Path) -> None:
+def analyzed(workers: int, images: Path, out: Path) -> None:
     """A batch from the start of its processes to its last row."""
     with connect_pool(workers) as pool:
         run_batch([str(images)], out, pool, BatchSettings(SearchPlan(BUDGET)))
@@ -31,7 +31,7 @@ def main() -> None:
             save_phantom(simulate_phantom(crystal, 970 + k), images / f"p{k:02}.h5")
         outs = {workers: Path(folder, f"out{workers}") for workers in (1, 2)}
         seconds = {
-            workers: clocked(analysed, workers, images, out)[1] for workers, out in outs.items()
+            workers: clocked(analyzed, workers, images, out)[1] for workers, out in outs.items()
         }
         tables = [Path(t.parent.name, t.name) for t in outs[1].glob("*/c*.csv")] + [
             Path(SUMMARY_FILE)

@@ -13,7 +13,7 @@ SEEDS = (101, 102, 103)
 
 
 def bound(crystal: Specimen, kind: str) -> float:
-    """Cramer-Rao bound (px) on one coordinate of a column: Poisson counts, known neighbours, no
+    """Cramer-Rao bound (px) on one coordinate of a column: Poisson counts, known neighbors, no
     scan jitter.
     """
     cell, sigma = crystal.cell_px, crystal.sigma_cells * crystal.cell_px

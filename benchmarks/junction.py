@@ -1,4 +1,4 @@
-"""The PbTiO3 junction against the cell centres that its authors published."""
+"""The PbTiO3 junction against the cell centers that its authors published."""
 
 from pathlib import Path
 
@@ -17,20 +17,20 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def published_grid(cells) -> np.ndarray:
-    """Published centres on our grid of cells, (R, C, 2) in px, NaN where none lies within 8 px."""
-    centres = (np.load(DATA / "pto_junction_cell_centres_xy.npy") + 0.5) * 1737 / 2048 - 0.5
-    distance, nearest = cKDTree(cells.xy[cells.valid]).query(centres)
+    """Published centers on our grid of cells, (R, C, 2) in px, NaN where none lies within 8 px."""
+    centers = (np.load(DATA / "pto_junction_cell_centres_xy.npy") + 0.5) * 1737 / 2048 - 0.5
+    distance, nearest = cKDTree(cells.xy[cells.valid]).query(centers)
     grid = np.full(cells.xy.shape, np.nan)
     near = distance < 8
-    grid[tuple(np.argwhere(cells.valid)[nearest[near]].T)] = centres[near]
+    grid[tuple(np.argwhere(cells.valid)[nearest[near]].T)] = centers[near]
     return grid
 
 
-def lattice_of(centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """a/b and rotation (degrees) of every cell from the centres of its four neighbours."""
-    a, b = np.full(centres.shape, np.nan), np.full(centres.shape, np.nan)
-    a[:, 1:-1] = (centres[:, 2:] - centres[:, :-2]) / 2
-    b[1:-1] = (centres[2:] - centres[:-2]) / 2
+def lattice_of(centers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """a/b and rotation (degrees) of every cell from the centers of its four neighbors."""
+    a, b = np.full(centers.shape, np.nan), np.full(centers.shape, np.nan)
+    a[:, 1:-1] = (centers[:, 2:] - centers[:, :-2]) / 2
+    b[1:-1] = (centers[2:] - centers[:-2]) / 2
     rotation = (np.arctan2(a[..., 1], a[..., 0]) + np.arctan2(-b[..., 0], b[..., 1])) / 2
     return np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1), np.rad2deg(rotation)
 
@@ -74,9 +74,9 @@ def agreement(labels: np.ndarray, published: np.ndarray) -> float:
     return float(pairs.max(axis=1).sum() / both.sum())
 
 
-def noise_px(centres: np.ndarray) -> float:
-    """Position noise of a grid of centres: robust deviation of the second difference along rows."""
-    second = centres[:, 2:] - 2 * centres[:, 1:-1] + centres[:, :-2]
+def noise_px(centers: np.ndarray) -> float:
+    """Position noise of a grid of centers: robust deviation of the second difference along rows."""
+    second = centers[:, 2:] - 2 * centers[:, 1:-1] + centers[:, :-2]
     return float(np.nanmedian(np.abs(second)) / 0.6745 / np.sqrt(6))
 
 
@@ -102,8 +102,8 @@ def compare(result: Analysis) -> dict[str, float]:
         "domain agreement, tuned map, published averaged": agreement(
             result.labels, two_domains(local_mean(ratio))
         ),
-        "noise of the published centres (px)": noise_px(published),
-        "noise of our centres (px)": noise_px(cells.xy),
+        "noise of the published centers (px)": noise_px(published),
+        "noise of our centers (px)": noise_px(cells.xy),
     }
 
 
@@ -116,7 +116,7 @@ def main() -> None:
     figures = compare(analyze(image, SearchPlan(64, 0)))
     keep(
         "junction",
-        "PbTiO3 junction against the published cell centres",
+        "PbTiO3 junction against the published cell centers",
         ["figure", "value"],
         [[k, v] for k, v in figures.items()],
         "Budget 64, seed 0.",

@@ -215,7 +215,7 @@ def _ratios(crystal: Specimen, seed: int) -> list[float]:
 
 
 def orders() -> None:
-    """Zigzag crystals: cells analysed, the order's name and amplitude."""
+    """Zigzag crystals: cells analyzed, the order's name and amplitude."""
     rows = []
     for amplitude in (0.0, 0.03, 0.065, 0.12):
         for share in (0.4, 0.15, 0.0):

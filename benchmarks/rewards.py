@@ -40,7 +40,7 @@ def measure(layouts, first_seed: int, change: dict | None = None) -> list[pd.Dat
     return Parallel(n_jobs=2)(jobs)
 
 
-def summarise(name: str, title: str, tables: list[pd.DataFrame], notes: str) -> None:
+def summarize(name: str, title: str, tables: list[pd.DataFrame], notes: str) -> None:
     """Mean and worst regret, mean Spearman of every selector."""
     judged = [judge_selectors(t) for t in tables]
     rows = []
@@ -74,7 +74,7 @@ def main() -> None:
         ),
     ):
         tables = measure(layouts, seed, change)
-        summarise(
+        summarize(
             name,
             f"Choosing among {CONFIGURATIONS} configurations: {title}",
             tables,

@@ -187,7 +187,7 @@ def overhead() -> None:
     keep(
         "overhead",
         f"50 trials on {int(item.crystal.mask.sum())} cells",
-        ["loop", "wall (s)", "evaluations (s)", "optimiser (s)", "ratio of wall"],
+        ["loop", "wall (s)", "evaluations (s)", "optimizer (s)", "ratio of wall"],
         [
             ["bfo_utils", ours, inside, ours - inside, 1.0],
             ["gp_minimize", theirs, spent[0], theirs - spent[0], theirs / ours],

@@ -121,7 +121,7 @@ def variations() -> dict[str, tuple[type, dict[str, float], int]]:
     class AdamAlone(Training):
         def __init__(self, shape, settings):
             super().__init__(shape, settings)
-            self.optimisers = (Adam(self.model.parameters(), lr=settings.learning_rate),)
+            self.optimizers = (Adam(self.model.parameters(), lr=settings.learning_rate),)
 
     class FromNoise(Training):
         def _begin_at(self, window):
@@ -204,7 +204,7 @@ def explained_by_components(windows: np.ndarray, seed: int) -> float:
 
 def true_factors(made: Phantom, crystal: PreparedImage) -> dict[str, np.ndarray]:
     """Variant, strain a/b, rotation and intensity of the true cells that are nearest to the
-    analysed ones.
+    analyzed ones.
     """
     truth = made.truth
     is_a = truth.column_sublattice == "A"
@@ -333,7 +333,7 @@ def explained() -> None:
         rows,
         "Shares: 32 x 32 cells, seed 1. Angle: 40 x 40 cells, seed 2, rotations from"
         f" {rotation.min():.1f} to {rotation.max():.1f} degrees; absolute correlation over all"
-        " analysed cells. 30 epochs at most, seed 0 of the models.",
+        " analyzed cells. 30 epochs at most, seed 0 of the models.",
     )
 
 

@@ -185,7 +185,7 @@ _SEARCH = (
         "--goal",
         default="total",
         show_default=True,
-        help="What to maximise: total, or pareto (cover the front).",
+        help="What to maximize: total, or pareto (cover the front).",
     ),
     click.option(
         "--total",
@@ -337,7 +337,7 @@ def bfo(context) -> None:
 def analyze_command(
     image, out, plugin, workers, pixel_size, lattice_nm, dataset, debug, **search
 ) -> None:
-    """Analyse IMAGE without notebooks and write tables, result.json and pictures to DIR.
+    """Analyze IMAGE without notebooks and write tables, result.json and pictures to DIR.
 
     Every trial is recorded in DIR/trials.jsonl as it ends; the same call goes on from there if it
     was stopped.
@@ -351,7 +351,7 @@ def analyze_command(
     recipe = Provenance(
         _plan(**search), pixel_size, dataset, plugin=plugin_of(plugin), lattice_nm=lattice_nm
     )
-    _analysed(
+    _analyzed(
         read_image(image, pixel_size_nm=pixel_size, dataset=dataset, lattice_nm=lattice_nm),
         recipe,
         out,
@@ -359,8 +359,8 @@ def analyze_command(
     )
 
 
-def _analysed(picture, recipe, out, workers) -> None:
-    """Analyse an image as a recipe says, write the files, and say what came out."""
+def _analyzed(picture, recipe, out, workers) -> None:
+    """Analyze an image as a recipe says, write the files, and say what came out."""
     from .compute import locked_folder, sweep
     from .report import check_folder, write_results
     from .results import analyze
@@ -418,7 +418,7 @@ def rerun(result, out, image, plugin, workers, debug) -> int:
         click.echo(
             f"note: other versions than before, so that numbers may differ: {differ}", err=True
         )
-    _analysed(picture, before.recipe, out, workers)
+    _analyzed(picture, before.recipe, out, workers)
     tables = dict(compare_tables(home, out))
     if not tables:
         click.echo(f"note: no tables lie beside {before.path} to compare with", err=True)
@@ -451,11 +451,11 @@ def rerun(result, out, image, plugin, workers, debug) -> int:
 @_DATASET
 @_DEBUG
 def batch(image, out, workers, scheduler, pixel_size, lattice_nm, dataset, debug, **search) -> None:
-    """Analyse every IMAGE (files, or folders of them): one row each in DIR/summary.csv, and a
+    """Analyze every IMAGE (files, or folders of them): one row each in DIR/summary.csv, and a
     folder of files as analyze writes.
 
     What DIR already holds is not done again, so the same call goes on from where it was stopped. An
-    image that cannot be analysed is a row with its error.
+    image that cannot be analyzed is a row with its error.
     """
     search["given"] = parameters(search["given"])
     if workers and scheduler:
@@ -477,9 +477,9 @@ def batch(image, out, workers, scheduler, pixel_size, lattice_nm, dataset, debug
     failed = table["error"].notna()
     if failed.all():
         raise InputError(
-            f"{Path(out, SUMMARY_FILE)}: no image could be analysed; its column 'error' says why"
+            f"{Path(out, SUMMARY_FILE)}: no image could be analyzed; its column 'error' says why"
         )
-    click.echo(f"{len(table)} images: {(~failed).sum()} analysed, {failed.sum()} with an error")
+    click.echo(f"{len(table)} images: {(~failed).sum()} analyzed, {failed.sum()} with an error")
     click.echo(Path(out, SUMMARY_FILE))
 
 
@@ -670,7 +670,7 @@ def fetch(series, ids, where, unpickle, debug) -> None:
     """Download the real images of Sm-doped BiFeO3 (SERIES: smbfo) and check them: the pairs ID...,
     or all 14.
 
-    Prints size, licence and citation first. What is there already is not downloaded again; what
+    Prints size, license and citation first. What is there already is not downloaded again; what
     came in part goes on.
     """
     from .compute import require_extra

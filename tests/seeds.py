@@ -18,7 +18,7 @@ from .io.test_images import RAMP, write, write_hdf5, write_mrc
 
 WIDE = 1_000_000  # px: squared, 10^12 pixels that no small file holds
 BOMB = 3 * 2**30  # bytes of zeros that a few megabytes hold
-GREY = (RAMP % 200).astype(np.uint8)
+GRAY = (RAMP % 200).astype(np.uint8)
 
 
 class Tags:
@@ -197,9 +197,9 @@ SEEDS = {
     "deflate.npz": lambda path: np.savez_compressed(path, image=RAMP),
     "h5": lambda path: write_hdf5(path, 0.02, image=RAMP),
     "deflate.h5": write_deflated,
-    "png": lambda path: imsave(path, GREY, check_contrast=False),
-    "jpg": lambda path: imsave(path, GREY, check_contrast=False),
-    "bmp": lambda path: imsave(path, GREY, check_contrast=False),
+    "png": lambda path: imsave(path, GRAY, check_contrast=False),
+    "jpg": lambda path: imsave(path, GRAY, check_contrast=False),
+    "bmp": lambda path: imsave(path, GRAY, check_contrast=False),
 }
 
 
@@ -384,7 +384,7 @@ def tif_loop(path: Path) -> None:
 
 
 def png(path: Path, width: int, height: int, body: bytes) -> None:
-    """Write a grey PNG of one stream."""
+    """Write a gray PNG of one stream."""
 
     def chunk(kind, data):
         return (

@@ -108,8 +108,8 @@ def test_bad_images_are_one_clear_line(capsys, tmp_path, command, kind):
         (["analyze", "x.npy", "--out", "o", "--goal", "fame"], "goal 'fame': no such goal"),
         (["analyze", "x.npy"], "--out"),
         (["analyze", "--out", "o"], "IMAGE"),
-        (["analyse"], "No such command"),
-        (["run", "--out", "o", "-p", "colour=red"], "parameter 'colour': no such parameter"),
+        (["analyze"], "No such command"),
+        (["run", "--out", "o", "-p", "color=red"], "parameter 'color': no such parameter"),
         (
             ["run", "--out", "o", "-p", "site=D"],
             "parameter site: 'D' is out of range; give one of A, B, cell",

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bfo_utils.book import Artifacts, BookStep, Labels, execute_notebook
+from bfo_utils.book import Artifacts, BookStep, Labels, execute_step
 from bfo_utils.book.build import _finished, _literal
 from bfo_utils.book.workshop import _replaceable
 from bfo_utils.cli import main
@@ -537,7 +537,7 @@ def test_names_and_titles_are_text_in_a_page(tmp_path, junction):
         "seed": 1,
     }
     step = BookStep("01_data", "default", given)
-    execute_notebook(step, out)
+    execute_step(step, out)
     assert Artifacts(out / "artifacts").crystal().image.name == Path(name).stem
     pages = tmp_path / "pages"
     pages.mkdir()

@@ -72,7 +72,7 @@ def test_analyze_needs_no_posix(image, tmp_path):
 def test_batch_needs_no_posix(image, tmp_path):
     save_phantom(simulate_phantom(Specimen(cells=20, cell_px=12), 1), tmp_path / "q.h5")
     given = (image, tmp_path / "q.h5", "--out", tmp_path / "out", "--budget", 8, "--workers", 2)
-    assert "2 analysed, 0 with" in without_posix(tmp_path, "-m", "bfo_utils", "batch", *given)
+    assert "2 analyzed, 0 with" in without_posix(tmp_path, "-m", "bfo_utils", "batch", *given)
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bfo_utils.book import BookStep, build, execute_notebook, render_book
+from bfo_utils.book import BookStep, build, execute_step, render_book
 from bfo_utils.compute import HELPERS, OWNER, join_run, locked_folder, locks, partial
 from bfo_utils.errors import DiskError, InputError
 from bfo_utils.simulation import Specimen, save_phantom, simulate_phantom
@@ -348,7 +348,7 @@ def test_the_kernel_of_a_notebook_is_a_helper(tmp_path, monkeypatch):
         json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
     )
     with locked_folder(tmp_path / "a 'b'"):
-        execute_notebook(BookStep("n", "part", {}), tmp_path / "a 'b'")
+        execute_step(BookStep("n", "part", {}), tmp_path / "a 'b'")
     assert [p.name for p in (tmp_path / "a 'b'").iterdir()] == ["notebooks"]
 
 
@@ -436,6 +436,7 @@ DIRECT = {
     "files._fill": (
         "moves what is complete into an empty folder; a part of it is known by its manifest"
     ),
+    "locks._sign": "who holds a lock, into a file that means nothing once the lock is released",
     "isolation.own_jupyter": "a description of the kernel, for the time of a block",
     "cli.main": "opens what leads nowhere",
     "files.take_place": "renames a folder that is complete",
@@ -451,7 +452,7 @@ DIRECT = {
     "interactive._uri": "to memory",
     "workshop._copy": "to a folder that `lay_out` puts in its place once it is complete",
     "networks.write_network": "to memory; vae.VAE.save is atomic",
-    "build._papermill": "writes where `execute` says, which is atomic",
+    "build._papermill": "writes where `execute_step` says, which is atomic",
     "build._build": "a folder of its own, which becomes the book once it is complete",
     "build._stand_in": "in that folder",
 }

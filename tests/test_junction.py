@@ -1,6 +1,6 @@
-"""The PbTiO3 junction against the cell centres that its authors published.
+"""The PbTiO3 junction against the cell centers that its authors published.
 
-The published centres scatter by 0.24 px, ours by 0.06 px; that scatter limits what any measurement
+The published centers scatter by 0.24 px, ours by 0.06 px; that scatter limits what any measurement
 can reach cell by cell. Both are therefore compared averaged over 3 x 3 cells; `python -m benchmarks
 junction` prints both ways.
 """
@@ -57,7 +57,7 @@ def test_domains_agree(figures):
     assert figures["domain agreement, tuned map"] >= 0.97
 
 
-def test_our_centres_scatter_less_than_the_published_ones(figures):
+def test_our_centers_scatter_less_than_the_published_ones(figures):
     assert (
-        figures["noise of our centres (px)"] < 0.5 * figures["noise of the published centres (px)"]
+        figures["noise of our centers (px)"] < 0.5 * figures["noise of the published centers (px)"]
     )

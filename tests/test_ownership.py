@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bfo_utils.book import Artifacts, BookStep, execute_notebook, lay_out
+from bfo_utils.book import Artifacts, BookStep, execute_step, lay_out
 from bfo_utils.book.build import _as_declared
 from bfo_utils.cli import main
 from bfo_utils.compute import connect_pool, files, write_json, writing
@@ -262,7 +262,7 @@ def test_parameters_of_a_notebook_have_their_types(tmp_path, name, value, given)
     with pytest.raises(
         InputError, match=f"01_data.ipynb: parameter {name}: {given}; give a value of type"
     ):
-        execute_notebook(BookStep("01_data", "default", {name: value}), tmp_path)
+        execute_step(BookStep("01_data", "default", {name: value}), tmp_path)
     assert not list(tmp_path.rglob("*.ipynb"))
 
 

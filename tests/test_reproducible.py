@@ -286,6 +286,6 @@ def test_a_run_is_found_by_its_folder_and_a_lonely_result_is_told(tmp_path, monk
         tmp_path / "artifacts",
         recipe=Provenance(SearchPlan(9), phantom=Simulation(CRYSTAL, 1)).plain,
     )
-    monkeypatch.setattr(cli, "_analysed", lambda *given: None)
+    monkeypatch.setattr(cli, "_analyzed", lambda *given: None)
     assert bfo("rerun", tmp_path) == 0
     assert "no tables lie beside" in capsys.readouterr().err

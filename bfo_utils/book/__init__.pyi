@@ -8,7 +8,7 @@ from .build import (
     declared_parameters as declared_parameters,
 )
 from .build import (
-    execute_notebook as execute_notebook,
+    execute_step as execute_step,
 )
 from .build import (
     render_book as render_book,

@@ -1,8 +1,8 @@
 """What one notebook leaves for the next: a folder with named files, read and written in one place.
 
-    crystal.npz                     image, indexed columns, analysed cells, evidence      (01 data)
+    crystal.npz                     image, indexed columns, analyzed cells, evidence      (01 data)
     truth.npz                       ground truth, for phantoms only                       (01 data)
-    <stage>/features.npz            descriptors of the analysed cells                     (02
+    <stage>/features.npz            descriptors of the analyzed cells                     (02
     descriptors) <stage>/labels.npz              label map
     (03 clustering) <stage>/rewards.json            rewards of the map
     (04 rewards) recipe.json                     what all of it is made from
@@ -10,7 +10,7 @@
     (06 optimization, 05 vae) networks/                       trained autoencoders
     (05 vae)
 
-``<stage>`` is "default" or "tuned": the same notebooks before and after the optimisation.
+``<stage>`` is "default" or "tuned": the same notebooks before and after the optimization.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ STAGES = ("default", "tuned")
 
 @dataclass(frozen=True)
 class Features:
-    """Descriptors of the analysed cells, (N, K), and the windows that they come from, (N, H, W)."""
+    """Descriptors of the analyzed cells, (N, K), and the windows that they come from, (N, H, W)."""
 
     values: np.ndarray
     windows: np.ndarray
@@ -38,7 +38,7 @@ class Features:
 
 @dataclass(frozen=True)
 class Labels:
-    """Label per cell, (R, C), -1 outside the analysed mask."""
+    """Label per cell, (R, C), -1 outside the analyzed mask."""
 
     values: np.ndarray
 

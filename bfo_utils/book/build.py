@@ -98,7 +98,7 @@ def run_book(
     scan_axis: str = "auto",
     lattice_nm: float | None = None,
 ) -> Path:
-    """Execute the notebooks with the default parameters, optimise, execute them with the tuned
+    """Execute the notebooks with the default parameters, optimize, execute them with the tuned
     ones, render the book.
 
     Parameters
@@ -174,7 +174,7 @@ def _run(out: Path, settings: dict, finished: set[str]) -> Path:
         for step in _steps(out, settings):
             bar.set_description(f"{step.part} {step.notebook}")
             if step.target not in finished:
-                execute_notebook(step, out)
+                execute_step(step, out)
                 finished.add(step.target)
                 write_json(out / "run.json", settings | {"finished": sorted(finished)})
             bar.update(_SECONDS[step.notebook])
@@ -276,7 +276,7 @@ def _autoencoders(profile: str, parameters: Mapping[str, Value]) -> int:
 
 
 def _applicable(image, parameters: Mapping[str, Value], pixel_size_nm, dataset, lattice_nm) -> None:
-    """Refuse, before anything is written, what this image cannot be analysed with and what would
+    """Refuse, before anything is written, what this image cannot be analyzed with and what would
     be ignored.
     """
     if image is None:
@@ -362,7 +362,7 @@ def _analysis(
     yield BookStep("04_rewards", stage, here)
 
 
-def execute_notebook(step: BookStep, out: Path) -> None:
+def execute_step(step: BookStep, out: Path) -> None:
     """Execute one notebook with papermill; the target appears only when it has run to its end.
 
     Parameters

@@ -97,7 +97,7 @@ def _blind(features: Features) -> set[str]:
 
 
 def b_columns(size: float) -> int:
-    """Number of B columns in a square window that is centred on an A column.
+    """Number of B columns in a square window that is centered on an A column.
 
     Parameters
     ----------
@@ -293,7 +293,7 @@ CHAPTERS: dict[str, dict[str, Question]] = {
         "blind": Question(
             _blind,
             "Put a window w beside 1.5 w + 0.1. Which rule turns both into the same numbers? Try"
-            " `descriptors.normalise`.",
+            " `descriptors.normalize`.",
             "Both take offset and gain out of every window by itself, and illumination is little"
             " more than that.",
             choices=NORMALIZATIONS,

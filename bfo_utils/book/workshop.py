@@ -27,7 +27,7 @@ from ..compute import (
 )
 from ..errors import InputError
 from ..results import check_run
-from .build import BOOK_PACKAGES, BookStep, execute_notebook, with_install_cell
+from .build import BOOK_PACKAGES, BookStep, execute_step, with_install_cell
 
 LEFT_OUT = {"solution"}  # tags of the cells that participants do not get
 MANIFEST = "workshop.json"
@@ -232,7 +232,7 @@ def catch_up(chapter: str, artifacts: str | Path = "artifacts") -> None:
         for name in CHAPTER_NEEDS[chapter]:
             if not (artifacts / _WRITES[name]).exists():
                 print(f"running {name} first")
-                execute_notebook(
+                execute_step(
                     BookStep(name, "before", {"artifacts": str(artifacts)}), Path(executed)
                 )
 

@@ -16,7 +16,7 @@ from ..io import Image
 
 _SAMPLE = 512  # px, side of the parts of the image whose power spectra are averaged
 _BRAGG = 30.0  # power of a Bragg peak over the median of its ring; noise reaches 16
-_PASSES = 8  # Gauss-Newton steps, each after a subtraction of the neighbours
+_PASSES = 8  # Gauss-Newton steps, each after a subtraction of the neighbors
 _MOST_PASSES = 40  # of them where columns overlap, so that widths and backgrounds settle late
 # Of the plane spacing: widths of columns that overlap; wider ones have tails that no Gaussian has.
 _OVERLAP = (0.24, 0.3)
@@ -35,7 +35,7 @@ class Columns:
     Attributes
     ----------
     xy : ndarray, shape (N, 2)
-        Positions (x to the right, y down) in px, pixel centres at integers.
+        Positions (x to the right, y down) in px, pixel centers at integers.
     intensity, background, sigma_px : ndarray, shape (N,)
         Height of the fitted Gaussian over its background, the background, the standard deviation.
     ok : ndarray of bool, shape (N,)
@@ -80,7 +80,7 @@ def column_spacing(image: Image) -> float:
     Raises
     ------
     InputError
-        If no point of the spectrum stands out: there is no lattice to analyse.
+        If no point of the spectrum stands out: there is no lattice to analyze.
 
     Examples
     --------
@@ -133,15 +133,15 @@ def _power_spectrum(image: Image) -> np.ndarray:
 
 
 def _subpixel_frequency(power: np.ndarray, peak) -> float:
-    """Length of the wave vector at a spectral peak, by the centroid of its 3 x 3 neighbourhood."""
+    """Length of the wave vector at a spectral peak, by the centroid of its 3 x 3 neighborhood."""
     n = power.shape[0]
     offsets = np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1], indexing="ij"), axis=-1).reshape(-1, 2)
     at = (np.array(peak) + offsets) % n
     weight = power[at[:, 0], at[:, 1]]
-    centre = (
+    center = (
         (np.array(peak) + n // 2) % n - n // 2 + (weight[:, None] * offsets).sum(0) / weight.sum()
     )
-    return float(np.hypot(*centre) / n)
+    return float(np.hypot(*center) / n)
 
 
 def find_columns(
@@ -152,7 +152,7 @@ def find_columns(
 ) -> Columns:
     """Find and fit all columns of an image.
 
-    Local maxima of a scale-normalised Laplacian of Gaussian whose width follows the image's
+    Local maxima of a scale-normalized Laplacian of Gaussian whose width follows the image's
     lattice, kept where they exceed the response that the image's own noise would give; then a
     Gaussian fit of each.
 
@@ -248,10 +248,10 @@ def fit_columns(
 
     Gauss-Newton on square windows. All sums of the normal equations separate into x and y factors,
     so one iteration costs a few small matrix products per column. After the first iterations the
-    fitted neighbours are subtracted from every window (as if all columns were fitted together) and
+    fitted neighbors are subtracted from every window (as if all columns were fitted together) and
     the fit goes on.
 
-    All columns take each step together, tile by tile, with their neighbours as the step before left
+    All columns take each step together, tile by tile, with their neighbors as the step before left
     them: that, and not an overlap, makes the result independent of the tiles.
 
     Parameters
@@ -372,9 +372,9 @@ def _cut_out(array: np.ndarray, corners: np.ndarray, half: int) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(array, (2 * half + 1,) * 2)[y, x]
 
 
-def gaussian_factors(axis: np.ndarray, centre: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+def gaussian_factors(axis: np.ndarray, center: np.ndarray, sigma: np.ndarray) -> np.ndarray:
     """One-dimensional factors (N, 4, K) of the model and its derivatives: 1, g, t g, t^2 g."""
-    t = axis - centre[:, None].astype(np.float32)
+    t = axis - center[:, None].astype(np.float32)
     g = np.exp(-(t**2) / (2 * sigma[:, None].astype(np.float32) ** 2))
     return np.stack([np.ones_like(g), g, t * g, t * t * g], axis=1)
 
@@ -423,7 +423,7 @@ def _turn(
     noise: float,
     width: float,
 ) -> FitState:
-    """The next state of a group of columns; with a tree of all columns, their neighbours are
+    """The next state of a group of columns; with a tree of all columns, their neighbors are
     subtracted first.
     """
     own = state.take(group)
@@ -435,7 +435,7 @@ def _turn(
 
 
 def subtract_neighbors(windows: FitWindows, state: FitState, near: np.ndarray) -> FitWindows:
-    """Windows without the fitted neighbours of their column: indices (N, 8), too high where
+    """Windows without the fitted neighbors of their column: indices (N, 8), too high where
     there is none.
     """
     others = state.take(np.minimum(near, len(state.xy) - 1))

@@ -62,7 +62,7 @@ class FittedWindows:
     row, col : ndarray, shape (N, P)
         Pixel coordinates.
     expected, residual : ndarray, shape (N, P)
-        Value of the model, neighbours included, and image minus model.
+        Value of the model, neighbors included, and image minus model.
     design : ndarray, shape (N, 5, P)
         Background, Gaussian, and its derivatives by x, y and width, as the fit uses them.
     stiffness : ndarray, shape (N,)

@@ -17,7 +17,7 @@ def project_vectors(vectors: np.ndarray, n_components: int, seed: int = 0) -> np
     n_components : int
         Number of components; at most D are kept.
     seed : int
-        Seed of the randomised solver (used for long vectors only).
+        Seed of the randomized solver (used for long vectors only).
 
     Returns
     -------

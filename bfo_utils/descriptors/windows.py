@@ -1,7 +1,7 @@
 """Local descriptors: what every unit cell is described by before it is clustered.
 
 Windows are cut once per site, on a grid aligned with the mean lattice, at the largest size that the
-search may ask for. A configuration then crops, bins, normalises and projects them.
+search may ask for. A configuration then crops, bins, normalizes and projects them.
 """
 
 from dataclasses import dataclass
@@ -25,14 +25,14 @@ NORMALIZATIONS = ("none", "zscore", "minmax")
 
 @dataclass(frozen=True)
 class Patches:
-    """Windows on one site of every analysed cell: ``data`` has shape (N, S, S), rows along b,
+    """Windows on one site of every analyzed cell: ``data`` has shape (N, S, S), rows along b,
     columns along a.
     """
 
     data: np.ndarray
 
     @property
-    def centre(self) -> int:
+    def center(self) -> int:
         """Index of the middle sample."""
         return self.data.shape[1] // 2
 
@@ -58,8 +58,8 @@ def cut_windows(
     mask : ndarray of bool, shape (R, C)
         Cells to describe.
     site : {"A", "B", "cell"}
-        Where windows are centred: the A column at the cell's upper left corner, the B column, or
-        the cell's centre.
+        Where windows are centered: the A column at the cell's upper left corner, the B column, or
+        the cell's center.
     side : int
         Largest side of the tiles (px) that the image is averaged in. The result does not depend on
         it.
@@ -74,21 +74,21 @@ def cut_windows(
     InputError
         For an unknown site, or site "B" where the second sublattice is not seen.
     """
-    centres = _centres(cells, site)[mask]
+    centers = _centers(cells, site)[mask]
     sigma = 0.35 * cells.basis.cell_px / SAMPLES
     step = np.arange(-_REACH, _REACH + 1) / SAMPLES
     a, b = cells.basis.vectors
     offsets = (step[:, None, None] * b + step[None, :, None] * a).T.swapaxes(1, 2)
     reach = int(np.abs(offsets).max() + 4 * sigma) + 2
-    out = np.empty((len(centres), step.size, step.size), np.float32)
+    out = np.empty((len(centers), step.size, step.size), np.float32)
     for tile, group in zip(
-        divide_into_tiles(image.shape, reach, side), owned_by_tile(centres, image.shape, side)
+        divide_into_tiles(image.shape, reach, side), owned_by_tile(centers, image.shape, side)
     ):
         if len(group):
             data = ndimage.gaussian_filter(image.data[tile.box], sigma) - image.median
             for part in np.split(group, range(_AT_ONCE, len(group), _AT_ONCE)):
                 out[part] = _sample(
-                    data, tile.origin, centres[part].T[:, :, None, None] + offsets[:, None]
+                    data, tile.origin, centers[part].T[:, :, None, None] + offsets[:, None]
                 )
     return Patches(out)
 
@@ -103,7 +103,7 @@ def _sample(data: np.ndarray, origin: np.ndarray, at: np.ndarray) -> np.ndarray:
     return ndimage.map_coordinates(data, at[::-1], order=1, mode="reflect")
 
 
-def _centres(cells: Cells, site: str) -> np.ndarray:
+def _centers(cells: Cells, site: str) -> np.ndarray:
     if site not in SITES:
         raise InputError(f"site '{site}': no such site; choose one of {', '.join(SITES)}")
     if site == "B" and not cells.has_b:
@@ -138,7 +138,7 @@ def crop_windows(
     >>> crop_windows(Patches(np.zeros((5, 31, 31), np.float32)), 1.5, 0.5, binning=2).shape
     (5, 9, 3)
     """
-    middle = patches.centre
+    middle = patches.center
     halves = [min(_half(size), middle) for size in (height, width)]
     (top, left), (rows, cols) = (
         [middle - h for h in halves],
@@ -174,7 +174,7 @@ def round_window(size: float) -> float:
 
 
 def normalize_windows(windows: np.ndarray, how: str = "none") -> np.ndarray:
-    """Flatten windows to vectors and normalise each: not at all, to mean 0 and deviation 1, or to
+    """Flatten windows to vectors and normalize each: not at all, to mean 0 and deviation 1, or to
     the range 0..1.
 
     Parameters

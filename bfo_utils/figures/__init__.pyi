@@ -1,5 +1,5 @@
 from .backdrop import backdrop as backdrop
-from .backdrop import grey_levels as grey_levels
+from .backdrop import gray_levels as gray_levels
 from .backdrop import tint as tint
 from .charts import (
     plot_curves as plot_curves,
@@ -101,7 +101,7 @@ from .style import (
     DPI as DPI,
 )
 from .style import (
-    GREY as GREY,
+    GRAY as GRAY,
 )
 from .style import (
     INK as INK,

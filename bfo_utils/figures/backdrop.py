@@ -1,4 +1,4 @@
-"""Backdrops: an image in grey, and what is drawn over it at its true place: labels, values,
+"""Backdrops: an image in gray, and what is drawn over it at its true place: labels, values,
 walls.
 """
 
@@ -10,17 +10,17 @@ from ..lattice import Cells
 from ..rewards import Segmentation
 from ..segmentation import Walls
 from .placement import quadrilaterals, wall_lines
-from .style import GREY, INK, label_colors, scale_bar
+from .style import GRAY, INK, label_colors, scale_bar
 
-#: How far the grey levels reach beyond the image's own at the black and at the white end, in units
+#: How far the gray levels reach beyond the image's own at the black and at the white end, in units
 #: of their range:
-#: a light or dark backdrop leaves the other greys to what is drawn over it.
+#: a light or dark backdrop leaves the other grays to what is drawn over it.
 TONES = {"plain": (0.0, 0.0), "light": (0.4, 0.0), "dark": (0.0, 1.2)}
 _SHOWN = 1600  # px: larger images are averaged over whole pixels before they are drawn
 
 
 def backdrop(axes, image: Image, tone: str = "plain", part=None) -> None:
-    """Draw an image in grey with its scale bar.
+    """Draw an image in gray with its scale bar.
 
     Parameters
     ----------
@@ -44,12 +44,12 @@ def backdrop(axes, image: Image, tone: str = "plain", part=None) -> None:
     axes.set(xlim=(left - 0.5, left + width - 0.5), ylim=(top + height - 0.5, top - 0.5))
     axes.set(xticks=[], yticks=[], aspect="equal", autoscale_on=False)
     axes.spines[:].set_visible(False)
-    _grey(axes, image, TONES[tone], (left, top, width, height))
+    _gray(axes, image, TONES[tone], (left, top, width, height))
     scale_bar(axes, image.pixel_size_nm or 1.0, "nm" if image.pixel_size_nm else "px")
 
 
-def _grey(axes, image: Image, tone: tuple[float, float], part=None, **kwargs) -> None:
-    """The grey levels of a part of the image, ``tone`` times their range wider at the black and
+def _gray(axes, image: Image, tone: tuple[float, float], part=None, **kwargs) -> None:
+    """The gray levels of a part of the image, ``tone`` times their range wider at the black and
     the white end.
     """
     left, top, width, height = _whole_pixels(part, image.shape)
@@ -60,7 +60,7 @@ def _grey(axes, image: Image, tone: tuple[float, float], part=None, **kwargs) ->
     right, bottom = left + small.shape[1] * step, top + small.shape[0] * step
     axes.imshow(
         small,
-        cmap=GREY,
+        cmap=GRAY,
         vmin=black,
         vmax=white,
         aspect="equal",
@@ -77,8 +77,8 @@ def _ends(image: Image, tone: tuple[float, float]) -> tuple[float, float]:
     return low - tone[0] * span, high + tone[1] * span
 
 
-def grey_levels(image: Image, step: int, tone: str = "plain") -> np.ndarray:
-    """An image in grey as bytes, averaged over blocks of pixels.
+def gray_levels(image: Image, step: int, tone: str = "plain") -> np.ndarray:
+    """An image in gray as bytes, averaged over blocks of pixels.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def grey_levels(image: Image, step: int, tone: str = "plain") -> np.ndarray:
     Examples
     --------
     >>> from bfo_utils.io import image_from_array
-    >>> grey_levels(image_from_array(np.eye(40) * 9), 10).shape
+    >>> gray_levels(image_from_array(np.eye(40) * 9), 10).shape
     (4, 4)
     """
     black, white = _ends(image, TONES[tone])
@@ -125,7 +125,7 @@ def _averaged(data: np.ndarray, step: int) -> np.ndarray:
 
 
 def tint(axes, image: Image, cells: Cells, labels: np.ndarray, tone: str, veil: float) -> None:
-    """Draw labels in colour with the image shining through.
+    """Draw labels in color with the image shining through.
 
     Opaque cells lie between the image and a veil of itself, so that cells that overlap by a pixel
     leave no seams.
@@ -140,11 +140,11 @@ def tint(axes, image: Image, cells: Cells, labels: np.ndarray, tone: str, veil: 
     tone : {"plain", "light", "dark"}
         See :data:`TONES`.
     veil : float
-        Opacity of the image over the colours.
+        Opacity of the image over the colors.
     """
     backdrop(axes, image, tone)
     paint(axes, cells, labels >= 0, facecolors=label_colors(labels)[labels >= 0])
-    _grey(axes, image, TONES[tone], alpha=veil, zorder=1.5)
+    _gray(axes, image, TONES[tone], alpha=veil, zorder=1.5)
 
 
 def paint(axes, cells: Cells, shown: np.ndarray, **kwargs) -> PolyCollection:
@@ -157,7 +157,7 @@ def paint(axes, cells: Cells, shown: np.ndarray, **kwargs) -> PolyCollection:
     shown : ndarray of bool, shape (R, C)
         Cells to fill.
     **kwargs
-        Colours, for ``PolyCollection``, in the order of ``shown``.
+        Colors, for ``PolyCollection``, in the order of ``shown``.
 
     Returns
     -------
@@ -171,7 +171,7 @@ def paint(axes, cells: Cells, shown: np.ndarray, **kwargs) -> PolyCollection:
 
 
 def draw_walls(axes, cells: Cells, walls: Walls) -> None:
-    """Draw walls as dark lines in a light seam, to be seen on any grey and any colour.
+    """Draw walls as dark lines in a light seam, to be seen on any gray and any color.
 
     Parameters
     ----------
@@ -181,9 +181,9 @@ def draw_walls(axes, cells: Cells, walls: Walls) -> None:
     walls : Walls
     """
     lines = wall_lines(cells, walls)
-    for colour, width in (("white", 2.6), (INK, 1.2)):
+    for color, width in (("white", 2.6), (INK, 1.2)):
         axes.add_collection(
-            LineCollection(lines, colors=colour, linewidths=width, capstyle="round"), autolim=False
+            LineCollection(lines, colors=color, linewidths=width, capstyle="round"), autolim=False
         )
 
 

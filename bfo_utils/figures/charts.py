@@ -41,7 +41,7 @@ def plot_mean_windows(
     Parameters
     ----------
     windows : ndarray, shape (N, H, W)
-        Windows of the analysed cells, of :func:`bfo_utils.descriptors.crop_windows`.
+        Windows of the analyzed cells, of :func:`bfo_utils.descriptors.crop_windows`.
     labels : ndarray of int, shape (N,)
     samples_per_cell : float
         Samples per cell edge, for the scale bar: 12 divided by the binning.
@@ -103,7 +103,7 @@ def plot_scatter(
     labels: np.ndarray,
     names: Sequence[str] = ("component 1 (score)", "component 2 (score)"),
 ) -> Figure:
-    """The first two features of every cell, coloured by label.
+    """The first two features of every cell, colored by label.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def _two_digits(value: float) -> str:
 
 
 def _series(k: int) -> str:
-    """Colours of named label maps: the first, to compare with, in grey."""
+    """Colors of named label maps: the first, to compare with, in gray."""
     return (MUTED, *SERIES_STYLES)[k % (len(SERIES_STYLES) + 1)]
 
 
@@ -237,12 +237,12 @@ def plot_trials(frame: pd.DataFrame) -> Figure:
         drawstyle="steps-post",
         label="best so far",
     )
-    for name, colour, line in zip(_PARTS, SERIES_STYLES, ("-", "--", ":"), strict=False):
+    for name, color, line in zip(_PARTS, SERIES_STYLES, ("-", "--", ":"), strict=False):
         lower.plot(
             number,
             frame[name].to_numpy(float)[best],
             line,
-            color=colour,
+            color=color,
             lw=2,
             drawstyle="steps-post",
             label=name,
@@ -275,7 +275,7 @@ def _running_best(total: np.ndarray) -> np.ndarray:
 
 @styled
 def plot_pareto_front(trials: pd.DataFrame, front: pd.DataFrame) -> Figure:
-    """Continuity against evidence of all trials, coloured by straightness, with the front and the
+    """Continuity against evidence of all trials, colored by straightness, with the front and the
     chosen trial.
 
     Parameters

@@ -36,7 +36,7 @@ def plot_polarization(
     """Polar displacement as arrows over the image and its magnitude; strain where the B columns are
     not seen.
 
-    Arrows show the mean over blocks of cells, at most about 1,500 of them, coloured by direction.
+    Arrows show the mean over blocks of cells, at most about 1,500 of them, colored by direction.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def plot_polarization(
 
 
 def _arrows(axes, image: Image, cells: Cells, sign: int) -> None:
-    """Quiver of the mean displacement of square blocks of cells, with the colour wheel of
+    """Quiver of the mean displacement of square blocks of cells, with the color wheel of
     directions.
     """
     backdrop(axes, image, "dark")
@@ -126,7 +126,7 @@ def ordered(image: Image, cells: Cells, superstructures: Sequence[Superstructure
     height, width = image.shape
     figure, axes = make_panels(1, width / height, extra=0.4)
     first = max(superstructures, key=lambda order: order.significance)
-    scale, unit = _picometres(image.pixel_size_nm)
+    scale, unit = _picometers(image.pixel_size_nm)
     assert cells.order is not None
     title = f"ordered displacement of {first.sublattice}, wave vector {first.name}"
     values = (
@@ -161,12 +161,12 @@ def _block_means(cells: Cells, block: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _magnitude(axes, image: Image, cells: Cells) -> None:
-    scale, unit = _picometres(image.pixel_size_nm)
+    scale, unit = _picometers(image.pixel_size_nm)
     length = scale * np.hypot(*np.moveaxis(cells.polar, -1, 0))
     _field(axes, image, cells, length, "magnitude of the displacement", unit)
 
 
-def _picometres(pixel_size_nm: float | None) -> tuple[float, str]:
+def _picometers(pixel_size_nm: float | None) -> tuple[float, str]:
     return (1000 * pixel_size_nm, "pm") if pixel_size_nm else (1.0, "px")
 
 
@@ -180,8 +180,8 @@ def _field(
     about=None,
     scale=None,
 ) -> None:
-    """Values of the cells at their true places over the image, with a colour bar; diverging
-    ``about`` a centre.
+    """Values of the cells at their true places over the image, with a color bar; diverging
+    ``about`` a center.
     """
     backdrop(axes, image)
     shown = np.isfinite(values)
@@ -209,7 +209,7 @@ def plot_confidence(
     image : Image
     cells : Cells
     labels : ndarray of int, shape (R, C)
-        Label per cell, -1 outside the analysed mask.
+        Label per cell, -1 outside the analyzed mask.
     posterior, stability : ndarray, shape (R, C)
         See :class:`bfo_utils.results.Confidence`; NaN where there is nothing to be sure of.
 
@@ -242,7 +242,7 @@ def plot_quantities(cells: Cells, pixel_size_nm: float | None = None) -> Figure:
     ----------
     cells : Cells
     pixel_size_nm : float, optional
-        Nanometres per pixel; without it lengths are in px.
+        Nanometers per pixel; without it lengths are in px.
 
     Returns
     -------
@@ -260,7 +260,7 @@ def plot_quantities(cells: Cells, pixel_size_nm: float | None = None) -> Figure:
 
 
 def _quantities(cells: Cells, pixel_size_nm: float | None) -> list[tuple]:
-    """Title, values, unit, colour map and scale of every quantity that is measured."""
+    """Title, values, unit, color map and scale of every quantity that is measured."""
     length, unit = (pixel_size_nm, "nm") if pixel_size_nm else (1.0, "px")
     edges = [
         _value("edge a", length * cells.a, unit),
@@ -273,7 +273,7 @@ def _quantities(cells: Cells, pixel_size_nm: float | None) -> list[tuple]:
     ]
     if not cells.has_b:
         return [*edges, *angles, _height("A columns", cells.a_intensity)]
-    scale, small = _picometres(pixel_size_nm)
+    scale, small = _picometers(pixel_size_nm)
     x, y = np.moveaxis(cells.polar, -1, 0)
     polar = [
         ("direction of P", np.rad2deg(np.arctan2(y, x)), "degrees", ANGLES, Normalize(-180, 180)),
@@ -310,7 +310,7 @@ def plot_components(
     Parameters
     ----------
     features : ndarray, shape (N, K)
-        Scores of the analysed cells.
+        Scores of the analyzed cells.
     mask : ndarray of bool, shape (R, C)
         Where these cells lie on the grid.
     explained : sequence of float, optional

@@ -94,8 +94,8 @@ def plot_latents(outputs: np.ndarray, names: Sequence[str], mask: np.ndarray) ->
     for panel, name, column in zip(axes, names, outputs.T, strict=True):
         values = np.full(mask.shape, np.nan)
         values[mask] = column
-        centre = float(np.median(column))
-        shown = panel.imshow(values, cmap=SIGNED, norm=color_limits(values, centre))
+        center = float(np.median(column))
+        shown = panel.imshow(values, cmap=SIGNED, norm=color_limits(values, center))
         color_bar(shown, panel, _UNITS.get(name, "value"))
         panel.set_title(name)
     return figure

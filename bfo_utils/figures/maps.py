@@ -55,7 +55,7 @@ def plot_image(
     columns : Columns, optional
         Columns to mark, those whose fit failed as crosses.
     lattice : Lattice, optional
-        Indexed columns, marked in the colour of their sublattice (instead of ``columns``).
+        Indexed columns, marked in the color of their sublattice (instead of ``columns``).
     zoom : tuple of float, optional
         Left, top, width, height in px of the part that a second panel enlarges.
 
@@ -130,11 +130,11 @@ def _mark(axes, columns: Columns, sublattice: np.ndarray | None) -> list[Line2D]
     size = float(np.clip(0.42 * columns.spacing_px * scale, 1.2, 10))
     names = {"": SUBLATTICES["A"]} if sublattice is None else SUBLATTICES
     handles = []
-    for name, colour in names.items():
+    for name, color in names.items():
         own = columns.ok & (sublattice == name if name else True)
-        look = dict(mfc=colour, mew=0) if size < 4 else dict(mfc="none", mec=colour, mew=1.3)
+        look = dict(mfc=color, mew=0) if size < 4 else dict(mfc="none", mec=color, mew=1.3)
         axes.plot(*columns.xy[own].T, "o", ms=size, **look)
-        handles += [_entry("o", colour, f"{name} columns ({own.sum():,})".strip())] * bool(
+        handles += [_entry("o", color, f"{name} columns ({own.sum():,})".strip())] * bool(
             own.any()
         )
     axes.plot(*columns.xy[~columns.ok].T, "x", ms=min(size, 5), color=_DOUBTFUL, mew=1)
@@ -143,8 +143,8 @@ def _mark(axes, columns: Columns, sublattice: np.ndarray | None) -> list[Line2D]
     )
 
 
-def _entry(marker: str, colour: str, label: str) -> Line2D:
-    return Line2D([], [], ls="", marker=marker, color=colour, ms=6, label=label)
+def _entry(marker: str, color: str, label: str) -> Line2D:
+    return Line2D([], [], ls="", marker=marker, color=color, ms=6, label=label)
 
 
 # ---- labels --------------------------------------------------------------------------
@@ -165,7 +165,7 @@ def plot_label_map(
     image : Image
     cells : Cells
     labels : ndarray of int, shape (R, C)
-        Label per cell; -1, outside the analysed mask, stays clear.
+        Label per cell; -1, outside the analyzed mask, stays clear.
     walls : Walls, optional
         Walls to draw; by default those of the map without speckle, which the rewards judge.
     names : mapping or sequence of str, optional
@@ -201,14 +201,14 @@ def plot_before_after(
     tuned_labels: np.ndarray,
     captions: tuple[str, str] = ("default parameters", "tuned parameters"),
 ) -> Figure:
-    """Two label maps of one image beside each other, in the same colours.
+    """Two label maps of one image beside each other, in the same colors.
 
     Parameters
     ----------
     image : Image
     cells : Cells
     default_labels, tuned_labels : ndarray of int, shape (R, C)
-        Label per cell, -1 outside the analysed mask.
+        Label per cell, -1 outside the analyzed mask.
     captions : pair of str
         Titles of the two maps; long lines are broken.
 
@@ -256,7 +256,7 @@ def _name(label: int, names: LabelNames | None) -> str:
 
 @styled
 def plot_walls(image: Image, cells: Cells, labels: np.ndarray, walls: Walls) -> Figure:
-    """Domain walls over the image, coloured by their local roughness, and the rose of their
+    """Domain walls over the image, colored by their local roughness, and the rose of their
     directions.
 
     Parameters
@@ -365,9 +365,9 @@ def draw_rose(axes, walls: Walls, vectors: np.ndarray | None) -> None:
     bins = 18
     index = np.rint(direction / np.pi * bins).astype(int) % bins
     share = 100 * np.bincount(index, walls.length, bins) / max(walls.length.sum(), 1e-9)
-    centres = np.arange(2 * bins) * np.pi / bins
+    centers = np.arange(2 * bins) * np.pi / bins
     axes.bar(
-        centres, np.tile(share, 2), width=0.9 * np.pi / bins, color=LABELS[0], edgecolor="none"
+        centers, np.tile(share, 2), width=0.9 * np.pi / bins, color=LABELS[0], edgecolor="none"
     )
     axes.set_theta_direction(-1)
     top = max(10.0, float(share.max()))

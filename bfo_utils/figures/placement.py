@@ -1,7 +1,7 @@
 """Placement: where on the image a place of the crystal's grid lies.
 
 Labels and walls live on the grid of cells; figures and tables need them in pixels. The map between
-the two follows the measured cell centres and goes on with the mean lattice where there are none.
+the two follows the measured cell centers and goes on with the mean lattice where there are none.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from ..segmentation import Walls
 def to_px(cells: Cells, at: np.ndarray) -> np.ndarray:
     """Pixel position of points given in grid coordinates.
 
-    The offsets of the measured cell centres from the mean lattice are interpolated bilinearly.
+    The offsets of the measured cell centers from the mean lattice are interpolated bilinearly.
     Unknown cells, and points beyond the grid, take the offset of the nearest known cell, which
     extrapolates by the mean lattice.
 
@@ -22,7 +22,7 @@ def to_px(cells: Cells, at: np.ndarray) -> np.ndarray:
     ----------
     cells : Cells
     at : ndarray, shape (..., 2)
-        Points as (column, row) in cells; cell (i, j) has its centre at (j, i).
+        Points as (column, row) in cells; cell (i, j) has its center at (j, i).
 
     Returns
     -------
@@ -54,7 +54,7 @@ def to_px(cells: Cells, at: np.ndarray) -> np.ndarray:
 
 
 def quadrilaterals(cells: Cells) -> np.ndarray:
-    """Outline of every cell of the grid, that neighbours share without a gap.
+    """Outline of every cell of the grid, that neighbors share without a gap.
 
     Parameters
     ----------

@@ -66,19 +66,19 @@ def plot_over_composition(
 
 
 def _points(axes, x: Sequence[float], values: Sequence[float], k: int, name: str) -> None:
-    """Points of one quantity, in the colour and with the marker of its number, and the line
+    """Points of one quantity, in the color and with the marker of its number, and the line
     through their means.
     """
-    colour, marker = SERIES_STYLES[k % len(SERIES_STYLES)], _MARKERS[k % len(_MARKERS)]
+    color, marker = SERIES_STYLES[k % len(SERIES_STYLES)], _MARKERS[k % len(_MARKERS)]
     means = pd.Series(np.asarray(values, float)).groupby(np.asarray(x)).mean()
-    axes.plot(x, values, marker, ms=5, mfc="none", mec=colour, alpha=0.8)
+    axes.plot(x, values, marker, ms=5, mfc="none", mec=color, alpha=0.8)
     axes.plot(
         means.index,
         means,
         ("-", "--", ":", "-.")[k % 4],
         marker=marker,
         ms=3,
-        color=colour,
+        color=color,
         lw=1.8,
         label=name,
     )
@@ -91,7 +91,7 @@ def plot_shares(rows: Mapping[str, Mapping[str, float]]) -> Figure:
     Parameters
     ----------
     rows : mapping of str to (mapping of str to float)
-        For every image the share of every part, in one order. Parts have the colours of the labels
+        For every image the share of every part, in one order. Parts have the colors of the labels
         0, 1, ...
 
     Returns
@@ -166,12 +166,12 @@ def plot_roses(
 
 @styled
 def plot_differences(one: np.ndarray, two: np.ndarray, captions: tuple[str, str]) -> Figure:
-    """Two label maps of the same cells in the same colours, and the cells in which they differ.
+    """Two label maps of the same cells in the same colors, and the cells in which they differ.
 
     Parameters
     ----------
     one, two : ndarray of int, shape (R, C)
-        Labels that mean the same in both; -1, not analysed, stays clear and is not compared.
+        Labels that mean the same in both; -1, not analyzed, stays clear and is not compared.
     captions : pair of str
         Titles of the two maps.
 

@@ -1,7 +1,7 @@
-"""The one look of all figures: colours, sizes, and the furniture that panels share.
+"""The one look of all figures: colors, sizes, and the furniture that panels share.
 
 Values have perceptually uniform maps, signed values a balanced diverging one, angles a cyclic one,
-labels a set of colours that also the colour-blind tell apart: label k has colour k in every figure
+labels a set of colors that also the color-blind tell apart: label k has color k in every figure
 of the book.
 """
 
@@ -24,10 +24,10 @@ TALLEST = 6.2  # in, the height of a panel
 VALUES = "viridis"
 INTENSITIES = "cividis"
 SIGNED = "RdBu_r"
-GREY = "gray"
-#: Colours of the labels 0, 1, ... (after Okabe and Ito), as many as eight clusters can need, four
+GRAY = "gray"
+#: Colors of the labels 0, 1, ... (after Okabe and Ito), as many as eight clusters can need, four
 #: of them in the directions of
-#: variants. More labels than colours begin again.
+#: variants. More labels than colors begin again.
 LABELS = (
     "#0072B2",
     "#E69F00",
@@ -42,10 +42,10 @@ LABELS = (
     "#FFAABB",
     "#222255",
 )
-#: Colours of the A and B columns, of what is singled out, and of what stays in the background.
+#: Colors of the A and B columns, of what is singled out, and of what stays in the background.
 SUBLATTICES = {"A": "#E69F00", "B": "#56B4E9"}
 ACCENT, MUTED, INK = "#D55E00", "#9AA0A6", "#222222"
-#: Colours of rewards, other than those of labels.
+#: Colors of rewards, other than those of labels.
 SERIES_STYLES = ("#332288", "#117733", "#AA4499", "#999933")
 
 RC = {
@@ -155,7 +155,7 @@ def column_handles(n: int, aspect: float, least: float = 2.6, beside: float = 0.
     """How many of ``n`` panels of an aspect (width / height) stand side by side, at most three.
 
     As many as leave every panel ``least`` inches high where ``beside`` inches of its width are
-    taken by colour bars and labels: wide strips are stacked.
+    taken by color bars and labels: wide strips are stacked.
 
     Examples
     --------
@@ -187,7 +187,7 @@ def make_panels(
     least : float
         Least height of a panel in inches, see :func:`columns`.
     beside : float
-        Width in inches that colour bars and labels take beside every panel.
+        Width in inches that color bars and labels take beside every panel.
     extra : float
         Height in inches that titles take in every row.
     footer : float
@@ -223,12 +223,12 @@ def make_panels(
     return figure, list(grid[:n])
 
 
-# ---- colours -------------------------------------------------------------------------
+# ---- colors -------------------------------------------------------------------------
 
 
 def _hue_circle(n: int = 256) -> np.ndarray:
-    """RGB colours of equal steps in hue (OKLCH), lighter on one side so that opposite hues
-    differ in grey too.
+    """RGB colors of equal steps in hue (OKLCH), lighter on one side so that opposite hues
+    differ in gray too.
     """
     turn = 2 * np.pi * np.arange(n) / n
     lightness = 0.73 + 0.12 * np.cos(turn - 1.2)
@@ -266,7 +266,7 @@ ROUGHNESS = ListedColormap(
 
 
 def label_colors(labels: np.ndarray | int, alpha: float = 1.0) -> np.ndarray:
-    """RGBA colour of every label; negative labels are transparent.
+    """RGBA color of every label; negative labels are transparent.
 
     Parameters
     ----------
@@ -290,8 +290,8 @@ def label_colors(labels: np.ndarray | int, alpha: float = 1.0) -> np.ndarray:
 
 
 def color_limits(values: np.ndarray, about: float | None = None) -> Normalize:
-    """Colour scale from the 2nd to the 98th percentile of the finite values, or balanced ``about``
-    a centre.
+    """Color scale from the 2nd to the 98th percentile of the finite values, or balanced ``about``
+    a center.
 
     Examples
     --------
@@ -354,7 +354,7 @@ def round_down(value: float) -> float:
 
 
 def color_bar(mappable, axes, label: str, **kwargs) -> None:
-    """Colour bar beside a panel, labelled with the unit, with a few ticks (unless ``ticks`` are
+    """Color bar beside a panel, labeled with the unit, with a few ticks (unless ``ticks`` are
     given).
     """
     options = dict(fraction=0.05, pad=0.02, aspect=18, extendfrac=0.04) | kwargs
@@ -375,7 +375,7 @@ def label_legend(figure: matplotlib.figure.Figure, handles: list) -> None:
 
 
 def direction_wheel(axes, inches: float = 0.42) -> None:
-    """Colour wheel of directions in the image (x right, y down), above a panel's right end or
+    """Color wheel of directions in the image (x right, y down), above a panel's right end or
     beside a narrow one.
 
     Parameters

@@ -73,7 +73,7 @@ _NOTHING = {
 
 @dataclass(frozen=True)
 class PixelSize:
-    """Nanometres per pixel, None where not known; as a sentence, what could not be used."""
+    """Nanometers per pixel, None where not known; as a sentence, what could not be used."""
 
     nm: float | None
     unused: str = ""
@@ -263,13 +263,13 @@ def checked_nm(value: Any, what: str = "pixel size") -> float | None:
         size = np.nan
     if not 0 < size < np.inf:
         raise InputError(
-            f"{what}: {value!r} is not a positive number; give nanometres per pixel, such as 0.015"
+            f"{what}: {value!r} is not a positive number; give nanometers per pixel, such as 0.015"
         )
     if not FINEST_NM <= size < COARSEST_NM:
         fault = "coarse to resolve columns" if size >= COARSEST_NM else "fine for an image"
         raise InputError(
             f"{what}: {size:g} nm is too {fault}"
-            f"{meant(size) or '; give nanometres per pixel, such as 0.015'}"
+            f"{meant(size) or '; give nanometers per pixel, such as 0.015'}"
         )
     return size
 

@@ -16,14 +16,14 @@ from .readers import open_arrays, without_reader_warnings
 from .stored import CHANNELS, MIN_SIDE, check_axes, check_kind, choose, others, squeezed
 
 _MEDIAN_OF = 2**25  # px: the median of a larger image is that of every n-th row
-_NOISE_OF = 500_000  # px that the noise, and the range of the grey levels, is estimated from
+_NOISE_OF = 500_000  # px that the noise, and the range of the gray levels, is estimated from
 _STEPS = 32  # of the rounding of the input's own type: a range of fewer holds no contrast any more
 # Ranges of values outside are brought to 1 by a power of two, so that squares and sums fit.
 _COMFORT = (1e-6, 1e9)
-# Of the range of the grey levels, and of the noise: a hot pixel exceeds its neighbors by both.
+# Of the range of the gray levels, and of the noise: a hot pixel exceeds its neighbors by both.
 _SPIKE = (2.5, 14)
 _OFF_SCALE = 4  # times that range beyond it lie no columns
-_TINT = 4  # grey levels of 256 by which the colours of a grey picture differ once it was compressed
+_TINT = 4  # gray levels of 256 by which the colors of a gray picture differ once it was compressed
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class Image:
     valid : ndarray of bool, shape (H, W)
         False where the input was NaN or infinite.
     pixel_size_nm : float or None
-        Nanometres per pixel, None where neither the file nor the caller says.
+        Nanometers per pixel, None where neither the file nor the caller says.
     name : str
         Short name, the stem of the file.
     source, sha256 : str or None
@@ -102,10 +102,10 @@ def image_from_array(array, *, pixel_size_nm=None, name="image", lattice_nm=None
     Parameters
     ----------
     array : array_like, shape (H, W)
-        Integers or floats, copied. Axes of length 1 are dropped, equal colour channels become one,
+        Integers or floats, copied. Axes of length 1 are dropped, equal color channels become one,
         masked pixels are invalid.
     pixel_size_nm : float, optional
-        Nanometres per pixel.
+        Nanometers per pixel.
     name : str, optional
         Short name, used in messages.
     lattice_nm : float, optional
@@ -118,7 +118,7 @@ def image_from_array(array, *, pixel_size_nm=None, name="image", lattice_nm=None
     Raises
     ------
     InputError
-        For stacks, colours, complex or boolean values, fewer than 32 px on a side, constant or
+        For stacks, colors, complex or boolean values, fewer than 32 px on a side, constant or
         all-NaN data, floats whose contrast is lost in their own rounding, or a pixel size that is
         not a positive number.
 
@@ -149,7 +149,7 @@ def read_image(path, *, pixel_size_nm=None, dataset=None, lattice_nm=None):
     path : str or Path
         The file.
     pixel_size_nm : float, optional
-        Nanometres per pixel; overrides the file.
+        Nanometers per pixel; overrides the file.
     dataset : str, optional
         Name or title of the image where the file holds several. Default: MainImage, image, HAADF or
         the only one.
@@ -228,8 +228,8 @@ def repair_hot_pixels(image):
     """An image without what its detector added: hot pixels, up to two abreast, and spots far off
     the scale of the rest.
 
-    A pixel that stands out of the median of its 5 x 5 neighbourhood by 2.5 times the range of the
-    grey levels, and by 14 times the noise, takes that median: columns never do. Pixels that lie
+    A pixel that stands out of the median of its 5 x 5 neighborhood by 2.5 times the range of the
+    gray levels, and by 14 times the noise, takes that median: columns never do. Pixels that lie
     four times that range beyond it (cosmic rays, saturated spots) take the median of the image.
     Both are no longer valid.
 
@@ -257,7 +257,7 @@ def repair_hot_pixels(image):
         return image
     least = max(_SPIKE[0] * spread, _SPIKE[1] * image.noise)
     at = np.nonzero((image.data > low + least) | (image.data < high - least))
-    middle = _neighbourhood_median(image.data, *at)
+    middle = _neighborhood_median(image.data, *at)
     value = image.data[at]
     off = (value > high + _OFF_SCALE * spread) | (value < low - _OFF_SCALE * spread)
     bad = (np.abs(value - middle) > least) | off
@@ -300,7 +300,7 @@ def _every(pixels, most):
     return -(-pixels // most)
 
 
-def _neighbourhood_median(data, rows, cols):
+def _neighborhood_median(data, rows, cols):
     """Return the median of the 5 x 5 pixels around each of some pixels; those beyond the edge
     repeat it.
     """
@@ -346,7 +346,7 @@ def _plane(array):
     if isinstance(array, np.ma.MaskedArray) and array.dtype.kind in "iuf":
         array = np.ma.filled(array.astype(np.float64), np.nan)
     array = np.asarray(array)
-    array = _grey(array.reshape(squeezed(array.shape)))
+    array = _gray(array.reshape(squeezed(array.shape)))
     check_kind(array.dtype)
     height, width = array.shape
     if min(height, width) < MIN_SIDE:
@@ -401,8 +401,8 @@ def _median(array, valid):
     return np.median(_double(array[rows])[valid[rows]])
 
 
-def _grey(array):
-    """Return the one channel of a grey image that was stored with colours."""
+def _gray(array):
+    """Return the one channel of a gray image that was stored with colors."""
     if array.dtype.names and set(array.dtype.names) <= set(
         "RGBA"
     ):  # of HyperSpy and DigitalMicrograph, whose alpha means nothing
@@ -412,8 +412,8 @@ def _grey(array):
         return array
     channels = array.shape[-1]
     opaque = np.iinfo(array.dtype).max if array.dtype.kind in "iu" else 1
-    colours, alpha = np.split(array, [channels - 1 + channels % 2], axis=-1)
-    tint = np.ptp(colours, axis=-1).max(initial=0)
+    colors, alpha = np.split(array, [channels - 1 + channels % 2], axis=-1)
+    tint = np.ptp(colors, axis=-1).max(initial=0)
     if tint > (_TINT if array.dtype == np.uint8 else 0) or (alpha != opaque).any():
-        raise InputError(f"{CHANNELS[channels]}, {channels} channels; convert to greyscale")
-    return colours.mean(axis=-1, dtype=np.float32) if tint else colours[..., 0]
+        raise InputError(f"{CHANNELS[channels]}, {channels} channels; convert to grayscale")
+    return colors.mean(axis=-1, dtype=np.float32) if tint else colors[..., 0]

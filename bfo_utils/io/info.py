@@ -85,7 +85,7 @@ def _array(one: StoredArray) -> dict[str, Any]:
 def _image(one: StoredArray) -> dict[str, Any]:
     """What is told of an image."""
     shape = squeezed(one.shape)
-    colours = len(shape) == 3 and shape[-1] in CHANNELS
+    colors = len(shape) == 3 and shape[-1] in CHANNELS
     try:
         size, note = one.stated_size.nm, one.stated_size.unused
     except InputError as error:  # pixels that are not square
@@ -99,8 +99,8 @@ def _image(one: StoredArray) -> dict[str, Any]:
         [],
     )
     return _array(one) | {
-        "frames": shape[0] if len(shape) == 3 and not colours else 1,
-        "channels": shape[-1] if colours else 1,
+        "frames": shape[0] if len(shape) == 3 and not colors else 1,
+        "channels": shape[-1] if colors else 1,
         "pixel_size_nm": size,
         "stated": stated,
         "note": note,

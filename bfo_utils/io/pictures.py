@@ -61,7 +61,7 @@ def _deep_png(file: Path) -> np.ndarray | None:
 
 
 def _samples(picture) -> np.ndarray:
-    """Grey values, or colours, of a picture of Pillow's."""
+    """Gray values, or colors, of a picture of Pillow's."""
     if picture.mode in ("P", "PA") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
     elif picture.mode in ("1", "CMYK", "YCbCr"):
@@ -122,7 +122,7 @@ def _of_series(series, number: str, statements: list[Statement]) -> list[StoredA
             )
             for c in range(series.shape[0])
         ]
-    order = sorted(range(len(axes)), key=lambda k: axes[k] == "S")  # colours last
+    order = sorted(range(len(axes)), key=lambda k: axes[k] == "S")  # colors last
     shape = tuple(series.shape[k] for k in order)
     return [
         StoredArray(
@@ -136,7 +136,7 @@ def _channel(series, c: int) -> np.ndarray:
 
 
 def _displayed(array: np.ndarray, page, axes: str) -> np.ndarray:
-    """Grey values, or colours as a last axis, the right way up."""
+    """Gray values, or colors as a last axis, the right way up."""
     import tifffile
 
     if "S" in axes:
@@ -145,7 +145,7 @@ def _displayed(array: np.ndarray, page, axes: str) -> np.ndarray:
         array = array.astype(np.uint8)
     kind = tifffile.PHOTOMETRIC(page.photometric).name
     if kind not in _MEANINGS:
-        raise InputError(f"colours of the kind {kind}; convert to greyscale")
+        raise InputError(f"colors of the kind {kind}; convert to grayscale")
     shown = _MEANINGS[kind](array, page)
     tag = page.tags.get("Orientation")
     turn = _ORIENTATIONS.get(tag.value if tag else 1)
@@ -162,7 +162,7 @@ def _inverted(array: np.ndarray, page) -> np.ndarray:
 
 
 def _looked_up(array: np.ndarray, page) -> np.ndarray:
-    """The colours of a palette."""
+    """The colors of a palette."""
     return np.moveaxis(page.colormap[:, array], 0, -1)
 
 
@@ -176,11 +176,11 @@ def _luminance(array: np.ndarray, page) -> np.ndarray:
     """Red, green and blue of luminance and chroma; of JPEG they are decoded already."""
     if page.compression in (6, 7):
         return array
-    grey, blue, red = np.moveaxis(array[..., :3].astype(np.float64), -1, 0) - np.array(
+    gray, blue, red = np.moveaxis(array[..., :3].astype(np.float64), -1, 0) - np.array(
         [0, 128, 128]
     ).reshape(3, *[1] * (array.ndim - 1))
     return np.stack(
-        [grey + 1.402 * red, grey - 0.344136 * blue - 0.714136 * red, grey + 1.772 * blue], axis=-1
+        [gray + 1.402 * red, gray - 0.344136 * blue - 0.714136 * red, gray + 1.772 * blue], axis=-1
     )
 
 

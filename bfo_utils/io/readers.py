@@ -160,7 +160,7 @@ def _read_dm(file: Path) -> Iterator[list[StoredArray]]:
     check_tags(file)
     try:
         signals = _plugin(file)(str(file), lazy=True)
-    except ValueError:  # colours cannot be read lazily
+    except ValueError:  # colors cannot be read lazily
         signals = _plugin(file)(str(file))
     with file.open("rb") as stream:
         head = stream.read(16)

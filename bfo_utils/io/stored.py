@@ -14,7 +14,7 @@ PREFERRED = (
     "image",
     "HAADF",
 )  # names that win where a file holds several images, best first
-CHANNELS = {2: "grey image with transparency", 3: "RGB image", 4: "RGBA image"}
+CHANNELS = {2: "gray image with transparency", 3: "RGB image", 4: "RGBA image"}
 _LISTED = 8  # names that a message lists
 
 
@@ -22,7 +22,7 @@ _LISTED = 8  # names that a message lists
 class StoredArray:
     """One array of a file that is open.
 
-    Rows are the first axis and run downwards; frames come before them, colours are the last axis.
+    Rows are the first axis and run downwards; frames come before them, colors are the last axis.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class StoredArray:
 
     @property
     def is_image(self) -> bool:
-        """Whether it holds numbers, or colours, on a plane large enough for a lattice."""
+        """Whether it holds numbers, or colors, on a plane large enough for a lattice."""
         plane = squeezed(self.shape)
         flat = len(plane) == 2 or (
             len(plane) == 3 and self.dtype.names is None and plane[-1] in CHANNELS
@@ -67,7 +67,7 @@ class StoredArray:
 
 
 def is_number(dtype: np.dtype) -> bool:
-    """Whether values are numbers, or colours packed into records."""
+    """Whether values are numbers, or colors packed into records."""
     return dtype.kind in "iufc" or (dtype.names is not None and set(dtype.names) <= set("RGBA"))
 
 
@@ -77,7 +77,7 @@ def squeezed(shape):
 
 
 def check_axes(shape):
-    """Refuse shapes that are neither a plane nor a plane with colour channels."""
+    """Refuse shapes that are neither a plane nor a plane with color channels."""
     if len(shape) < 2:
         raise InputError(f"{len(shape)}-D data of shape {shape}; give a 2-D image")
     if len(shape) > 3 or (len(shape) == 3 and shape[-1] not in CHANNELS):

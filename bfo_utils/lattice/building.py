@@ -41,7 +41,7 @@ _LINKED = 0.7  # of the columns must be linked along both lattice vectors, else 
 _ALTERNATING = 0.08
 _ORDERED = 0.02  # of the columns bent: then an ordered displacement is looked for
 _LEAST_ORDER = 0.04  # of a cell: a weaker order does not bend rows so much; something else does
-_BENT = 0.12  # of a cell: how far a column may lie from the middle of its neighbours
+_BENT = 0.12  # of a cell: how far a column may lie from the middle of its neighbors
 # of a cell: the strongest planes lie a cell apart, where both sublattices would put them 1 /
 # sqrt(2) apart
 _WIDE = 0.85
@@ -254,11 +254,11 @@ def _order_of_cells(lattice: Lattice) -> np.ndarray | None:
 
 
 def mean_basis(columns: Columns) -> Basis:
-    """Lattice vectors of the image from the differences between neighbouring columns.
+    """Lattice vectors of the image from the differences between neighboring columns.
 
     The two shortest independent, frequent differences span the column lattice. If columns one such
     vector apart differ more in height than columns two steps apart do, two sublattices alternate
-    and the cell is the centred one.
+    and the cell is the centered one.
 
     Parameters
     ----------
@@ -345,7 +345,7 @@ def _alternate(steps: np.ndarray, tail: np.ndarray, head: np.ndarray, length: fl
 
 
 def _primitive_vectors(columns: Columns, blur: float) -> tuple[np.ndarray, np.ndarray]:
-    """The two shortest independent vectors among the peaks of the histogram of neighbour
+    """The two shortest independent vectors among the peaks of the histogram of neighbor
     differences.
     """
     reach = 1.7 * columns.spacing_px
@@ -359,8 +359,8 @@ def _primitive_vectors(columns: Columns, blur: float) -> tuple[np.ndarray, np.nd
     density = np.histogram2d(difference[:, 1], difference[:, 0], bins)[0]
     density = ndimage.gaussian_filter(density, blur)
     peak = (density == ndimage.maximum_filter(density, 9)) & (density > 0.3 * density.max())
-    centres = (bins[1:] + bins[:-1]) / 2
-    vectors = np.stack([centres[np.nonzero(peak)[1]], centres[np.nonzero(peak)[0]]], axis=1)
+    centers = (bins[1:] + bins[:-1]) / 2
+    vectors = np.stack([centers[np.nonzero(peak)[1]], centers[np.nonzero(peak)[0]]], axis=1)
     vectors = vectors[
         np.hypot(*vectors.T) > 0.3 * columns.spacing_px
     ]  # columns found twice are no lattice
@@ -548,7 +548,7 @@ def _bright(
 def _complete_nodes(
     image: Image, nodes: _Nodes, basis: Basis, radius: float, order: np.ndarray | float
 ) -> _Nodes:
-    """Look for missed A columns between two opposite neighbours that were found, less the order
+    """Look for missed A columns between two opposite neighbors that were found, less the order
     of their displacements.
     """
     xy = nodes.values(nodes.columns.xy)
@@ -558,7 +558,7 @@ def _complete_nodes(
 
 
 def _between(xy: np.ndarray) -> np.ndarray:
-    """Midpoint of the left and right, or of the upper and lower neighbours, of every node."""
+    """Midpoint of the left and right, or of the upper and lower neighbors, of every node."""
     padded = np.pad(xy, ((1, 1), (1, 1), (0, 0)), constant_values=np.nan)
     across = (padded[1:-1, :-2] + padded[1:-1, 2:]) / 2
     down = (padded[:-2, 1:-1] + padded[2:, 1:-1]) / 2
@@ -567,7 +567,7 @@ def _between(xy: np.ndarray) -> np.ndarray:
 
 def _order(nodes: _Nodes, basis: Basis) -> np.ndarray | float:
     """Ordered displacements of the nodes in px; 0 where few columns lie off the middle of their
-    neighbours.
+    neighbors.
     """
     xy = nodes.values(nodes.columns.xy)
     if np.nanmean(_bend(xy) > _BENT * basis.cell_px) < _ORDERED:
@@ -578,7 +578,7 @@ def _order(nodes: _Nodes, basis: Basis) -> np.ndarray | float:
 
 
 def _bend(xy: np.ndarray) -> np.ndarray:
-    """Distance of every node from the middle of its neighbours, along the row or the column
+    """Distance of every node from the middle of its neighbors, along the row or the column
     where it is larger, in px.
     """
     padded = np.pad(xy, ((1, 1), (1, 1), (0, 0)), constant_values=np.nan)
@@ -588,7 +588,7 @@ def _bend(xy: np.ndarray) -> np.ndarray:
 
 
 def _doubted(nodes: _Nodes, basis: Basis, order: np.ndarray | float) -> _Nodes:
-    """Mark columns that lie far from the middle of their neighbours: contamination, or the core of
+    """Mark columns that lie far from the middle of their neighbors: contamination, or the core of
     a dislocation.
 
     Strain bends a row by less, even across a ferroelastic wall (6 % of strain: 0.03 of a cell).
@@ -645,28 +645,28 @@ def _b_sites(
     if not basis.two_sublattices:
         return None
     node = a_nodes.values(a_nodes.columns.xy)
-    centre = _cell_centres(node, basis)
+    center = _cell_centres(node, basis)
     whole = np.isfinite(
         corner_mean(np.pad(node, ((1, 1), (1, 1), (0, 0)), constant_values=np.nan))[..., 0]
     )
-    cell = np.argwhere(np.isfinite(centre[..., 0]))
+    cell = np.argwhere(np.isfinite(center[..., 0]))
     free = np.setdiff1d(np.arange(len(columns)), a_nodes.grid)
-    at = centre[tuple(cell.T)]
+    at = center[tuple(cell.T)]
     distance, nearest = cKDTree(columns.xy[free]).query(
         at, distance_upper_bound=INDEX_TOLERANCE * basis.cell_px
     )
     found = np.isfinite(distance)
-    grid = np.full(centre.shape[:2], -1)
+    grid = np.full(center.shape[:2], -1)
     grid[tuple(cell[found].T)] = free[nearest[found]]
     if (grid[whole] >= 0).mean() < _B_SEEN:
         return None
     return _add(
-        image, _Nodes(a_nodes.columns, _unique(grid)), whole & (grid < 0), centre, basis, radius
+        image, _Nodes(a_nodes.columns, _unique(grid)), whole & (grid < 0), center, basis, radius
     )
 
 
 def _cell_centres(node: np.ndarray, basis: Basis) -> np.ndarray:
-    """Expected centre of every cell with at least one corner: mean over the corners of corner +
+    """Expected center of every cell with at least one corner: mean over the corners of corner +
     half diagonal.
     """
     a, b = basis.vectors

@@ -17,7 +17,7 @@ class Basis:
     vectors : ndarray, shape (2, 2)
         Rows a (closest to +x, index j) and b (closest to +y, index i), components (x, y), in px.
     two_sublattices : bool
-        Whether columns of two kinds alternate (a centred cell).
+        Whether columns of two kinds alternate (a centered cell).
     """
 
     vectors: np.ndarray
@@ -39,12 +39,12 @@ class Cells:
     Attributes
     ----------
     xy, polar : ndarray, shape (R, C, 2)
-        Cell centre (mean of the four A columns) and polar displacement: B column minus centre.
+        Cell center (mean of the four A columns) and polar displacement: B column minus center.
     corner, b_site : ndarray, shape (R, C, 2)
         Positions of the A column at the cell's upper left corner and of its B column.
     a, b, angle, area, rotation : ndarray, shape (R, C)
         Cell edges, angle between them, area, rotation of the cell against the mean lattice; the
-        edges are means (weights 1 2 1 along both axes) over the cell and its neighbours.
+        edges are means (weights 1 2 1 along both axes) over the cell and its neighbors.
     a_intensity, b_intensity : ndarray, shape (R, C)
         Fitted heights: mean of the four A columns, and of the B column.
     valid : ndarray of bool, shape (R, C)
@@ -146,11 +146,11 @@ def measure_cells(
 
 
 def _smooth(edges: np.ndarray) -> np.ndarray:
-    """Weighted mean (1 2 1 along both axes) over a cell and its known neighbours; NaN where the
+    """Weighted mean (1 2 1 along both axes) over a cell and its known neighbors; NaN where the
     cell is unknown.
 
     One edge is the difference of two fitted positions, so its noise hides strains below a percent;
-    the mean over the neighbours keeps a wall one cell wide and lowers the noise about three times.
+    the mean over the neighbors keeps a wall one cell wide and lowers the noise about three times.
     """
     known = np.isfinite(edges)
     total, weight = (

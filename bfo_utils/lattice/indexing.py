@@ -1,6 +1,6 @@
 """Indexing: from linked columns to integer indices that follow the crystal.
 
-Columns are linked to the neighbours that lie one lattice vector away. A walk over the links gives
+Columns are linked to the neighbors that lie one lattice vector away. A walk over the links gives
 every column of a connected piece its indices; pieces that a gap or a slip of the scan has parted
 are put on one grid again.
 """
@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
-INDEX_TOLERANCE = 0.28  # of a cell: how far from its predicted place a neighbour is accepted
+INDEX_TOLERANCE = 0.28  # of a cell: how far from its predicted place a neighbor is accepted
 _REJOINED = 2.5  # cells within which the columns of two pieces say how they lie to each other
 _SHIFTS = (-1, 0, 1)  # cells by which a piece is moved aside from where it would lie on another
 _OVERLAPS = 0.02  # of the columns of a piece may lie on those of another
@@ -39,7 +39,7 @@ def walk_lattice(
     xy : ndarray, shape (N, 2)
         Positions in px.
     vectors : ndarray, shape (2, 2)
-        Rows a and b, in px. Neighbours are accepted within 0.28 of a cell of their predicted place,
+        Rows a and b, in px. Neighbors are accepted within 0.28 of a cell of their predicted place,
         so that local strain and rotation (up to about 15 degrees against the mean) are followed.
     kind : ndarray, shape (N,), optional
         Columns of different kinds are not linked.

@@ -86,7 +86,7 @@ class BatchSettings:
     plan : SearchPlan
         Budget, seed, rewards, and what is fixed.
     pixel_size_nm : float or None
-        Nanometres per pixel, where the files do not say; overrides them.
+        Nanometers per pixel, where the files do not say; overrides them.
     dataset : str or None
         Name of the image, where files hold several.
     lattice_nm : float or None
@@ -169,7 +169,7 @@ def run_batch(
     settings: BatchSettings = BatchSettings(),
     show: Callable[[pd.DataFrame], None] = lambda table: None,
 ) -> pd.DataFrame:
-    """Analyse images and keep a summary that grows with every one that ends.
+    """Analyze images and keep a summary that grows with every one that ends.
 
     What the folder already holds, by hash of the image and settings, is not done again. The images
     are tasks of the pool; if only one is left to do, the trials of its search are. The files do not
@@ -236,7 +236,7 @@ def _is_summary(path: Path) -> bool:
 
 
 def summary_row(job: BatchJob, result: Mapping) -> dict:
-    """The row of the summary of an image that was analysed, from the content of its
+    """The row of the summary of an image that was analyzed, from the content of its
     ``result.json``.
     """
     return {
@@ -256,8 +256,8 @@ def summary_row(job: BatchJob, result: Mapping) -> dict:
 def analyze_file(
     settings: BatchSettings, job: BatchJob, workers: int | EvaluatorFactory = 1
 ) -> dict:
-    """Analyse one image and write its files; the row of the summary, with the error of an image
-    that cannot be analysed.
+    """Analyze one image and write its files; the row of the summary, with the error of an image
+    that cannot be analyzed.
 
     Parameters
     ----------
@@ -375,7 +375,7 @@ def _keep(rows: Mapping[int, dict], out: Path) -> pd.DataFrame:
 def _assign(names: list[str], out: Path, settings: Mapping) -> tuple[list[BatchJob], list[int]]:
     """Jobs, and the positions of those that are done.
 
-    An image keeps its folder from call to call, one that was moved too if it is analysed under the
+    An image keeps its folder from call to call, one that was moved too if it is analyzed under the
     same settings; a new one takes a folder that no other image has.
     """
     known = _known(out)
@@ -426,7 +426,7 @@ def _done(path: Path) -> _Done:
 
 
 def _row_of_before(job: BatchJob) -> dict:
-    """The row of an image that an earlier call has analysed."""
+    """The row of an image that an earlier call has analyzed."""
     path = job.folder / RESULT_FILE
     try:
         return summary_row(job, read_json(path))

@@ -91,13 +91,13 @@ class Match:
     Attributes
     ----------
     one, two : ndarray of int, shape (R, C)
-        Labels, -1 where a cell was not analysed.
+        Labels, -1 where a cell was not analyzed.
     agree : float
-        Share of the cells analysed in both that have the same label.
+        Share of the cells analyzed in both that have the same label.
     rand : float
         Their adjusted Rand index.
     n : int
-        Number of cells analysed in both.
+        Number of cells analyzed in both.
     """
 
     one: np.ndarray
@@ -188,7 +188,7 @@ def match_runs(one: pd.DataFrame, two: pd.DataFrame) -> Match | None:
     -------
     Match or None
         None where fewer than nine tenths of the cells of the larger grid have a cell of the other
-        at their place, or no cell was analysed in both.
+        at their place, or no cell was analyzed in both.
 
     Examples
     --------
@@ -339,7 +339,7 @@ def _in_words(a: ComparedResult, b: ComparedResult, same: Match | None) -> str:
         )
     else:
         sentences.append(
-            f"The maps agree in {same.agree:.1%} of the {same.n:,} cells that both analysed "
+            f"The maps agree in {same.agree:.1%} of the {same.n:,} cells that both analyzed "
             f"(adjusted Rand index {same.rand:.3f})."
         )
     return " ".join(sentences)
@@ -357,7 +357,7 @@ def _counts(result: ComparedResult) -> dict:
 
 def _table(caption: str, a: Mapping, b: Mapping, difference: str = "", marked: bool = True) -> str:
     """A table of two mappings under a heading; rows that differ are marked by a sign and a
-    colour.
+    color.
     """
     names = list(dict.fromkeys([*a, *b]))
     head = "".join(
@@ -414,7 +414,7 @@ def _maps(a: ComparedResult, b: ComparedResult, same: Match | None) -> str:
             _figure(
                 png_bytes(third),
                 "Both label maps on the grid of cells, and the cells in which they differ",
-                "The same on the grid of cells, B in the colours of A; at the end the cells in"
+                "The same on the grid of cells, B in the colors of A; at the end the cells in"
                 " which they differ.",
             )
         )

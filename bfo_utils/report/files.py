@@ -178,7 +178,7 @@ def columns_table(lattice: Lattice, errors: ColumnErrors | None = None) -> pd.Da
 
 
 def cells_table(analysis: Analysis) -> pd.DataFrame:
-    """Unit cells: indices, centre, polar displacement and lattice parameters (pm and nm, else px),
+    """Unit cells: indices, center, polar displacement and lattice parameters (pm and nm, else px),
     label.
 
     Parameters
@@ -188,7 +188,7 @@ def cells_table(analysis: Analysis) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per valid cell; label -1 outside the analysed mask, where posterior and stability
+        One row per valid cell; label -1 outside the analyzed mask, where posterior and stability
         are empty (see :class:`bfo_utils.results.Confidence`). Without domains they are
         empty everywhere. Standard errors (``se_``), the polar displacement along the edges of its
         cell (``p_a``, ``p_b``), strain and the local amplitude of an ordered displacement follow.
@@ -407,7 +407,7 @@ def facts_table(analysis: Analysis, result: Mapping) -> pd.Series:
     return pd.Series(
         {
             "image": f"{image.name} ({field})",
-            "unit cells": f"{result['n_analysed']:,} analysed of {result['n_cells']:,} found",
+            "unit cells": f"{result['n_analysed']:,} analyzed of {result['n_cells']:,} found",
             "domains": _counted(analysis, result),
             "walls": f"{walls['n_segments']} segments, {length}",
             "chosen from": (
@@ -585,7 +585,7 @@ def choices_table(analysis: Analysis) -> pd.DataFrame:
 
 
 def _confidence(analysis: Analysis) -> dict | None:
-    """Means over the analysed cells, and the share of the cells below 0.8; None where there is
+    """Means over the analyzed cells, and the share of the cells below 0.8; None where there is
     one label only.
     """
     if analysis.verdict != DOMAINS:
@@ -645,7 +645,7 @@ def warnings_html(result: Mapping) -> str:
 
 
 def _variants(analysis: Analysis) -> list[dict]:
-    """Share of the analysed cells and mean polar displacement (px) of every label of the final
+    """Share of the analyzed cells and mean polar displacement (px) of every label of the final
     map.
     """
     cells, labels = analysis.crystal.lattice.cells, analysis.labels

@@ -22,14 +22,14 @@ from matplotlib.colors import to_rgba_array
 from matplotlib.image import imsave
 from scipy.spatial import cKDTree
 
-from ..figures import INK, LABELS, grey_levels, label_colors, round_down
+from ..figures import INK, LABELS, gray_levels, label_colors, round_down
 from ..results import Analysis, alternative_maps, maps_over_windows
 from ..rewards import Segmentation
 from ..search import PARAMETERS, Outcome, PreparedImage, format_value
 
 PICTURE_SIDE = 640  # px: longer edge of a picture
 MOST_SHOWN = 12_000  # cells whose values a page holds; of larger maps, every n-th along both axes
-_OPACITY = 0.6  # of colours over the image
+_OPACITY = 0.6  # of colors over the image
 _UNITS = {"px": "px", "pm": "pm", "nm": "nm", "nm2": "nm²", "px2": "px²", "deg": "°"}
 _NAMES = {
     "label": "label",
@@ -74,9 +74,9 @@ class Stage:
 
     @cached_property
     def backdrop(self) -> str:
-        """The image in grey, as a data URI."""
-        grey = grey_levels(self.crystal.image, self.step, "light")
-        return _uri(np.repeat(grey[..., None], 3, axis=2), "jpeg", quality=70)
+        """The image in gray, as a data URI."""
+        gray = gray_levels(self.crystal.image, self.step, "light")
+        return _uri(np.repeat(gray[..., None], 3, axis=2), "jpeg", quality=70)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -85,12 +85,12 @@ class Stage:
         return cols, rows
 
     def at(self, xy: np.ndarray) -> np.ndarray:
-        """Places in the image as places on the screen, both in pixels with centres at integers."""
+        """Places in the image as places on the screen, both in pixels with centers at integers."""
         return (xy + 0.5) / self.step - 0.5
 
     @cached_property
     def _cell(self) -> tuple[np.ndarray, np.ndarray]:
-        """Row and column of the analysed cell at every pixel of the screen, -1 where there is
+        """Row and column of the analyzed cell at every pixel of the screen, -1 where there is
         none.
         """
         own = np.argwhere(self.crystal.mask)
@@ -107,7 +107,7 @@ class Stage:
         return index[..., 0], index[..., 1]
 
     def frame(self, labels: np.ndarray) -> str:
-        """A label map as a transparent picture to lay over the backdrop: colours of the labels,
+        """A label map as a transparent picture to lay over the backdrop: colors of the labels,
         walls in ink.
         """
         i, j = self._cell
@@ -152,7 +152,7 @@ def interactive_map(crystal: PreparedImage, labels: np.ndarray, table: pd.DataFr
     ----------
     crystal : PreparedImage
     labels : ndarray of int, shape (R, C)
-        Label per cell, -1 outside the analysed mask.
+        Label per cell, -1 outside the analyzed mask.
     table : DataFrame
         One row per cell: ``i, j, x_px, y_px, label`` and any further quantities, such as
         :func:`bfo_utils.report.cells_table` gives. The end of a name is its unit (``a_nm``). Of
@@ -183,7 +183,7 @@ def interactive_map(crystal: PreparedImage, labels: np.ndarray, table: pd.DataFr
         "j": table["j"].tolist(),
         "every": every,
         "quantities": quantities,
-        "colours": LABELS,
+        "colors": LABELS,
         "vectors": (crystal.lattice.cells.basis.vectors / stage.step).round(2).tolist(),
     }
     rows = "".join(

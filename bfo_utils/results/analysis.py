@@ -49,7 +49,7 @@ class Analysis:
     Attributes
     ----------
     crystal : PreparedImage
-        Image, indexed columns, analysed cells, evidence.
+        Image, indexed columns, analyzed cells, evidence.
     trials : list of Trial
         All evaluated configurations, number 0 the default one.
     default, tuned : Outcome

@@ -23,13 +23,13 @@ _DRAWN = 2000
 @dataclass(frozen=True)
 class Confidence:
     """Confidence in the label of every cell on the grid (R, C): numbers from 0 to 1, NaN outside
-    the analysed mask.
+    the analyzed mask.
 
     Attributes
     ----------
     posterior : ndarray, shape (R, C)
         Probability of the shown label under the mixture that made the map, from the cell's own
-        descriptor alone. Low where the label was taken from the neighbours (speckle), and at walls.
+        descriptor alone. Low where the label was taken from the neighbors (speckle), and at walls.
     stability : ndarray, shape (R, C)
         Share of the clusterings of resampled cells in which the cell bears the shown label.
     """

@@ -160,7 +160,7 @@ SELECTORS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "Davies-Bouldin": product_of_rewards("davies_bouldin"),
     "BIC": product_of_rewards("bic"),
     "Calinski-Harabasz": product_of_rewards("calinski_harabasz"),
-    "neighbour agreement": product_of_rewards("agreement"),
+    "neighbor agreement": product_of_rewards("agreement"),
     "stability": product_of_rewards("stability"),
     "continuity x straightness (as in the paper)": product_of_rewards("continuity", "straightness"),
     "**total**": product_of_rewards("total"),

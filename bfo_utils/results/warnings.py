@@ -24,7 +24,7 @@ DOUBTFUL = 0.05  # of the columns
 UNUSED = 0.05  # of the columns that were found
 HOLES = 0.02  # of the cells inside the crystal
 SURE_CELL = 0.8  # posterior or stability below which the label of a cell is called unsure
-UNSURE_CELL = 0.1  # of the analysed cells
+UNSURE_CELL = 0.1  # of the analyzed cells
 
 #: One message, or none, about an analysis.
 WarningCheck = Callable[[Analysis], str]
@@ -130,7 +130,7 @@ def _unused(analysis: Analysis) -> str:
     x, y = np.median(lattice.unused_xy, axis=0)
     return (
         f"{len(lattice.unused_xy):,} of the columns that were found ({share:.0%}), about x ="
-        f" {x:.0f}, y = {y:.0f} px, have no place in the lattice and are not analysed: another"
+        f" {x:.0f}, y = {y:.0f} px, have no place in the lattice and are not analyzed: another"
         " grain or phase, or columns on a surface (unused_columns.png shows them); crop the image"
         " to the part that you mean."
     )
@@ -156,7 +156,7 @@ def _superstructure(analysis: Analysis) -> str:
 def _few_cells(analysis: Analysis) -> str:
     n = int(analysis.crystal.mask.sum())
     return (
-        f"Only {n} cells are analysed: rewards are coarse; use a larger field of view."
+        f"Only {n} cells are analyzed: rewards are coarse; use a larger field of view."
         if n < FEW_CELLS
         else ""
     )
@@ -233,7 +233,7 @@ def _holes(analysis: Analysis) -> str:
 
 
 def _filled(mask: np.ndarray) -> np.ndarray:
-    """Everything between the first and the last analysed cell of its row."""
+    """Everything between the first and the last analyzed cell of its row."""
     return (
         np.maximum.accumulate(mask, axis=1) & np.maximum.accumulate(mask[:, ::-1], axis=1)[:, ::-1]
     )

@@ -28,7 +28,7 @@ from .reference import (
     ReferenceField as ReferenceField,
 )
 from .reference import (
-    analysed_mask as analysed_mask,
+    analyzed_mask as analyzed_mask,
 )
 from .reference import (
     autocorrelation as autocorrelation,

@@ -41,7 +41,7 @@ def thickness(partition: Segmentation) -> float:
 
 @register_reward("agreement")
 def agreement(partition: Segmentation) -> float:
-    """Agreement of neighbouring cells beyond chance: (p - p0) / (1 - p0), p0 from the labels'
+    """Agreement of neighboring cells beyond chance: (p - p0) / (1 - p0), p0 from the labels'
     frequencies.
     """
     labels = partition.labels

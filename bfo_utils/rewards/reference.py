@@ -23,7 +23,7 @@ MIN_CORRELATION = 0.1  # autocorrelation below which a field holds no domains
 
 @dataclass(frozen=True)
 class ReferenceField:
-    """A vector field on the grid of cells: ``field`` (R, C, K), NaN outside the analysed mask."""
+    """A vector field on the grid of cells: ``field`` (R, C, K), NaN outside the analyzed mask."""
 
     field: np.ndarray
     kind: str
@@ -46,7 +46,7 @@ def measure_reference(
     image : Image
     cells : Cells
     mask : ndarray of bool, shape (R, C)
-        Analysed cells.
+        Analyzed cells.
     kind : {"auto", "polar", "lattice", "patch", "order"}
         ``polar``: polar displacement (px). ``lattice``: ln(a/b), shear angle and rotation
         (radians), the three strains that share one unit. ``patch``: four principal components of
@@ -110,7 +110,7 @@ def _patch(image, cells, mask):
 def autocorrelation(field: np.ndarray, lag: int = CORRELATION_LAG) -> float:
     """Correlation of a field with itself ``lag`` cells away, along both axes together.
 
-    Domains make it large; noise of the measurement does not, because neighbouring cells share no
+    Domains make it large; noise of the measurement does not, because neighboring cells share no
     more than their common corners.
 
     Parameters
@@ -131,8 +131,8 @@ def autocorrelation(field: np.ndarray, lag: int = CORRELATION_LAG) -> float:
     >>> autocorrelation(stripes) > 0.7
     True
     """
-    centred = field - np.nanmean(field, axis=(0, 1)) if np.isfinite(field).any() else field
-    pairs = [(centred[:, :-lag], centred[:, lag:]), (centred[:-lag], centred[lag:])]
+    centered = field - np.nanmean(field, axis=(0, 1)) if np.isfinite(field).any() else field
+    pairs = [(centered[:, :-lag], centered[:, lag:]), (centered[:-lag], centered[lag:])]
     product = np.concatenate([(p * q).sum(-1).ravel() for p, q in pairs])
     power = np.concatenate([((p**2 + q**2) / 2).sum(-1).ravel() for p, q in pairs])
     known = np.isfinite(product)
@@ -143,8 +143,8 @@ def autocorrelation(field: np.ndarray, lag: int = CORRELATION_LAG) -> float:
     )
 
 
-def analysed_mask(cells: Cells) -> np.ndarray:
-    """Cells far enough from the edge of the crystal to be analysed: two cells, or one in a small
+def analyzed_mask(cells: Cells) -> np.ndarray:
+    """Cells far enough from the edge of the crystal to be analyzed: two cells, or one in a small
     crystal.
 
     The mask depends on the crystal only, so that all configurations are judged on the same cells.

@@ -31,7 +31,7 @@ class Segmentation:
     Attributes
     ----------
     labels : ndarray of int, shape (R, C)
-        Label per cell, -1 outside the analysed mask.
+        Label per cell, -1 outside the analyzed mask.
     evidence : ReferenceField
         Field on the same grid.
     """
@@ -42,7 +42,7 @@ class Segmentation:
 
     @property
     def n(self) -> int:
-        """Number of analysed cells N."""
+        """Number of analyzed cells N."""
         return int((self.labels >= 0).sum())
 
     @property

@@ -48,7 +48,7 @@ from .pareto import (
     pareto_knee as pareto_knee,
 )
 from .pareto import (
-    scalarise as scalarise,
+    scalarize as scalarize,
 )
 from .pipeline import (
     Outcome as Outcome,

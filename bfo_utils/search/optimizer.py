@@ -18,7 +18,7 @@ from ..rewards import DEFAULT_TOTAL, rewards_fingerprint
 from ..segmentation import without_convergence_warnings
 from ..vae import MIN_EXPLAINED
 from .gaussian_process import ProposalModel
-from .pareto import OBJECTIVES, scalarise
+from .pareto import OBJECTIVES, scalarize
 from .pipeline import Outcome, effective_parameters, evaluate_configuration
 from .preparation import PreparedImage, SharedWork
 from .space import Value, searched_parameters
@@ -45,7 +45,7 @@ class SearchPlan:
     fixed : mapping of str to value
         Parameters that are set and not varied.
     goal : {"total", "pareto"}
-        Maximise the total, or cover the front of continuity, straightness and evidence (ParEGO).
+        Maximize the total, or cover the front of continuity, straightness and evidence (ParEGO).
     whole : bool
         Vary the column finding as well.
     evidence : str
@@ -290,7 +290,7 @@ def _losses(trials: list[Trial], plan: SearchPlan, rng) -> list[float]:
     if plan.goal == "total":
         return [total_loss(t.rewards["total"]) for t in trials]
     values = np.array([[t.rewards[name] for name in OBJECTIVES] for t in trials])
-    return scalarise(values, rng.dirichlet(np.ones(len(OBJECTIVES)))).tolist()
+    return scalarize(values, rng.dirichlet(np.ones(len(OBJECTIVES)))).tolist()
 
 
 def total_loss(total: float) -> float:

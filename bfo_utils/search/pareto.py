@@ -15,7 +15,7 @@ def pareto_front(trials: pd.DataFrame, objectives: Sequence[str] = OBJECTIVES) -
     ----------
     trials : DataFrame
     objectives : sequence of str
-        Columns to maximise.
+        Columns to maximize.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def pareto_knee(trials: pd.DataFrame, objectives: Sequence[str] = OBJECTIVES) ->
     return int(((1 - rows[list(objectives)]) ** 2).sum(axis=1).idxmin())
 
 
-def scalarise(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def scalarize(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Augmented Tchebycheff loss of every point under weights: max(w (1 - v)) + 0.05 sum(w (1 -
     v)).
 

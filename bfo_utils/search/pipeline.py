@@ -86,7 +86,7 @@ def cluster_cells(
     ----------
     crystal : PreparedImage
     values : ndarray, shape (N, K)
-        Descriptors of the analysed cells, from :func:`features`.
+        Descriptors of the analyzed cells, from :func:`features`.
     parameters : mapping
         ``n_clusters``, ``method``, ``covariance``; those not given take their defaults.
     seed : int
@@ -94,7 +94,7 @@ def cluster_cells(
     Returns
     -------
     ndarray of int, shape (R, C)
-        Labels by size, -1 outside the analysed mask.
+        Labels by size, -1 outside the analyzed mask.
     """
     p = complete_parameters(parameters)
     labels = np.full(crystal.mask.shape, -1)
@@ -163,7 +163,7 @@ def effective_parameters(
     crystal: PreparedImage, parameters: Mapping[str, Value]
 ) -> dict[str, Value]:
     """Parameters with everything that makes no difference made equal, so that equal work is
-    recognised.
+    recognized.
 
     Windows are rounded to whole samples, column settings to a step of 0.05; there are no more
     components than samples in a binned window; a covariance means nothing to k-means, and a window
@@ -206,7 +206,7 @@ def effective_parameters(
 
 
 def name_labels(crystal: PreparedImage, labels: np.ndarray) -> np.ndarray:
-    """Labels renumbered by what they mean, so that a variant keeps its number, and its colour, in
+    """Labels renumbered by what they mean, so that a variant keeps its number, and its color, in
     every map.
 
     Where the polar displacement is seen, a cluster is numbered by the direction of its mean: 0 to 3

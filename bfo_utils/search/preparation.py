@@ -39,7 +39,7 @@ from ..lattice import (
     superstructures,
     undo_scan,
 )
-from ..rewards import ReferenceField, analysed_mask, measure_reference
+from ..rewards import ReferenceField, analyzed_mask, measure_reference
 from ..vae import VAE, independent_axes, settings_of, trained_vae
 from .space import PARAMETERS, Value, complete_parameters, parameter
 
@@ -61,7 +61,7 @@ class PreparedImage:
     lattice : Lattice
         Its indexed columns and measured cells.
     mask : ndarray of bool, shape (R, C)
-        The analysed cells.
+        The analyzed cells.
     evidence : ReferenceField
         What label maps are judged by.
     detection_scale, refinement_radius : float
@@ -85,7 +85,7 @@ class PreparedImage:
 
     @property
     def sites(self) -> tuple[str, ...]:
-        """Sites that windows can be centred on; "B" only where the second sublattice is seen."""
+        """Sites that windows can be centered on; "B" only where the second sublattice is seen."""
         return SITES if self.lattice.cells.has_b else tuple(s for s in SITES if s != "B")
 
     @cached_property
@@ -177,7 +177,7 @@ def prepare_image(
     image = calibrated(image, indexed.cells.basis.cell_px)
     # A reference that cannot be used is refused before the search begins.
     reference_cell(indexed.cells, strain_reference, image.pixel_size_nm)
-    mask = analysed_mask(indexed.cells)
+    mask = analyzed_mask(indexed.cells)
     if mask.sum() < MIN_CELLS:
         raise InputError(
             f"{image.name}: only {int(mask.sum())} unit cells lie inside the crystal's edge; "
@@ -200,19 +200,19 @@ def prepare_image(
 def transfer_to_cells(
     values: np.ndarray, own: PreparedImage, reference: PreparedImage
 ) -> np.ndarray:
-    """What is known of the analysed cells of one indexing at those of another of the same image, by
+    """What is known of the analyzed cells of one indexing at those of another of the same image, by
     the nearest cell.
 
     Parameters
     ----------
     values : ndarray, shape (N, ...)
-        One per analysed cell of ``own``.
+        One per analyzed cell of ``own``.
     own, reference : PreparedImage
 
     Returns
     -------
     ndarray, shape (M, ...)
-        One per analysed cell of ``reference``.
+        One per analyzed cell of ``reference``.
     """
     if own is reference:
         return values
@@ -247,7 +247,7 @@ class SharedWork:
         self._others = Cache(4, _WINDOWS)
 
     def patches(self, site: str) -> Patches:
-        """Windows of all analysed cells on a site, as large as any configuration asks for."""
+        """Windows of all analyzed cells on a site, as large as any configuration asks for."""
         image, cells, mask = self.prepared.image, self.prepared.lattice.cells, self.prepared.mask
         return self._patches.once(
             site, lambda: cut_windows(image, cells, mask, site), window_bytes(int(mask.sum()))
@@ -315,7 +315,7 @@ def cell_windows(
     part: slice | np.ndarray = slice(None),
     work: SharedWork | None = None,
 ) -> np.ndarray:
-    """Windows of the analysed cells, or a part of them, cropped, binned and normalized.
+    """Windows of the analyzed cells, or a part of them, cropped, binned and normalized.
 
     Parameters
     ----------
@@ -323,7 +323,7 @@ def cell_windows(
     parameters : mapping
         Complete parameters.
     part : slice or ndarray of int
-        Which of the analysed cells.
+        Which of the analyzed cells.
     work : SharedWork, optional
         Where the windows are kept that several configurations share.
 
@@ -343,7 +343,7 @@ def cell_vectors(
     part: slice | np.ndarray = slice(None),
     work: SharedWork | None = None,
 ) -> np.ndarray:
-    """What the analysed cells are described by before the projection.
+    """What the analyzed cells are described by before the projection.
 
     Windows, or measured quantities without those that the reference field is made of.
 
@@ -366,7 +366,7 @@ def cell_vectors(
 def cell_descriptors(
     prepared: PreparedImage, parameters: Mapping[str, Value], work: SharedWork | None = None
 ) -> np.ndarray:
-    """Descriptors of the analysed cells under a configuration.
+    """Descriptors of the analyzed cells under a configuration.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ def parameter_importance(trials: pd.DataFrame, reward: str = "total", seed: int 
 
     A forest learns the reward from the parameters; the loss of its R2 when a parameter is shuffled
     is that parameter's importance (Breiman 2001, doi 10.1023/A:1010933404324). Trials of a search
-    crowd where the reward is high; the figures describe that neighbourhood.
+    crowd where the reward is high; the figures describe that neighborhood.
 
     Parameters
     ----------

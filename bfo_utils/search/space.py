@@ -1,6 +1,6 @@
 """The search space of the whole workflow, declared once.
 
-The command line, the notebooks' parameters, the optimiser and the book's tables all read this
+The command line, the notebooks' parameters, the optimizer and the book's tables all read this
 declaration.
 """
 
@@ -35,7 +35,7 @@ class Parameter:
     choices : tuple of str
         Values of a choice.
     searched : bool
-        Whether the optimiser varies it unless told otherwise.
+        Whether the optimizer varies it unless told otherwise.
     pattern : str
         Regular expression that a text must match as a whole.
     """
@@ -135,7 +135,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "site",
         "descriptors",
         "A",
-        "where windows are centred: A column, B column or cell centre",
+        "where windows are centered: A column, B column or cell center",
         choices=SITES,
     ),
     Parameter(

@@ -61,7 +61,7 @@ def cluster_vectors(
     Parameters
     ----------
     features : ndarray, shape (N, D)
-        Descriptors, of order 1 (the covariance is regularised by 1e-6).
+        Descriptors, of order 1 (the covariance is regularized by 1e-6).
     n_clusters : int
         Number of clusters.
     method : {"gmm", "kmeans"}
@@ -69,7 +69,7 @@ def cluster_vectors(
     covariance : {"full", "tied", "diag", "spherical"}
         Shape of the mixture's components.
     seed : int
-        Seed of the initialisation.
+        Seed of the initialization.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def label_probabilities(
     the same fit.
 
     k-means has no probabilities of its own. It is the limit of a mixture of equal, round Gaussians,
-    so its cells get those of the Gaussians about its centres, with the variance that the cells have
+    so its cells get those of the Gaussians about its centers, with the variance that the cells have
     within the clusters.
 
     Returns

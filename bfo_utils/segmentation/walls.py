@@ -1,6 +1,6 @@
 """Domain walls: the edges between unlike cells as a graph, its segments, and their local shape.
 
-A wall edge is the side that two neighbouring cells of unlike label share. Edges meet at cell
+A wall edge is the side that two neighboring cells of unlike label share. Edges meet at cell
 corners; a corner where exactly two edges meet continues a segment, any other corner (a junction, or
 the border of the crystal) ends it.
 """
@@ -27,7 +27,7 @@ class Walls:
     Attributes
     ----------
     midpoint : ndarray, shape (E, 2)
-        Middle of the edge as (column, row) in cells; cell (i, j) has its centre at (j, i).
+        Middle of the edge as (column, row) in cells; cell (i, j) has its center at (j, i).
     cells : ndarray of int, shape (E, 2, 2)
         Indices (i, j) of the two cells that the edge divides.
     segment : ndarray of int, shape (E,)

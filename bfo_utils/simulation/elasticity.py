@@ -7,7 +7,7 @@ from scipy import fft
 def compatible_displacement(eigenstrain: np.ndarray) -> np.ndarray:
     """Displacement whose strain is closest to a given eigenstrain: isotropic elasticity by FFT.
 
-    Minimises the integral of ``|sym(grad u) - e|^2``. For every wave vector k,
+    Minimizes the integral of ``|sym(grad u) - e|^2``. For every wave vector k,
     ``(|k|^2 1 + k k^T) u / 2 = -i e k``. Beyond the crystal its edge values continue.
 
     Parameters
@@ -38,7 +38,7 @@ def compatible_displacement(eigenstrain: np.ndarray) -> np.ndarray:
     ek = np.einsum("ijab,ijb->ija", e, k)
     along = (ek * k).sum(-1) / (2 * k2)  # (k2 1 + k k^T)^-1 = (1 - k k^T / (2 k2)) / k2
     u = -2j * (ek - k * along[..., None]) / k2[..., None]
-    half = np.exp(-0.5j * (kx + ky))[..., None]  # nodes lie half a cell before the cell centres
+    half = np.exp(-0.5j * (kx + ky))[..., None]  # nodes lie half a cell before the cell centers
     u = fft.ifft2(u * half, axes=(0, 1)).real[n // 2 : n // 2 + n + 1, m // 2 : m // 2 + m + 1]
     y, x = np.meshgrid(np.arange(n + 1) - n / 2, np.arange(m + 1) - m / 2, indexing="ij")
     return u + np.stack([x, y], axis=-1) @ mean

@@ -1,6 +1,6 @@
 """Named arrangements of ferroelectric variants, for simulated crystals.
 
-A layout is a function of the normalised position ``(x, y)`` in the image (x to the right, y down,
+A layout is a function of the normalized position ``(x, y)`` in the image (x to the right, y down,
 both 0 to 1 inside the frame) that returns the variant at that position: an integer index into
 :data:`VARIANTS`.
 """
@@ -36,7 +36,7 @@ def layout_names() -> list[str]:
 
 
 def layout_variants(name: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Evaluate the layout ``name`` at normalised positions.
+    """Evaluate the layout ``name`` at normalized positions.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def _closure(x, y):
 def _needles(x, y):
     """Needle domains that enter from the left and taper off inside the crystal."""
     tip = np.clip(0.75 - x, 0, None)
-    needles = [np.abs(y - centre) < 0.11 * tip / 0.75 for centre in (0.2, 0.5, 0.8)]
+    needles = [np.abs(y - center) < 0.11 * tip / 0.75 for center in (0.2, 0.5, 0.8)]
     return np.where(np.any(needles, axis=0), 1, 0)
 
 

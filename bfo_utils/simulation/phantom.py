@@ -1,7 +1,7 @@
 """Simulated HAADF images of a ferroelectric perovskite with their ground truth.
 
 The crystal is a [001] perovskite: A columns on the nodes of a lattice, a B column in every cell,
-shifted off its centre by the polar displacement of the local variant. The spontaneous strain of the
+shifted off its center by the polar displacement of the local variant. The spontaneous strain of the
 variants is made compatible by elasticity (displacements are solved for, never pasted), then the
 microscope's imperfections are added.
 """
@@ -95,7 +95,7 @@ class Truth:
     included).
 
     ``column_*`` describe every column inside the frame, ``cell_*`` every complete unit cell:
-    centre, index (i, j), variant (-1 in the substrate), polar displacement (pm, image axes),
+    center, index (i, j), variant (-1 in the substrate), polar displacement (pm, image axes),
     distance to the nearest wall (cells), local lattice rotation (degrees) and relative A intensity.
     """
 
@@ -392,7 +392,7 @@ def _in_frame(xy: np.ndarray, side: int) -> np.ndarray:
 
 
 def true_label_map(truth: Truth, cells: Cells, mask: np.ndarray) -> np.ndarray:
-    """The true variant of every analysed cell, on the grid that was found in the image.
+    """The true variant of every analyzed cell, on the grid that was found in the image.
 
     Parameters
     ----------

@@ -68,7 +68,7 @@ class Comparison:
     matched : float
         Share of the authors' cells that have one of ours at their place.
     offset_px : float
-        Median distance between the two centres of a matched cell.
+        Median distance between the two centers of a matched cell.
     readings : tuple of Agreement
         Both readings of ``Pxy``, the better one first.
     decided : bool
@@ -185,7 +185,7 @@ def match_cells(
     theirs, ours : ndarray of int, shape (M,)
         Flat indices of matched cells on the authors' grid and on ours.
     distance : ndarray, shape (M,)
-        Between their centres, in px.
+        Between their centers, in px.
     """
     xy = parameters.vector("xy_COM", order).reshape(-1, 2)
     known, valid = np.nonzero(np.isfinite(xy).all(axis=1))[0], np.nonzero(cells.valid.ravel())[0]
@@ -261,10 +261,10 @@ def _tame(values: np.ndarray) -> np.ndarray:
     finite = np.isfinite(values).all(axis=1)
     if not finite.any():
         return finite
-    centre = np.median(values[finite], axis=0)
-    spread = np.median(np.abs(values[finite] - centre), axis=0)
+    center = np.median(values[finite], axis=0)
+    spread = np.median(np.abs(values[finite] - center), axis=0)
     return finite & (
-        np.abs(np.where(finite[:, None], values, np.inf) - centre) <= _WILD * spread
+        np.abs(np.where(finite[:, None], values, np.inf) - center) <= _WILD * spread
     ).all(axis=1)
 
 

@@ -1,7 +1,7 @@
 """A series of images over composition: read, tuned composition by composition and all together, and
 judged.
 
-A member is one image of the series, with its authors' parameterisation where there is one.
+A member is one image of the series, with its authors' parameterization where there is one.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ class Member:
     crystal : PreparedImage
         What our own chain found in the image.
     parameters : Parameterization or None
-        The authors' parameterisation; None where there is no file.
+        The authors' parameterization; None where there is no file.
     comparison : Comparison or None
         Theirs beside ours; None where both cannot be compared.
     note : str
@@ -109,7 +109,7 @@ def read_members(
     folder: str | Path, most: int = MOST_MEMBERS, pixel_size_nm: float = 0.0, workers: int = 1
 ) -> list[Member]:
     """Read the images of a folder, find their cells, and compare with the authors'
-    parameterisation.
+    parameterization.
 
     All members stay in memory: about half a GiB for each image of full size once it is searched.
 
@@ -119,7 +119,7 @@ def read_members(
     most : int
         How many images of each composition to take, at most.
     pixel_size_nm : float
-        Nanometres per pixel, which the files do not hold; 0 leaves lengths in px.
+        Nanometers per pixel, which the files do not hold; 0 leaves lengths in px.
     workers : int
         Images that are read at a time.
 

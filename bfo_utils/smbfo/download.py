@@ -39,10 +39,10 @@ class Remote:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a record holds, and the licence that it names."""
+    """What a record holds, and the license that it names."""
 
     files: tuple[Remote, ...]
-    licence: str
+    license: str
 
     def find(self, name: str) -> Remote:
         """The file of a name in any case.
@@ -85,7 +85,7 @@ def fetch_series(
     server : str, optional
         See :func:`bfo_utils.smbfo.data_server`.
     say : callable
-        Gets the line with size, licence and citation, before any file is downloaded.
+        Gets the line with size, license and citation, before any file is downloaded.
 
     Returns
     -------
@@ -139,7 +139,7 @@ def _present(
         remote = {n: listing.find(n) for n in missing}
         with locked_folder(folder, wait=True), writing(folder):
             lacking = {n: r for n, r in remote.items() if not _good(folder, n, r.md5)}
-            _announce(record, listing.licence, lacking, folder, say)
+            _announce(record, listing.license, lacking, folder, say)
             for name, file in remote.items():
                 if name in lacking:
                     _download(
@@ -157,13 +157,13 @@ def _good(folder: Path, name: str, md5: str | None) -> bool:
     return path is not None and md5 is not None and file_md5(path) == md5
 
 
-def _announce(record: Record, licence: str, files: dict[str, Remote], folder: Path, say) -> None:
+def _announce(record: Record, license: str, files: dict[str, Remote], folder: Path, say) -> None:
     """Say what is about to be downloaded; refuse it where there is no room."""
     if not files:
         return
     size = sum(file.size for file in files.values())
     say(
-        f"{record.title}: {len(files)} files, {_readable(size)}, to {folder}. Licence: {licence}. "
+        f"{record.title}: {len(files)} files, {_readable(size)}, to {folder}. License: {license}. "
         f"If you use the data, cite {record.citation}"
     )
     here = sum(p.stat().st_size for n in files if (p := partial(folder / n)).exists())
@@ -215,7 +215,7 @@ def list_record_files(record: Record, server: str) -> Listing:
             Remote(str(f["key"]), int(f["size"]), _checked_md5(f["checksum"]))
             for f in content["files"]
         )
-        return Listing(files, _licence(content.get("metadata")))
+        return Listing(files, _license(content.get("metadata")))
     except InputError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -224,10 +224,10 @@ def list_record_files(record: Record, server: str) -> Listing:
         ) from error
 
 
-def _licence(metadata) -> str:
-    """The licence that a record's metadata name."""
-    licence = metadata.get("license") if isinstance(metadata, dict) else None
-    return str(licence.get("id") if isinstance(licence, dict) else licence or "see the record")
+def _license(metadata) -> str:
+    """The license that a record's metadata name."""
+    license = metadata.get("license") if isinstance(metadata, dict) else None
+    return str(license.get("id") if isinstance(license, dict) else license or "see the record")
 
 
 def _checked_md5(text: str) -> str:

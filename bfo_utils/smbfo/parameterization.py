@@ -1,4 +1,4 @@
-"""The authors' parameterisation of an image of the Sm-BFO series, on the grid of its unit cells."""
+"""The authors' parameterization of an image of the Sm-BFO series, on the grid of its unit cells."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,7 +39,7 @@ _NEEDED = ("ab", "xy_COM", "Pxy")
 
 @dataclass(frozen=True, eq=False)
 class Parameterization:
-    """The authors' parameterisation of an image, on the grid of their unit cells.
+    """The authors' parameterization of an image, on the grid of their unit cells.
 
     Attributes
     ----------

@@ -2,7 +2,7 @@
 downloaded.
 
 The series shows films of Sm-doped BiFeO3 with 0 to 20 % Sm: 14 images, each with the authors'
-parameterisation of its unit cells. Names are matched without regard to case, as one of them is
+parameterization of its unit cells. Names are matched without regard to case, as one of them is
 spelled differently from its pair.
 """
 
@@ -50,7 +50,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Pair:
-    """An image of the series and the file with its authors' parameterisation, as the record
+    """An image of the series and the file with its authors' parameterization, as the record
     spells them.
     """
 

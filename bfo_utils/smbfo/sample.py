@@ -49,7 +49,7 @@ class Sample:
 
     @property
     def xy(self) -> np.ndarray:
-        """Centres of the authors' cells in px, shape (R, C, 2)."""
+        """Centers of the authors' cells in px, shape (R, C, 2)."""
         return self.parameters.vector("xy_COM", self.comparison.positions)
 
 
@@ -70,7 +70,7 @@ def read_sample(
     order : {"auto", "xy", "yx"}
         Reading of the rows of ``Pxy``; by default the one that agrees better with the image.
     pixel_size_nm : float, optional
-        Nanometres per pixel, which the files do not hold.
+        Nanometers per pixel, which the files do not hold.
 
     Returns
     -------

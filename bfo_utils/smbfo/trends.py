@@ -14,7 +14,7 @@ from ..segmentation import N_VARIANTS, Walls, mean_displacements, trace_walls, v
 from .agreement import match_cells, series_polar_order
 from .composition import Finding, Member
 
-#: Directions of the variants in the image, in the order of the labels and colours 0 to 3, and what
+#: Directions of the variants in the image, in the order of the labels and colors 0 to 3, and what
 #: is no variant.
 DIRECTIONS = ("right-down", "left-down", "left-up", "right-up")
 NO_VARIANT = "no variant"
@@ -78,7 +78,7 @@ def variant_map(analysis: Analysis) -> np.ndarray:
     Returns
     -------
     ndarray of int, shape (R, C)
-        Index of one of :data:`DIRECTIONS`, 4 for no variant, -1 outside the analysed mask.
+        Index of one of :data:`DIRECTIONS`, 4 for no variant, -1 outside the analyzed mask.
     """
     cells, labels = analysis.crystal.lattice.cells, analysis.labels
     out = np.where(labels >= 0, len(DIRECTIONS), -1)
@@ -92,7 +92,7 @@ def variant_map(analysis: Analysis) -> np.ndarray:
 
 
 def variant_shares(variants: np.ndarray) -> dict[str, float]:
-    """Share of the analysed cells in every variant.
+    """Share of the analyzed cells in every variant.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def walls_between(variants: np.ndarray) -> Walls:
 
 
 def measured_means(crystal: PreparedImage) -> dict[str, float]:
-    """Displacement, its order, and lattice parameters of the analysed cells; NaN for what is not
+    """Displacement, its order, and lattice parameters of the analyzed cells; NaN for what is not
     seen.
 
     Parameters
@@ -198,7 +198,7 @@ def coherent_length(field: np.ndarray, lag: int = CORRELATION_LAG) -> float:
 
 
 def _authors(member: Member) -> dict[str, float]:
-    """Medians of the authors' arrays, the length of ``Pxy``, over the cells that we analyse; NaN
+    """Medians of the authors' arrays, the length of ``Pxy``, over the cells that we analyze; NaN
     for what is not there.
     """
     if member.comparison is None or member.parameters is None:

@@ -7,13 +7,13 @@ from scipy.spatial import cKDTree
 
 from .model import VAE
 
-_NEIGHBOURS = 12
+_NEIGHBORS = 12
 ANOMALY_LIMIT = 6.0  # robust deviations
 
 
 @dataclass(frozen=True)
 class Anomalies:
-    """Scores on the grid of cells, (R, C), NaN outside the analysed mask, in robust deviations from
+    """Scores on the grid of cells, (R, C), NaN outside the analyzed mask, in robust deviations from
     the median.
 
     Attributes
@@ -35,16 +35,16 @@ class Anomalies:
 
 
 def find_anomalies(network: VAE, windows: np.ndarray, mask: np.ndarray) -> Anomalies:
-    """Score every analysed cell by its reconstruction and by its place among the latents.
+    """Score every analyzed cell by its reconstruction and by its place among the latents.
 
     Parameters
     ----------
     network : VAE
         A trained autoencoder.
     windows : ndarray, shape (N, H, W)
-        What it was trained on: one window per analysed cell.
+        What it was trained on: one window per analyzed cell.
     mask : ndarray of bool, shape (R, C)
-        The N analysed cells.
+        The N analyzed cells.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def find_anomalies(network: VAE, windows: np.ndarray, mask: np.ndarray) -> Anoma
     latents = network.encode(windows)
     error = ((windows - network.decode(latents)) ** 2).mean(axis=(1, 2))
     spread = latents / np.maximum(latents.std(axis=0), 1e-12)
-    distance = cKDTree(spread).query(spread, min(_NEIGHBOURS, len(spread)))[0][:, 1:].mean(axis=1)
+    distance = cKDTree(spread).query(spread, min(_NEIGHBORS, len(spread)))[0][:, 1:].mean(axis=1)
     return Anomalies(*(_on_grid(is_anomalous(np.log(v + 1e-12)), mask) for v in (error, distance)))
 
 
@@ -65,8 +65,8 @@ def is_anomalous(values: np.ndarray) -> np.ndarray:
     >>> is_anomalous(np.array([1.0, 2.0, 3.0, 4.0, 50.0])).round(1).tolist()
     [-1.3, -0.7, 0.0, 0.7, 31.7]
     """
-    centre = np.median(values)
-    return (values - centre) / max(float(np.median(np.abs(values - centre))) / 0.6745, 1e-12)
+    center = np.median(values)
+    return (values - center) / max(float(np.median(np.abs(values - center))) / 0.6745, 1e-12)
 
 
 def _on_grid(values: np.ndarray, mask: np.ndarray) -> np.ndarray:

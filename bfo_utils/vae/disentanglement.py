@@ -19,7 +19,7 @@ _MAIN = (("polar x", "polar y"), ("strain",), ("rotation",), ("A intensity",))
 
 
 def known_quantities(cells: Cells, labels: np.ndarray) -> dict[str, np.ndarray]:
-    """What was measured in the labelled cells.
+    """What was measured in the labeled cells.
 
     Parameters
     ----------
@@ -126,19 +126,19 @@ def rotate_latents(latents: np.ndarray, measured: Mapping[str, np.ndarray]) -> n
     >>> bool(np.abs(np.corrcoef(back[:, 0], truth[:, 0])[0, 1]) > 0.99)
     True
     """
-    centred = latents - latents.mean(axis=0)
+    centered = latents - latents.mean(axis=0)
     fields = np.stack([(v - v.mean()) / max(v.std(), 1e-12) for v in measured.values()], axis=1)
     k = latents.shape[1]
     best, axes = -1.0, np.eye(k)
     for chosen in combinations(range(fields.shape[1]), min(k, fields.shape[1])):
         wanted, n = fields[:, chosen], len(chosen)
-        u, _, vt = np.linalg.svd(np.linalg.lstsq(centred, wanted, rcond=None)[0])
+        u, _, vt = np.linalg.svd(np.linalg.lstsq(centered, wanted, rcond=None)[0])
         turn = np.hstack([u[:, :n] @ vt, u[:, n:]])
-        made = centred @ turn[:, :n]
+        made = centered @ turn[:, :n]
         fit = ((made * wanted).sum(axis=0) ** 2 / np.maximum((made**2).sum(axis=0), 1e-12)).sum()
         if fit > best:
             best, axes = fit, turn
-    return centred @ axes
+    return centered @ axes
 
 
 def factor_table(

@@ -2,7 +2,7 @@
 AtomAI.
 
 Encoder, decoders, losses and the transformation of coordinates are AtomAI's. What is ours is how
-they are trained: orthogonalised momentum (Muon) for the weight matrices, running averages of the
+they are trained: orthogonalized momentum (Muon) for the weight matrices, running averages of the
 weights in place of a falling learning rate, a decoder that begins at the mean window, and decoding
 a random part of the pixels in every step.
 """
@@ -124,7 +124,7 @@ class Training:
         self.average = copy.deepcopy(self.model)
         matrices = [p for p in self.model.parameters() if p.ndim == 2 and min(p.shape) > 8]
         others = [p for p in self.model.parameters() if not any(p is m for m in matrices)]
-        self.optimisers = (
+        self.optimizers = (
             Muon(
                 matrices,
                 lr=4 * settings.learning_rate,
@@ -171,14 +171,14 @@ class Training:
             with torch.no_grad():
                 decoder.out.bias.copy_(window)
         else:
-            optimiser, origin = (
+            optimizer, origin = (
                 Adam(decoder.parameters(), lr=5e-3),
                 torch.zeros(1, self.model.encoder.fc11.out_features),
             )
             for _ in range(200):
                 ((self.model.decode(origin.to(self.device)) - window) ** 2).mean().backward()
-                optimiser.step()
-                optimiser.zero_grad()
+                optimizer.step()
+                optimizer.zero_grad()
         self.average.load_state_dict(self.model.state_dict())
 
     def _epoch(self, windows: torch.Tensor, held: torch.Tensor) -> dict[str, float]:
@@ -213,9 +213,9 @@ class Training:
         error = reconstruction_loss("mse", self.shape, target, drawn).mean() / target.shape[1]
         kl = self.model.divergence(mean, log_sd).mean()
         (n * error + weight * kl).backward()
-        for optimiser in self.optimisers:
-            optimiser.step()
-            optimiser.zero_grad()
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
         self._follow()
         return torch.stack([2 * error, kl]).detach()
 
@@ -264,7 +264,7 @@ class Training:
             "shape": list(self.shape),
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
-            "optimisers": [o.state_dict() for o in self.optimisers],
+            "optimizers": [o.state_dict() for o in self.optimizers],
             "random": self.generator.get_state(),
             "offset": self.offset,
             "scale": self.scale,
@@ -276,8 +276,8 @@ class Training:
         """Go back to a state."""
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
-        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
-            optimiser.load_state_dict(saved)
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
         self.generator.set_state(state["random"].cpu())
         self.offset, self.scale, self.steps = state["offset"], state["scale"], state["steps"]
         self.history = state["history"]

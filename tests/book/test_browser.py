@@ -15,7 +15,7 @@ AXE = {
     "resultTypes": ["violations"],
     "preload": False,
 }  # preloading fetches, which browsers refuse to pages that are files
-COLOURS = AXE | {"runOnly": ["color-contrast", "link-in-text-block"]}
+COLORS = AXE | {"runOnly": ["color-contrast", "link-in-text-block"]}
 SCROLLED = AXE | {"runOnly": ["scrollable-region-focusable"]}
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": False}
 AT_ONCE = (
@@ -172,7 +172,7 @@ def looks(browser, address):
     browser.execute_script("document.documentElement.dataset.theme = 'light'")
     yield from (f"light: {wrong}" for wrong in axe(browser, AXE))
     browser.execute_script("document.documentElement.dataset.theme = 'dark'")
-    yield from (f"dark: {wrong}" for wrong in axe(browser, COLOURS))
+    yield from (f"dark: {wrong}" for wrong in axe(browser, COLORS))
     yield from messages(browser)
 
 

@@ -13,7 +13,7 @@ from bfo_utils.book import (
     BookStep,
     build,
     declared_parameters,
-    execute_notebook,
+    execute_step,
     run_book,
 )
 from bfo_utils.book.build import _finished, _papermill, _settings, _stand_in, _steps
@@ -171,8 +171,8 @@ def test_the_table_of_parameters_is_the_declaration():
 
 
 def test_an_undeclared_parameter_is_refused(tmp_path):
-    with pytest.raises(InputError, match="no parameter 'colour'; it has"):
-        execute_notebook(BookStep("04_rewards", "default", {"colour": "red"}), tmp_path)
+    with pytest.raises(InputError, match="no parameter 'color'; it has"):
+        execute_step(BookStep("04_rewards", "default", {"color": "red"}), tmp_path)
 
 
 def test_a_folder_without_the_series_is_refused_before_anything_is_written(tmp_path):

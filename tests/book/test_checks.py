@@ -152,9 +152,9 @@ def test_unknown_chapters_and_answers_are_refused():
     ):
         check_answers("10_end", None)
     with pytest.raises(
-        InputError, match="answer 'colour': is not asked in 05_vae; it asks for latents, unlearned"
+        InputError, match="answer 'color': is not asked in 05_vae; it asks for latents, unlearned"
     ):
-        check_answers("05_vae", None, colour="red")
+        check_answers("05_vae", None, color="red")
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

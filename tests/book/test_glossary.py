@@ -164,7 +164,7 @@ def extension(monkeypatch):
         ("k-means", "k-means"),
         ("invariances", "invariances"),
         ("BiFeO₃", "BiFeO₃"),
-        ("bayesian optimisation", "bayesian optimisation"),
+        ("bayesian optimization", "bayesian optimization"),
     ],
 )
 def test_forms_of_a_term(extension, text, found):
@@ -175,7 +175,7 @@ def test_forms_of_a_term(extension, text, found):
         "k-means",
         "invariance",
         "BiFeO₃",
-        "Bayesian optimisation",
+        "Bayesian optimization",
     ]
     match = extension.pattern(terms).search(text)
     assert (match and match.group()) == found

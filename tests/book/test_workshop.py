@@ -160,7 +160,7 @@ def test_catching_up_runs_what_is_missing_and_only_that(tmp_path, monkeypatch):
         (tmp_path / _WRITES[step.notebook]).parent.mkdir(exist_ok=True)
         (tmp_path / _WRITES[step.notebook]).touch()
 
-    monkeypatch.setattr(workshop, "execute_notebook", execute)
+    monkeypatch.setattr(workshop, "execute_step", execute)
     catch_up("03_clustering", tmp_path)
     catch_up("07_report", tmp_path)
     catch_up("09_composition", tmp_path)

@@ -9,7 +9,7 @@ import matplotlib as mpl
 import pandas as pd
 import pytest
 
-from bfo_utils.book import BookStep, build, execute_notebook, render_book
+from bfo_utils.book import BookStep, build, execute_step, render_book
 from bfo_utils.compute import connect_pool, executors
 from bfo_utils.figures import plot_image, plot_polarization, png_bytes, save_figure
 from bfo_utils.report import BatchSettings, run_batch
@@ -113,7 +113,7 @@ def test_a_module_that_is_called_like_one_of_pythons(tmp_path, monkeypatch):
 def test_a_notebook_in_a_hostile_folder(hostile, image, tmp_path):
     out = tmp_path / "out"
     before = dict(os.environ)
-    execute_notebook(
+    execute_step(
         BookStep("01_data", "default", {"artifacts": str(out / "artifacts"), "image": str(image)}),
         out,
     )

@@ -53,7 +53,7 @@ def same(one, two):
 
 
 def tiled(monkeypatch, image, side):
-    """An image analysed in tiles of ``side`` px."""
+    """An image analyzed in tiles of ``side`` px."""
     with monkeypatch.context() as patch:
         patch.setattr(preparation, "find_columns", partial(find_columns, side=side))
         patch.setattr(building, "fit_columns", partial(fit_columns, side=side))

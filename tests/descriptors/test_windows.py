@@ -14,7 +14,7 @@ from bfo_utils.search import SharedWork, prepare_image
 from bfo_utils.simulation import Specimen, simulate_phantom
 
 
-def test_windows_are_centred_on_their_site(crystal):
+def test_windows_are_centered_on_their_site(crystal):
     for site in ("A", "B", "cell"):
         patches = SharedWork(crystal).patches(site)
         assert patches.data.shape == (crystal.mask.sum(), 31, 31)
@@ -60,7 +60,7 @@ def test_crop_and_binning_keep_the_middle():
     assert crop_windows(patches, 1.5, 1.5, 3).sum() == pytest.approx(1 / 9)
 
 
-def test_normalisations(crystal):
+def test_normalizations(crystal):
     windows = crop_windows(SharedWork(crystal).patches("A"), 1, 1)
     z = normalize_windows(windows, "zscore")
     assert z.mean(axis=1) == pytest.approx(0, abs=1e-4) and z.std(axis=1) == pytest.approx(

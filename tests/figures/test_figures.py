@@ -56,7 +56,7 @@ from bfo_utils.figures import (
 )
 from bfo_utils.figures.style import _settings
 from bfo_utils.lattice import build_lattice
-from bfo_utils.rewards import analysed_mask
+from bfo_utils.rewards import analyzed_mask
 from bfo_utils.segmentation import trace_walls
 from bfo_utils.simulation import Specimen, simulate_phantom
 from bfo_utils.vae import Anomalies
@@ -177,10 +177,10 @@ def test_users_settings_change_nothing(tmp_path):
 # ---- style ---------------------------------------------------------------------------
 
 
-def test_labels_keep_their_colours_and_differ():
-    colours = label_colors(np.arange(len(LABELS)))
-    assert len(np.unique(colours, axis=0)) == len(LABELS)
-    np.testing.assert_array_equal(label_colors(np.array([[3, -1]]))[0, 0], colours[3])
+def test_labels_keep_their_colors_and_differ():
+    colors = label_colors(np.arange(len(LABELS)))
+    assert len(np.unique(colors, axis=0)) == len(LABELS)
+    np.testing.assert_array_equal(label_colors(np.array([[3, -1]]))[0, 0], colors[3])
 
 
 def test_angles_are_cyclic_without_a_jump():
@@ -207,7 +207,7 @@ def test_limits_of_constant_and_missing_values():
 
 
 def test_grid_points_fall_on_cells_and_columns(cells):
-    i, j = np.nonzero(analysed_mask(cells))
+    i, j = np.nonzero(analyzed_mask(cells))
     np.testing.assert_allclose(to_px(cells, np.stack([j, i], 1)), cells.xy[i, j], atol=1e-9)
     corner = to_px(cells, np.stack([j, i], 1) - 0.5)
     np.testing.assert_allclose(corner, cells.corner[i, j], atol=0.06 * cells.basis.cell_px)
@@ -289,8 +289,8 @@ def test_label_map_paints_cells_at_their_places(image, cells, labels):
     (painted,) = drawn(figure.axes[0], PolyCollection)
     inside = labels >= 0
     assert len(painted.get_paths()) == inside.sum()
-    centres = np.array([path.vertices[:4].mean(axis=0) for path in painted.get_paths()])
-    np.testing.assert_allclose(centres, cells.xy[inside], atol=0.1 * cells.basis.cell_px)
+    centers = np.array([path.vertices[:4].mean(axis=0) for path in painted.get_paths()])
+    np.testing.assert_allclose(centers, cells.xy[inside], atol=0.1 * cells.basis.cell_px)
     np.testing.assert_array_equal(painted.get_facecolors(), label_colors(labels[inside]))
     share = 100 * (labels == 1).sum() / inside.sum()
     assert legend(figure) == [f"cluster 0: {100 - share:.0f} %", f"right: {share:.0f} %"]
@@ -326,10 +326,10 @@ def test_before_after_has_one_legend_for_both(image, cells, labels):
 def test_walls_and_the_rose_of_a_vertical_wall(image, cells, labels):
     walls = trace_walls(labels)
     figure = plot_walls(image, cells, labels, walls)
-    coloured = [
+    colored = [
         line for line in drawn(figure.axes[0], LineCollection) if line.get_array() is not None
     ]
-    np.testing.assert_array_equal(coloured[0].get_array(), walls.roughness)
+    np.testing.assert_array_equal(colored[0].get_array(), walls.roughness)
     assert "100 % straight" in figure.axes[0].get_title()
     longest = max(figure.axes[1].patches, key=lambda bar: bar.get_height())
     assert np.rad2deg(longest.get_x() + longest.get_width() / 2) % 180 == pytest.approx(90)
@@ -372,9 +372,9 @@ def test_polarization_without_pixel_size_is_in_px(image, cells):
 def test_polarization_without_b_columns_shows_strain(image, without_b, labels):
     figure = plot_polarization(image, without_b, labels)
     assert "not seen" in figure.get_suptitle() and not drawn(figure.axes[0], Quiver)
-    for panel, centre in zip(figure.axes, (1, 0), strict=False):
+    for panel, center in zip(figure.axes, (1, 0), strict=False):
         scale = drawn(panel, PolyCollection)[0].norm
-        assert (scale.vmin + scale.vmax) / 2 == pytest.approx(centre)
+        assert (scale.vmin + scale.vmax) / 2 == pytest.approx(center)
 
 
 def test_physics_shows_what_is_seen(cells, without_b):
@@ -393,7 +393,7 @@ def test_components_lie_where_the_mask_says():
     assert np.ma.getmaskarray(np.ma.masked_invalid(shown))[~mask].all()
 
 
-def test_small_maps_keep_the_colours_of_labels():
+def test_small_maps_keep_the_colors_of_labels():
     shown = np.array([[0, 1], [2, -1]])
     figure = plot_maps([shown] * 5, [f"map {k}\ntotal 0.5" for k in range(5)])
     assert [axes.get_title() for axes in figure.axes][-1] == "map 4\ntotal 0.5" and len(
@@ -594,7 +594,7 @@ def test_quantities_over_a_composition_show_every_image_and_the_means():
     assert left.get_ylabel() == "P (pm)" and right.get_xlabel() == "% Sm"
 
 
-def test_shares_are_stacked_to_a_hundred_in_the_colours_of_the_labels():
+def test_shares_are_stacked_to_a_hundred_in_the_colors_of_the_labels():
     figure = plot_shares({"one": {"up": 0.25, "down": 0.75}, "two": {"up": 1.0, "down": 0.0}})
     bars = figure.axes[0].containers
     assert [round(b.get_x() + b.get_width()) for b in bars[1]] == [100, 100]

@@ -262,7 +262,7 @@ def test_damaged_calibrations_do_not_cost_the_image(tmp_path, writer):
     [
         (24.75, "too coarse to resolve columns; if pm are meant, give --pixel-size 0.02475"),
         (1.0, "if Å are meant, give --pixel-size 0.1"),
-        (150, "give nanometres per pixel"),
+        (150, "give nanometers per pixel"),
         (2.475e-11, "too fine for an image; if m are meant, give --pixel-size 0.02475"),
         (0, "not a positive number"),
         (np.nan, "not a positive number"),

@@ -323,30 +323,30 @@ def tiff(path, data, **options):
     tifffile.imwrite(path, data, **options)
 
 
-GREY = pattern("u1") * 2
-COLOURS = np.stack([GREY] * 3, axis=-1)
-OPAQUE = np.concatenate([COLOURS, np.full_like(COLOURS[..., :1], 255)], axis=-1)
+GRAY = pattern("u1") * 2
+COLORS = np.stack([GRAY] * 3, axis=-1)
+OPAQUE = np.concatenate([COLORS, np.full_like(COLORS[..., :1], 255)], axis=-1)
 RAMP8 = np.arange(256, dtype=np.uint16) * 257
 DISPLAYED = {
-    "white is zero": (lambda p: tiff(p, 255 - GREY, photometric="miniswhite"), 1),
+    "white is zero": (lambda p: tiff(p, 255 - GRAY, photometric="miniswhite"), 1),
     "white is zero, 16 bits": (
-        lambda p: tiff(p, 65535 - GREY.astype("u2"), photometric="miniswhite"),
+        lambda p: tiff(p, 65535 - GRAY.astype("u2"), photometric="miniswhite"),
         1,
     ),
-    "grey palette": (
-        lambda p: tiff(p, GREY, photometric="palette", colormap=np.stack([RAMP8] * 3)),
+    "gray palette": (
+        lambda p: tiff(p, GRAY, photometric="palette", colormap=np.stack([RAMP8] * 3)),
         257,
     ),
     "inverted palette": (
-        lambda p: tiff(p, 255 - GREY, photometric="palette", colormap=np.stack([RAMP8[::-1]] * 3)),
+        lambda p: tiff(p, 255 - GRAY, photometric="palette", colormap=np.stack([RAMP8[::-1]] * 3)),
         257,
     ),
-    "RGB": (lambda p: tiff(p, COLOURS, photometric="rgb"), 1),
-    "RGB, 16 bits": (lambda p: tiff(p, COLOURS.astype("u2"), photometric="rgb"), 1),
-    "RGB, 32 bits": (lambda p: tiff(p, COLOURS.astype("u4"), photometric="rgb"), 1),
-    "RGB, floats": (lambda p: tiff(p, COLOURS.astype("f4"), photometric="rgb"), 1),
+    "RGB": (lambda p: tiff(p, COLORS, photometric="rgb"), 1),
+    "RGB, 16 bits": (lambda p: tiff(p, COLORS.astype("u2"), photometric="rgb"), 1),
+    "RGB, 32 bits": (lambda p: tiff(p, COLORS.astype("u4"), photometric="rgb"), 1),
+    "RGB, floats": (lambda p: tiff(p, COLORS.astype("f4"), photometric="rgb"), 1),
     "planar RGB": (
-        lambda p: tiff(p, np.moveaxis(COLOURS, -1, 0), photometric="rgb", planarconfig="separate"),
+        lambda p: tiff(p, np.moveaxis(COLORS, -1, 0), photometric="rgb", planarconfig="separate"),
         1,
     ),
     "RGBA": (lambda p: tiff(p, OPAQUE, photometric="rgb", extrasamples=["unassalpha"]), 1),
@@ -360,7 +360,7 @@ DISPLAYED = {
         ),
         1,
     ),
-    "grey and alpha": (
+    "gray and alpha": (
         lambda p: tiff(
             p,
             OPAQUE[..., 2:],
@@ -372,14 +372,14 @@ DISPLAYED = {
     ),
     "JPEG inside": (
         lambda p: tiff(
-            p, COLOURS, photometric="rgb", compression="jpeg", compressionargs={"level": 100}
+            p, COLORS, photometric="rgb", compression="jpeg", compressionargs={"level": 100}
         ),
         1,
     ),
     "YCbCr": (
         lambda p: tiff(
             p,
-            np.dstack([GREY, np.full((40, 50, 2), 128, np.uint8)]),
+            np.dstack([GRAY, np.full((40, 50, 2), 128, np.uint8)]),
             photometric="ycbcr",
             planarconfig="contig",
             subsampling=(1, 1),
@@ -388,90 +388,90 @@ DISPLAYED = {
     ),
     "four inks": (
         lambda p: tiff(
-            p, np.dstack([np.zeros((40, 50, 3), np.uint8), 255 - GREY]), photometric="separated"
+            p, np.dstack([np.zeros((40, 50, 3), np.uint8), 255 - GRAY]), photometric="separated"
         ),
         1,
     ),
     "tiles, deflated": (
-        lambda p: tiff(p, GREY, tile=(16, 16), compression="zlib", predictor=True),
+        lambda p: tiff(p, GRAY, tile=(16, 16), compression="zlib", predictor=True),
         1,
     ),
-    "strips, LZW": (lambda p: tiff(p, GREY, rowsperstrip=7, compression="lzw"), 1),
-    "a length-1 axis": (lambda p: tiff(p, GREY[None, :, :, None], photometric="minisblack"), 1),
+    "strips, LZW": (lambda p: tiff(p, GRAY, rowsperstrip=7, compression="lzw"), 1),
+    "a length-1 axis": (lambda p: tiff(p, GRAY[None, :, :, None], photometric="minisblack"), 1),
 }
 
 
 @pytest.mark.parametrize(("writer", "factor"), DISPLAYED.values(), ids=DISPLAYED)
-def test_a_grey_tiff_is_read_as_it_is_displayed(tmp_path, writer, factor):
+def test_a_gray_tiff_is_read_as_it_is_displayed(tmp_path, writer, factor):
     writer(tmp_path / "a.tif")
     np.testing.assert_allclose(
-        read_image(tmp_path / "a.tif").data / factor, GREY, atol=3 if "JPEG" in str(writer) else 2
+        read_image(tmp_path / "a.tif").data / factor, GRAY, atol=3 if "JPEG" in str(writer) else 2
     )
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGB", "RGBA", "LA", "1"])
 @pytest.mark.parametrize("suffix", [".png", ".bmp"])
-def test_a_grey_picture_is_read_as_it_is_displayed(tmp_path, suffix, mode):
+def test_a_gray_picture_is_read_as_it_is_displayed(tmp_path, suffix, mode):
     if (suffix, mode) == (".bmp", "LA"):
-        pytest.skip("BMP has no grey with transparency")
-    source = GREY if mode != "1" else (GREY > 99).astype(np.uint8) * 255
+        pytest.skip("BMP has no gray with transparency")
+    source = GRAY if mode != "1" else (GRAY > 99).astype(np.uint8) * 255
     Pillow.fromarray(source).convert("RGB" if mode == "RGBA" else mode).convert(mode).save(
         tmp_path / f"a{suffix}"
     )
     np.testing.assert_array_equal(read_image(tmp_path / f"a{suffix}").data, source)
 
 
-def test_deep_colours_of_a_png_keep_their_depth(tmp_path):
+def test_deep_colors_of_a_png_keep_their_depth(tmp_path):
     imagecodecs = pytest.importorskip("imagecodecs")
     deep = PATTERN.astype(np.uint16) * 600 + 7
     (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(np.stack([deep] * 3, axis=-1)))
     np.testing.assert_array_equal(read_image(tmp_path / "a.png").data, deep)
 
 
-def test_a_jpeg_in_colours_that_is_grey_is_read(tmp_path):
-    Pillow.fromarray(COLOURS).save(tmp_path / "a.jpg", quality=85)
-    Pillow.fromarray(COLOURS).convert("CMYK").save(tmp_path / "b.jpg", quality=95)
+def test_a_jpeg_in_colors_that_is_gray_is_read(tmp_path):
+    Pillow.fromarray(COLORS).save(tmp_path / "a.jpg", quality=85)
+    Pillow.fromarray(COLORS).convert("CMYK").save(tmp_path / "b.jpg", quality=95)
     for name in ("a.jpg", "b.jpg"):
-        assert np.corrcoef(read_image(tmp_path / name).data.ravel(), GREY.ravel())[0, 1] > 0.95
+        assert np.corrcoef(read_image(tmp_path / name).data.ravel(), GRAY.ravel())[0, 1] > 0.95
 
 
-TINTED = np.stack([GREY, GREY, 255 - GREY], axis=-1)
+TINTED = np.stack([GRAY, GRAY, 255 - GRAY], axis=-1)
 REFUSED = {
-    "colours": (lambda p: tiff(p, TINTED, photometric="rgb"), "RGB image"),
-    "planar colours": (
+    "colors": (lambda p: tiff(p, TINTED, photometric="rgb"), "RGB image"),
+    "planar colors": (
         lambda p: tiff(p, np.moveaxis(TINTED, -1, 0), photometric="rgb", planarconfig="separate"),
         "RGB image",
     ),
-    "colour palette": (
+    "color palette": (
         lambda p: tiff(
-            p, GREY, photometric="palette", colormap=np.stack([RAMP8, RAMP8, RAMP8[::-1]])
+            p, GRAY, photometric="palette", colormap=np.stack([RAMP8, RAMP8, RAMP8[::-1]])
         ),
         "RGB image",
     ),
     "transparent": (
         lambda p: tiff(
-            p, np.dstack([COLOURS, GREY]), photometric="rgb", extrasamples=["unassalpha"]
+            p, np.dstack([COLORS, GRAY]), photometric="rgb", extrasamples=["unassalpha"]
         ),
         "RGBA image",
     ),
-    "CIELab": (lambda p: tiff(p, COLOURS, photometric="cielab"), "CIELAB; convert to greyscale"),
+    "CIELab": (lambda p: tiff(p, COLORS, photometric="cielab"), "CIELAB; convert to grayscale"),
 }
 
 
 @pytest.mark.parametrize(("writer", "message"), REFUSED.values(), ids=REFUSED)
-def test_colours_are_refused(tmp_path, writer, message):
+def test_colors_are_refused(tmp_path, writer, message):
     writer(tmp_path / "a.tif")
     with pytest.raises(InputError, match=message):
         read_image(tmp_path / "a.tif")
 
 
-def test_packed_colours_that_are_grey_are_read(tmp_path):
+def test_packed_colors_that_are_gray_are_read(tmp_path):
     packed = np.zeros((40, 50), [(name, "u1") for name in "RGBA"])
     for name in "RGB":
-        packed[name] = GREY
+        packed[name] = GRAY
     with h5py.File(tmp_path / "a.hspy", "w") as file:
         file["Experiments/HAADF/data"] = packed
-    np.testing.assert_array_equal(read_image(tmp_path / "a.hspy").data, GREY)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.hspy").data, GRAY)
 
 
 # What is not read is not asked for
@@ -602,7 +602,7 @@ def test_names_that_begin_alike_are_two_images(tmp_path, name):
 
 def test_images_that_nothing_tells_apart_are_all_listed(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
-        file["one/image"], file["two/image"], file["three"] = GREY, GREY, GREY[:, :40]
+        file["one/image"], file["two/image"], file["three"] = GRAY, GRAY, GRAY[:, :40]
     with pytest.raises(
         InputError,
         match=r"one/image \(40, 50\), two/image \(40, 50\)\); choose one with --dataset NAME",
@@ -623,7 +623,7 @@ def test_the_images_of_an_emi_have_the_names_of_their_files(tmp_path):
 
 def test_channels_of_a_tiff_are_images(tmp_path):
     tifffile.imwrite(
-        tmp_path / "a.tif", np.stack([GREY, 255 - GREY]), ome=True, metadata={"axes": "CYX"}
+        tmp_path / "a.tif", np.stack([GRAY, 255 - GRAY]), ome=True, metadata={"axes": "CYX"}
     )
     with pytest.raises(InputError, match=r"channel 1 \(40, 50\), .*channel 2 \(40, 50\)"):
         read_image(tmp_path / "a.tif")

@@ -181,11 +181,11 @@ def test_from_array_leaves_ordinary_offsets_alone():
 
 
 @pytest.mark.parametrize("extra", [0, 1])
-@pytest.mark.parametrize("colours", [1, 3])
-def test_from_array_merges_equal_channels(colours, extra):
-    grey = (RAMP % 200).astype(np.uint8)[..., None]
-    array = np.concatenate([grey] * colours + [np.full_like(grey, 255)] * extra, axis=-1)
-    np.testing.assert_array_equal(image_from_array(array).data, grey[..., 0])
+@pytest.mark.parametrize("colors", [1, 3])
+def test_from_array_merges_equal_channels(colors, extra):
+    gray = (RAMP % 200).astype(np.uint8)[..., None]
+    array = np.concatenate([gray] * colors + [np.full_like(gray, 255)] * extra, axis=-1)
+    np.testing.assert_array_equal(image_from_array(array).data, gray[..., 0])
 
 
 @settings(max_examples=50, deadline=None)
@@ -217,10 +217,10 @@ BAD_ARRAYS = {
     "4-D": (np.zeros((5, 5, 40, 40)), r"4-D stack of shape \(5, 5, 40, 40\)"),
     "RGB": (
         np.stack([RAMP, RAMP, RAMP + 1], axis=-1),
-        "RGB image, 3 channels; convert to greyscale",
+        "RGB image, 3 channels; convert to grayscale",
     ),
     "RGBA": (np.stack([RAMP] * 3 + [RAMP * 0], axis=-1), "RGBA image, 4 channels; convert"),
-    "grey with transparency": (
+    "gray with transparency": (
         np.stack([RAMP, RAMP], axis=-1),
         "transparency, 2 channels; convert",
     ),
@@ -244,7 +244,7 @@ def test_from_array_refuses(array, message):
 @pytest.mark.parametrize("value", [0, -0.02, np.nan, np.inf, "wide", [1, 2], object()])
 def test_pixel_size_must_be_a_positive_number(value):
     with pytest.raises(
-        InputError, match="^pixel size: .* is not a positive number; give nanometres per pixel"
+        InputError, match="^pixel size: .* is not a positive number; give nanometers per pixel"
     ):
         image_from_array(RAMP, pixel_size_nm=value)
     with pytest.raises(InputError, match="^pixel size: "):
@@ -301,24 +301,24 @@ def test_read_says_when_nothing_is_calibrated(tmp_path, suffix):
 
 @pytest.mark.parametrize("suffix", [".jpg", ".bmp", ".png", ".tif"])
 def test_read_pictures(tmp_path, suffix):
-    grey = np.kron(np.arange(64).reshape(8, 8) * 3, np.ones((8, 8))).astype(np.uint8)
-    imsave(tmp_path / f"grey{suffix}", grey, check_contrast=False)
-    np.testing.assert_allclose(read_image(tmp_path / f"grey{suffix}").data, grey, atol=2)
+    gray = np.kron(np.arange(64).reshape(8, 8) * 3, np.ones((8, 8))).astype(np.uint8)
+    imsave(tmp_path / f"gray{suffix}", gray, check_contrast=False)
+    np.testing.assert_allclose(read_image(tmp_path / f"gray{suffix}").data, gray, atol=2)
     imsave(
-        tmp_path / f"colour{suffix}",
-        np.stack([grey, grey, grey[::-1]], axis=-1),
+        tmp_path / f"color{suffix}",
+        np.stack([gray, gray, gray[::-1]], axis=-1),
         check_contrast=False,
     )
     with pytest.raises(
-        InputError, match=f"colour{suffix}: RGB image, 3 channels; convert to greyscale"
+        InputError, match=f"color{suffix}: RGB image, 3 channels; convert to grayscale"
     ):
-        read_image(tmp_path / f"colour{suffix}")
+        read_image(tmp_path / f"color{suffix}")
 
 
-def test_read_takes_a_grey_tiff_stored_as_rgb(tmp_path):
-    grey = (RAMP % 200).astype(np.uint8)
-    tifffile.imwrite(tmp_path / "grey.tif", np.stack([grey] * 3, axis=-1), photometric="rgb")
-    np.testing.assert_array_equal(read_image(tmp_path / "grey.tif").data, grey)
+def test_read_takes_a_gray_tiff_stored_as_rgb(tmp_path):
+    gray = (RAMP % 200).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "gray.tif", np.stack([gray] * 3, axis=-1), photometric="rgb")
+    np.testing.assert_array_equal(read_image(tmp_path / "gray.tif").data, gray)
 
 
 @pytest.mark.parametrize(("unit", "size"), [("nm", 0.02), ("pm", 2e-5), ("inch", None)])

@@ -12,7 +12,7 @@ from bfo_utils.io import as_text, describe_file, read_image
 
 from ..seeds import write_velox
 from ..test_cli import refused
-from .test_formats import CASES, FORMATS, GREY, SIZE, emd, pattern, tiff, written
+from .test_formats import CASES, FORMATS, GRAY, SIZE, emd, pattern, tiff, written
 from .test_images import write
 
 
@@ -48,7 +48,7 @@ def test_detectors_frames_and_the_choice_are_told(tmp_path, capsys):
         first == "  BF, 40 x 50 px, uint16, 0.02475 nm per pixel (1.0 x 1.2 nm), detector BF"
         and second.startswith("* HAADF")
     )
-    write_velox(tmp_path / "b.emd", np.stack([GREY] * 5))
+    write_velox(tmp_path / "b.emd", np.stack([GRAY] * 5))
     told = describe_file(tmp_path / "b.emd")
     assert (
         told["images"][0]["frames"] == 5
@@ -58,8 +58,8 @@ def test_detectors_frames_and_the_choice_are_told(tmp_path, capsys):
     assert "analyzed: none" in as_text(told) and "5 frames" in as_text(told)
 
 
-def test_colours_and_unusable_sizes_are_told(tmp_path):
-    tiff(tmp_path / "a.tif", np.stack([GREY] * 3, axis=-1), photometric="rgb")
+def test_colors_and_unusable_sizes_are_told(tmp_path):
+    tiff(tmp_path / "a.tif", np.stack([GRAY] * 3, axis=-1), photometric="rgb")
     assert describe_file(tmp_path / "a.tif")["images"][0]["channels"] == 3
     told = describe_file(write(tmp_path / "a.hspy", scale=24.75, units="nm"))["images"][0]
     assert (
@@ -72,7 +72,7 @@ def test_colours_and_unusable_sizes_are_told(tmp_path):
 def test_images_that_nothing_tells_apart_are_listed_with_the_way_to_choose(tmp_path, capsys):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         for k in range(12):
-            file[f"scan{k}"] = GREY
+            file[f"scan{k}"] = GRAY
         file["table"] = np.zeros(9)
     with pytest.raises(SystemExit) as stop:
         main(["info", str(tmp_path / "a.h5"), "--json"])

@@ -78,7 +78,7 @@ def test_local_rotation_is_recovered():
     assert np.corrcoef(cells.rotation[cells.valid], p.truth.cell_rotation_deg[nearest])[0, 1] > 0.99
 
 
-def test_one_sublattice_is_said_and_analysed():
+def test_one_sublattice_is_said_and_analyzed():
     _, found = indexed(Specimen(cells=30, cell_px=18, b_intensity=0.0))
     assert not found.cells.has_b and set(found.sublattice) == {"A"}
     assert found.cells.n > 0.95 * 28 * 28

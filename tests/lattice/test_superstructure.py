@@ -27,7 +27,7 @@ def zigzag(amplitude, share=0.4, checkered=False, cell=16, side=26):
 @pytest.mark.parametrize("checkered", [False, True])
 @pytest.mark.parametrize("share", [0.4, 0.15, 0.0])
 @pytest.mark.parametrize("amplitude", [0.03, 0.065, 0.12])
-def test_a_zigzag_is_analysed_and_named(amplitude, share, checkered):
+def test_a_zigzag_is_analyzed_and_named(amplitude, share, checkered):
     image = zigzag(amplitude, share, checkered)
     found = build_lattice(image, find_columns(image))
     assert found.cells.n >= 0.98 * 24 * 24 and found.cells.has_b == (share > 0)
@@ -91,7 +91,7 @@ def test_order_as_evidence_needs_an_order(crystal):
         measure_reference(crystal.image, crystal.lattice.cells, crystal.mask, "order")
 
 
-def test_dysprosium_scandate_is_analysed(real_data):
+def test_dysprosium_scandate_is_analyzed(real_data):
     image = read_image(real_data / "dsco_zigzag.png")
     crystal = prepare_image(image)
     (order,) = crystal.superstructures

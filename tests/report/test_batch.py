@@ -247,7 +247,7 @@ def test_a_call_that_is_killed_leaves_no_worker_and_goes_on(given, reference, tm
     assert not psutil.wait_procs(workers, timeout=30)[1]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "5 images: 4 analysed, 1 with an error" in done.stdout
+    assert "5 images: 4 analyzed, 1 with an error" in done.stdout
     assert tables(tmp_path) == tables(reference)
 
 
@@ -332,7 +332,7 @@ def test_bad_usage_is_one_clear_line(capsys, tmp_path, monkeypatch):
 
 
 def test_where_every_image_fails_the_exit_status_says_so(capsys, tmp_path):
-    assert "no image could be analysed" in refused(
+    assert "no image could be analyzed" in refused(
         capsys, "batch", tmp_path / "x.tif", "--out", tmp_path / "o"
     )
     assert "no such file" in pd.read_csv(tmp_path / "o" / "summary.csv")["error"][0]

@@ -115,7 +115,7 @@ def decoded(uri):
     return np.round(255 * imread(io.BytesIO(base64.b64decode(uri.split(",")[1])))).astype(int)
 
 
-def test_a_frame_has_the_colour_of_every_cell_at_its_place(answer):
+def test_a_frame_has_the_color_of_every_cell_at_its_place(answer):
     stage = Stage(answer.crystal)
     drawn = decoded(stage.frame(answer.tuned.labels))
     inside = answer.crystal.mask
@@ -128,7 +128,7 @@ def test_a_frame_has_the_colour_of_every_cell_at_its_place(answer):
     )
     ink = (drawn[y, x, :3] == [round(255 * c) for c in to_rgb(INK)]).all(axis=1)
     assert ((drawn[y, x, :3] == expected).all(axis=1) | ink).all() and ink.mean() < 0.1
-    assert (drawn[:3, :, 3] == 0).all()  # beyond the analysed cells the image is clear
+    assert (drawn[:3, :, 3] == 0).all()  # beyond the analyzed cells the image is clear
 
 
 def test_walls_are_drawn_between_domains_and_only_there(answer):
@@ -141,7 +141,7 @@ def data(piece):
     return json.loads(re.search(r'<script type="application/json">(.*?)</script>', piece)[1])
 
 
-def test_the_page_holds_every_analysed_cell_and_says_where_it_does_not(answer, table, monkeypatch):
+def test_the_page_holds_every_analyzed_cell_and_says_where_it_does_not(answer, table, monkeypatch):
     inside = table[table["label"] >= 0]
     whole = interactive_map(answer.crystal, answer.labels, table)
     assert len(data(whole)["x"]) == len(inside) and "one cell in" not in whole

@@ -117,7 +117,7 @@ def test_a_single_domain_is_no_map(dose, tmp_path):
     assert set(pd.read_csv(tmp_path / "cells.csv")["label"]) == {-1, 0}
 
 
-def test_one_sublattice_is_analysed_by_its_strain(tmp_path):
+def test_one_sublattice_is_analyzed_by_its_strain(tmp_path):
     crystal = Specimen(layout="stripes", cells=50, cell_px=16, dose=100, b_intensity=0, shear=0.04)
     p = simulate_phantom(crystal, 0)
     result = write_results(analyze(p.image, SearchPlan(48)), tmp_path)

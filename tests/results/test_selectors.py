@@ -43,7 +43,7 @@ def test_regret_is_what_the_pick_lacks(table):
     )
     judged = judge_selectors(pd.DataFrame(ranked))
     assert judged["silhouette"] == pytest.approx((0, 1))
-    assert judged["neighbour agreement"] == pytest.approx((0.7, -1))
+    assert judged["neighbor agreement"] == pytest.approx((0.7, -1))
 
 
 def test_same_seed_same_configurations():

@@ -24,7 +24,7 @@ GOOD = {
 }
 
 
-def analysed(crystal, change=lambda array: array, clusters=3, pixel_size_nm=0.025):
+def analyzed(crystal, change=lambda array: array, clusters=3, pixel_size_nm=0.025):
     array = change(simulate_phantom(crystal, 3).image.data)
     return analyze(
         image_from_array(array, pixel_size_nm=pixel_size_nm),
@@ -38,7 +38,7 @@ def codes(done):
 
 @pytest.fixture(scope="module")
 def good():
-    return analysed(Specimen(layout="junction", cells=32, cell_px=16, dose=80))
+    return analyzed(Specimen(layout="junction", cells=32, cell_px=16, dose=80))
 
 
 def test_a_good_image_needs_none(good):
@@ -71,7 +71,7 @@ def test_a_good_image_needs_none(good):
 )
 def test_what_is_wrong_with_an_image_is_said(code, changes, change, clusters):
     crystal = Specimen(**{"layout": "junction", "cells": 32, "cell_px": 16, "dose": 80} | changes)
-    done = analysed(crystal, change or (lambda a: a), clusters)
+    done = analyzed(crystal, change or (lambda a: a), clusters)
     said = {caveat["code"]: caveat["message"] for caveat in find_warnings(done)}
     assert code in said and "\n" not in said[code] and len(said[code]) > 40
 
@@ -91,7 +91,7 @@ def test_what_is_wrong_with_a_map_is_said(good):
 
 def test_no_pixel_size_is_said():
     assert "no_pixel_size" in codes(
-        analysed(Specimen(cells=14, cell_px=14, dose=80), pixel_size_nm=None)
+        analyzed(Specimen(cells=14, cell_px=14, dose=80), pixel_size_nm=None)
     )
 
 

@@ -355,7 +355,7 @@ def test_what_lies_at_the_rim_may_go_on_beyond_it():
     assert thickness(as_is(labels)) == 1
 
 
-def test_agreement_is_what_neighbours_share_beyond_chance():
+def test_agreement_is_what_neighbors_share_beyond_chance():
     labels = np.array([[0, 0, 1, 1], [0, 0, 1, 1], [-1] * 4])
     assert agreement(as_is(labels)) == pytest.approx((0.8 - 0.5) / (1 - 0.5))
     assert agreement(as_is(labels.T)) == pytest.approx(0.6)

@@ -117,7 +117,7 @@ def test_the_whole_workflow_can_be_searched(crystal):
     assert best_trial(trials).rewards["total"] > 0.3
 
 
-def test_equal_work_is_recognised(crystal):
+def test_equal_work_is_recognized(crystal):
     one = effective_parameters(
         crystal, {"window_width": 1.50, "method": "kmeans", "covariance": "diag"}
     )

@@ -13,7 +13,7 @@ from bfo_utils.search import (
     hypervolumes,
     pareto_front,
     pareto_knee,
-    scalarise,
+    scalarize,
     search_configurations,
     trials_table,
 )
@@ -61,8 +61,8 @@ def test_the_knee_lies_on_the_front(values):
 
 def test_weights_turn_the_scalar_loss_towards_their_objective():
     values = np.array([[0.9, 0.1, 0.5], [0.1, 0.9, 0.5]])
-    assert np.argmin(scalarise(values, np.array([1, 0, 0]))) == 0
-    assert np.argmin(scalarise(values, np.array([0, 1, 0]))) == 1
+    assert np.argmin(scalarize(values, np.array([1, 0, 0]))) == 0
+    assert np.argmin(scalarize(values, np.array([0, 1, 0]))) == 1
 
 
 def test_parego_runs_and_covers_at_least_as_much_as_its_screen(crystal):

@@ -175,7 +175,7 @@ def test_no_budget_no_models_and_no_need_of_the_extra(crystal, monkeypatch):
         search_autoencoders(crystal, 1)
 
 
-def test_outputs_are_latents_of_the_analysed_cells(crystal, made):
+def test_outputs_are_latents_of_the_analyzed_cells(crystal, made):
     work = SharedWork(crystal, made[0])
     trial = made[1][6]
     latents, measured = latent_outputs(work, trial.parameters, np.where(crystal.mask, 0, -1))

@@ -151,7 +151,7 @@ def test_the_window_of_a_line_reaches_five_cells():
     assert w.extent[order][[0, 15]] == pytest.approx([np.sqrt(6**2 - 1), np.sqrt(11**2 - 1)])
 
 
-def test_neighbouring_walls_do_not_bend_each_other():
+def test_neighboring_walls_do_not_bend_each_other():
     labels = np.zeros((20, 20), int)
     labels[:, 9:11] = 1
     w = trace_walls(labels)
@@ -179,6 +179,6 @@ def test_where_all_patches_are_small_nothing_is_changed():
     assert despeckle(np.full((3, 3), -1), 2)[1] == 0
 
 
-def test_diagonal_neighbours_are_not_connected():
+def test_diagonal_neighbors_are_not_connected():
     assert connected_domains(np.array([[0, 1], [1, 0]])).tolist() == [1, 1, 1, 1]
     assert connected_domains(np.array([[0, 0, 0], [1, 1, 0]])).tolist() == [4, 2]

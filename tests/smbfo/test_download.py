@@ -289,13 +289,13 @@ def test_a_record_without_the_file_is_one_line(archive, tmp_path, capsys):
     )
 
 
-def test_a_record_may_name_no_licence(archive, tmp_path):
+def test_a_record_may_name_no_license(archive, tmp_path):
     archive.faults.answer = archive.description().replace(
         '"metadata": {"license": {"id": "cc-by-4.0"}}', '"metadata": {}'
     )
     said = []
     fetch_series(["Sm_10_0"], tmp_path, say=said.append)
-    assert "Licence: see the record" in said[0]
+    assert "License: see the record" in said[0]
 
 
 def test_no_network_is_one_line(tmp_path, capsys, monkeypatch):

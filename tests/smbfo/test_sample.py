@@ -35,7 +35,7 @@ def test_a_pair_is_read_with_its_gaps(folder, name):
     assert len(sample.comparison.lines()) == 3
 
 
-def test_centres_lie_where_the_image_has_its_cells(folder):
+def test_centers_lie_where_the_image_has_its_cells(folder):
     sample = read_sample("Sm_20_0", folder)
     x, y = sample.xy[..., 0], sample.xy[..., 1]
     assert (

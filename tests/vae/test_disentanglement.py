@@ -82,7 +82,7 @@ def test_poses_stay_where_they_are(rng):
     )
 
 
-def test_quantities_of_labelled_cells(crystal, truth_map):
+def test_quantities_of_labeled_cells(crystal, truth_map):
     cells = crystal.lattice.cells
     measured = known_quantities(cells, truth_map)
     assert set(measured) == {
