@@ -27,8 +27,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         images = Path(folder, "images")
         for k in range(IMAGES):
-            crystal = Specimen(layout=LAYOUTS[k % len(LAYOUTS)], cells=40, cell_px=16)
-            save_phantom(simulate_phantom(crystal, 970 + k), images / f"p{k:02}.h5")
+            specimen = Specimen(layout=LAYOUTS[k % len(LAYOUTS)], cells=40, cell_px=16)
+            save_phantom(simulate_phantom(specimen, 970 + k), images / f"p{k:02}.h5")
         outs = {workers: Path(folder, f"out{workers}") for workers in (1, 2)}
         seconds = {
             workers: clocked(analyzed, workers, images, out)[1] for workers, out in outs.items()

@@ -12,32 +12,32 @@ from .tables import keep
 SEEDS = (101, 102, 103)
 
 
-def bound(crystal: Specimen, kind: str) -> float:
+def bound(specimen: Specimen, kind: str) -> float:
     """Cramer-Rao bound (px) on one coordinate of a column: Poisson counts, known neighbors, no
     scan jitter.
     """
-    cell, sigma = crystal.cell_px, crystal.sigma_cells * crystal.cell_px
+    cell, sigma = specimen.cell_px, specimen.sigma_cells * specimen.cell_px
     y, x = np.mgrid[-cell : cell + 1, -cell : cell + 1]
     grid = np.array([(i, j) for i in range(-3, 4) for j in range(-3, 4)], float)
-    own, other = (1.0, crystal.b_intensity) if kind == "A" else (crystal.b_intensity, 1.0)
+    own, other = (1.0, specimen.b_intensity) if kind == "A" else (specimen.b_intensity, 1.0)
 
     def column(i, j):
         return np.exp(-((x - j * cell) ** 2 + (y - i * cell) ** 2) / (2 * sigma**2))
 
-    mean = crystal.background + sum(
+    mean = specimen.background + sum(
         own * column(i, j) + other * column(i + 0.5, j + 0.5) for i, j in grid
     )
     slope = own * column(0, 0) * x / sigma**2
-    return float(1 / np.sqrt(crystal.dose * (slope**2 / mean).sum()))
+    return float(1 / np.sqrt(specimen.dose * (slope**2 / mean).sum()))
 
 
-def measure(crystal: Specimen, seed: int) -> dict[str, np.ndarray]:
+def measure(specimen: Specimen, seed: int) -> dict[str, np.ndarray]:
     """Hits, counts and squared errors per sublattice, and the pairs (true, measured) of polar
     displacement.
     """
-    p = simulate_phantom(crystal, seed)
+    p = simulate_phantom(specimen, seed)
     found = build_lattice(p.image, find_columns(p.image))
-    reach = crystal.cell_px / 4
+    reach = specimen.cell_px / 4
     out = {}
     for s in "AB":
         true, got = (
@@ -64,7 +64,7 @@ def measure(crystal: Specimen, seed: int) -> dict[str, np.ndarray]:
     out["P"] = np.stack(
         [
             p.truth.cell_p_pm[nearest[far]].ravel(),
-            (found.cells.polar[found.cells.valid][far] * crystal.pm_per_px).ravel(),
+            (found.cells.polar[found.cells.valid][far] * specimen.pm_per_px).ravel(),
         ]
     )
     return out
@@ -76,8 +76,8 @@ def main() -> None:
     """
     rows = []
     for dose in (15, 40, 150):
-        crystal = Specimen(cells=64, cell_px=16, dose=dose, jitter_px=0.12, mistilt_pm=0)
-        runs = [measure(crystal, seed) for seed in SEEDS]
+        specimen = Specimen(cells=64, cell_px=16, dose=dose, jitter_px=0.12, mistilt_pm=0)
+        runs = [measure(specimen, seed) for seed in SEEDS]
         true, got = np.concatenate([r["P"] for r in runs], axis=1)
         for s in "AB":
             total = np.sum([r[s] for r in runs], axis=0)
@@ -89,7 +89,7 @@ def main() -> None:
                     f"{total[2] / total[3]:.4f}",
                     f"{total[0] / total[1]:.4f}",
                     rmse,
-                    bound(crystal, s),
+                    bound(specimen, s),
                     float(np.sqrt(((got - true) ** 2).mean())),
                     f"{np.polyfit(true, got, 1)[0] - 1:+.2%}",
                 ]

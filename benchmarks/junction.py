@@ -82,7 +82,7 @@ def noise_px(centers: np.ndarray) -> float:
 
 def compare(result: Analysis) -> dict[str, float]:
     """All figures of the comparison."""
-    cells = result.crystal.lattice.cells
+    cells = result.prepared.lattice.cells
     published = published_grid(cells)
     ratio, rotation = lattice_of(published)
     ours = cells.a / cells.b

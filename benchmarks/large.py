@@ -27,8 +27,8 @@ def simulate(path: str, side: int) -> None:
     """Write an image of a flux closure, about as finely sampled as the Sm-BFO series."""
     from bfo_utils.simulation import Specimen, simulate_phantom
 
-    crystal = Specimen(layout="closure", cells=round(side / CELL_PX), cell_px=CELL_PX, dose=40)
-    np.save(path, simulate_phantom(crystal, 3).image.data)
+    specimen = Specimen(layout="closure", cells=round(side / CELL_PX), cell_px=CELL_PX, dose=40)
+    np.save(path, simulate_phantom(specimen, 3).image.data)
 
 
 def measure(path: str, repeats: int) -> dict:
@@ -41,13 +41,13 @@ def measure(path: str, repeats: int) -> dict:
     times, peaks = [], []
     for _ in range(repeats):
         marks = [_clocks()]
-        crystal = prepare_image(read_image(path))
+        prepared = prepare_image(read_image(path))
         marks, peaks = [*marks, _clocks()], [*peaks, _peak()]
-        search_configurations(crystal, SearchPlan(TRIALS))
+        search_configurations(prepared, SearchPlan(TRIALS))
         marks, peaks = [*marks, _clocks()], [*peaks, _peak()]
         times.append(np.diff(marks, axis=0))
     return {
-        "columns": len(crystal.lattice.columns),
+        "columns": len(prepared.lattice.columns),
         "seconds": np.median(times, axis=0).ravel().tolist(),
         "peaks": [peaks[0], peaks[-1]],
     }

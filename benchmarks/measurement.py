@@ -124,7 +124,7 @@ def ideal(made: Phantom, found: Lattice):
     for s in "AB":
         own, true = found.sublattice == s, made.truth.column_xy[made.truth.column_sublattice == s]
         distance, nearest = cKDTree(true).query(found.columns.xy[own])
-        xy[own] = np.where(distance[:, None] < made.crystal.cell_px / 4, true[nearest], np.nan)
+        xy[own] = np.where(distance[:, None] < made.specimen.cell_px / 4, true[nearest], np.nan)
     inside = (
         np.all((found.ij > 1) & (found.ij < found.ij.max(axis=0) - 1), axis=1) & found.columns.ok
     )
@@ -148,10 +148,10 @@ def errors() -> None:
         {"dose": 80, "cell_px": 9},
         {"dose": 80, "cell_px": 40, "cells": 30},
     ):
-        crystal = Specimen(
+        specimen = Specimen(
             **({"cells": 64, "cell_px": 16, "mistilt_pm": 0, "jitter_px": 0} | change)
         )
-        runs = [_ratios(crystal, seed) for seed in SEEDS]
+        runs = [_ratios(specimen, seed) for seed in SEEDS]
         rows.append(
             [", ".join(f"{k} {v:g}" for k, v in change.items()), *np.mean(runs, axis=0).tolist()]
         )
@@ -178,8 +178,8 @@ def errors() -> None:
     )
 
 
-def _ratios(crystal: Specimen, seed: int) -> list[float]:
-    made = simulate_phantom(crystal, seed)
+def _ratios(specimen: Specimen, seed: int) -> list[float]:
+    made = simulate_phantom(specimen, seed)
     found = build_lattice(made.image, find_columns(made.image))
     xy, inside = ideal(made, found)
     se = column_errors(made.image, found.columns, 0.45 * found.columns.spacing_px)
@@ -210,7 +210,7 @@ def _ratios(crystal: Specimen, seed: int) -> list[float]:
         rms(of_cells.angle[deep]) / rms(off["angle"]),
         rms(of_cells.exx[deep]) / rms(bent[0] - bent[1]),
         float(np.corrcoef(half["polar"][0].ravel(), half["polar"][1].ravel())[0, 1]),
-        *(rms(column[s]) / bound(crystal, s) for s in "AB"),
+        *(rms(column[s]) / bound(specimen, s) for s in "AB"),
     ]
 
 

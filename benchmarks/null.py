@@ -29,8 +29,8 @@ def verdict(layout: str, dose: float, seed: int) -> tuple[bool, float, float]:
     surrogates that reach the total.
     """
     substrate = 0.15 if layout == "misfit" else 0.0
-    crystal = Specimen(layout=layout, cells=44, cell_px=16, dose=dose, substrate=substrate)
-    result = analyze(simulate_phantom(crystal, seed).image, SearchPlan(32, seed))
+    specimen = Specimen(layout=layout, cells=44, cell_px=16, dose=dose, substrate=substrate)
+    result = analyze(simulate_phantom(specimen, seed).image, SearchPlan(32, seed))
     return (
         result.verdict == DOMAINS,
         result.judgment.answers["polar"].judged.z,

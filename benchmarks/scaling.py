@@ -26,17 +26,17 @@ def main() -> None:
     rows = []
     for side in SIDES:
         p = simulate_phantom(Specimen(layout="quadrants", cells=side, cell_px=12, dose=60), 950)
-        crystal = prepare_image(p.image)
-        evaluate_configuration(crystal, PARAMETERS)
+        prepared = prepare_image(p.image)
+        evaluate_configuration(prepared, PARAMETERS)
         seconds = float(
             np.median(
                 [
-                    clocked(evaluate_configuration, crystal, PARAMETERS | {"window_width": w})[1]
+                    clocked(evaluate_configuration, prepared, PARAMETERS | {"window_width": w})[1]
                     for w in WINDOWS
                 ]
             )
         )
-        rows.append([int(crystal.mask.sum()), seconds, 1e6 * seconds / crystal.mask.sum()])
+        rows.append([int(prepared.mask.sum()), seconds, 1e6 * seconds / prepared.mask.sum()])
     cells, seconds = np.array(rows)[:, :2].T
     exponent = np.polyfit(np.log(cells), np.log(seconds), 1)[0]
     last = np.log(seconds[-1] / seconds[-2]) / np.log(cells[-1] / cells[-2])

@@ -53,7 +53,7 @@ def faulty(fault: str, amplitude: float, cell_px: float, rng: np.random.Generato
     return kinds[fault]
 
 
-def crystal(seed: int, cubic: bool) -> tuple[Specimen, str, float]:
+def specimen(seed: int, cubic: bool) -> tuple[Specimen, str, float]:
     """A crystal under a faulty scan, the fault and its amplitude; all of them in turn."""
     rng = np.random.default_rng(seed)
     k, size = seed % 100, SIZES[seed % len(SIZES)]
@@ -83,11 +83,11 @@ def judged(made: Specimen, seed: int, scan_axis: str = "auto") -> tuple[bool, fl
     """
     p = simulate_phantom(made, seed)
     done = analyze(p.image, SearchPlan(BUDGET, seed, scan_axis=scan_axis))
-    cells, mask = done.crystal.lattice.cells, done.crystal.mask
+    cells, mask = done.prepared.lattice.cells, done.prepared.mask
     truth = true_label_map(p.truth, cells, mask)
     known = truth >= 0
     agreement = adjusted_rand_score(truth[known], done.labels[known])
-    return done.verdict == DOMAINS, agreement, step(p, cells, mask), done.crystal.scan.rms_px
+    return done.verdict == DOMAINS, agreement, step(p, cells, mask), done.prepared.scan.rms_px
 
 
 def step(p: Phantom, cells, mask: np.ndarray) -> float:
@@ -98,7 +98,7 @@ def step(p: Phantom, cells, mask: np.ndarray) -> float:
     inside = (distance < cells.basis.cell_px / 3) & (p.truth.cell_wall[nearest] > DEEP)
     true, seen = (
         p.truth.cell_p_pm[nearest[inside], 0],
-        cells.polar[mask][inside, 0] * p.crystal.pm_per_px,
+        cells.polar[mask][inside, 0] * p.specimen.pm_per_px,
     )
     return (
         float(np.polyfit(true, seen, 1)[0])
@@ -109,7 +109,7 @@ def step(p: Phantom, cells, mask: np.ndarray) -> float:
 
 def verdicts() -> None:
     """Cubic crystals and crystals with domains under faulty scans."""
-    jobs = [(*crystal(CUBIC + k, True), CUBIC + k) for k in range(SEEDS)]
+    jobs = [(*specimen(CUBIC + k, True), CUBIC + k) for k in range(SEEDS)]
     corrected = Parallel(n_jobs=2)(delayed(judged)(made, seed) for made, _, _, seed in jobs)
     plain = Parallel(n_jobs=2)(delayed(judged)(made, seed, "none") for made, _, _, seed in jobs)
     rows = [
@@ -136,7 +136,7 @@ def verdicts() -> None:
 
 def maps() -> None:
     """Crystals with domains, scanned cleanly and faultily."""
-    jobs = [(*crystal(POLAR + k, False), POLAR + k) for k in range(SEEDS)]
+    jobs = [(*specimen(POLAR + k, False), POLAR + k) for k in range(SEEDS)]
     clean = Parallel(n_jobs=2)(
         delayed(judged)(replace(made, **CLEAN), seed, "none") for made, _, _, seed in jobs
     )

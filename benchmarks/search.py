@@ -59,7 +59,7 @@ class Course:
             k: ari_to_truth(
                 item.truth,
                 evaluate_configuration(
-                    item.crystal, self.steps[k - 1][3], seed, work=item.work
+                    item.prepared, self.steps[k - 1][3], seed, work=item.work
                 ).labels,
             )
             for k in set(picks) - {0}
@@ -71,7 +71,7 @@ def searched(item, seed: int) -> Course:
     """The course of our search."""
     course = Course()
     search_configurations(
-        item.crystal,
+        item.prepared,
         SearchPlan(BUDGET, seed),
         lambda t: course(t.number + 1, t.rewards["total"], t.parameters),
     )
@@ -81,13 +81,13 @@ def searched(item, seed: int) -> Course:
 
 def random_choice(item, seed: int, seconds: float, at_least: int = 200) -> Course:
     """The course of random choice, for as long, and for at least 200 configurations."""
-    configurations = random_configurations(item.crystal.sites, 400, 10_000 + seed)
+    configurations = random_configurations(item.prepared.sites, 400, 10_000 + seed)
     course = Course()
     with threadpool_limits(1):
         for number, parameters in enumerate(configurations, 1):
             if number > at_least and time.perf_counter() - course.start > seconds:
                 break
-            outcome = evaluate_configuration(item.crystal, parameters, seed, work=item.work)
+            outcome = evaluate_configuration(item.prepared, parameters, seed, work=item.work)
             course(number, outcome.rewards["total"], parameters)
     return course
 
@@ -95,7 +95,7 @@ def random_choice(item, seed: int, seconds: float, at_least: int = 200) -> Cours
 def compare(layout: str, number: int) -> list[dict]:
     """Both courses on one phantom under all seeds."""
     item = selector_case(Specimen(layout=layout, **HARD), 700 + number)
-    for site in item.crystal.sites:
+    for site in item.prepared.sites:
         item.work.patches(site)  # shared by both: not part of either's time
     rows = []
     for seed in SEEDS:
@@ -164,17 +164,17 @@ def overhead() -> None:
     evaluation.
     """
     item = selector_case(Specimen(layout="closure", cells=66, cell_px=16), 790)
-    for site in item.crystal.sites:
+    for site in item.prepared.sites:
         item.work.patches(site)
     start = time.perf_counter()
-    trials = search_configurations(item.crystal, SearchPlan(50, 0), work=item.work)
+    trials = search_configurations(item.prepared, SearchPlan(50, 0), work=item.work)
     ours = time.perf_counter() - start
-    varied = searched_parameters(item.crystal.sites)
+    varied = searched_parameters(item.prepared.sites)
     spent = [0.0]
 
     def evaluate(point):
         parameters = dict(zip([p.name for p in varied], point, strict=True))
-        outcome = evaluate_configuration(item.crystal, parameters, work=item.work)
+        outcome = evaluate_configuration(item.prepared, parameters, work=item.work)
         spent[0] += outcome.seconds
         return -outcome.rewards["total"]
 
@@ -186,7 +186,7 @@ def overhead() -> None:
     inside = sum(t.seconds for t in trials)
     keep(
         "overhead",
-        f"50 trials on {int(item.crystal.mask.sum())} cells",
+        f"50 trials on {int(item.prepared.mask.sum())} cells",
         ["loop", "wall (s)", "evaluations (s)", "optimizer (s)", "ratio of wall"],
         [
             ["bfo_utils", ours, inside, ours - inside, 1.0],

@@ -73,12 +73,12 @@ def large_image() -> None:
 def configuration() -> None:
     """One configuration on about 5,600 cells, and the same question asked of the authors' chain."""
     p = simulate_phantom(Specimen(cells=78, cell_px=26, dose=60), 202)
-    crystal, preparing = clocked(prepare_image, p.image)
-    evaluate_configuration(crystal, {"site": "cell"})
+    prepared, preparing = clocked(prepare_image, p.image)
+    evaluate_configuration(prepared, {"site": "cell"})
     times = [
         clocked(
             evaluate_configuration,
-            crystal,
+            prepared,
             {  # another window each time: nothing is shared between them
                 "site": "cell",
                 "window_width": size,
@@ -95,7 +95,7 @@ def configuration() -> None:
         "One whole configuration: descriptors to rewards",
         ["chain", "cells or blobs", "shared (s)", "per configuration (s)", "ratio"],
         [
-            ["bfo_utils", int(crystal.mask.sum()), preparing, ours, 1.0],
+            ["bfo_utils", int(prepared.mask.sum()), preparing, ours, 1.0],
             ["as published (blob_log, patches, 2 GMM)", blobs, 0.0, theirs, theirs / ours],
         ],
         f"Seed 202; median over 6 windows and numbers of clusters, slowest {max(times):.3f} s."

@@ -56,8 +56,8 @@ FIRST_SEED = 51  # seeds 21 to 46 and 65 were looked at while the clustering of 
 
 def patches() -> np.ndarray:
     """2,000 windows of 24 x 24 samples (two cells), of mean 0 and deviation 1."""
-    crystal = prepare_image(simulate_phantom(Specimen(cells=52, cell_px=20, dose=60), 1).image)
-    cut = crop_windows(SharedWork(crystal).patches("A"), 2.0, 2.0)[:, :SIDE, :SIDE]
+    prepared = prepare_image(simulate_phantom(Specimen(cells=52, cell_px=20, dose=60), 1).image)
+    cut = crop_windows(SharedWork(prepared).patches("A"), 2.0, 2.0)[:, :SIDE, :SIDE]
     cut = cut[np.random.default_rng(0).permutation(len(cut))[:2000]]
     return ((cut - cut.mean()) / cut.std()).astype(np.float32)
 
@@ -202,7 +202,7 @@ def explained_by_components(windows: np.ndarray, seed: int) -> float:
     return float(1 - ((held - drawn) ** 2).sum() / ((held - rest.mean(axis=0)) ** 2).sum())
 
 
-def true_factors(made: Phantom, crystal: PreparedImage) -> dict[str, np.ndarray]:
+def true_factors(made: Phantom, prepared: PreparedImage) -> dict[str, np.ndarray]:
     """Variant, strain a/b, rotation and intensity of the true cells that are nearest to the
     analyzed ones.
     """
@@ -215,7 +215,7 @@ def true_factors(made: Phantom, crystal: PreparedImage) -> dict[str, np.ndarray]
         np.hypot(*np.moveaxis(sides, -1, 0))
         for sides in (along_a[:-1] + along_a[1:], along_b[:, :-1] + along_b[:, 1:])
     )
-    near = cKDTree(truth.cell_xy).query(crystal.lattice.cells.xy[crystal.mask])[1]
+    near = cKDTree(truth.cell_xy).query(prepared.lattice.cells.xy[prepared.mask])[1]
     return {
         "variant": truth.cell_variant[near],
         "strain": (a / b)[tuple(truth.cell_ij[near].T)],
@@ -256,17 +256,17 @@ def tuned(layout: str, seed: int, budget: int = BUDGET) -> list:
         seed,
     )
     with tempfile.TemporaryDirectory() as folder:
-        crystal = prepare_image(made.image)
-        work, plan = SharedWork(crystal, folder), SearchPlan(seed=seed)
-        trial = preferred_autoencoder(search_autoencoders(crystal, budget, plan, work=work))
-        labels = evaluate_configuration(crystal, trial.parameters, seed, work=work).labels
+        prepared = prepare_image(made.image)
+        work, plan = SharedWork(prepared, folder), SearchPlan(seed=seed)
+        trial = preferred_autoencoder(search_autoencoders(prepared, budget, plan, work=work))
+        labels = evaluate_configuration(prepared, trial.parameters, seed, work=work).labels
         outputs, _ = latent_outputs(work, trial.parameters, labels)
-    windows = cell_windows(crystal, trial.parameters)
+    windows = cell_windows(prepared, trial.parameters)
     components, factors = (
         principal_components(windows, outputs.shape[1]),
-        true_factors(made, crystal),
+        true_factors(made, prepared),
     )
-    truth = true_label_map(made.truth, crystal.lattice.cells, crystal.mask)
+    truth = true_label_map(made.truth, prepared.lattice.cells, prepared.mask)
     model = (
         f"{trial.parameters['invariance']}, {trial.parameters['latent_dim']},"
         f" {trial.parameters['epochs']} epochs"
@@ -275,7 +275,7 @@ def tuned(layout: str, seed: int, budget: int = BUDGET) -> list:
         layout,
         seed,
         model,
-        ari_to_truth(truth, Segmentation(labels, crystal.evidence).clean),
+        ari_to_truth(truth, Segmentation(labels, prepared.reference).clean),
         *(
             f"{carried(outputs, factors[name]):.2f} / {carried(components, factors[name]):.2f}"
             for name in FACTORS
@@ -313,12 +313,12 @@ def explained() -> None:
             (Specimen(cells=40, cell_px=20, dose=60, bend_deg=8, rotation_deg=2), 2),
         )
     ]
-    crystals = [prepare_image(p.image) for p in made]
+    images = [prepare_image(p.image) for p in made]
     small, bent = (
         cell_windows(c, complete_parameters(effective_parameters(c, AUTOENCODER_CHOICES)))
-        for c in crystals
+        for c in images
     )
-    rotation = true_factors(made[1], crystals[1])["rotation"]
+    rotation = true_factors(made[1], images[1])["rotation"]
     components = explained_by_components(small, 0)
     for invariance in INVARIANCES:
         settings = VAESettings(invariance)

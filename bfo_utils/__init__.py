@@ -32,7 +32,7 @@ Examples
 >>> prepared = bfo.prepare_image(image)
 >>> choice = {"site": "cell", "n_clusters": 2}
 >>> labels = bfo.cluster_cells(prepared, bfo.cell_descriptors(prepared, choice), choice)
->>> scores = bfo.score_map(bfo.Segmentation(labels, prepared.evidence))
+>>> scores = bfo.score_map(bfo.Segmentation(labels, prepared.reference))
 >>> scores["total"] > 0.5
 True
 >>> bfo.analyze(image, bfo.SearchPlan(budget=9)).verdict

@@ -348,31 +348,31 @@ def analyze_command(
 
     if plugin:
         run_plugin(plugin)
-    recipe = Provenance(
+    provenance = Provenance(
         _plan(**search), pixel_size, dataset, plugin=plugin_of(plugin), lattice_nm=lattice_nm
     )
     _analyzed(
         read_image(image, pixel_size_nm=pixel_size, dataset=dataset, lattice_nm=lattice_nm),
-        recipe,
+        provenance,
         out,
         workers,
     )
 
 
-def _analyzed(picture, recipe, out, workers) -> None:
-    """Analyze an image as a recipe says, write the files, and say what came out."""
+def _analyzed(picture, provenance, out, workers) -> None:
+    """Analyze an image as its provenance says, write the files, and say what came out."""
     from .compute import locked_folder, sweep
     from .report import check_folder, write_results
     from .results import analyze
     from .search import n_halving_trials
 
     check_folder(out)
-    plan = recipe.plan
+    plan = provenance.plan
     bar = progress(plan.budget + n_halving_trials(plan.autoencoders))
     with locked_folder(out):
         sweep(Path(out, "networks"))
         done = analyze(picture, plan, bar, Path(out, "trials.jsonl"), workers)
-        result = write_results(done, out, recipe)
+        result = write_results(done, out, provenance)
     for note in result["warnings"]:
         click.echo(f"note: {note['message']}", err=True)
     click.echo(f"{result['verdict']}: {result['reason']}")
@@ -408,7 +408,7 @@ def rerun(result, out, image, plugin, workers, debug) -> int:
     if out.resolve() == home.resolve():
         raise InputError(f"--out: {out} is the folder of the result itself; give another")
     check_plugin(before, plugin)
-    if before.recipe.plan.autoencoders:
+    if before.provenance.plan.autoencoders:
         require_vae()
     picture = result_image(before, image)
     if plugin:
@@ -418,7 +418,7 @@ def rerun(result, out, image, plugin, workers, debug) -> int:
         click.echo(
             f"note: other versions than before, so that numbers may differ: {differ}", err=True
         )
-    _analyzed(picture, before.recipe, out, workers)
+    _analyzed(picture, before.provenance, out, workers)
     tables = dict(compare_tables(home, out))
     if not tables:
         click.echo(f"note: no tables lie beside {before.path} to compare with", err=True)
@@ -640,8 +640,8 @@ def phantom(out, layout, cells, dose, cell_px, seed, debug) -> None:
     if Path(out).suffix.lower() not in (".h5", ".hdf5"):
         raise InputError(f"{out}: a phantom is written as HDF5; give a name that ends with .h5")
     refuse_foreign([out], Path(out).is_file() and load_truth(out) is not None, "give another name")
-    crystal = Specimen(layout=layout, cells=cells, dose=dose, cell_px=cell_px)
-    save_phantom(simulate_phantom(crystal, seed), out)
+    specimen = Specimen(layout=layout, cells=cells, dose=dose, cell_px=cell_px)
+    save_phantom(simulate_phantom(specimen, seed), out)
     click.echo(out)
 
 

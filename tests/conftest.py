@@ -41,15 +41,15 @@ def junction():
 
 
 @pytest.fixture(scope="session")
-def crystal(junction):
+def prepared(junction):
     """Its prepared crystal."""
     return prepare_image(junction.image)
 
 
 @pytest.fixture(scope="session")
-def truth_map(junction, crystal):
+def truth_map(junction, prepared):
     """Its true variants on the grid that was found."""
-    return true_label_map(junction.truth, crystal.lattice.cells, crystal.mask)
+    return true_label_map(junction.truth, prepared.lattice.cells, prepared.mask)
 
 
 @pytest.fixture(scope="session")
@@ -61,10 +61,10 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def answer(crystal):
+def answer(prepared):
     """The analysis of that crystal by a short search."""
     plan = SearchPlan(budget=12, seed=1)
-    return conclude_analysis(crystal, search_configurations(crystal, plan), plan.seed)
+    return conclude_analysis(prepared, search_configurations(prepared, plan), plan.seed)
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,10 @@ from bfo_utils.lattice import build_lattice
 from bfo_utils.simulation import Specimen, simulate_phantom
 
 
-def indexed(seed=0, **crystal):
+def indexed(seed=0, **specimen):
     """A phantom, and its lattice."""
     made = simulate_phantom(
-        Specimen(**({"cells": 40, "cell_px": 16, "dose": 60, "mistilt_pm": 0} | crystal)), seed
+        Specimen(**({"cells": 40, "cell_px": 16, "dose": 60, "mistilt_pm": 0} | specimen)), seed
     )
     return made, build_lattice(made.image, find_columns(made.image))
 
@@ -22,7 +22,7 @@ def true_xy(made, found):
     for s in np.unique(found.sublattice):
         true, own = made.truth.column_xy[made.truth.column_sublattice == s], found.sublattice == s
         distance, nearest = cKDTree(true).query(found.columns.xy[own])
-        xy[own] = np.where(distance[:, None] < made.crystal.cell_px / 4, true[nearest], np.nan)
+        xy[own] = np.where(distance[:, None] < made.specimen.cell_px / 4, true[nearest], np.nan)
     return xy
 
 

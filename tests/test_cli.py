@@ -169,7 +169,7 @@ def test_phantom_then_analyze(tmp_path):
 def test_a_reward_of_ones_own_by_name(tmp_path):
     (tmp_path / "mine.py").write_text(
         "from bfo_utils.rewards import register_reward\n@register_reward('mine')\ndef"
-        " mine(partition):\n    return 0.5\n"
+        " mine(segmentation):\n    return 0.5\n"
     )
     bfo("phantom", "--out", tmp_path / "p.h5", "--cells", 20, "--cell-px", 14)
     done = bfo(

@@ -215,7 +215,7 @@ def test_records_of_runs_are_used_or_refused(tmp_path, content):
     for name in (
         "run.json",
         "search.json",
-        "recipe.json",
+        "provenance.json",
         "default/rewards.json",
         "ledger.jsonl",
         "one/batch.json",
@@ -229,7 +229,7 @@ def test_records_of_runs_are_used_or_refused(tmp_path, content):
     assert ends_well(lambda: _finished(tmp_path, {"seed": 1}))
     assert ends_well(lambda: Artifacts(tmp_path).trials())
     assert ends_well(lambda: Artifacts(tmp_path).rewards())
-    assert ends_well(lambda: Artifacts(tmp_path).recipe())
+    assert ends_well(lambda: Artifacts(tmp_path).provenance())
     assert ends_well(lambda: read_result(tmp_path / "one"))
     assert ends_well(lambda: load_compared(tmp_path / "one"))
     assert ends_well(lambda: _replaceable(tmp_path / "one"))
@@ -255,8 +255,8 @@ def test_lines_that_are_no_trials_count_as_torn(tmp_path, lines):
     TrialLog(path, {}).put({"a": 1}, {"total": 0.5}, 1.0)
     with path.open("a") as file:
         file.writelines(json.dumps(line) + "\n" for line in lines)
-    ledger = TrialLog(path, {})
-    ledger.put({"a": 2}, {"total": 0.25}, 1.0)
+    trial_log = TrialLog(path, {})
+    trial_log.put({"a": 2}, {"total": 0.25}, 1.0)
     again = TrialLog(path, {})
     assert again.get({"a": 1}) == ({"total": 0.5}, 1.0) and again.get({"a": 2}) == (
         {"total": 0.25},
@@ -538,7 +538,7 @@ def test_names_and_titles_are_text_in_a_page(tmp_path, junction):
     }
     step = BookStep("01_data", "default", given)
     execute_step(step, out)
-    assert Artifacts(out / "artifacts").crystal().image.name == Path(name).stem
+    assert Artifacts(out / "artifacts").prepared().image.name == Path(name).stem
     pages = tmp_path / "pages"
     pages.mkdir()
     (out / "notebooks" / step.target).rename(pages / "01_data.ipynb")

@@ -26,15 +26,15 @@ from bfo_utils.vae import vae_available
 def test_the_map_of_the_tuned_autoencoder_agrees(real_data, tmp_path):
     if not vae_available():
         pytest.skip("torch and AtomAI are not installed")
-    crystal = prepare_image(
+    prepared = prepare_image(
         read_image(real_data / "pto_junction_recovered.tif", pixel_size_nm=0.0192)
     )
-    work = SharedWork(crystal, tmp_path)
-    chosen = preferred_autoencoder(search_autoencoders(crystal, 2, work=work)).parameters
+    work = SharedWork(prepared, tmp_path)
+    chosen = preferred_autoencoder(search_autoencoders(prepared, 2, work=work)).parameters
     labels = Segmentation(
-        evaluate_configuration(crystal, chosen, work=work).labels, crystal.evidence
+        evaluate_configuration(prepared, chosen, work=work).labels, prepared.reference
     ).clean
-    ratio, _ = junction.lattice_of(junction.published_grid(crystal.lattice.cells))
+    ratio, _ = junction.lattice_of(junction.published_grid(prepared.lattice.cells))
     assert junction.agreement(labels, junction.two_domains(ratio)) >= 0.97
 
 

@@ -51,21 +51,21 @@ class Bars:
 class Solved:
     """A prepared crystal and its map."""
 
-    crystal: PreparedImage
+    prepared: PreparedImage
     labels: np.ndarray
 
 
 def solve(array):
-    crystal = prepare_image(image_from_array(array))
-    return Solved(crystal, evaluate_configuration(crystal, FIXED).labels)
+    prepared = prepare_image(image_from_array(array))
+    return Solved(prepared, evaluate_configuration(prepared, FIXED).labels)
 
 
 def compare(one, two, place=lambda xy: xy, matrix=((1, 0), (0, 1))):
     """(seen, agree, shift) of a map against another whose image shows the point ``xy`` at
     ``place(xy)``.
     """
-    cells, other = one.crystal.lattice.cells, two.crystal.lattice.cells
-    mask, there = one.crystal.mask, two.crystal.mask
+    cells, other = one.prepared.lattice.cells, two.prepared.lattice.cells
+    mask, there = one.prepared.mask, two.prepared.mask
     distance, nearest = cKDTree(other.xy[there]).query(place(cells.xy[mask]))
     near = distance < 0.3 * other.basis.cell_px
     if not near.any():
@@ -326,13 +326,13 @@ def test_a_scan_that_slips_leaves_both_halves(slip, scene, steady):
     hold(f"lower half slips by {slip} px", compare(steady, solve(slipped), place), SLIPS[slip])
 
 
-def against_truth(crystal, seed=1):
+def against_truth(specimen, seed=1):
     """Share of the true cells inside that are seen, and share of their labels that are right."""
-    made = simulate_phantom(crystal, seed)
+    made = simulate_phantom(specimen, seed)
     solved = solve(made.image.data)
     truth, mask = (
-        true_label_map(made.truth, solved.crystal.lattice.cells, solved.crystal.mask),
-        solved.crystal.mask,
+        true_label_map(made.truth, solved.prepared.lattice.cells, solved.prepared.mask),
+        solved.prepared.mask,
     )
     found = solved.labels[mask & (truth >= 0)]
     return (
@@ -388,12 +388,12 @@ def test_what_cannot_be_mapped_is_refused(name, data):
 
 
 def test_nothing_is_repaired_where_nothing_is_broken():
-    for crystal in (
+    for specimen in (
         PHANTOM,
         Specimen(cells=40, cell_px=8, dose=40, sigma_cells=0.1),
         Specimen(cells=12, cell_px=60, dose=5),
     ):
-        image = simulate_phantom(crystal, 1).image
+        image = simulate_phantom(specimen, 1).image
         assert repair_hot_pixels(image) is image
 
 
@@ -410,7 +410,7 @@ def test_the_whole_analysis_of_a_disturbed_image_says_so(data):
     assert done.verdict == clean.verdict == DOMAINS
     hold(
         "whole analysis, hot pixels and NaN stripes",
-        compare(*(Solved(d.crystal, d.labels) for d in (clean, done))),
+        compare(*(Solved(d.prepared, d.labels) for d in (clean, done))),
         Bars(0.8, 0.98, 0.1),
     )
     assert "invalid_pixels" in {caveat["code"] for caveat in find_warnings(done)}

@@ -257,7 +257,7 @@ def test_a_changed_image_is_refused_and_a_moved_one_found(tmp_path, image):
 def test_a_plugin_is_run_only_if_given_and_the_same(tmp_path):
     (tmp_path / "mine.py").write_text("")
     made = read_result(
-        stored(tmp_path, recipe=Provenance(plugin=plugin_of(str(tmp_path / "mine.py"))).plain)
+        stored(tmp_path, provenance=Provenance(plugin=plugin_of(str(tmp_path / "mine.py"))).plain)
     )
     check_plugin(made, str(tmp_path / "mine.py"))
     (tmp_path / "mine.py").write_text("print()")
@@ -284,7 +284,7 @@ def test_a_run_is_found_by_its_folder_and_a_lonely_result_is_told(tmp_path, monk
     (tmp_path / "artifacts").mkdir()
     stored(
         tmp_path / "artifacts",
-        recipe=Provenance(SearchPlan(9), phantom=Simulation(CRYSTAL, 1)).plain,
+        provenance=Provenance(SearchPlan(9), phantom=Simulation(CRYSTAL, 1)).plain,
     )
     monkeypatch.setattr(cli, "_analyzed", lambda *given: None)
     assert bfo("rerun", tmp_path) == 0

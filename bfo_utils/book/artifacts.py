@@ -1,11 +1,11 @@
 """What one notebook leaves for the next: a folder with named files, read and written in one place.
 
-    crystal.npz                     image, indexed columns, analyzed cells, evidence      (01 data)
+    prepared.npz                    image, indexed columns, analyzed cells, evidence      (01 data)
     truth.npz                       ground truth, for phantoms only                       (01 data)
     <stage>/features.npz            descriptors of the analyzed cells                     (02
     descriptors) <stage>/labels.npz              label map
     (03 clustering) <stage>/rewards.json            rewards of the map
-    (04 rewards) recipe.json                     what all of it is made from
+    (04 rewards) provenance.json                 what all of it is made from
     (01 data, 06 optimization, 05 vae) search.json                     every trial of the search
     (06 optimization, 05 vae) networks/                       trained autoencoders
     (05 vae)
@@ -60,13 +60,13 @@ class Artifacts:
         check_text("artifacts", self.folder)
         check_text("stage", self.stage)
 
-    def crystal(self) -> PreparedImage:
+    def prepared(self) -> PreparedImage:
         """The prepared image."""
-        return load_arrays(Path(self.folder, "crystal.npz"), PreparedImage)
+        return load_arrays(Path(self.folder, "prepared.npz"), PreparedImage)
 
     def work(self) -> SharedWork:
         """The prepared image with the folder of its autoencoders."""
-        return SharedWork(self.crystal(), Path(self.folder, "networks"))
+        return SharedWork(self.prepared(), Path(self.folder, "networks"))
 
     def truth(self) -> Truth | None:
         """Ground truth of a phantom, None for real images."""
@@ -95,13 +95,13 @@ class Artifacts:
                 f"{path}: not the trials of a search; run the notebook that writes it again"
             ) from None
 
-    def recipe(self) -> Provenance:
+    def provenance(self) -> Provenance:
         """What the results of this run are made from, as far as it has come."""
-        return provenance_from_plain(read_json(Path(self.folder, "recipe.json")))
+        return provenance_from_plain(read_json(Path(self.folder, "provenance.json")))
 
-    def save_recipe(self, recipe: Provenance) -> None:
+    def save_provenance(self, provenance: Provenance) -> None:
         """Write what the results are made from."""
-        write_json(Path(self.folder, "recipe.json"), recipe.plain)
+        write_json(Path(self.folder, "provenance.json"), provenance.plain)
 
     def save_truth(self, truth: Truth | None) -> None:
         """Write the ground truth; where there is none, remove that of an earlier run."""
@@ -114,7 +114,7 @@ class Artifacts:
     def save(self, item: PreparedImage | Features | Labels) -> None:
         """Write one of the array-like artifacts to its place."""
         name = {
-            PreparedImage: "crystal.npz",
+            PreparedImage: "prepared.npz",
             Features: f"{self.stage}/features.npz",
             Labels: f"{self.stage}/labels.npz",
         }[type(item)]

@@ -61,14 +61,14 @@ class Question:
 # 01 data: a workflow.Crystal
 
 
-def _single_domain(crystal: PreparedImage) -> str:
+def _single_domain(prepared: PreparedImage) -> str:
     alone = prepare_image(simulate_phantom(Specimen(layout="single", cells=24, cell_px=16)).image)
-    return "open" if autocorrelation(alone.evidence.field) >= MIN_CORRELATION else "closed"
+    return "open" if autocorrelation(alone.reference.field) >= MIN_CORRELATION else "closed"
 
 
-def _farther(crystal: PreparedImage) -> str | None:
+def _farther(prepared: PreparedImage) -> str | None:
     near, far = (
-        autocorrelation(crystal.evidence.field, lag)
+        autocorrelation(prepared.reference.field, lag)
         for lag in (CORRELATION_LAG, 4 * CORRELATION_LAG)
     )
     if near < MIN_CORRELATION:
@@ -76,10 +76,10 @@ def _farther(crystal: PreparedImage) -> str | None:
     return "larger" if far > near else "smaller"
 
 
-def _displacement(crystal: PreparedImage) -> float | None:
-    if not crystal.lattice.cells.has_b:
+def _displacement(prepared: PreparedImage) -> float | None:
+    if not prepared.lattice.cells.has_b:
         return None
-    return float(np.nanmedian(np.hypot(*crystal.lattice.cells.polar[crystal.mask].T)))
+    return float(np.nanmedian(np.hypot(*prepared.lattice.cells.polar[prepared.mask].T)))
 
 
 # 02 descriptors: artifacts.Features
@@ -134,54 +134,54 @@ def _labels(values: np.ndarray) -> np.ndarray:
     return cluster_vectors(values, 4, "kmeans", "full", 0)
 
 
-# 04 rewards: rewards.Partition
+# 04 rewards: rewards.Segmentation
 
 GEOMETRY_AND_EVIDENCE = ("continuity", "straightness", "evidence")
 
 
-def striped_map(partition: Segmentation, width: int = 6) -> Segmentation:
+def striped_map(segmentation: Segmentation, width: int = 6) -> Segmentation:
     """The same crystal under a map that has nothing to do with it: stripes along the lattice.
 
     Parameters
     ----------
-    partition : rewards.Partition
+    segmentation : rewards.Segmentation
     width : int
         Of a stripe, in cells.
     """
     stripes = np.broadcast_to(
-        np.arange(partition.labels.shape[1]) // width % 2, partition.labels.shape
+        np.arange(segmentation.labels.shape[1]) // width % 2, segmentation.labels.shape
     )
-    return Segmentation(np.where(partition.labels >= 0, stripes, -1), partition.evidence)
+    return Segmentation(np.where(segmentation.labels >= 0, stripes, -1), segmentation.reference)
 
 
-def _not_fooled(partition: Segmentation) -> str:
-    scores = score_map(striped_map(partition))
+def _not_fooled(segmentation: Segmentation) -> str:
+    scores = score_map(striped_map(segmentation))
     return min(GEOMETRY_AND_EVIDENCE, key=lambda name: scores[name])
 
 
-def _speckle_costs(partition: Segmentation) -> float:
-    with_speckle, without = (speckled_map(partition, share) for share in (0.03, 0.0))
+def _speckle_costs(segmentation: Segmentation) -> float:
+    with_speckle, without = (speckled_map(segmentation, share) for share in (0.03, 0.0))
     return score_map(with_speckle)["continuity"] / score_map(without)["continuity"]
 
 
-def speckled_map(partition: Segmentation, share: float) -> Segmentation:
+def speckled_map(segmentation: Segmentation, share: float) -> Segmentation:
     """A map of two halves in which single cells carry the label of the other half.
 
     Parameters
     ----------
-    partition : rewards.Partition
+    segmentation : rewards.Segmentation
     share : float
         Of the cells, exactly.
     """
-    rows, columns = np.nonzero(partition.labels >= 0)
-    labels = np.full(partition.labels.shape, -1)
+    rows, columns = np.nonzero(segmentation.labels >= 0)
+    labels = np.full(segmentation.labels.shape, -1)
     labels[rows, columns] = rows > np.median(rows)
     apart = np.flatnonzero(
         (rows % 3 == 0) & (columns % 3 == 0) & (np.abs(rows - np.median(rows)) > 3)
     )
     wrong = np.random.default_rng(0).permutation(apart)[: round(share * len(rows))]
     labels[rows[wrong], columns[wrong]] = 1 - labels[rows[wrong], columns[wrong]]
-    return Segmentation(labels, partition.evidence)
+    return Segmentation(labels, segmentation.reference)
 
 
 # 05 autoencoders: list of optimize.Trial
@@ -212,7 +212,7 @@ def _best_on_front(trials: list[Trial]) -> bool:
 
 
 def _turn(done: Analysis) -> float | None:
-    cells, labels = done.crystal.lattice.cells, done.labels
+    cells, labels = done.prepared.lattice.cells, done.labels
     numbers, sizes = np.unique(labels[labels >= 0], return_counts=True)
     if len(numbers) < 2 or not cells.has_b:
         return None

@@ -36,7 +36,7 @@ def stage_durations(out: str | Path) -> dict[str, float]:
 
 
 def repeat_command(artifacts: str | Path) -> str:
-    """The command that makes a result again: that of its run, else one that reads its recipe.
+    """The command that makes a result again: that of its run, else one that reads its provenance.
 
     Parameters
     ----------

@@ -45,15 +45,15 @@ CHAPTER_NEEDS: dict[str, tuple[str, ...]] = {
 }
 #: What notebooks leave for those after them; the rest of a run's artifacts is not handed out.
 _WRITES = {
-    "01_data": "crystal.npz",
+    "01_data": "prepared.npz",
     "02_descriptors": "default/features.npz",
     "03_clustering": "default/labels.npz",
     "06_optimization": "search.json",
 }
 _HANDED_OUT = (
-    "crystal.npz",
+    "prepared.npz",
     "truth.npz",
-    "recipe.json",
+    "provenance.json",
     "default",
     "tuned",
     "search.json",
@@ -270,7 +270,7 @@ def _artifacts(run: str | Path) -> Path:
     artifacts = Path(run) / "artifacts"
     missing = [
         name
-        for name in ("crystal.npz", "search.json", "tuned/labels.npz")
+        for name in ("prepared.npz", "search.json", "tuned/labels.npz")
         if not (artifacts / name).exists()
     ]
     if missing:

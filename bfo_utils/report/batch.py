@@ -349,10 +349,10 @@ def _written(settings: BatchSettings, job: BatchJob, workers: int | EvaluatorFac
         sweep(folder)
     done = analyze(image, settings.plan, record=job.folder / "trials.jsonl", workers=workers)
     with together(job.folder, RESULT_FILE) as stage:
-        recipe = Provenance(
+        provenance = Provenance(
             settings.plan, settings.pixel_size_nm, settings.dataset, lattice_nm=settings.lattice_nm
         )
-        result = write_results(done, stage, recipe)
+        result = write_results(done, stage, provenance)
         write_json(
             stage / TRIALS_FILE,
             {"path": job.path, "sha256": image.sha256, "settings": settings.key},

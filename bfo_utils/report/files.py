@@ -75,7 +75,7 @@ PACKAGES = (
 )
 
 
-def write_results(analysis: Analysis, out: str | Path, recipe: Provenance | None = None) -> dict:
+def write_results(analysis: Analysis, out: str | Path, provenance: Provenance | None = None) -> dict:
     """Write all files of an analysis; ``result.json`` comes last, so that its presence means that
     all is there.
 
@@ -86,7 +86,7 @@ def write_results(analysis: Analysis, out: str | Path, recipe: Provenance | None
     analysis : Analysis
     out : str or Path
         Folder; made where missing.
-    recipe : Provenance, optional
+    provenance : Provenance, optional
         What the analysis was made from; kept in ``result.json``, so that it can be made again.
 
     Returns
@@ -95,12 +95,12 @@ def write_results(analysis: Analysis, out: str | Path, recipe: Provenance | None
         The content of ``result.json``.
     """
     walls = trace_walls(analysis.labels)
-    result = result_summary(analysis, walls, recipe)
+    result = result_summary(analysis, walls, provenance)
     trials = trials_table(analysis.trials)
     with together(out, "result.json") as stage:
         write_csv(
             stage / "columns.csv",
-            columns_table(analysis.crystal.lattice, analysis.crystal.column_errors),
+            columns_table(analysis.prepared.lattice, analysis.prepared.column_errors),
         )
         write_csv(stage / "cells.csv", cells_table(analysis))
         write_csv(stage / "trials.csv", trials)
@@ -195,8 +195,8 @@ def cells_table(analysis: Analysis) -> pd.DataFrame:
         ``candidate_label`` is the label where the verdict is "domains", and what may be one where
         it is "undecided".
     """
-    cells = analysis.crystal.lattice.cells
-    size = analysis.crystal.image.pixel_size_nm
+    cells = analysis.prepared.lattice.cells
+    size = analysis.prepared.image.pixel_size_nm
     pm, nm, nm2 = ("pm", "nm", "nm2") if size else ("px", "px", "px2")
     length = size or 1.0
     displacement = 1000 * length if size else 1.0
@@ -220,7 +220,7 @@ def cells_table(analysis: Analysis) -> pd.DataFrame:
             **{
                 name: values[at]
                 for name, values in _measured(
-                    analysis.crystal, length, displacement, nm, pm
+                    analysis.prepared, length, displacement, nm, pm
                 ).items()
             },
             "candidate_label": analysis.candidate[at],
@@ -229,12 +229,12 @@ def cells_table(analysis: Analysis) -> pd.DataFrame:
 
 
 def _measured(
-    crystal: PreparedImage, length: float, displacement: float, nm: str, pm: str
+    prepared: PreparedImage, length: float, displacement: float, nm: str, pm: str
 ) -> dict[str, np.ndarray]:
     """What follows in the table of cells, on the grid: errors, displacement along the cell's
     edges, strain, order.
     """
-    cells, strain, se = crystal.lattice.cells, crystal.strain, crystal.cell_errors
+    cells, strain, se = prepared.lattice.cells, prepared.strain, prepared.cell_errors
     along = [
         (cells.polar * edge).sum(-1) / np.linalg.norm(edge, axis=-1) for edge in cell_edges(cells)
     ]
@@ -260,9 +260,10 @@ def _measured(
     return columns
 
 
-def result_summary(analysis: Analysis, walls: Walls, recipe: Provenance | None = None) -> dict:
+def result_summary(analysis: Analysis, walls: Walls, provenance: Provenance | None = None) -> dict:
     """The content of ``result.json``: plain values only."""
-    lattice = analysis.crystal.lattice
+    lattice = analysis.prepared.lattice
+    plain = provenance.plain if provenance else None
     return {
         "schema_version": SCHEMA_VERSION,
         "verdict": analysis.verdict,
@@ -271,20 +272,20 @@ def result_summary(analysis: Analysis, walls: Walls, recipe: Provenance | None =
         "parameters": dict(analysis.tuned.parameters),
         "rewards": dict(analysis.tuned.rewards),
         "default_rewards": dict(analysis.default.rewards),
-        "evidence": analysis.crystal.evidence.kind,
+        "evidence": analysis.prepared.reference.kind,
         "best_total_by_descriptor": best_by_descriptor(analysis.trials),
         "stability": _stability(analysis),
         "sublattices": ["A", "B"] if lattice.cells.has_b else ["A"],
-        "convention": _convention(analysis.crystal),
-        "precision": _precision(analysis.crystal),
-        "superstructures": _superstructures(analysis.crystal),
+        "convention": _convention(analysis.prepared),
+        "precision": _precision(analysis.prepared),
+        "superstructures": _superstructures(analysis.prepared),
         "n_unused_columns": len(lattice.unused_xy),
         "warnings": find_warnings(analysis),
         "confidence": _confidence(analysis),
         "surrogates": _surrogates(analysis),
         "n_columns": len(lattice.columns),
         "n_cells": lattice.cells.n,
-        "n_analysed": int(analysis.crystal.mask.sum()),
+        "n_analysed": int(analysis.prepared.mask.sum()),
         "n_domains": len(connected_domains(analysis.labels)),
         "variants": _variants(analysis),
         "walls": _walls(walls),
@@ -293,16 +294,17 @@ def result_summary(analysis: Analysis, walls: Walls, recipe: Provenance | None =
         "autoencoders": sum(t.source == "rung 1" for t in analysis.trials),
         "timings_s": {k: round(v, 3) for k, v in analysis.timings_s.items()},
         "versions": package_versions(),
-        "input": _input(analysis.crystal.image),
-        "scan": describe_scan(analysis.crystal.scan),
-        "recipe": recipe.plain if recipe else None,
+        "input": _input(analysis.prepared.image),
+        "scan": describe_scan(analysis.prepared.scan),
+        "provenance": plain,
+        "recipe": plain,  # the same under its old name, for one version
     }
 
 
 def _stability(analysis: Analysis) -> float:
     """Agreement of the maps of two halves of the cells."""
     chosen = analysis.tuned.parameters
-    return round(resampling_stability(analysis.crystal, chosen, analysis.seed, analysis.work), 4)
+    return round(resampling_stability(analysis.prepared, chosen, analysis.seed, analysis.work), 4)
 
 
 def _input(image: Image) -> dict:
@@ -317,28 +319,28 @@ def _input(image: Image) -> dict:
     }
 
 
-def _convention(crystal: PreparedImage) -> dict:
+def _convention(prepared: PreparedImage) -> dict:
     """How the signs and references of the measured field are to be read."""
-    way = "with" if crystal.polar_sign > 0 else "against"
+    way = "with" if prepared.polar_sign > 0 else "against"
     return {
-        "brighter_sublattice": crystal.bright if crystal.lattice.cells.has_b else "A",
-        "polar_sign": crystal.polar_sign,
+        "brighter_sublattice": prepared.bright if prepared.lattice.cells.has_b else "A",
+        "polar_sign": prepared.polar_sign,
         "polar_displacement": (
             "B column minus the mean of its four A neighbors; x to the right, y down"
         ),
         "arrows": f"polarization, {way} the displacement of B against A",
-        "strain_reference": crystal.strain_reference,
-        "strain_reference_px": crystal.strain.reference.round(5).tolist(),
+        "strain_reference": prepared.strain_reference,
+        "strain_reference_px": prepared.strain.reference.round(5).tolist(),
     }
 
 
-def _precision(crystal: PreparedImage) -> dict:
+def _precision(prepared: PreparedImage) -> dict:
     """Standard errors (px; medians over columns and cells) from the fits and from two halves of
     the pixels.
     """
-    lattice, halves, se = crystal.lattice, crystal.halves, crystal.cell_errors
+    lattice, halves, se = prepared.lattice, prepared.halves, prepared.cell_errors
     columns = {
-        name: _rounded(np.nanmedian(crystal.column_errors.xy[lattice.sublattice == name], axis=0))
+        name: _rounded(np.nanmedian(prepared.column_errors.xy[lattice.sublattice == name], axis=0))
         for name in np.unique(lattice.sublattice).tolist()
     }
     found = {
@@ -365,11 +367,11 @@ def _rounded(values) -> float | list[float]:
     return np.asarray(values, float).round(5).tolist()
 
 
-def _superstructures(crystal: PreparedImage) -> list[dict]:
+def _superstructures(prepared: PreparedImage) -> list[dict]:
     """Ordered displacements: sublattice, wave vector in units of the cell, amplitude, direction,
     significance.
     """
-    size = crystal.image.pixel_size_nm
+    size = prepared.image.pixel_size_nm
     return [
         {
             "sublattice": s.sublattice,
@@ -380,7 +382,7 @@ def _superstructures(crystal: PreparedImage) -> list[dict]:
             "direction_deg": round(s.direction_deg, 1),
             "significance": round(s.significance, 1),
         }
-        for s in crystal.superstructures
+        for s in prepared.superstructures
     ]
 
 
@@ -397,7 +399,7 @@ def facts_table(analysis: Analysis, result: Mapping) -> pd.Series:
     -------
     Series of str
     """
-    image, walls = analysis.crystal.image, result["walls"]
+    image, walls = analysis.prepared.image, result["walls"]
     length = f"{walls['length_cells']:.0f} cells long in all"
     height, width = image.shape
     size = image.pixel_size_nm
@@ -591,7 +593,7 @@ def _confidence(analysis: Analysis) -> dict | None:
     if analysis.verdict != DOMAINS:
         return None
     values = {
-        name: getattr(analysis.confidence, name)[analysis.crystal.mask]
+        name: getattr(analysis.confidence, name)[analysis.prepared.mask]
         for name in ("posterior", "stability")
     }
     return {
@@ -648,7 +650,7 @@ def _variants(analysis: Analysis) -> list[dict]:
     """Share of the analyzed cells and mean polar displacement (px) of every label of the final
     map.
     """
-    cells, labels = analysis.crystal.lattice.cells, analysis.labels
+    cells, labels = analysis.prepared.lattice.cells, analysis.labels
     rows = []
     for label in np.unique(labels[labels >= 0]).tolist():
         own = labels == label
@@ -681,18 +683,18 @@ def package_versions() -> dict[str, str]:
 
 
 def _pictures(analysis: Analysis, walls: Walls, out: Path) -> None:
-    image, cells = analysis.crystal.image, analysis.crystal.lattice.cells
+    image, cells = analysis.prepared.image, analysis.prepared.lattice.cells
     save_figure(plot_label_map(image, cells, analysis.labels, walls), out / "label_map.png")
     save_figure(plot_walls(image, cells, analysis.labels, walls), out / "walls.png")
     save_figure(
-        plot_polarization(image, cells, analysis.labels, analysis.crystal.polar_sign),
+        plot_polarization(image, cells, analysis.labels, analysis.prepared.polar_sign),
         out / "polarization.png",
     )
-    if unused_share(analysis.crystal.lattice) > UNUSED:
-        save_figure(unused_columns(image, analysis.crystal.lattice), out / "unused_columns.png")
+    if unused_share(analysis.prepared.lattice) > UNUSED:
+        save_figure(unused_columns(image, analysis.prepared.lattice), out / "unused_columns.png")
     if cells.order is not None:
         save_figure(
-            ordered(image, cells, analysis.crystal.superstructures), out / "superstructure.png"
+            ordered(image, cells, analysis.prepared.superstructures), out / "superstructure.png"
         )
     save_figure(
         plot_confidence(

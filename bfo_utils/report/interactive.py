@@ -62,26 +62,26 @@ class Stage:
 
     Parameters
     ----------
-    crystal : PreparedImage
+    prepared : PreparedImage
     """
 
-    crystal: PreparedImage
+    prepared: PreparedImage
 
     @property
     def step(self) -> int:
         """Image pixels per pixel of the screen."""
-        return max(1, round(max(self.crystal.image.shape) / PICTURE_SIDE))
+        return max(1, round(max(self.prepared.image.shape) / PICTURE_SIDE))
 
     @cached_property
     def backdrop(self) -> str:
         """The image in gray, as a data URI."""
-        gray = gray_levels(self.crystal.image, self.step, "light")
+        gray = gray_levels(self.prepared.image, self.step, "light")
         return _uri(np.repeat(gray[..., None], 3, axis=2), "jpeg", quality=70)
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels of the screen."""
-        rows, cols = (size // self.step for size in self.crystal.image.shape)
+        rows, cols = (size // self.step for size in self.prepared.image.shape)
         return cols, rows
 
     def at(self, xy: np.ndarray) -> np.ndarray:
@@ -93,13 +93,13 @@ class Stage:
         """Row and column of the analyzed cell at every pixel of the screen, -1 where there is
         none.
         """
-        own = np.argwhere(self.crystal.mask)
-        cells = self.crystal.lattice.cells
+        own = np.argwhere(self.prepared.mask)
+        cells = self.prepared.lattice.cells
         width, height = self.size
         y, x = np.mgrid[:height, :width]
         reach = 0.75 * cells.basis.cell_px / self.step
         near = (
-            cKDTree(self.at(cells.xy[self.crystal.mask]))
+            cKDTree(self.at(cells.xy[self.prepared.mask]))
             .query(np.column_stack([x.ravel(), y.ravel()]), distance_upper_bound=reach)[1]
             .reshape(height, width)
         )
@@ -111,7 +111,7 @@ class Stage:
         walls in ink.
         """
         i, j = self._cell
-        clean = Segmentation(labels, self.crystal.evidence).clean
+        clean = Segmentation(labels, self.prepared.reference).clean
         shown, smooth = (np.where(i >= 0, grid[i, j], -1) for grid in (labels, clean))
         drawn = label_colors(shown, _OPACITY)
         drawn[_borders(smooth)] = to_rgba_array(INK)
@@ -144,13 +144,13 @@ def _uri(pixels: np.ndarray, kind: str, **options) -> str:
 # ---- the map under the pointer -------------------------------------------------------
 
 
-def interactive_map(crystal: PreparedImage, labels: np.ndarray, table: pd.DataFrame) -> str:
+def interactive_map(prepared: PreparedImage, labels: np.ndarray, table: pd.DataFrame) -> str:
     """A label map over the image that tells the values of the cell under the pointer, or that arrow
     keys moved to.
 
     Parameters
     ----------
-    crystal : PreparedImage
+    prepared : PreparedImage
     labels : ndarray of int, shape (R, C)
         Label per cell, -1 outside the analyzed mask.
     table : DataFrame
@@ -164,7 +164,7 @@ def interactive_map(crystal: PreparedImage, labels: np.ndarray, table: pd.DataFr
     str
         HTML.
     """
-    stage = Stage(crystal)
+    stage = Stage(prepared)
     every = int(np.ceil(np.sqrt(max(1.0, len(table) / MOST_SHOWN))))
     table = table[(table["label"] >= 0) & (table["i"] % every == 0) & (table["j"] % every == 0)]
     known = [
@@ -184,7 +184,7 @@ def interactive_map(crystal: PreparedImage, labels: np.ndarray, table: pd.DataFr
         "every": every,
         "quantities": quantities,
         "colors": LABELS,
-        "vectors": (crystal.lattice.cells.basis.vectors / stage.step).round(2).tolist(),
+        "vectors": (prepared.lattice.cells.basis.vectors / stage.step).round(2).tolist(),
     }
     rows = "".join(
         _row(q["name"], "–", k)
@@ -265,7 +265,7 @@ def interactive_front(analysis: Analysis) -> str:
     others = [place(trial.rewards) for trial in analysis.trials]
     chart = _chart(choices, others, chosen, ("evidence", "continuity"))
     return _chooser(
-        analysis.crystal,
+        analysis.prepared,
         choices,
         chosen,
         chart,
@@ -304,7 +304,7 @@ def interactive_windows(analysis: Analysis) -> str:
     )
     chart = _chart(choices, (), chosen, ("window (cells)", "total"))
     return _chooser(
-        analysis.crystal,
+        analysis.prepared,
         choices,
         chosen,
         slider + chart,
@@ -318,14 +318,14 @@ def _highest(choices: Sequence[Choice]) -> int:
 
 
 def _chooser(
-    crystal: PreparedImage,
+    prepared: PreparedImage,
     choices: Sequence[Choice],
     chosen: int,
     chart: str,
     caption: str,
     parameters: Sequence[str],
 ) -> str:
-    stage = Stage(crystal)
+    stage = Stage(prepared)
     values = [_values(choice, parameters) for choice in choices]
     frames = [stage.frame(choice.outcome.labels) for choice in choices]
     data = {
@@ -468,7 +468,7 @@ def _stage(stage: Stage, frame: str, alt: str, live: bool = False) -> str:
 
 
 def _scale_bar(stage: Stage) -> str:
-    size = stage.crystal.image.pixel_size_nm
+    size = stage.prepared.image.pixel_size_nm
     width, height = stage.size
     per_px = (size or 1.0) * stage.step
     length = round_down(min(0.2 * width, 0.8 * height) * per_px)

@@ -48,7 +48,7 @@ class Analysis:
 
     Attributes
     ----------
-    crystal : PreparedImage
+    prepared : PreparedImage
         Image, indexed columns, analyzed cells, evidence.
     trials : list of Trial
         All evaluated configurations, number 0 the default one.
@@ -65,7 +65,7 @@ class Analysis:
         What the search made, for questions that come later; nothing depends on it but time.
     """
 
-    crystal: PreparedImage
+    prepared: PreparedImage
     trials: list[Trial]
     default: Outcome
     tuned: Outcome
@@ -90,7 +90,7 @@ class Analysis:
         """The map that the analysis stands by: the one that the judge accepts, or one label where
         there are no domains or it is not decided.
         """
-        return self.candidate if self.verdict == DOMAINS else np.where(self.crystal.mask, 0, -1)
+        return self.candidate if self.verdict == DOMAINS else np.where(self.prepared.mask, 0, -1)
 
     @property
     def candidate(self) -> np.ndarray:
@@ -98,17 +98,17 @@ class Analysis:
         return self.judgment.candidate
 
     @property
-    def partition(self) -> Segmentation:
+    def segmentation(self) -> Segmentation:
         """The tuned map with its evidence."""
-        return Segmentation(self.tuned.labels, self.crystal.evidence)
+        return Segmentation(self.tuned.labels, self.prepared.reference)
 
     @cached_property
     def confidence(self) -> Confidence:
         """How sure the label of every cell is; unknown where there is one label only."""
         if self.verdict != DOMAINS:
-            return unknown_confidence(self.crystal.mask)
+            return unknown_confidence(self.prepared.mask)
         return measure_confidence(
-            self.crystal, self.tuned, self.seed, work=self.work, shown=self.labels
+            self.prepared, self.tuned, self.seed, work=self.work, shown=self.labels
         )
 
     @cached_property
@@ -116,7 +116,7 @@ class Analysis:
         """Where the total of the tuned map lies among those that it earns from surrogates of the
         evidence.
         """
-        return surrogate_test(self.partition, self.total, self.seed)
+        return surrogate_test(self.segmentation, self.total, self.seed)
 
 
 def analyze(
@@ -153,7 +153,7 @@ def analyze(
     """
     start = time.perf_counter()
     columns = {k: v for k, v in plan.fixed.items() if k in ("detection_scale", "refinement_radius")}
-    crystal = prepare_image(
+    prepared = prepare_image(
         image,
         **columns,
         evidence=plan.evidence,
@@ -162,23 +162,23 @@ def analyze(
         strain_reference=plan.strain_reference,
         scan_axis=plan.scan_axis,
     )
-    prepared = time.perf_counter()
-    ledger = open_trial_log(record, crystal, plan) if record else None
-    work = SharedWork(crystal, record.parent / "networks" if record else "")
-    trials = search_configurations(crystal, plan, report, ledger, workers, work)
+    between = time.perf_counter()
+    trial_log = open_trial_log(record, prepared, plan) if record else None
+    work = SharedWork(prepared, record.parent / "networks" if record else "")
+    trials = search_configurations(prepared, plan, report, trial_log, workers, work)
     trials += search_autoencoders(
-        crystal, plan.autoencoders, plan, report, ledger, len(trials), work
+        prepared, plan.autoencoders, plan, report, trial_log, len(trials), work
     )
     timings = {
-        "columns_and_lattice": prepared - start,
-        "search": time.perf_counter() - prepared,
+        "columns_and_lattice": between - start,
+        "search": time.perf_counter() - between,
         "evaluations": sum(t.seconds for t in trials),
     }
-    return conclude_analysis(crystal, trials, plan.seed, plan.total, timings, work)
+    return conclude_analysis(prepared, trials, plan.seed, plan.total, timings, work)
 
 
 def conclude_analysis(
-    crystal: PreparedImage,
+    prepared: PreparedImage,
     trials: list[Trial],
     seed: int,
     total: Mapping[str, float] = DEFAULT_TOTAL,
@@ -186,17 +186,17 @@ def conclude_analysis(
     work: SharedWork | None = None,
 ) -> Analysis:
     """Evaluate the default and the best trial again, name their labels, and give the verdict."""
-    work = work or SharedWork(crystal)
+    work = work or SharedWork(prepared)
     default, tuned = (
-        _named(crystal, evaluate_configuration(crystal, t.parameters, seed, total, work))
+        _named(prepared, evaluate_configuration(prepared, t.parameters, seed, total, work))
         for t in (trials[0], best_trial(trials))
     )
     return Analysis(
-        crystal,
+        prepared,
         trials,
         default,
         tuned,
-        judge_domains(crystal, tuned),
+        judge_domains(prepared, tuned),
         seed,
         dict(timings or {}),
         dict(total),
@@ -204,8 +204,8 @@ def conclude_analysis(
     )
 
 
-def _named(crystal: PreparedImage, outcome: Outcome) -> Outcome:
-    return replace(outcome, labels=name_labels(crystal, outcome.labels))
+def _named(prepared: PreparedImage, outcome: Outcome) -> Outcome:
+    return replace(outcome, labels=name_labels(prepared, outcome.labels))
 
 
 def alternative_maps(analysis: Analysis, most: int = 12) -> list[tuple[Trial, Outcome]]:
@@ -264,6 +264,6 @@ def maps_over_windows(
 
 def _again(analysis: Analysis, parameters: Mapping[str, Value]) -> Outcome:
     outcome = evaluate_configuration(
-        analysis.crystal, parameters, analysis.seed, analysis.total, analysis.work
+        analysis.prepared, parameters, analysis.seed, analysis.total, analysis.work
     )
-    return _named(analysis.crystal, outcome)
+    return _named(analysis.prepared, outcome)

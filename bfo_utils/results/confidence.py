@@ -47,7 +47,7 @@ def unknown_confidence(mask: np.ndarray) -> Confidence:
 
 
 def measure_confidence(
-    crystal: PreparedImage,
+    prepared: PreparedImage,
     outcome: Outcome,
     seed: int = 0,
     refits: int = N_REFITS,
@@ -63,7 +63,7 @@ def measure_confidence(
 
     Parameters
     ----------
-    crystal : PreparedImage
+    prepared : PreparedImage
     outcome : Outcome
         The map, of :func:`bfo_utils.search.evaluate_configuration`; its labels may have been
         renumbered.
@@ -84,30 +84,30 @@ def measure_confidence(
     --------
     >>> from bfo_utils.search import evaluate_configuration, prepare_image
     >>> from bfo_utils.simulation import Specimen, simulate_phantom
-    >>> crystal = prepare_image(simulate_phantom(Specimen("halves", cells=12, cell_px=16)).image)
-    >>> outcome = evaluate_configuration(crystal, {"n_clusters": 2, "n_components": 2})
-    >>> sure = measure_confidence(crystal, outcome)
+    >>> prepared = prepare_image(simulate_phantom(Specimen("halves", cells=12, cell_px=16)).image)
+    >>> outcome = evaluate_configuration(prepared, {"n_clusters": 2, "n_components": 2})
+    >>> sure = measure_confidence(prepared, outcome)
     >>> bool(np.nanmin(sure.stability) >= 0), bool(np.nanmax(sure.posterior) <= 1)
     (True, True)
     """
     p = outcome.parameters
-    work = (work or SharedWork(crystal)).found_with(p["detection_scale"], p["refinement_radius"])
+    work = (work or SharedWork(prepared)).found_with(p["detection_scale"], p["refinement_radius"])
     own = work.prepared
     fit = {name: p[name] for name in ("n_clusters", "method", "covariance")}
-    grid = Segmentation(outcome.labels, crystal.evidence).clean if shown is None else shown
-    named = grid[crystal.mask]
+    grid = Segmentation(outcome.labels, prepared.reference).clean if shown is None else shown
+    named = grid[prepared.mask]
     with threadpool_limits(1):
         values = cell_descriptors(own, p, work)
-        posterior = transfer_to_cells(label_probabilities(values, seed=seed, **fit), own, crystal)
+        posterior = transfer_to_cells(label_probabilities(values, seed=seed, **fit), own, prepared)
         same = np.zeros(len(named))
         for k in range(refits):
             again = predict_labels(
                 values[_drawn(len(values), seed, k)], values, seed=seed + k, **fit
             )
-            same += _map(crystal, transfer_to_cells(again, own, crystal), named) == named
+            same += _map(prepared, transfer_to_cells(again, own, prepared), named) == named
     return Confidence(
-        _on_grid(_of_shown(posterior, named), crystal.mask),
-        _on_grid(same / refits, crystal.mask),
+        _on_grid(_of_shown(posterior, named), prepared.mask),
+        _on_grid(same / refits, prepared.mask),
     )
 
 
@@ -116,9 +116,9 @@ def _drawn(n: int, seed: int, k: int) -> np.ndarray:
     return np.random.default_rng([seed, k]).integers(n, size=min(n, _DRAWN))
 
 
-def _map(crystal: PreparedImage, labels: np.ndarray, shown: np.ndarray) -> np.ndarray:
+def _map(prepared: PreparedImage, labels: np.ndarray, shown: np.ndarray) -> np.ndarray:
     """Labels of another clustering without their speckle, under the names of the shown map."""
-    clean = Segmentation(_on_grid(labels, crystal.mask, -1), crystal.evidence).clean[crystal.mask]
+    clean = Segmentation(_on_grid(labels, prepared.mask, -1), prepared.reference).clean[prepared.mask]
     return _names(clean, shown)[clean]
 
 

@@ -158,12 +158,12 @@ class Judgment:
     answers: Mapping[str, FieldAnswer] = field(default_factory=dict, repr=False)
 
 
-def judge_domains(crystal: PreparedImage, outcome: Outcome) -> Judgment:
+def judge_domains(prepared: PreparedImage, outcome: Outcome) -> Judgment:
     """Whether an image holds domains, and why.
 
     Parameters
     ----------
-    crystal : PreparedImage
+    prepared : PreparedImage
     outcome : Outcome
         The map that the rewards chose. It is shown if the judge accepts its walls; else the judge's
         own map is.
@@ -172,74 +172,74 @@ def judge_domains(crystal: PreparedImage, outcome: Outcome) -> Judgment:
     -------
     Judgment
     """
-    answers = ask_fields(crystal)
-    chosen = Segmentation(outcome.labels, crystal.evidence).clean
-    if crystal.evidence.kind not in _WORDS:
-        verdict, reason = _by_contrast(crystal, outcome)
-        return Judgment(verdict, reason, chosen, _findings(crystal, answers, {}), answers)
-    order = [k for k in (crystal.evidence.kind, *_WORDS) if k in answers]
-    interfaces = {k: _interfaces(crystal, answers[k]) for k in answers}
+    answers = ask_fields(prepared)
+    chosen = Segmentation(outcome.labels, prepared.reference).clean
+    if prepared.reference.kind not in _WORDS:
+        verdict, reason = _by_contrast(prepared, outcome)
+        return Judgment(verdict, reason, chosen, _findings(prepared, answers, {}), answers)
+    order = [k for k in (prepared.reference.kind, *_WORDS) if k in answers]
+    interfaces = {k: _interfaces(prepared, answers[k]) for k in answers}
     seen = [k for k in order if answers[k].holds and not interfaces[k]]
     unsure = [k for k in order if answers[k].doubtful]
     verdict = (
-        DOMAINS if seen else UNDECIDED if unsure or not _able(crystal, answers) else NO_DOMAINS
+        DOMAINS if seen else UNDECIDED if unsure or not _able(prepared, answers) else NO_DOMAINS
     )
     kind = (seen or unsure or order or [""])[0]
-    candidate = np.where(crystal.mask, 0, -1)
+    candidate = np.where(prepared.mask, 0, -1)
     if verdict != NO_DOMAINS and kind:
-        candidate = _map_to_show(crystal, answers[kind], chosen)
-    findings = _findings(crystal, answers, interfaces)
-    reason = _reason(crystal, verdict, answers.get(kind), answers)
+        candidate = _map_to_show(prepared, answers[kind], chosen)
+    findings = _findings(prepared, answers, interfaces)
+    reason = _reason(prepared, verdict, answers.get(kind), answers)
     return Judgment(verdict, reason, candidate, findings, answers)
 
 
-def ask_fields(crystal: PreparedImage) -> dict[str, FieldAnswer]:
+def ask_fields(prepared: PreparedImage) -> dict[str, FieldAnswer]:
     """The judge's answer for every field that was measured.
 
     Parameters
     ----------
-    crystal : PreparedImage
+    prepared : PreparedImage
 
     Returns
     -------
     dict of str to FieldAnswer
         "polar" where the second sublattice is seen, and "lattice".
     """
-    kinds = ("polar", "lattice") if crystal.lattice.cells.has_b else ("lattice",)
-    if crystal.lattice.cells.has_b and _contradicted(crystal):
+    kinds = ("polar", "lattice") if prepared.lattice.cells.has_b else ("lattice",)
+    if prepared.lattice.cells.has_b and _contradicted(prepared):
         kinds = ("polar",)
     answers = {}
     for kind in kinds:
-        values, block, fast = _field_halves(crystal, kind)
-        halves = _prepared(crystal, values, block, fast, kind)
+        values, block, fast = _field_halves(prepared, kind)
+        halves = _prepared(prepared, values, block, fast, kind)
         if halves is not None:
-            answers[kind] = _asked(crystal, kind, halves, block)
+            answers[kind] = _asked(prepared, kind, halves, block)
     return answers
 
 
-def _fast(crystal: PreparedImage) -> int:
+def _fast(prepared: PreparedImage) -> int:
     """Component along the fast axis, -1 where none stands out."""
-    axis = crystal.scan.axis if crystal.scan.matters else crystal.halves.axis
-    return -1 if _contradicted(crystal) else {"x": 0, "y": 1}.get(axis, -1)
+    axis = prepared.scan.axis if prepared.scan.matters else prepared.halves.axis
+    return -1 if _contradicted(prepared) else {"x": 0, "y": 1}.get(axis, -1)
 
 
-def _contradicted(crystal: PreparedImage) -> bool:
+def _contradicted(prepared: PreparedImage) -> bool:
     """Whether rows are displaced along one axis, and noise shared along the other: strain may then
     be that of the scan, in any direction.
     """
-    return crystal.scan.matters and crystal.halves.axis not in ("none", crystal.scan.axis)
+    return prepared.scan.matters and prepared.halves.axis not in ("none", prepared.scan.axis)
 
 
-def _field_halves(crystal: PreparedImage, kind: str) -> tuple[list[np.ndarray], int, int]:
+def _field_halves(prepared: PreparedImage, kind: str) -> tuple[list[np.ndarray], int, int]:
     """A field from both halves, the blocks that it is judged on, and its component that rows of
     the scan share.
     """
-    fast, n = _fast(crystal), int(crystal.mask.sum())
+    fast, n = _fast(prepared), int(prepared.mask.sum())
     if kind == "polar":
-        return list(crystal.halves.polar), int(np.ceil(np.sqrt(n / _MOST_CELLS))), fast
+        return list(prepared.halves.polar), int(np.ceil(np.sqrt(n / _MOST_CELLS))), fast
     block = max(_STRAIN_BLOCK, int(np.ceil(np.sqrt(n / _MOST_CELLS))))
-    inverse = np.linalg.inv(crystal.lattice.cells.basis.vectors.T)
-    return [_gradient(cells, inverse, fast) for cells in crystal.halves.cells], block, -1
+    inverse = np.linalg.inv(prepared.lattice.cells.basis.vectors.T)
+    return [_gradient(cells, inverse, fast) for cells in prepared.halves.cells], block, -1
 
 
 def _gradient(cells: Cells, inverse: np.ndarray, fast: int) -> np.ndarray:
@@ -251,18 +251,18 @@ def _gradient(cells: Cells, inverse: np.ndarray, fast: int) -> np.ndarray:
 
 
 def _prepared(
-    crystal: PreparedImage, values: list[np.ndarray], block: int, fast: int, kind: str
+    prepared: PreparedImage, values: list[np.ndarray], block: int, fast: int, kind: str
 ) -> TwoHalves | None:
     """Both halves on blocks; None where fewer than 36 blocks are known."""
-    cells, halves = crystal.lattice.cells, crystal.halves
-    inside = [np.where(crystal.mask[..., None], v, np.nan) for v in values]
+    cells, halves = prepared.lattice.cells, prepared.halves
+    inside = [np.where(prepared.mask[..., None], v, np.nan) for v in values]
     one, two = (_blocks(v, block) for v in inside)
-    slow = _blocks(cells.xy[..., [1 - _fast(crystal) if fast >= 0 else 1]], block)[..., 0]
+    slow = _blocks(cells.xy[..., [1 - _fast(prepared) if fast >= 0 else 1]], block)[..., 0]
     if (np.isfinite(one) & np.isfinite(two)).all(axis=-1).sum() < 36:
         return None
 
     def scan_error(weights: np.ndarray) -> np.ndarray:
-        error, scan = np.zeros(values[0].shape[-1]), crystal.scan
+        error, scan = np.zeros(values[0].shape[-1]), prepared.scan
         if kind == "polar" and scan.matters:
             spread = _on_cells(weights / block**2, block, cells.shape)
             more = _SCAN_ALONG if scan.along else 1.0
@@ -318,7 +318,7 @@ def _on_cells(blocks: np.ndarray, size: int, shape: tuple[int, int]) -> np.ndarr
     return blocks.repeat(size, axis=0).repeat(size, axis=1)[: shape[0], : shape[1]]
 
 
-def _asked(crystal: PreparedImage, kind: str, halves: TwoHalves, block: int) -> FieldAnswer:
+def _asked(prepared: PreparedImage, kind: str, halves: TwoHalves, block: int) -> FieldAnswer:
     judged, domain = judge_field(halves), halves.domain
     drawn = tuple(m.labels for m in judged.maps if m.n_labels > 1)
     both = segment_field(domain, halves.drawn_mean, drawn)
@@ -326,26 +326,26 @@ def _asked(crystal: PreparedImage, kind: str, halves: TwoHalves, block: int) -> 
     found = level_map(domain, halves.drawn_mean, labels)
     found, patches = without_unexplained(halves, found)
     found = held_map(judged, found.labels, MERGE_Z)
-    size = crystal.image.pixel_size_nm
+    size = prepared.image.pixel_size_nm
     unit = 100.0 if kind == "lattice" else 1000 * size if size else 1.0
     walls = wall_tests(judged, found)
     return FieldAnswer(kind, judged, found, walls, strips, patches, block, unit)
 
 
-def _able(crystal: PreparedImage, answers: Mapping[str, FieldAnswer]) -> bool:
+def _able(prepared: PreparedImage, answers: Mapping[str, FieldAnswer]) -> bool:
     """Whether the image would have shown a step of 5 % (of the cell, or of strain)."""
     if "polar" in answers:
-        edge = crystal.lattice.cells.basis.cell_px
+        edge = prepared.lattice.cells.basis.cell_px
         return _POWER * answers["polar"].wall_error <= _LEAST_POWER * edge
     return any(_POWER * a.wall_error <= _LEAST_POWER for a in answers.values())
 
 
-def _by_contrast(crystal: PreparedImage, outcome: Outcome) -> tuple[str, str]:
+def _by_contrast(prepared: PreparedImage, outcome: Outcome) -> tuple[str, str]:
     """Verdict on a field that is not measured twice: it must be alike over three cells, and jump
     across most of the walls of the best map.
     """
-    alike = autocorrelation(crystal.evidence.field)
-    contrast, what = outcome.rewards["contrast"], REFERENCE_WORDS[crystal.evidence.kind]
+    alike = autocorrelation(prepared.reference.field)
+    contrast, what = outcome.rewards["contrast"], REFERENCE_WORDS[prepared.reference.kind]
     if alike < MIN_CORRELATION:
         return NO_DOMAINS, (
             f"the {what} of cells three apart correlates by {alike:.2f} only; domains need"
@@ -362,13 +362,13 @@ def _by_contrast(crystal: PreparedImage, outcome: Outcome) -> tuple[str, str]:
     )
 
 
-def _map_to_show(crystal: PreparedImage, answer: FieldAnswer, chosen: np.ndarray) -> np.ndarray:
+def _map_to_show(prepared: PreparedImage, answer: FieldAnswer, chosen: np.ndarray) -> np.ndarray:
     """The map by rewards where its walls hold and explain as much as the judge's own; else that
     one.
     """
     accepted = _accepted(answer, chosen)
-    own = accepted if accepted is not None else _cell_labels(answer, answer.shown, crystal.mask)
-    return name_labels(crystal, own) if own.max() > 0 else own
+    own = accepted if accepted is not None else _cell_labels(answer, answer.shown, prepared.mask)
+    return name_labels(prepared, own) if own.max() > 0 else own
 
 
 def _accepted(answer: FieldAnswer, chosen: np.ndarray) -> np.ndarray | None:
@@ -407,10 +407,10 @@ def _cell_labels(answer: FieldAnswer, found: LevelMap, mask: np.ndarray) -> np.n
     return np.where(mask, cells[tuple(nearest)], -1)
 
 
-def _interfaces(crystal: PreparedImage, answer: FieldAnswer) -> list[dict]:
+def _interfaces(prepared: PreparedImage, answer: FieldAnswer) -> list[dict]:
     """Walls of a field's map beyond which the columns are of another height, if all of them are."""
-    labels = _cell_labels(answer, answer.shown, crystal.mask)
-    cells, found = crystal.lattice.cells, []
+    labels = _cell_labels(answer, answer.shown, prepared.mask)
+    cells, found = prepared.lattice.cells, []
     heights = [np.log(np.maximum(h, 1e-9)) for h in (cells.a_intensity, cells.b_intensity)]
     for wall in answer.walls:
         one, two = (labels == k for k in wall.labels)
@@ -420,18 +420,18 @@ def _interfaces(crystal: PreparedImage, answer: FieldAnswer) -> list[dict]:
         step = max(steps, key=abs, default=0.0)
         if abs(step) > _INTERFACE:
             found.append({"labels": list(wall.labels), "height_step": round(float(step), 3)})
-    several = answer.kind == "polar" and _polar_states(crystal, labels) > 1
+    several = answer.kind == "polar" and _polar_states(prepared, labels) > 1
     return found if len(found) == len(answer.walls) and not several else []
 
 
-def _polar_states(crystal: PreparedImage, labels: np.ndarray) -> int:
+def _polar_states(prepared: PreparedImage, labels: np.ndarray) -> int:
     """Labels that have a polar displacement."""
-    means = mean_displacements(crystal.lattice.cells.polar, labels)[1]
+    means = mean_displacements(prepared.lattice.cells.polar, labels)[1]
     return int((~is_nonpolar(means)).sum())
 
 
 def _reason(
-    crystal: PreparedImage,
+    prepared: PreparedImage,
     verdict: str,
     answer: FieldAnswer | None,
     answers: Mapping[str, FieldAnswer],
@@ -439,7 +439,7 @@ def _reason(
     """Why, in one sentence."""
     if answer is None:
         return "too few cells are measured to judge any field; a larger field of view would decide"
-    what, z, least = _WORDS[answer.kind], answer.judged.z, _least_seen(crystal, answers)
+    what, z, least = _WORDS[answer.kind], answer.judged.z, _least_seen(prepared, answers)
     if verdict == DOMAINS:
         wall = max(answer.walls, key=lambda w: w.z)
         return (
@@ -471,15 +471,15 @@ def _reason(
     )
 
 
-def _unit(crystal: PreparedImage, answer: FieldAnswer) -> str:
+def _unit(prepared: PreparedImage, answer: FieldAnswer) -> str:
     return (
         "% of strain"
         if answer.kind == "lattice"
-        else ("pm" if crystal.image.pixel_size_nm else "px")
+        else ("pm" if prepared.image.pixel_size_nm else "px")
     )
 
 
-def _size(crystal: PreparedImage, answer: FieldAnswer, wall: WallTest) -> str:
+def _size(prepared: PreparedImage, answer: FieldAnswer, wall: WallTest) -> str:
     """Length of a step with its standard error."""
     size, se = _length(wall)
     return f"{size * answer.unit:.2g} ± {se * answer.unit:.1g} {_unit(crystal, answer)}"
@@ -491,14 +491,14 @@ def _length(wall: WallTest) -> tuple[float, float]:
     return size, float(np.sqrt(share @ wall.se**2))
 
 
-def _least_seen(crystal: PreparedImage, answers: Mapping[str, FieldAnswer]) -> str:
+def _least_seen(prepared: PreparedImage, answers: Mapping[str, FieldAnswer]) -> str:
     """Step that would have been seen."""
     answer = answers.get("polar") or answers["lattice"]
     return f"{answer.power:.2g} {_unit(crystal, answer)}"
 
 
 def _findings(
-    crystal: PreparedImage,
+    prepared: PreparedImage,
     answers: Mapping[str, FieldAnswer],
     interfaces: Mapping[str, list[dict]],
 ) -> list[dict]:
@@ -512,13 +512,13 @@ def _findings(
             beyond = {"walls": interfaces[kind]}
             found.append(_finding("interface", _BEYOND, beyond, answer.judged.z))
         elif answer.holds:
-            found.append(_finding(name, *_of_domains(crystal, answer), answer.judged.z))
+            found.append(_finding(name, *_of_domains(prepared, answer), answer.judged.z))
         if answer.strips and answer.judged.z >= UNSURE_Z:
             cells = [int(s.sum()) * answer.block**2 for s in answer.strips]
             numbers = {"cells": cells, "z": round(answer.judged.z, 2)}
             found.append(_finding("strip", _STRIP.format(_WORDS[kind]), numbers, answer.judged.z))
     return (
-        found + _ordered(crystal) + _polar_state(crystal, answers) + _suspicions(crystal, answers)
+        found + _ordered(prepared) + _polar_state(prepared, answers) + _suspicions(prepared, answers)
     )
 
 
@@ -531,13 +531,13 @@ def _finding(kind: str, what: str, numbers: dict, z: float) -> dict:
     return {"kind": kind, "what": what, "numbers": numbers, "confidence": confidence}
 
 
-def _of_domains(crystal: PreparedImage, answer: FieldAnswer) -> tuple[str, dict]:
+def _of_domains(prepared: PreparedImage, answer: FieldAnswer) -> tuple[str, dict]:
     """States of a field and their walls, in words and numbers."""
-    labels = _cell_labels(answer, answer.shown, crystal.mask)
+    labels = _cell_labels(answer, answer.shown, prepared.mask)
     states = answer.shown.n_labels
     if answer.kind == "polar":
-        states = _polar_states(crystal, labels)
-    unit = {"pm": "pm", "px": "px"}.get(_unit(crystal, answer), "percent")
+        states = _polar_states(prepared, labels)
+    unit = {"pm": "pm", "px": "px"}.get(_unit(prepared, answer), "percent")
     rows = []
     for wall in answer.walls:
         size, se = (round(v * answer.unit, 3) for v in _length(wall))
@@ -554,7 +554,7 @@ def _of_domains(crystal: PreparedImage, answer: FieldAnswer) -> tuple[str, dict]
     return f"{states} {name}, divided by {len(rows)} kinds of wall that hold", numbers
 
 
-def _ordered(crystal: PreparedImage) -> list[dict]:
+def _ordered(prepared: PreparedImage) -> list[dict]:
     return [
         _finding(
             "ordered state",
@@ -563,19 +563,19 @@ def _ordered(crystal: PreparedImage) -> list[dict]:
             {"amplitude_px": round(s.amplitude_px, 4), "significance": round(s.significance, 1)},
             float(np.sqrt(max(s.significance, 0))),
         )
-        for s in crystal.superstructures
+        for s in prepared.superstructures
     ]
 
 
-def _polar_state(crystal: PreparedImage, answers: Mapping[str, FieldAnswer]) -> list[dict]:
+def _polar_state(prepared: PreparedImage, answers: Mapping[str, FieldAnswer]) -> list[dict]:
     """Phases that are not polar: labels of the map, or all cells."""
     answer = answers.get("polar")
     if answer is None:
         return []
-    labels = _cell_labels(answer, answer.shown, crystal.mask)
-    names, means = mean_displacements(crystal.lattice.cells.polar, labels)
+    labels = _cell_labels(answer, answer.shown, prepared.mask)
+    names, means = mean_displacements(prepared.lattice.cells.polar, labels)
     if len(names) == 1:
-        flat = np.hypot(*means.T) < _STILL * crystal.lattice.cells.basis.cell_px
+        flat = np.hypot(*means.T) < _STILL * prepared.lattice.cells.basis.cell_px
     else:
         flat = is_nonpolar(means)
     share = float(np.isin(labels, names[flat]).sum() / (labels >= 0).sum())
@@ -587,16 +587,16 @@ def _polar_state(crystal: PreparedImage, answers: Mapping[str, FieldAnswer]) -> 
     return [_finding("non-polar phase", what, numbers, 2.0)]
 
 
-def _suspicions(crystal: PreparedImage, answers: Mapping[str, FieldAnswer]) -> list[dict]:
+def _suspicions(prepared: PreparedImage, answers: Mapping[str, FieldAnswer]) -> list[dict]:
     """What scan and tilt may have made."""
-    found, answer, scan = [], answers.get("polar"), crystal.scan
+    found, answer, scan = [], answers.get("polar"), prepared.scan
     if scan.matters:
         numbers = {"rms_px": round(scan.rms_px, 4), "corrected": scan.corrected}
         what = f"the scan displaced its rows along {scan.axis}"
         found.append(_finding("scan suspicion", what, numbers, 3.0))
     if answer is None:
         return found
-    share = _along_scan(crystal, answer)
+    share = _along_scan(prepared, answer)
     if share > 0.5:
         what = (
             "walls lie along the fast scan axis, where errors of the scan look like them; rotate"
@@ -606,19 +606,19 @@ def _suspicions(crystal: PreparedImage, answers: Mapping[str, FieldAnswer]) -> l
     domain, noise = answer.judged.halves.domain, answer.judged.halves.noise.sigma
     slow = domain.slow[:, 1:10]
     rms = np.sqrt(((slow.T @ answer.judged.halves.mean * noise) ** 2).sum() / domain.n)
-    if answer.shown.n_labels < 2 and rms > _TILTED * crystal.lattice.cells.basis.cell_px:
+    if answer.shown.n_labels < 2 and rms > _TILTED * prepared.lattice.cells.basis.cell_px:
         what = "the polar displacement changes slowly over the field: a mistilt or a true gradient"
         found.append(_finding("tilt suspicion", what, {"rms": round(rms * answer.unit, 3)}, 2.0))
     return found
 
 
-def _along_scan(crystal: PreparedImage, answer: FieldAnswer) -> float:
+def _along_scan(prepared: PreparedImage, answer: FieldAnswer) -> float:
     """Share of the walls' length within 10 degrees of the fast axis."""
-    fast = _fast(crystal)
-    walls = trace_walls(_cell_labels(answer, answer.shown, crystal.mask))
+    fast = _fast(prepared)
+    walls = trace_walls(_cell_labels(answer, answer.shown, prepared.mask))
     if fast < 0 or not walls.length.sum():
         return 0.0
     along = np.stack([np.cos(walls.direction), np.sin(walls.direction)], -1)
-    way = along @ crystal.lattice.cells.basis.vectors
+    way = along @ prepared.lattice.cells.basis.vectors
     turned = np.abs(way[:, fast]) / np.linalg.norm(way, axis=1)
     return float(walls.length[turned > np.cos(np.deg2rad(10))].sum() / walls.length.sum())

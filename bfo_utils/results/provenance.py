@@ -1,4 +1,4 @@
-"""Recipes: what a result was made from, kept in its ``result.json``, and enough to make it
+"""Provenance: what a result was made from, kept in its ``result.json``, and enough to make it
 again.
 """
 
@@ -20,9 +20,9 @@ COMPARED_TABLES = ("columns.csv", "cells.csv", "trials.csv", "pareto.csv")
 
 @dataclass(frozen=True)
 class Simulation:
-    """A simulated image: its crystal and the seed."""
+    """A simulated image: its specimen and the seed."""
 
-    crystal: Specimen
+    specimen: Specimen
     seed: int
 
 
@@ -63,7 +63,7 @@ class Provenance:
 
     @property
     def plain(self) -> dict:
-        """The recipe as plain values, for JSON; the total as a list of pairs, for its product
+        """The provenance as plain values, for JSON; the total as a list of pairs, for its product
         depends on their order by a digit.
         """
         values = asdict(self)
@@ -77,12 +77,12 @@ def plugin_of(path: str | None) -> Plugin | None:
 
 
 def provenance_from_plain(values: Mapping) -> Provenance:
-    """The recipe that :attr:`Recipe.plain` describes, its parameters checked.
+    """The provenance that :attr:`Provenance.plain` describes, its parameters checked.
 
     Raises
     ------
     InputError
-        For what is no recipe.
+        For what describes none.
 
     Examples
     --------
@@ -92,9 +92,7 @@ def provenance_from_plain(values: Mapping) -> Provenance:
     """
     try:
         plan = _plan(values["plan"])
-        made = values["phantom"] and Simulation(
-            Specimen(**values["phantom"]["crystal"]), int(values["phantom"]["seed"])
-        )
+        made = values["phantom"] and _simulation(values["phantom"])
         own = values["plugin"] and Plugin(**values["plugin"])
         return Provenance(
             plan,
@@ -108,9 +106,15 @@ def provenance_from_plain(values: Mapping) -> Provenance:
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
-            f"recipe: not one that this version wrote ({type(error).__name__}: {error}); "
+            f"provenance: not one that this version wrote ({type(error).__name__}: {error}); "
             "repeat the command that made the result"
         ) from error
+
+
+def _simulation(values: Mapping) -> Simulation:
+    """What was simulated; results of schema 0 and 1 call the specimen a crystal."""
+    specimen = values["specimen"] if "specimen" in values else values["crystal"]
+    return Simulation(Specimen(**specimen), int(values["seed"]))
 
 
 def _plan(values: Mapping) -> SearchPlan:
@@ -169,12 +173,12 @@ def check_run(folder: str | Path) -> None:
 
 @dataclass(frozen=True)
 class StoredResult:
-    """A stored ``result.json``: its path, its recipe, the image's path and hash, and the
+    """A stored ``result.json``: its path, its provenance, the image's path and hash, and the
     versions that it was made with.
     """
 
     path: Path
-    recipe: Provenance
+    provenance: Provenance
     image: str | None
     sha256: str | None
     versions: Mapping[str, str]
@@ -186,7 +190,7 @@ def read_result(path: str | Path) -> StoredResult:
     Raises
     ------
     InputError
-        One line, where it is missing, no result, or was written without its recipe.
+        One line, where it is missing, no result, or was written without its provenance.
     """
     path = result_path(path) if Path(path).is_dir() else Path(path)
     if not path.is_file():
@@ -195,15 +199,16 @@ def read_result(path: str | Path) -> StoredResult:
     if not isinstance(stored, dict) or not {"input", "versions"} <= set(stored):
         raise InputError(f"{path}: is no result of an analysis; give the result.json that it wrote")
     check_schema(path, stored)
-    if not stored.get("recipe"):
+    made_from = stored.get("provenance") or stored.get("recipe")  # its name until version 1
+    if not made_from:
         raise InputError(
-            f"{path}: was written without its recipe, by an earlier version or from Python; repeat"
+            f"{path}: was written without its provenance, by an earlier version or from Python; repeat"
             " the command that made it"
         )
     try:
         return StoredResult(
             path,
-            provenance_from_plain(stored["recipe"]),
+            provenance_from_plain(made_from),
             stored["input"]["path"],
             stored["input"]["sha256"],
             stored["versions"],
@@ -251,9 +256,9 @@ def result_image(result: StoredResult, moved_to: str | None = None) -> Image:
     InputError
         If the file is gone or has changed since, or is none that the result was made from.
     """
-    recipe = result.recipe
-    if recipe.phantom:
-        return simulate_phantom(recipe.phantom.crystal, recipe.phantom.seed).image
+    provenance = result.provenance
+    if provenance.phantom:
+        return simulate_phantom(provenance.phantom.specimen, provenance.phantom.seed).image
     if not result.image or not result.sha256:
         raise InputError(
             f"{result.path}: its image was no file but an array in Python; it cannot be read again"
@@ -265,9 +270,9 @@ def result_image(result: StoredResult, moved_to: str | None = None) -> Image:
         )
     found = read_image(
         path,
-        pixel_size_nm=recipe.pixel_size_nm,
-        dataset=recipe.dataset,
-        lattice_nm=recipe.lattice_nm,
+        pixel_size_nm=provenance.pixel_size_nm,
+        dataset=provenance.dataset,
+        lattice_nm=provenance.lattice_nm,
     )
     if found.sha256 != result.sha256:
         raise InputError(
@@ -293,7 +298,7 @@ def check_plugin(result: StoredResult, path: str | None) -> None:
     InputError
         If it is not given, has changed, or is one too many.
     """
-    before = result.recipe.plugin
+    before = result.provenance.plugin
     if before and not path:
         raise InputError(
             f"--plugin: the result was made with rewards of '{before.path}'; give that file with"

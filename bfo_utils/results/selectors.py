@@ -42,20 +42,20 @@ class SelectorCase:
     """A phantom: its prepared image, true map, reference field of every kind, and shared work."""
 
     name: str
-    crystal: PreparedImage
+    prepared: PreparedImage
     truth: np.ndarray
-    evidence: Mapping[str, ReferenceField]
+    references: Mapping[str, ReferenceField]
     work: SharedWork
 
 
-def selector_case(crystal: Specimen, seed: int) -> SelectorCase:
+def selector_case(specimen: Specimen, seed: int) -> SelectorCase:
     """Simulate and prepare one phantom."""
-    p = simulate_phantom(crystal, seed)
+    p = simulate_phantom(specimen, seed)
     prepared = prepare_image(p.image)
     cells, mask = prepared.lattice.cells, prepared.mask
     fields = {kind: measure_reference(p.image, cells, mask, kind) for kind in _KINDS}
     truth = true_label_map(p.truth, cells, mask)
-    return SelectorCase(crystal.layout, prepared, truth, fields, SharedWork(prepared))
+    return SelectorCase(specimen.layout, prepared, truth, fields, SharedWork(prepared))
 
 
 def random_configurations(sites: tuple[str, ...], n: int, seed: int) -> list[dict]:
@@ -98,23 +98,23 @@ def selector_table(item: SelectorCase, n: int, seed: int) -> pd.DataFrame:
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)
         return pd.DataFrame(
-            [_row(item, p) for p in random_configurations(item.crystal.sites, n, seed)]
+            [_row(item, p) for p in random_configurations(item.prepared.sites, n, seed)]
         )
 
 
 def _row(item: SelectorCase, parameters: dict) -> dict:
     """All scores of one configuration, and its ARI."""
-    outcome = evaluate_configuration(item.crystal, parameters, work=item.work)
+    outcome = evaluate_configuration(item.prepared, parameters, work=item.work)
     values = dict(outcome.rewards)
-    for kind, field in item.evidence.items():
+    for kind, field in item.references.items():
         other = score_map(Segmentation(outcome.labels, field))
         values |= {f"evidence_{kind}": other["evidence"], f"contrast_{kind}": other["contrast"]}
-    features = cell_descriptors(item.crystal, outcome.parameters, item.work)
+    features = cell_descriptors(item.prepared, outcome.parameters, item.work)
     return (
         {"ari": ari_to_truth(item.truth, outcome.labels)}
         | values
         | baseline_scores(features, outcome, item)
-        | {"stability": resampling_stability(item.crystal, outcome.parameters, work=item.work)}
+        | {"stability": resampling_stability(item.prepared, outcome.parameters, work=item.work)}
     )
 
 
@@ -122,7 +122,7 @@ def baseline_scores(features: np.ndarray, outcome: Outcome, item: SelectorCase) 
     """The label-free scores that people use: silhouette, Davies-Bouldin, Calinski-Harabasz, BIC
     (larger is better).
     """
-    labels = outcome.labels[item.crystal.mask]
+    labels = outcome.labels[item.prepared.mask]
     p = outcome.parameters
     if len(np.unique(labels)) < 2:
         return dict.fromkeys(("silhouette", "davies_bouldin", "calinski_harabasz", "bic"), -np.inf)

@@ -58,11 +58,11 @@ def position_error_px(analysis: Analysis) -> float:
     -------
     float
     """
-    return float(np.nanmedian(analysis.crystal.cell_errors.polar))
+    return float(np.nanmedian(analysis.prepared.cell_errors.polar))
 
 
 def _sublattice(analysis: Analysis) -> str:
-    if analysis.crystal.lattice.cells.has_b:
+    if analysis.prepared.lattice.cells.has_b:
         return ""
     return (
         "The second sublattice is not seen: columns fitted at the centers of the cells do not stand"
@@ -71,7 +71,7 @@ def _sublattice(analysis: Analysis) -> str:
 
 
 def _edges(analysis: Analysis) -> str:
-    edges = analysis.crystal.lattice.edges
+    edges = analysis.prepared.lattice.edges
     if not edges:
         return ""
     return (
@@ -82,7 +82,7 @@ def _edges(analysis: Analysis) -> str:
 
 
 def _pixel_size(analysis: Analysis) -> str:
-    image = analysis.crystal.image
+    image = analysis.prepared.image
     if image.pixel_size_nm is not None:
         return ""
     why = f" ({image.size_note})" if image.size_note else ""
@@ -93,7 +93,7 @@ def _pixel_size(analysis: Analysis) -> str:
 
 
 def _size_note(analysis: Analysis) -> str:
-    image = analysis.crystal.image
+    image = analysis.prepared.image
     return (
         f"{image.size_note[:1].upper()}{image.size_note[1:]}."
         if image.pixel_size_nm and image.size_note
@@ -102,12 +102,12 @@ def _size_note(analysis: Analysis) -> str:
 
 
 def _cell_edge(analysis: Analysis) -> str:
-    size = analysis.crystal.image.pixel_size_nm
-    return implausible_cell(size * analysis.crystal.lattice.cells.basis.cell_px) if size else ""
+    size = analysis.prepared.image.pixel_size_nm
+    return implausible_cell(size * analysis.prepared.lattice.cells.basis.cell_px) if size else ""
 
 
 def _several(analysis: Analysis) -> str:
-    image = analysis.crystal.image
+    image = analysis.prepared.image
     if not image.others:
         return ""
     return (
@@ -123,7 +123,7 @@ def unused_share(lattice: Lattice) -> float:
 
 
 def _unused(analysis: Analysis) -> str:
-    lattice = analysis.crystal.lattice
+    lattice = analysis.prepared.lattice
     share = unused_share(lattice)
     if share <= UNUSED:
         return ""
@@ -137,12 +137,12 @@ def _unused(analysis: Analysis) -> str:
 
 
 def _superstructure(analysis: Analysis) -> str:
-    size = analysis.crystal.image.pixel_size_nm
+    size = analysis.prepared.image.pixel_size_nm
     orders = [
         f"{s.sublattice} columns, wave vector {s.name}, amplitude"
         f" {1000 * size * s.amplitude_px if size else s.amplitude_px:.3g} {'pm' if size else 'px'}"
         f" along {s.direction_deg:.0f} degrees"
-        for s in analysis.crystal.superstructures
+        for s in analysis.prepared.superstructures
     ]
     if not orders:
         return ""
@@ -154,7 +154,7 @@ def _superstructure(analysis: Analysis) -> str:
 
 
 def _few_cells(analysis: Analysis) -> str:
-    n = int(analysis.crystal.mask.sum())
+    n = int(analysis.prepared.mask.sum())
     return (
         f"Only {n} cells are analyzed: rewards are coarse; use a larger field of view."
         if n < FEW_CELLS
@@ -163,7 +163,7 @@ def _few_cells(analysis: Analysis) -> str:
 
 
 def _coarse(analysis: Analysis) -> str:
-    edge = analysis.crystal.lattice.cells.basis.cell_px
+    edge = analysis.prepared.lattice.cells.basis.cell_px
     if edge >= COARSE_PX:
         return ""
     return (
@@ -173,7 +173,7 @@ def _coarse(analysis: Analysis) -> str:
 
 
 def _pixels(analysis: Analysis) -> str:
-    invalid = 1 - analysis.crystal.image.valid.mean()
+    invalid = 1 - analysis.prepared.image.valid.mean()
     return (
         f"{invalid:.1%} of the pixels are NaN or infinite, or far off those around them, and were"
         " filled."
@@ -183,7 +183,7 @@ def _pixels(analysis: Analysis) -> str:
 
 
 def _saturated(analysis: Analysis) -> str:
-    data = analysis.crystal.image.data
+    data = analysis.prepared.image.data
     share = float((data == data.max()).mean())
     if share <= SATURATED:
         return ""
@@ -194,7 +194,7 @@ def _saturated(analysis: Analysis) -> str:
 
 
 def _dose(analysis: Analysis) -> str:
-    cells = analysis.crystal.lattice.cells
+    cells = analysis.prepared.lattice.cells
     if not cells.has_b:
         return ""
     error, size = (
@@ -211,7 +211,7 @@ def _dose(analysis: Analysis) -> str:
 
 
 def _columns(analysis: Analysis) -> str:
-    doubtful = 1 - analysis.crystal.lattice.columns.ok.mean()
+    doubtful = 1 - analysis.prepared.lattice.columns.ok.mean()
     if doubtful <= DOUBTFUL:
         return ""
     return (
@@ -222,7 +222,7 @@ def _columns(analysis: Analysis) -> str:
 
 
 def _holes(analysis: Analysis) -> str:
-    inside, valid = _filled(analysis.crystal.mask), analysis.crystal.lattice.cells.valid
+    inside, valid = _filled(analysis.prepared.mask), analysis.prepared.lattice.cells.valid
     missing = float((inside & ~valid).sum() / max(1, inside.sum()))
     if missing <= HOLES:
         return ""
@@ -252,7 +252,7 @@ def nonpolar_labels(analysis: Analysis) -> list[int]:
     list of int
         Empty where there is one label only, or no second sublattice.
     """
-    cells, labels = analysis.crystal.lattice.cells, analysis.labels
+    cells, labels = analysis.prepared.lattice.cells, analysis.labels
     if not cells.has_b:
         return []
     names, means = mean_displacements(cells.polar, labels)
@@ -290,7 +290,7 @@ def _chance(analysis: Analysis) -> str:
         f"The total of the map ({standing.total:.2f}) is not above what shuffled evidence reaches:"
         f" p = {standing.p_moved:.2f} among {len(standing.moved)} moved and {standing.p_dealt:.2f}"
         f" among {len(standing.dealt)} dealt surrogates ({SIGNIFICANCE_LEVEL} would do). Walls and"
-        f" {REFERENCE_WORDS[analysis.crystal.evidence.kind]} may have nothing to do with each"
+        f" {REFERENCE_WORDS[analysis.prepared.reference.kind]} may have nothing to do with each"
         " other; look at both before you believe the map."
     )
 
@@ -299,7 +299,7 @@ def _unsure(analysis: Analysis) -> str:
     if analysis.verdict != DOMAINS:
         return ""
     share = {
-        name: float((getattr(analysis.confidence, name)[analysis.crystal.mask] < SURE_CELL).mean())
+        name: float((getattr(analysis.confidence, name)[analysis.prepared.mask] < SURE_CELL).mean())
         for name in ("posterior", "stability")
     }
     if max(share.values()) <= UNSURE_CELL:
@@ -312,7 +312,7 @@ def _unsure(analysis: Analysis) -> str:
 
 
 def _scan(analysis: Analysis) -> str:
-    scan = analysis.crystal.scan
+    scan = analysis.prepared.scan
     if not scan.matters:
         return ""
     done = (
@@ -327,10 +327,10 @@ def _scan(analysis: Analysis) -> str:
 
 
 def _scan_along(analysis: Analysis) -> str:
-    scan, cells = analysis.crystal.scan, analysis.crystal.lattice.cells
+    scan, cells = analysis.prepared.scan, analysis.prepared.lattice.cells
     if not scan.along or not cells.has_b or not scan.matters:
         return ""
-    size = analysis.crystal.image.pixel_size_nm
+    size = analysis.prepared.image.pixel_size_nm
     limit = (
         f"{3000 * size * row_deviation(scan, cells):.1f} pm"
         if size

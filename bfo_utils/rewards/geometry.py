@@ -8,29 +8,29 @@ from .segmentation import Segmentation
 
 
 @register_reward("continuity")
-def continuity(partition: Segmentation) -> float:
+def continuity(segmentation: Segmentation) -> float:
     """How far walls run before they end: mean over the wall of min(segment length / (s/2), 1),
     times exp(-f/0.15).
 
     f is the share of speckle. Segments end at junctions and at the border; lengths are those of the
     smooth wall.
     """
-    walls = partition.walls
+    walls = segmentation.walls
     if not walls.n_segments:
         return 0.0
-    run = np.minimum(walls.segment_length / (partition.side / 2), 1)[walls.segment]
-    return float(np.exp(-partition.speckle / 0.15) * np.average(run, weights=walls.length))
+    run = np.minimum(walls.segment_length / (segmentation.side / 2), 1)[walls.segment]
+    return float(np.exp(-segmentation.speckle / 0.15) * np.average(run, weights=walls.length))
 
 
 @register_reward("straightness")
-def straightness(partition: Segmentation) -> float:
+def straightness(segmentation: Segmentation) -> float:
     """How straight walls are over ten cells: mean of exp(-(max(r - 0.45, 0) / 0.6)^2) min(extent /
     8, 1).
 
     r is the local roughness in cells (see :class:`bfo_utils.segmentation.Walls`); up to 0.45 is the
     staircase that any straight line makes on a lattice.
     """
-    walls = partition.walls
+    walls = segmentation.walls
     if not walls.n_segments:
         return 0.0
     bend = np.exp(-((np.maximum(walls.roughness - STAIRCASE_ROUGHNESS, 0) / 0.6) ** 2))

@@ -8,45 +8,45 @@ from .segmentation import Segmentation
 
 
 @register_reward("balance")
-def balance(partition: Segmentation) -> float:
+def balance(segmentation: Segmentation) -> float:
     """1 once the second-largest cluster holds 3 % of the cells; proportionally less below."""
-    labels = partition.clean[partition.clean >= 0]
+    labels = segmentation.clean[segmentation.clean >= 0]
     counts = np.sort(np.bincount(labels)) if len(labels) else np.zeros(1)
-    return float(min(1, counts[-2] / (0.03 * partition.n))) if len(counts) > 1 else 0.0
+    return float(min(1, counts[-2] / (0.03 * segmentation.n))) if len(counts) > 1 else 0.0
 
 
 @register_reward("amount")
-def amount(partition: Segmentation) -> float:
+def amount(segmentation: Segmentation) -> float:
     """1 once there is a quarter of the field's edge of wall, s/4; proportionally less below."""
-    return float(min(1, partition.walls.length.sum() / max(partition.side / 4, 1e-9)))
+    return float(min(1, segmentation.walls.length.sum() / max(segmentation.side / 4, 1e-9)))
 
 
 @register_reward("thickness")
-def thickness(partition: Segmentation) -> float:
+def thickness(segmentation: Segmentation) -> float:
     """Whether domains are thick: share of the cells that a 3 x 3 opening of their own label
     keeps, 0.5..1 to 0..1.
     """
-    inside = partition.clean >= 0
+    inside = segmentation.clean >= 0
     kept = 0
-    for label in np.unique(partition.clean[inside]):
-        own = partition.clean == label
+    for label in np.unique(segmentation.clean[inside]):
+        own = segmentation.clean == label
         kept += (
             ndimage.binary_opening(np.pad(own | ~inside, 1, constant_values=True), np.ones((3, 3)))[
                 1:-1, 1:-1
             ]
             & own
         ).sum()
-    return float(max(0, 2 * kept / max(1, partition.n) - 1))
+    return float(max(0, 2 * kept / max(1, segmentation.n) - 1))
 
 
 @register_reward("agreement")
-def agreement(partition: Segmentation) -> float:
+def agreement(segmentation: Segmentation) -> float:
     """Agreement of neighboring cells beyond chance: (p - p0) / (1 - p0), p0 from the labels'
     frequencies.
     """
-    labels = partition.labels
+    labels = segmentation.labels
     pairs = [(labels[:, :-1], labels[:, 1:]), (labels[:-1], labels[1:])]
     same = np.concatenate([(p == q)[(p >= 0) & (q >= 0)] for p, q in pairs])
-    share = np.bincount(labels[labels >= 0]) / partition.n
+    share = np.bincount(labels[labels >= 0]) / segmentation.n
     chance = (share**2).sum()
     return float((same.mean() - chance) / (1 - chance)) if len(same) and chance < 1 else 0.0

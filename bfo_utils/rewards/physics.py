@@ -10,7 +10,7 @@ from .segmentation import Segmentation
 
 
 @register_reward("evidence")
-def evidence(partition: Segmentation) -> float:
+def evidence(segmentation: Segmentation) -> float:
     """Share of the variance of the evidence field that the labels explain, on the labels without
     speckle.
 
@@ -18,12 +18,12 @@ def evidence(partition: Segmentation) -> float:
     pure noise explain (k - 1) / (N - 1) on average). Speckle counts in the continuity, and only
     there.
     """
-    inside = (partition.clean >= 0) & np.isfinite(partition.evidence.field[..., 0])
-    return adjusted_eta_squared(partition.clean[inside], partition.evidence.field[inside])
+    inside = (segmentation.clean >= 0) & np.isfinite(segmentation.reference.field[..., 0])
+    return adjusted_eta_squared(segmentation.clean[inside], segmentation.reference.field[inside])
 
 
 @register_reward("contrast")
-def contrast(partition: Segmentation) -> float:
+def contrast(segmentation: Segmentation) -> float:
     """Whether the evidence field really jumps across the walls, between every pair of labels that
     share a wall.
 
@@ -36,8 +36,8 @@ def contrast(partition: Segmentation) -> float:
     it.
     """
     crossing, staying = [], []
-    clean, source = bridge_gaps(partition.clean)
-    field = partition.evidence.field[source]
+    clean, source = bridge_gaps(segmentation.clean)
+    field = segmentation.reference.field[source]
     for labels, values in ((clean, field), (clean.T, field.transpose(1, 0, 2))):
         is_wall, is_inside, step = _steps(labels, values)
         is_wall &= np.isfinite(step)
@@ -47,7 +47,7 @@ def contrast(partition: Segmentation) -> float:
     walls, within = np.concatenate(crossing), np.concatenate(staying)
     if not len(walls) or not len(within):
         return 0.0
-    return _pairwise(walls[:, :2], walls[:, 2] > np.quantile(within, 0.95), partition.side / 6)
+    return _pairwise(walls[:, :2], walls[:, 2] > np.quantile(within, 0.95), segmentation.side / 6)
 
 
 def _pairwise(pairs: np.ndarray, real: np.ndarray, least: float) -> float:

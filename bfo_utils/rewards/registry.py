@@ -20,8 +20,8 @@ def register_reward(name: str) -> Callable[[Reward], Reward]:
     --------
     >>> import numpy as np
     >>> @register_reward("few_labels")
-    ... def few_labels(partition):
-    ...     return 1 / len(np.unique(partition.clean[partition.clean >= 0]))
+    ... def few_labels(segmentation):
+    ...     return 1 / len(np.unique(segmentation.clean[segmentation.clean >= 0]))
     >>> from bfo_utils.rewards import reward_names
     >>> "few_labels" in reward_names()
     True

@@ -73,13 +73,13 @@ def _known(total: Mapping[str, float]) -> dict[str, float]:
 
 
 def score_map(
-    partition: Segmentation, total: Mapping[str, float] = DEFAULT_TOTAL
+    segmentation: Segmentation, total: Mapping[str, float] = DEFAULT_TOTAL
 ) -> dict[str, float]:
     """Every registered reward of a label map, and their total.
 
     Parameters
     ----------
-    partition : Segmentation
+    segmentation : Segmentation
     total : mapping of str to float
         Rewards that make the total, with their powers: total = prod(r_k ^ p_k).
 
@@ -94,7 +94,7 @@ def score_map(
         If ``total`` names an unknown reward.
     """
     _known(total)
-    values = {name: _value(name, function(partition)) for name, function in _ordered().items()}
+    values = {name: _value(name, function(segmentation)) for name, function in _ordered().items()}
     values["total"] = float(np.prod([values[name] ** power for name, power in total.items()]))
     return values
 

@@ -32,12 +32,12 @@ class Segmentation:
     ----------
     labels : ndarray of int, shape (R, C)
         Label per cell, -1 outside the analyzed mask.
-    evidence : ReferenceField
+    reference : ReferenceField
         Field on the same grid.
     """
 
     labels: np.ndarray
-    evidence: ReferenceField
+    reference: ReferenceField
     _known: _Geometry | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -74,8 +74,8 @@ class Segmentation:
         """Walls of the map without speckle."""
         return self._geometry.walls
 
-    def against(self, evidence: ReferenceField) -> "Segmentation":
+    def against(self, reference: ReferenceField) -> "Segmentation":
         """The same map judged by another field; what the labels alone say is not worked out
         again.
         """
-        return replace(self, evidence=evidence, _known=self._geometry)
+        return replace(self, reference=reference, _known=self._geometry)

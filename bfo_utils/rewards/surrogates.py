@@ -79,7 +79,7 @@ def p_value(value: float, surrogates: np.ndarray) -> float:
 
 
 def surrogate_test(
-    partition: Segmentation, total: Mapping[str, float] = DEFAULT_TOTAL, seed: int = 0
+    segmentation: Segmentation, total: Mapping[str, float] = DEFAULT_TOTAL, seed: int = 0
 ) -> SurrogateTest:
     """Compare the total of a map with the totals that it earns from surrogates of its evidence.
 
@@ -91,7 +91,7 @@ def surrogate_test(
 
     Parameters
     ----------
-    partition : Segmentation
+    segmentation : Segmentation
     total : mapping of str to float
         Rewards that make the total.
     seed : int
@@ -113,28 +113,28 @@ def surrogate_test(
     >>> seen.beaten, unseen.beaten
     (True, False)
     """
-    n = int(np.clip(_WORK // max(1, partition.n), _LEAST, _MOST))
-    field, kind = partition.evidence.field, partition.evidence.kind
+    n = int(np.clip(_WORK // max(1, segmentation.n), _LEAST, _MOST))
+    field, kind = segmentation.reference.field, segmentation.reference.kind
     rng = np.random.default_rng(seed)
     moved, dealt = (
         np.array(
-            [score_map(partition.against(ReferenceField(f, kind)), total)["total"] for f in fields]
+            [score_map(segmentation.against(ReferenceField(f, kind)), total)["total"] for f in fields]
         )
-        for fields in (_moved(partition, n, rng), _dealt(field, _LEAST, rng))
+        for fields in (_moved(segmentation, n, rng), _dealt(field, _LEAST, rng))
     )
-    return SurrogateTest(score_map(partition, total)["total"], moved, dealt)
+    return SurrogateTest(score_map(segmentation, total)["total"], moved, dealt)
 
 
-def _moved(partition: Segmentation, n: int, rng) -> Iterator[np.ndarray]:
+def _moved(segmentation: Segmentation, n: int, rng) -> Iterator[np.ndarray]:
     """The evidence shifted by random steps around its own frame, three times out of four
     mirrored or turned as well.
     """
-    known = np.isfinite(partition.evidence.field[..., 0])
+    known = np.isfinite(segmentation.reference.field[..., 0])
     rows, cols = (np.flatnonzero(known.any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return
     box = np.s_[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
-    field, labels = partition.evidence.field[box], partition.clean[box]
+    field, labels = segmentation.reference.field[box], segmentation.clean[box]
     given = 0
     for _ in range(_TRIES * n):
         if given == n:
@@ -148,7 +148,7 @@ def _moved(partition: Segmentation, n: int, rng) -> Iterator[np.ndarray]:
             and adjusted_rand_score(labels[both], likewise[both]) <= _ALIKE
         ):
             given += 1
-            moved = np.full(partition.evidence.field.shape, np.nan)
+            moved = np.full(segmentation.reference.field.shape, np.nan)
             moved[box] = other
             yield moved
 

@@ -122,10 +122,10 @@ def thread_evaluator(workers: int, work: SharedWork, plan: SearchPlan) -> Iterat
 
 
 def search_configurations(
-    crystal: PreparedImage,
+    prepared: PreparedImage,
     plan: SearchPlan = SearchPlan(),
     report: Callable[[Trial], None] = lambda trial: None,
-    ledger: TrialLog | None = None,
+    trial_log: TrialLog | None = None,
     workers: int | EvaluatorFactory = 1,
     work: SharedWork | None = None,
 ) -> list[Trial]:
@@ -134,13 +134,13 @@ def search_configurations(
 
     Parameters
     ----------
-    crystal : PreparedImage
+    prepared : PreparedImage
         From :func:`bfo_utils.search.prepare_image`.
     plan : SearchPlan
         Budget, seed, rewards and what is fixed.
     report : callable
         Called with every trial as it ends.
-    ledger : TrialLog, optional
+    trial_log : TrialLog, optional
         Record of evaluated configurations; what it knows is not evaluated again.
     workers : int or Spread
         Threads that share a batch, or what spreads it elsewhere. The trials do not depend on it.
@@ -153,18 +153,18 @@ def search_configurations(
         In the order of evaluation; number 0 is the default configuration, and the only one where
         all is fixed.
     """
-    work = work or SharedWork(crystal)
-    return search_jointly([work], plan, report, [ledger] if ledger else None, workers)
+    work = work or SharedWork(prepared)
+    return search_jointly([work], plan, report, [trial_log] if trial_log else None, workers)
 
 
 def search_jointly(
     works: Sequence[SharedWork],
     plan: SearchPlan = SearchPlan(),
     report: Callable[[Trial], None] = lambda trial: None,
-    ledgers: Sequence[TrialLog] | None = None,
+    trial_logs: Sequence[TrialLog] | None = None,
     workers: int | EvaluatorFactory = 1,
 ) -> list[Trial]:
-    """Search one configuration for several crystals: every trial is evaluated on each, and the sum
+    """Search one configuration for several images: every trial is evaluated on each, and the sum
     of totals is raised.
 
     Parameters
@@ -174,8 +174,8 @@ def search_jointly(
         offer are not tried.
     plan : SearchPlan
     report : callable
-        Called with every trial once it has ended on all crystals.
-    ledgers : sequence of TrialLog, optional
+        Called with every trial once it has ended on all images.
+    trial_logs : sequence of TrialLog, optional
         One per crystal; they may be those of searches on that crystal alone with the same seed and
         total.
     workers : int or Spread
@@ -185,10 +185,10 @@ def search_jointly(
     Returns
     -------
     list of Trial
-        As of :func:`search`. Rewards are means over the crystals: the mean of the totals is their
-        sum but for the constant number of crystals, and stays between 0 and 1. Seconds are sums.
+        As of :func:`search`. Rewards are means over the images: the mean of the totals is their
+        sum but for the constant number of images, and stays between 0 and 1. Seconds are sums.
     """
-    ledgers = ledgers or [TrialLog(None, {}) for _ in works]
+    trial_logs = trial_logs or [TrialLog(None, {}) for _ in works]
     images = [work.prepared for work in works]
     sites = tuple(s for s in images[0].sites if all(s in p.sites for p in images))
     varied = [p for p in searched_parameters(sites, plan.whole) if p.name not in plan.fixed]
@@ -203,7 +203,7 @@ def search_jointly(
         asked: list[dict[str, Value]] = [{}]
         source = "default"
         while asked:
-            for trial in _evaluated(images, plan, asked, source, len(trials), ledgers, evaluators):
+            for trial in _evaluated(images, plan, asked, source, len(trials), trial_logs, evaluators):
                 trials.append(trial)
                 report(trial)
             if source != "default":
@@ -218,14 +218,14 @@ def search_jointly(
     return trials
 
 
-def open_trial_log(path: Path, crystal: PreparedImage, plan: SearchPlan) -> TrialLog:
-    """The ledger in a file, for this crystal under this plan's seed and total.
+def open_trial_log(path: Path, prepared: PreparedImage, plan: SearchPlan) -> TrialLog:
+    """The trial log in a file, for this image under this plan's seed and total.
 
     Parameters
     ----------
     path : Path
         File of JSON lines; one begun with another image, seed or total is begun anew.
-    crystal : PreparedImage
+    prepared : PreparedImage
     plan : SearchPlan
 
     Returns
@@ -235,7 +235,7 @@ def open_trial_log(path: Path, crystal: PreparedImage, plan: SearchPlan) -> Tria
     return TrialLog(
         path,
         {
-            "crystal": crystal.fingerprint,
+            "crystal": prepared.fingerprint,
             "seed": plan.seed,
             "total": dict(plan.total),
             "rewards": rewards_fingerprint(),
@@ -245,33 +245,33 @@ def open_trial_log(path: Path, crystal: PreparedImage, plan: SearchPlan) -> Tria
 
 
 def _evaluated(
-    crystals: Sequence[PreparedImage],
+    images: Sequence[PreparedImage],
     plan: SearchPlan,
     asked: list[dict],
     source: str,
     first: int,
-    ledgers: Sequence[TrialLog],
+    trial_logs: Sequence[TrialLog],
     evaluators: Sequence[Evaluator],
 ) -> Iterator[Trial]:
     """Trials of one batch as they end; a configuration that comes to the same as an earlier one
     takes its rewards.
     """
-    parameters = [effective_parameters(crystals[0], {**plan.fixed, **given}) for given in asked]
+    parameters = [effective_parameters(images[0], {**plan.fixed, **given}) for given in asked]
     once = [p for k, p in enumerate(parameters) if p not in parameters[:k]]
     outcomes = [
-        evaluator([p for p in once if ledger.get(p) is None])
-        for evaluator, ledger in zip(evaluators, ledgers, strict=True)
+        evaluator([p for p in once if trial_log.get(p) is None])
+        for evaluator, trial_log in zip(evaluators, trial_logs, strict=True)
     ]
     for k, p in enumerate(parameters):
-        for ledger, results in zip(ledgers, outcomes, strict=True):
-            if ledger.get(p) is None:
+        for trial_log, results in zip(trial_logs, outcomes, strict=True):
+            if trial_log.get(p) is None:
                 outcome = next(results)
-                ledger.put(p, outcome.rewards, outcome.seconds)
+                trial_log.put(p, outcome.rewards, outcome.seconds)
         yield Trial(
             first + k,
             source,
             p,
-            *_together([known for ledger in ledgers if (known := ledger.get(p))]),
+            *_together([known for trial_log in trial_logs if (known := trial_log.get(p))]),
         )
     for results in outcomes:
         next(
@@ -280,7 +280,7 @@ def _evaluated(
 
 
 def _together(known: Sequence[tuple[Mapping[str, float], float]]) -> tuple[dict[str, float], float]:
-    """Mean rewards and summed seconds of one configuration on all crystals."""
+    """Mean rewards and summed seconds of one configuration on all images."""
     rewards, seconds = zip(*known)
     return {name: sum(r[name] for r in rewards) / len(rewards) for name in rewards[0]}, sum(seconds)
 

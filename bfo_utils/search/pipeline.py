@@ -38,7 +38,7 @@ class Outcome:
 
 
 def resampling_stability(
-    crystal: PreparedImage,
+    prepared: PreparedImage,
     parameters: Mapping[str, Value],
     seed: int = 0,
     work: SharedWork | None = None,
@@ -51,7 +51,7 @@ def resampling_stability(
 
     Parameters
     ----------
-    crystal : PreparedImage
+    prepared : PreparedImage
     parameters : mapping
         Any of the parameters; the others take their defaults.
     seed : int
@@ -62,7 +62,7 @@ def resampling_stability(
     float
     """
     p = complete_parameters(parameters)
-    own = (work or SharedWork(crystal)).found_with(p["detection_scale"], p["refinement_radius"])
+    own = (work or SharedWork(prepared)).found_with(p["detection_scale"], p["refinement_radius"])
     values = cell_descriptors(own.prepared, p, own)
     if len(values) < 4 * p["n_clusters"]:
         return 0.0
@@ -78,13 +78,13 @@ def resampling_stability(
 
 
 def cluster_cells(
-    crystal: PreparedImage, values: np.ndarray, parameters: Mapping[str, Value], seed: int = 0
+    prepared: PreparedImage, values: np.ndarray, parameters: Mapping[str, Value], seed: int = 0
 ) -> np.ndarray:
     """Cluster descriptors and put the labels on the grid of cells.
 
     Parameters
     ----------
-    crystal : PreparedImage
+    prepared : PreparedImage
     values : ndarray, shape (N, K)
         Descriptors of the analyzed cells, from :func:`features`.
     parameters : mapping
@@ -97,16 +97,16 @@ def cluster_cells(
         Labels by size, -1 outside the analyzed mask.
     """
     p = complete_parameters(parameters)
-    labels = np.full(crystal.mask.shape, -1)
+    labels = np.full(prepared.mask.shape, -1)
     with threadpool_limits(1):
-        labels[crystal.mask] = cluster_vectors(
+        labels[prepared.mask] = cluster_vectors(
             values, p["n_clusters"], p["method"], p["covariance"], seed
         )
     return labels
 
 
 def evaluate_configuration(
-    crystal: PreparedImage,
+    prepared: PreparedImage,
     parameters: Mapping[str, Value],
     seed: int = 0,
     total: Mapping[str, float] = DEFAULT_TOTAL,
@@ -119,7 +119,7 @@ def evaluate_configuration(
 
     Parameters
     ----------
-    crystal : PreparedImage
+    prepared : PreparedImage
     parameters : mapping
         Any of the parameters of :mod:`bfo_utils.search`; the others take their defaults.
     seed : int
@@ -133,10 +133,10 @@ def evaluate_configuration(
     Outcome
     """
     start = time.perf_counter()
-    parameters, work = complete_parameters(parameters), work or SharedWork(crystal)
+    parameters, work = complete_parameters(parameters), work or SharedWork(prepared)
     with threadpool_limits(1):
         labels = _labels(work, parameters, seed)
-        rewards = score_map(Segmentation(labels, crystal.evidence), total)
+        rewards = score_map(Segmentation(labels, prepared.reference), total)
         if parameters["descriptor"] == "vae":
             rewards["explained"] = max(0.0, work.autoencoder(parameters).explained)
     return Outcome(parameters, labels, rewards, time.perf_counter() - start)
@@ -160,7 +160,7 @@ def _labels(work: SharedWork, parameters: Mapping[str, Value], seed: int) -> np.
 
 
 def effective_parameters(
-    crystal: PreparedImage, parameters: Mapping[str, Value]
+    prepared: PreparedImage, parameters: Mapping[str, Value]
 ) -> dict[str, Value]:
     """Parameters with everything that makes no difference made equal, so that equal work is
     recognized.
@@ -171,7 +171,7 @@ def effective_parameters(
 
     Parameters
     ----------
-    crystal : PreparedImage
+    prepared : PreparedImage
     parameters : mapping
         Any of the parameters; the others take the values the crystal was prepared with, or their
         defaults.
@@ -182,8 +182,8 @@ def effective_parameters(
         Complete parameters.
     """
     made = {
-        "detection_scale": crystal.detection_scale,
-        "refinement_radius": crystal.refinement_radius,
+        "detection_scale": prepared.detection_scale,
+        "refinement_radius": prepared.refinement_radius,
     }
     p = complete_parameters(made | dict(parameters))
     for name in made:
@@ -205,7 +205,7 @@ def effective_parameters(
     return p
 
 
-def name_labels(crystal: PreparedImage, labels: np.ndarray) -> np.ndarray:
+def name_labels(prepared: PreparedImage, labels: np.ndarray) -> np.ndarray:
     """Labels renumbered by what they mean, so that a variant keeps its number, and its color, in
     every map.
 
@@ -216,14 +216,14 @@ def name_labels(crystal: PreparedImage, labels: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    crystal : PreparedImage
+    prepared : PreparedImage
     labels : ndarray of int, shape (R, C)
 
     Returns
     -------
     ndarray of int, shape (R, C)
     """
-    cells = crystal.lattice.cells
+    cells = prepared.lattice.cells
     if not cells.has_b:
         return number_by_value(labels, cells.a / cells.b)
     names, means = mean_displacements(cells.polar, labels)

@@ -62,7 +62,7 @@ class PreparedImage:
         Its indexed columns and measured cells.
     mask : ndarray of bool, shape (R, C)
         The analyzed cells.
-    evidence : ReferenceField
+    reference : ReferenceField
         What label maps are judged by.
     detection_scale, refinement_radius : float
         The settings that the columns were found with.
@@ -75,7 +75,7 @@ class PreparedImage:
     image: Image
     lattice: Lattice
     mask: np.ndarray
-    evidence: ReferenceField
+    reference: ReferenceField
     detection_scale: float = 1.0
     refinement_radius: float = 0.45
     bright: str = "A"
@@ -125,7 +125,7 @@ class PreparedImage:
         digest = hashlib.sha256(np.ascontiguousarray(self.image.data).data)
         digest.update(np.ascontiguousarray(self.image.valid).data)
         digest.update(
-            f"{self.detection_scale} {self.refinement_radius} {self.evidence.kind}".encode()
+            f"{self.detection_scale} {self.refinement_radius} {self.reference.kind}".encode()
         )
         digest.update(b"" if self.bright == "A" else self.bright.encode())
         return digest.hexdigest()
@@ -357,7 +357,7 @@ def cell_vectors(
     ndarray, shape (N, D)
     """
     if parameters["descriptor"] == "physics":
-        kind = prepared.evidence.kind
+        kind = prepared.reference.kind
         return measured_vectors(prepared.lattice.cells, prepared.mask, without=kind)[part]
     windows = cell_windows(prepared, parameters, part, work)
     return windows.reshape(len(windows), -1)

@@ -64,7 +64,7 @@ def _coded(values: pd.Series) -> pd.Series:
 
 
 def total_landscape(
-    crystal: PreparedImage,
+    prepared: PreparedImage,
     windows: Sequence[float],
     clusters: Sequence[int],
     fixed: Mapping[str, Value] | None = None,
@@ -74,7 +74,7 @@ def total_landscape(
 
     Parameters
     ----------
-    crystal : PreparedImage
+    prepared : PreparedImage
     windows : sequence of float
         Edges of the square window, in cells.
     clusters : sequence of int
@@ -92,15 +92,15 @@ def total_landscape(
     --------
     >>> from bfo_utils.simulation import Specimen, simulate_phantom
     >>> from bfo_utils.search import prepare_image
-    >>> crystal = prepare_image(simulate_phantom(Specimen(cells=16, cell_px=16)).image)
-    >>> total_landscape(crystal, [1.0, 1.5], [2, 3, 4]).shape
+    >>> prepared = prepare_image(simulate_phantom(Specimen(cells=16, cell_px=16)).image)
+    >>> total_landscape(prepared, [1.0, 1.5], [2, 3, 4]).shape
     (2, 3)
     """
-    work = SharedWork(crystal)
+    work = SharedWork(prepared)
 
     def total(window: float, k: int) -> float:
         square = {"window_height": window, "window_width": window, "n_clusters": k}
         parameters = {**(fixed or {}), **square}
-        return evaluate_configuration(crystal, parameters, seed, work=work).rewards["total"]
+        return evaluate_configuration(prepared, parameters, seed, work=work).rewards["total"]
 
     return np.array([[total(window, k) for k in clusters] for window in windows])

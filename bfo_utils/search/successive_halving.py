@@ -37,11 +37,11 @@ LATENT_CLUSTERINGS: list[dict[str, Value]] = [
 
 
 def search_autoencoders(
-    crystal: PreparedImage,
+    prepared: PreparedImage,
     budget: int,
     plan: SearchPlan = SearchPlan(),
     report: Callable[[Trial], None] = lambda trial: None,
-    ledger: TrialLog | None = None,
+    trial_log: TrialLog | None = None,
     first: int = 0,
     work: SharedWork | None = None,
 ) -> list[Trial]:
@@ -49,14 +49,14 @@ def search_autoencoders(
 
     Parameters
     ----------
-    crystal : PreparedImage
+    prepared : PreparedImage
     budget : int
         Number of models that are begun; 0 for none. The first is the default one.
     plan : SearchPlan
         Seed, rewards and what is fixed.
     report : callable
         Called with every trial as it ends.
-    ledger : TrialLog, optional
+    trial_log : TrialLog, optional
         Record of evaluated configurations; what it knows is not evaluated again.
     first : int
         Number of the first trial.
@@ -76,8 +76,8 @@ def search_autoencoders(
     if not budget:
         return []
     require_vae()
-    ledger, work = ledger or TrialLog(None, {}), work or SharedWork(crystal)
-    left = _models(crystal, budget, plan)
+    trial_log, work = trial_log or TrialLog(None, {}), work or SharedWork(prepared)
+    left = _models(prepared, budget, plan)
     trials: list[Trial] = []
     last = plan.fixed.get("epochs", RUNGS[-1])
     for rung, epochs in enumerate(max(1, n * last // RUNGS[-1]) for n in RUNGS):
@@ -85,7 +85,7 @@ def search_autoencoders(
         for model in left:
             trials.append(
                 _trial(
-                    work, model | {"epochs": epochs}, plan, ledger, first + len(trials), rung + 1
+                    work, model | {"epochs": epochs}, plan, trial_log, first + len(trials), rung + 1
                 )
             )
             merits.append(_merit(trials[-1]))
@@ -110,10 +110,10 @@ def n_halving_trials(budget: int) -> int:
     return n
 
 
-def _models(crystal: PreparedImage, budget: int, plan: SearchPlan) -> list[dict[str, Value]]:
+def _models(prepared: PreparedImage, budget: int, plan: SearchPlan) -> list[dict[str, Value]]:
     """The default model and others that fill the space evenly."""
     fixed = {name: value for name, value in plan.fixed.items() if name != "descriptor"}
-    varied = [p for p in searched_vae_parameters(crystal.sites) if p.name not in fixed]
+    varied = [p for p in searched_vae_parameters(prepared.sites) if p.name not in fixed]
     others = (
         ProposalModel(varied, screen=budget - 1, seed=plan.seed).ask(budget - 1)
         if varied and budget > 1
@@ -123,7 +123,7 @@ def _models(crystal: PreparedImage, budget: int, plan: SearchPlan) -> list[dict[
 
 
 def _trial(
-    work: SharedWork, model: dict, plan: SearchPlan, ledger: TrialLog, number: int, rung: int
+    work: SharedWork, model: dict, plan: SearchPlan, trial_log: TrialLog, number: int, rung: int
 ) -> Trial:
     """The best clustering of one model at one rung."""
     clusterings = [c | {k: v for k, v in plan.fixed.items() if k in c} for c in LATENT_CLUSTERINGS]
@@ -132,12 +132,12 @@ def _trial(
         for parameters in (
             effective_parameters(work.prepared, model | clustering) for clustering in clusterings
         ):
-            known = ledger.get(parameters)
+            known = trial_log.get(parameters)
             if known is None:
                 outcome = evaluate_configuration(
                     work.prepared, parameters, plan.seed, plan.total, work
                 )
-                ledger.put(parameters, outcome.rewards, outcome.seconds)
+                trial_log.put(parameters, outcome.rewards, outcome.seconds)
                 known = dict(outcome.rewards), outcome.seconds
             results.append((parameters, *known))
     parameters, rewards, _ = _simplest(results)

@@ -14,7 +14,7 @@ from ..errors import InputError
 class TrialLog:
     """Rewards of configurations already evaluated; every new one is on disk before the next begins.
 
-    A search is deterministic given the rewards it is told. Run again with its ledger it therefore
+    A search is deterministic given the rewards it is told. Run again with its log it therefore
     asks the same configurations, is answered from the file, and comes to the same end as if it had
     never been stopped.
 
@@ -28,9 +28,9 @@ class TrialLog:
 
     Examples
     --------
-    >>> ledger = TrialLog(None, {})
-    >>> ledger.put({"n_clusters": 3}, {"total": 0.5}, 0.02)
-    >>> ledger.get({"n_clusters": 3})
+    >>> trial_log = TrialLog(None, {})
+    >>> trial_log.put({"n_clusters": 3}, {"total": 0.5}, 0.02)
+    >>> trial_log.get({"n_clusters": 3})
     ({'total': 0.5}, 0.02)
     """
 

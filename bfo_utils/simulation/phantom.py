@@ -117,7 +117,7 @@ class Phantom:
 
     image: Image
     truth: Truth
-    crystal: Specimen
+    specimen: Specimen
     seed: int
 
 
@@ -136,12 +136,12 @@ class _Sites:
     present: np.ndarray = field(repr=False)
 
 
-def simulate_phantom(crystal: Specimen = Specimen(), seed: int = 0) -> Phantom:
-    """Simulate an image of ``crystal``.
+def simulate_phantom(specimen: Specimen = Specimen(), seed: int = 0) -> Phantom:
+    """Simulate an image of ``specimen``.
 
     Parameters
     ----------
-    crystal : Specimen
+    specimen : Specimen
         What to simulate.
     seed : int
         Seed of everything random: composition, scan, missing columns and counts.
@@ -158,54 +158,54 @@ def simulate_phantom(crystal: Specimen = Specimen(), seed: int = 0) -> Phantom:
     ((160, 160), [0, 2])
     """
     rng = np.random.default_rng(seed)
-    sites = _build(crystal, rng)
-    side = round(crystal.cells * crystal.cell_px)
-    scan = _scan(side, crystal, rng)
+    sites = _build(specimen, rng)
+    side = round(specimen.cells * specimen.cell_px)
+    scan = _scan(side, specimen, rng)
     xy = np.concatenate([sites.a_xy.reshape(-1, 2), sites.b_xy.reshape(-1, 2)])
     amplitude = np.concatenate(
         [(sites.a_intensity * sites.present).ravel(), sites.b_intensity.ravel()]
     )
-    sigma = crystal.sigma_cells * crystal.cell_px
-    counts = _exposed(_render(side, xy, amplitude, sigma, scan), crystal, rng)
+    sigma = specimen.sigma_cells * specimen.cell_px
+    counts = _exposed(_render(side, xy, amplitude, sigma, scan), specimen, rng)
     image = image_from_array(
-        counts, pixel_size_nm=crystal.a_nm / crystal.cell_px, name=f"phantom-{crystal.layout}"
+        counts, pixel_size_nm=specimen.a_nm / specimen.cell_px, name=f"phantom-{specimen.layout}"
     )
-    return Phantom(image, _truth(sites, side, sigma, scan), crystal, seed)
+    return Phantom(image, _truth(sites, side, sigma, scan), specimen, seed)
 
 
-def _build(crystal: Specimen, rng) -> _Sites:
+def _build(specimen: Specimen, rng) -> _Sites:
     """Place all columns: layout -> smooth variant weights -> polarization, strain, intensities."""
-    n = crystal.cells + 2 * _PAD
-    weights, wall = _variant_weights(crystal, n)
+    n = specimen.cells + 2 * _PAD
+    weights, wall = _variant_weights(specimen, n)
     variant = np.argmax(weights, axis=0)
-    strip = _substrate_weight(crystal, n)
+    strip = _substrate_weight(specimen, n)
     variant = np.where(strip > 0.5, -1, variant)
-    p_pm = np.einsum("vij,vk->ijk", weights, VARIANTS) * crystal.polarization_pm / np.sqrt(2)
+    p_pm = np.einsum("vij,vk->ijk", weights, VARIANTS) * specimen.polarization_pm / np.sqrt(2)
     p_pm *= (1 - strip)[..., None]
-    shear = np.einsum("vij,v->ij", weights, VARIANTS.prod(axis=1)) * crystal.shear * (1 - strip)
-    nodes, rotation = _nodes(crystal, shear, strip)
-    turn = np.deg2rad(crystal.rotation_deg)
+    shear = np.einsum("vij,v->ij", weights, VARIANTS.prod(axis=1)) * specimen.shear * (1 - strip)
+    nodes, rotation = _nodes(specimen, shear, strip)
+    turn = np.deg2rad(specimen.rotation_deg)
     matrix = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-    middle = crystal.cells * crystal.cell_px / 2
-    a_xy = (nodes - n / 2) @ matrix * crystal.cell_px + middle
+    middle = specimen.cells * specimen.cell_px / 2
+    a_xy = (nodes - n / 2) @ matrix * specimen.cell_px + middle
     p_pm = p_pm @ matrix
-    mistilt = crystal.mistilt_pm * _smooth_noise((n, n, 2), n / 2, rng)
-    b_xy = corner_mean(a_xy) + (p_pm + mistilt) / crystal.pm_per_px
-    a_int, b_int = _intensities(crystal, strip, rng)
-    present = rng.random(a_int.shape) >= crystal.missing
+    mistilt = specimen.mistilt_pm * _smooth_noise((n, n, 2), n / 2, rng)
+    b_xy = corner_mean(a_xy) + (p_pm + mistilt) / specimen.pm_per_px
+    a_int, b_int = _intensities(specimen, strip, rng)
+    present = rng.random(a_int.shape) >= specimen.missing
     return _Sites(
-        a_xy, b_xy, a_int, b_int, variant, wall, p_pm, rotation + crystal.rotation_deg, present
+        a_xy, b_xy, a_int, b_int, variant, wall, p_pm, rotation + specimen.rotation_deg, present
     )
 
 
-def _variant_weights(crystal: Specimen, n: int) -> tuple[np.ndarray, np.ndarray]:
+def _variant_weights(specimen: Specimen, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Share of every variant in every cell (tanh across walls), and distance to the nearest wall
     in cells.
     """
     fine = 4 if n < 300 else 2
     at = (np.arange(n * fine) + 0.5) / fine - _PAD
-    y, x = np.meshgrid(at / crystal.cells, at / crystal.cells, indexing="ij")
-    label = layout_variants(crystal.layout, x, y)
+    y, x = np.meshgrid(at / specimen.cells, at / specimen.cells, indexing="ij")
+    label = layout_variants(specimen.layout, x, y)
     distance = np.stack(
         [
             _signed_distance(label == v)[fine // 2 :: fine, fine // 2 :: fine] / fine
@@ -213,7 +213,7 @@ def _variant_weights(crystal: Specimen, n: int) -> tuple[np.ndarray, np.ndarray]
         ]
     )
     score = np.exp(
-        -np.clip(distance / crystal.wall_cells, -40, 40)
+        -np.clip(distance / specimen.wall_cells, -40, 40)
     )  # two variants: (1 + tanh(d / w)) / 2
     wall = np.abs(distance).min(axis=0)
     return score / score.sum(axis=0), wall
@@ -228,25 +228,25 @@ def _signed_distance(inside: np.ndarray) -> np.ndarray:
     return ndimage.distance_transform_edt(~inside) - ndimage.distance_transform_edt(inside)
 
 
-def _substrate_weight(crystal: Specimen, n: int) -> np.ndarray:
+def _substrate_weight(specimen: Specimen, n: int) -> np.ndarray:
     """1 in the substrate strip at the left, 0 in the film, over about one cell."""
-    edge = crystal.substrate * crystal.cells
+    edge = specimen.substrate * specimen.cells
     x = np.arange(n) + 0.5 - _PAD
-    weight = 0.5 * (1 - np.tanh((x - edge) / 0.6)) if crystal.substrate > 0 else np.zeros(n)
+    weight = 0.5 * (1 - np.tanh((x - edge) / 0.6)) if specimen.substrate > 0 else np.zeros(n)
     return np.broadcast_to(weight, (n, n))
 
 
 def _nodes(
-    crystal: Specimen, shear: np.ndarray, strip: np.ndarray
+    specimen: Specimen, shear: np.ndarray, strip: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the A nodes in cells, and the local lattice rotation in degrees."""
     n = shear.shape[0]
     eigen = np.zeros((n, n, 2, 2))
     eigen[..., 0, 1] = eigen[..., 1, 0] = shear
-    eigen[..., 0, 0] = -crystal.misfit * strip
+    eigen[..., 0, 0] = -specimen.misfit * strip
     u = compatible_displacement(eigen)
     y, x = np.meshgrid(np.arange(n + 1.0), np.arange(n + 1.0), indexing="ij")
-    bend = np.deg2rad(crystal.bend_deg) / (crystal.cells / 2)
+    bend = np.deg2rad(specimen.bend_deg) / (specimen.cells / 2)
     dx, dy = x - n / 2, y - n / 2
     u[..., 0] -= bend * dx * dy
     u[..., 1] += bend * dx**2 / 2
@@ -263,58 +263,58 @@ def _smooth_noise(shape, scale: float, rng) -> np.ndarray:
     return noise / np.abs(noise).max()
 
 
-def _intensities(crystal: Specimen, strip: np.ndarray, rng) -> tuple[np.ndarray, np.ndarray]:
+def _intensities(specimen: Specimen, strip: np.ndarray, rng) -> tuple[np.ndarray, np.ndarray]:
     """Peak heights of A (follows the Sm content) and B columns, relative to an A column of the
     film.
     """
     n = strip.shape[0]
-    composition = 1 + crystal.composition * _smooth_noise(
-        (n + 1, n + 1), crystal.composition_cells, rng
+    composition = 1 + specimen.composition * _smooth_noise(
+        (n + 1, n + 1), specimen.composition_cells, rng
     )
     a_strip, b_strip = np.pad(strip, ((0, 1), (0, 1)), mode="edge"), strip
     a = composition * (1 - (1 - _STO[0]) * a_strip)
-    b = crystal.b_intensity * (1 - (1 - _STO[1]) * b_strip)
+    b = specimen.b_intensity * (1 - (1 - _STO[1]) * b_strip)
     return a, b
 
 
-def _scan(side: int, crystal: Specimen, rng) -> np.ndarray:
+def _scan(side: int, specimen: Specimen, rng) -> np.ndarray:
     """Displacement (x, y) in px of every scan row: jitter and faults along x, slow drift along
     both.
     """
     drift = ndimage.gaussian_filter1d(rng.standard_normal((side, 2)), side / 6, axis=0)
-    drift *= crystal.drift_px / np.abs(drift).max()
-    jitter = rng.normal(0, crystal.jitter_px, side)
-    if crystal.jitter_rows > 0:
-        jitter = ndimage.gaussian_filter1d(jitter, crystal.jitter_rows)
-        jitter *= crystal.jitter_px / jitter.std()
-    drift[:, 0] += jitter + _faults(side, crystal, rng)
+    drift *= specimen.drift_px / np.abs(drift).max()
+    jitter = rng.normal(0, specimen.jitter_px, side)
+    if specimen.jitter_rows > 0:
+        jitter = ndimage.gaussian_filter1d(jitter, specimen.jitter_rows)
+        jitter *= specimen.jitter_px / jitter.std()
+    drift[:, 0] += jitter + _faults(side, specimen, rng)
     return drift
 
 
-def _faults(side: int, crystal: Specimen, rng) -> np.ndarray:
+def _faults(side: int, specimen: Specimen, rng) -> np.ndarray:
     """Displacement (px) along x of every scan row by hum, jumps and flyback; nothing is drawn
     for those that are off.
     """
     row, shift = np.arange(side), np.zeros(side)
-    if crystal.hum_px > 0:
-        shift += crystal.hum_px * np.sin(2 * np.pi * (row / crystal.hum_rows + rng.random()))
-    if crystal.jumps > 0:
-        steps = rng.normal(0, crystal.jump_px, crystal.jumps)
-        shift += steps @ (row >= rng.uniform(0, side, (crystal.jumps, 1)))
-    if crystal.flyback_px > 0:
-        late = (rng.random(side) < _LATE[0]) * rng.exponential(crystal.flyback_px, side)
+    if specimen.hum_px > 0:
+        shift += specimen.hum_px * np.sin(2 * np.pi * (row / specimen.hum_rows + rng.random()))
+    if specimen.jumps > 0:
+        steps = rng.normal(0, specimen.jump_px, specimen.jumps)
+        shift += steps @ (row >= rng.uniform(0, side, (specimen.jumps, 1)))
+    if specimen.flyback_px > 0:
+        late = (rng.random(side) < _LATE[0]) * rng.exponential(specimen.flyback_px, side)
         shift += np.convolve(late, np.exp(-np.arange(20) / _LATE[1]))[:side]
     return shift
 
 
-def _exposed(ideal: np.ndarray, crystal: Specimen, rng) -> np.ndarray:
+def _exposed(ideal: np.ndarray, specimen: Specimen, rng) -> np.ndarray:
     """Counts of an image on its background, under uneven illumination; they replace the image,
     band by band.
     """
-    gain = _illumination(len(ideal), crystal.illumination)
+    gain = _illumination(len(ideal), specimen.illumination)
     for rows in row_bands(ideal.shape):
         expected = (
-            (ideal[rows] + np.float32(crystal.background)) * gain(rows) * np.float32(crystal.dose)
+            (ideal[rows] + np.float32(specimen.background)) * gain(rows) * np.float32(specimen.dose)
         )
         ideal[rows] = rng.poisson(expected)
     return ideal
@@ -431,7 +431,7 @@ def save_phantom(phantom: Phantom, path: str | Path) -> None:
         for name, value in vars(phantom.truth).items():
             value = value.astype("S1") if value.dtype.kind == "U" else value
             file.create_dataset(f"truth/{name}", data=value)
-        file.attrs.update(vars(phantom.crystal) | {"seed": phantom.seed})
+        file.attrs.update(vars(phantom.specimen) | {"seed": phantom.seed})
 
 
 def load_truth(path: str | Path) -> Truth | None:

@@ -98,7 +98,7 @@ from .simulated import (
     SeriesStyle as SeriesStyle,
 )
 from .simulated import (
-    series_recipe as series_recipe,
+    series_specimen as series_specimen,
 )
 from .simulated import (
     simulate_series as simulate_series,

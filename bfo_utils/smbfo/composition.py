@@ -44,7 +44,7 @@ class Member:
     id : str
     samarium : int
         Sm content in per cent.
-    crystal : PreparedImage
+    prepared : PreparedImage
         What our own chain found in the image.
     parameters : Parameterization or None
         The authors' parameterization; None where there is no file.
@@ -56,7 +56,7 @@ class Member:
 
     id: str
     samarium: int
-    crystal: PreparedImage
+    prepared: PreparedImage
     parameters: Parameterization | None = None
     comparison: Comparison | None = None
     note: str = ""
@@ -163,18 +163,18 @@ def simulate_members(
 
 
 def _member(pair: Pair, folder: Path, pixel_size_nm: float | None) -> Member:
-    crystal = prepare_image(
+    prepared = prepare_image(
         read_image(locate_file(folder, pair.image), pixel_size_nm=pixel_size_nm)
     )
     path = locate_file(folder, pair.parameters)
     if path is None:
-        return Member(pair.id, pair.samarium, crystal, note=f"no file {pair.parameters}")
+        return Member(pair.id, pair.samarium, prepared, note=f"no file {pair.parameters}")
     parameters = read_parameterization(path)
     try:
-        comparison, note = compare_parameters(parameters, crystal.lattice.cells), ""
+        comparison, note = compare_parameters(parameters, prepared.lattice.cells), ""
     except InputError as error:
         comparison, note = None, str(error)
-    return Member(pair.id, pair.samarium, crystal, parameters, comparison, note)
+    return Member(pair.id, pair.samarium, prepared, parameters, comparison, note)
 
 
 # ---- search and verdict --------------------------------------------------------------
@@ -204,14 +204,14 @@ def tune_members(
     -------
     Tuning
     """
-    works = [SharedWork(m.crystal) for m in members]
-    ledgers = [open_trial_log(Path(folder, f"{m.id}.jsonl"), m.crystal, plan) for m in members]
+    works = [SharedWork(m.prepared) for m in members]
+    trial_logs = [open_trial_log(Path(folder, f"{m.id}.jsonl"), m.prepared, plan) for m in members]
 
     def trials(chosen: Sequence[int]) -> list[Trial]:
         return search_jointly(
             [works[k] for k in chosen],
             plan,
-            ledgers=[ledgers[k] for k in chosen],
+            trial_logs=[trial_logs[k] for k in chosen],
             workers=workers,
         )
 
@@ -238,7 +238,7 @@ def judge_members(members: Sequence[Member], tuning: Tuning, plan: SearchPlan) -
         Finding(
             m,
             *(
-                conclude_analysis(m.crystal, trials, plan.seed, plan.total)
+                conclude_analysis(m.prepared, trials, plan.seed, plan.total)
                 for trials in (tuning.own[m.samarium], tuning.joint)
             ),
         )

@@ -27,7 +27,7 @@ class Sample:
     image : Image
         ``image.valid`` is False where the file holds NaN or infinite values.
     parameters : Parameterization
-    crystal : PreparedImage
+    prepared : PreparedImage
         What our own chain found in the image.
     comparison : Comparison
     order : {"xy", "yx"}
@@ -38,7 +38,7 @@ class Sample:
     samarium: int
     image: Image
     parameters: Parameterization
-    crystal: PreparedImage
+    prepared: PreparedImage
     comparison: Comparison
     order: str
 
@@ -93,14 +93,14 @@ def read_sample(
         )
     image = read_image(paths[0], pixel_size_nm=pixel_size_nm)
     parameters = read_parameterization(paths[1])
-    crystal = prepare_image(image)
-    comparison = compare_parameters(parameters, crystal.lattice.cells)
+    prepared = prepare_image(image)
+    comparison = compare_parameters(parameters, prepared.lattice.cells)
     return Sample(
         pair.id,
         pair.samarium,
         image,
         parameters,
-        crystal,
+        prepared,
         comparison,
         comparison.order if order == "auto" else order,
     )

@@ -90,7 +90,7 @@ def order_parameter(samarium: float) -> float:
     return float(np.sqrt(max(0.0, 1 - samarium / LOST_AT)))
 
 
-def series_recipe(pair: Pair, style: SeriesStyle = SeriesStyle()) -> Specimen:
+def series_specimen(pair: Pair, style: SeriesStyle = SeriesStyle()) -> Specimen:
     """What is simulated for an image of the series.
 
     Parameters
@@ -104,7 +104,7 @@ def series_recipe(pair: Pair, style: SeriesStyle = SeriesStyle()) -> Specimen:
 
     Examples
     --------
-    >>> series_recipe(pair_of("Sm_20_0")).polarization_pm
+    >>> series_specimen(pair_of("Sm_20_0")).polarization_pm
     0.0
     """
     order, shrink = order_parameter(pair.samarium), 1 - 0.0004 * pair.samarium
@@ -136,7 +136,7 @@ def simulate_series(pair: Pair, style: SeriesStyle = SeriesStyle(), seed: int = 
     Phantom
         Without the gaps of the file.
     """
-    return simulate_phantom(series_recipe(pair, style), 1000 * seed + SERIES_IDS.index(pair.id))
+    return simulate_phantom(series_specimen(pair, style), 1000 * seed + SERIES_IDS.index(pair.id))
 
 
 def write_series(
@@ -222,13 +222,13 @@ def simulated_parameters(
     cells, seen = _true_cells(made), np.random.default_rng([seed, made.seed])
     at = np.nonzero(cells.valid)
     n, flip = len(at[0]), {"xy": slice(None), "yx": slice(None, None, -1)}
-    pm = cells.polar[at].T * made.crystal.pm_per_px + seen.normal(0, style.noise_pm, (2, n))
+    pm = cells.polar[at].T * made.specimen.pm_per_px + seen.normal(0, style.noise_pm, (2, n))
     heights = cells.a_intensity[at] * (1 + seen.normal(0, 0.02, (4, n)))
     xy, b_xy = cells.xy[at].T[flip[style.xy_order]], cells.b_site[at].T[flip[style.xy_order]]
     edges = {"a": cells.a[at], "b": cells.b[at]}
     return {
         **{f"I{k + 1}": row[None] for k, row in enumerate(heights)},
-        "I5": made.crystal.b_intensity * heights.mean(0)[None],
+        "I5": made.specimen.b_intensity * heights.mean(0)[None],
         **{name: edge[None] for name, edge in edges.items()},
         **{f"meanuc{k}": np.full((1, 1), v.mean()) for k, v in edges.items()},
         "Pxy": (pm * style.unit)[flip[style.p_order]],
@@ -236,7 +236,7 @@ def simulated_parameters(
         "NCOM": xy,
         "PCOM": b_xy,
         "ab": np.stack(at).astype(float) + np.reshape(_INDEX_OFFSET, (2, 1)),
-        "abdelta": np.stack([*edges.values()]) - made.crystal.cell_px,
+        "abdelta": np.stack([*edges.values()]) - made.specimen.cell_px,
         "Vol": cells.area[at][None],
         "alpha": cells.angle[at][None],
         "index": np.arange(1.0, n + 1)[None],
@@ -256,6 +256,6 @@ def _true_cells(made: Phantom) -> Cells:
     height, corner = np.full((side, side), np.nan), np.ones((side + 1, side + 1))
     height[tuple(truth.cell_ij.T)] = truth.cell_intensity
     cells = measure_cells(
-        Basis(np.eye(2) * made.crystal.cell_px, True), node, corner, (b_site, height)
+        Basis(np.eye(2) * made.specimen.cell_px, True), node, corner, (b_site, height)
     )
     return Cells(**(vars(cells) | {"a_intensity": height}))

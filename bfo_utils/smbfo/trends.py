@@ -57,9 +57,9 @@ def _row(finding: Finding) -> dict:
         "samarium": member.samarium,
         "verdict": best.verdict,
         **{f"total_{name}": outcome.rewards["total"] for name, outcome in totals.items()},
-        "walls": 100 * float(walls_between(variants).length.sum()) / int(member.crystal.mask.sum()),
+        "walls": 100 * float(walls_between(variants).length.sum()) / int(member.prepared.mask.sum()),
         **variant_shares(variants),
-        **measured_means(member.crystal),
+        **measured_means(member.prepared),
         **_authors(member),
     }
 
@@ -80,7 +80,7 @@ def variant_map(analysis: Analysis) -> np.ndarray:
     ndarray of int, shape (R, C)
         Index of one of :data:`DIRECTIONS`, 4 for no variant, -1 outside the analyzed mask.
     """
-    cells, labels = analysis.crystal.lattice.cells, analysis.labels
+    cells, labels = analysis.prepared.lattice.cells, analysis.labels
     out = np.where(labels >= 0, len(DIRECTIONS), -1)
     if analysis.verdict != DOMAINS or not cells.has_b:
         return out
@@ -133,13 +133,13 @@ def walls_between(variants: np.ndarray) -> Walls:
     return trace_walls(np.where(variants < len(DIRECTIONS), variants, -1))
 
 
-def measured_means(crystal: PreparedImage) -> dict[str, float]:
+def measured_means(prepared: PreparedImage) -> dict[str, float]:
     """Displacement, its order, and lattice parameters of the analyzed cells; NaN for what is not
     seen.
 
     Parameters
     ----------
-    crystal : PreparedImage
+    prepared : PreparedImage
 
     Returns
     -------
@@ -148,7 +148,7 @@ def measured_means(crystal: PreparedImage) -> dict[str, float]:
         noise alone keeps above zero; ``order`` its autocorrelation over three cells, which noise
         leaves at zero.
     """
-    cells, mask, size = crystal.lattice.cells, crystal.mask, crystal.image.pixel_size_nm
+    cells, mask, size = prepared.lattice.cells, prepared.mask, prepared.image.pixel_size_nm
     polar = np.where(mask[..., None], cells.polar, np.nan)
     small, length = (1000 * size, size) if size else (1.0, 1.0)
     return {
@@ -203,9 +203,9 @@ def _authors(member: Member) -> dict[str, float]:
     """
     if member.comparison is None or member.parameters is None:
         return dict.fromkeys(AUTHORS, np.nan)
-    cells, grid = member.crystal.lattice.cells, member.parameters.grid
+    cells, grid = member.prepared.lattice.cells, member.parameters.grid
     theirs, ours, _ = match_cells(member.parameters, cells, member.comparison.positions)
-    same = theirs[member.crystal.mask.ravel()[ours]]
+    same = theirs[member.prepared.mask.ravel()[ours]]
     scalars = {
         name: np.hypot(*np.moveaxis(v, -1, 0)) if name == "Pxy" else v for name, v in grid.items()
     }

@@ -8,11 +8,11 @@ from bfo_utils.errors import InputError
 from bfo_utils.search import Trial
 
 
-def test_the_crystal_and_its_truth_come_back(junction, crystal, tmp_path):
+def test_the_crystal_and_its_truth_come_back(junction, prepared, tmp_path):
     kept = Artifacts(tmp_path)
-    kept.save(crystal)
+    kept.save(prepared)
     kept.save_truth(junction.truth)
-    assert kept.crystal().fingerprint == crystal.fingerprint
+    assert kept.prepared().fingerprint == prepared.fingerprint
     assert kept.work().networks == tmp_path / "networks"
     assert np.array_equal(kept.truth().cell_variant, junction.truth.cell_variant)
 
@@ -44,6 +44,6 @@ def test_trials_come_back_as_they_were(tmp_path):
 
 def test_a_notebook_out_of_turn_says_which_file_is_missing(tmp_path):
     with pytest.raises(
-        InputError, match="crystal.npz: no such file; run the notebook that writes it first"
+        InputError, match="prepared.npz: no such file; run the notebook that writes it first"
     ):
-        Artifacts(tmp_path).crystal()
+        Artifacts(tmp_path).prepared()

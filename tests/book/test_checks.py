@@ -24,18 +24,18 @@ def trial(number, total, source="search", **more):
 
 
 @pytest.fixture(scope="module")
-def sources(crystal, truth_map):
+def sources(prepared, truth_map):
     """What the notebooks hand to their checks, from small data."""
-    partition = Segmentation(np.where(crystal.mask, truth_map, -1), crystal.evidence)
-    windows = crop_windows(SharedWork(crystal).patches("A"), 1.54, 1.54)
-    features = Features(cell_descriptors(crystal, default_parameters()), windows)
+    segmentation = Segmentation(np.where(prepared.mask, truth_map, -1), prepared.reference)
+    windows = crop_windows(SharedWork(prepared).patches("A"), 1.54, 1.54)
+    features = Features(cell_descriptors(prepared, default_parameters()), windows)
     trials = [
         trial(k, t, "rung 1", explained=e)
         for k, (t, e) in enumerate([(0.1, 0.2), (0.58, 0.9), (0.3, 0.4), (0.6, 0.7)])
     ]
-    outcome = Outcome(default_parameters(), partition.labels, score_map(partition), 0.1)
+    outcome = Outcome(default_parameters(), segmentation.labels, score_map(segmentation), 0.1)
     judgment = Judgment("domains", "", outcome.labels)
-    done = Analysis(crystal, trials, outcome, outcome, judgment, 0, {})
+    done = Analysis(prepared, trials, outcome, outcome, judgment, 0, {})
     earned = [{"continuity": c, "straightness": 1.0} for c in (0.8, 0.9, 0.7, 0.95)]
     table = pd.DataFrame(
         {
@@ -46,10 +46,10 @@ def sources(crystal, truth_map):
         }
     )
     return {
-        "01_data": crystal,
+        "01_data": prepared,
         "02_descriptors": features,
         "03_clustering": features,
-        "04_rewards": partition,
+        "04_rewards": segmentation,
         "05_vae": trials,
         "06_optimization": trials,
         "07_report": done,
@@ -92,9 +92,9 @@ def test_right_answers_are_right_and_wrong_ones_get_a_hint(sources, chapter):
         assert mark.state == "wrong" and mark.text.endswith(CHAPTERS[chapter][name].hint), name
 
 
-def test_measured_answers_follow_the_data(sources, crystal):
-    lengths = np.hypot(*crystal.lattice.cells.polar[crystal.mask].T)
-    marks = judge_answer("01_data", crystal, {"displacement": float(np.nanmedian(lengths))})
+def test_measured_answers_follow_the_data(sources, prepared):
+    lengths = np.hypot(*prepared.lattice.cells.polar[prepared.mask].T)
+    marks = judge_answer("01_data", prepared, {"displacement": float(np.nanmedian(lengths))})
     assert marks["displacement"].state == "right"
     assert (
         judge_answer("07_report", sources["07_report"], {"turn": _turn(sources["07_report"])})[
@@ -106,9 +106,9 @@ def test_measured_answers_follow_the_data(sources, crystal):
 
 
 def test_a_question_that_the_image_does_not_allow_is_void(sources):
-    crystal = sources["07_report"].crystal
-    one = Outcome({}, np.where(crystal.mask, 0, -1), {}, 0.1)
-    done = Analysis(crystal, [], one, one, Judgment("domains", "", one.labels), 0, {})
+    prepared = sources["07_report"].prepared
+    one = Outcome({}, np.where(prepared.mask, 0, -1), {}, 0.1)
+    done = Analysis(prepared, [], one, one, Judgment("domains", "", one.labels), 0, {})
     assert judge_answer("07_report", done, {"turn": 90})["turn"].state == "void"
 
 

@@ -31,7 +31,7 @@ def tags(cell):
 
 def a_run(folder):
     """A folder that looks like a finished run."""
-    for name in ("crystal.npz", "recipe.json", "search.json", "tuned/labels.npz", "cells.csv"):
+    for name in ("prepared.npz", "provenance.json", "search.json", "tuned/labels.npz", "cells.csv"):
         (folder / "artifacts" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "artifacts" / name).write_text("")
     return folder
@@ -82,8 +82,8 @@ def test_the_handout_carries_the_results_of_a_run(tmp_path):
         if p.is_file()
     }
     assert handed == {
-        "artifacts/crystal.npz",
-        "artifacts/recipe.json",
+        "artifacts/prepared.npz",
+        "artifacts/provenance.json",
         "artifacts/search.json",
         "artifacts/tuned/labels.npz",
     }
@@ -94,7 +94,7 @@ def test_a_run_that_is_not_finished_is_refused_and_nothing_is_left(tmp_path):
     (tmp_path / "run").mkdir()
     with pytest.raises(
         InputError,
-        match="holds no finished run .artifacts/crystal.npz is missing.; give the --out folder",
+        match="holds no finished run .artifacts/prepared.npz is missing.; give the --out folder",
     ):
         lay_out(tmp_path / "handout", tmp_path / "run")
     assert [p.name for p in tmp_path.iterdir()] == ["run"]

@@ -22,7 +22,7 @@ def compare(p):
     inside the frame.
     """
     found = build_lattice(p.image, find_columns(p.image))
-    margin, reach = p.crystal.cell_px / 4, p.crystal.cell_px / 4
+    margin, reach = p.specimen.cell_px / 4, p.specimen.cell_px / 4
 
     def inside(xy):
         return np.all((xy > margin) & (xy < p.image.shape[0] - 1 - margin), axis=1)
@@ -43,8 +43,8 @@ def compare(p):
 
 @pytest.mark.parametrize("dose", BARS)
 def test_columns_at_dose(dose):
-    crystal = Specimen(cells=64, cell_px=16, dose=dose, jitter_px=0.12, mistilt_pm=0)
-    rows = compare(simulate_phantom(crystal, 11))
+    specimen = Specimen(cells=64, cell_px=16, dose=dose, jitter_px=0.12, mistilt_pm=0)
+    rows = compare(simulate_phantom(specimen, 11))
     precision, recall, rmse_a, rmse_b = BARS[dose]
     for s, rmse in (("A", rmse_a), ("B", rmse_b)):
         assert rows[s][0] >= precision and rows[s][1] >= recall
@@ -60,7 +60,7 @@ def test_polar_displacement_is_unbiased(dose):
         distance, nearest = cKDTree(p.truth.cell_xy).query(cells.xy[cells.valid])
         far = (distance < 4) & (p.truth.cell_wall[nearest] > 3)
         true.append(p.truth.cell_p_pm[nearest[far]].ravel())
-        measured.append((cells.polar[cells.valid][far] * p.crystal.pm_per_px).ravel())
+        measured.append((cells.polar[cells.valid][far] * p.specimen.pm_per_px).ravel())
     slope = np.polyfit(np.concatenate(true), np.concatenate(measured), 1)[0]
     assert slope == pytest.approx(1, abs=0.01)
 

@@ -44,13 +44,13 @@ def test_broken_or_missing_json_is_one_clear_line(tmp_path):
         read_json(tmp_path / "a.json")
 
 
-def test_a_crystal_survives_the_disk(tmp_path, crystal):
-    save_arrays(tmp_path / "c.npz", crystal)
+def test_a_crystal_survives_the_disk(tmp_path, prepared):
+    save_arrays(tmp_path / "c.npz", prepared)
     again = load_arrays(tmp_path / "c.npz", PreparedImage)
-    assert again.image.name == crystal.image.name and again.lattice.cells.has_b is True
-    assert np.array_equal(again.lattice.cells.polar, crystal.lattice.cells.polar, equal_nan=True)
-    assert np.array_equal(again.lattice.sublattice, crystal.lattice.sublattice)
-    one, two = (evaluate_configuration(c, {"n_clusters": 3}) for c in (crystal, again))
+    assert again.image.name == prepared.image.name and again.lattice.cells.has_b is True
+    assert np.array_equal(again.lattice.cells.polar, prepared.lattice.cells.polar, equal_nan=True)
+    assert np.array_equal(again.lattice.sublattice, prepared.lattice.sublattice)
+    one, two = (evaluate_configuration(c, {"n_clusters": 3}) for c in (prepared, again))
     assert np.array_equal(one.labels, two.labels) and one.rewards == two.rewards
 
 

@@ -120,7 +120,7 @@ def test_a_notebook_in_a_hostile_folder(hostile, image, tmp_path):
     executed = json.loads((out / "notebooks/default/01_data.ipynb").read_text())
     assert (
         executed["metadata"]["kernelspec"]["name"] == "python3"
-        and (out / "artifacts/crystal.npz").exists()
+        and (out / "artifacts/prepared.npz").exists()
     )
     assert dict(os.environ) == before and not list(out.glob(".jupyter*"))
 
@@ -206,11 +206,11 @@ RUDE = {
 }
 
 
-def test_the_settings_of_a_users_matplotlib_reach_no_picture(tmp_path, crystal):
+def test_the_settings_of_a_users_matplotlib_reach_no_picture(tmp_path, prepared):
     def pictures():
-        figure = plot_polarization(crystal.image, crystal.lattice.cells)
+        figure = plot_polarization(prepared.image, prepared.lattice.cells)
         save_figure(figure, tmp_path / "a.png")
-        return (tmp_path / "a.png").read_bytes(), png_bytes(plot_image(crystal.image))
+        return (tmp_path / "a.png").read_bytes(), png_bytes(plot_image(prepared.image))
 
     plain = pictures()
     with mpl.rc_context(RUDE):

@@ -57,11 +57,11 @@ def tiled(monkeypatch, image, side):
     with monkeypatch.context() as patch:
         patch.setattr(preparation, "find_columns", partial(find_columns, side=side))
         patch.setattr(building, "fit_columns", partial(fit_columns, side=side))
-        crystal = prepare_image(image)
+        prepared = prepare_image(image)
         patch.setattr(preparation, "cut_windows", partial(cut_windows, side=side))
-        for site in crystal.sites:
-            SharedWork(crystal).patches(site)
-    return crystal
+        for site in prepared.sites:
+            SharedWork(prepared).patches(site)
+    return prepared
 
 
 @pytest.mark.parametrize("shape", [(100, 250), (64, 33), (7, 7)])
@@ -119,10 +119,10 @@ def test_columns_away_from_a_hole_do_not_know_of_it(junction, holed):
 
 @pytest.mark.parametrize("side", SIDES)
 def test_windows_do_not_depend_on_the_tiles(holed, side):
-    crystal = prepare_image(holed)
-    for site in crystal.sites:
+    prepared = prepare_image(holed)
+    for site in prepared.sites:
         one, two = (
-            cut_windows(holed, crystal.lattice.cells, crystal.mask, site, s) for s in (side, WHOLE)
+            cut_windows(holed, prepared.lattice.cells, prepared.mask, site, s) for s in (side, WHOLE)
         )
         assert same(one, two)
 

@@ -14,14 +14,14 @@ from bfo_utils.search import SharedWork, prepare_image
 from bfo_utils.simulation import Specimen, simulate_phantom
 
 
-def test_windows_are_centered_on_their_site(crystal):
+def test_windows_are_centered_on_their_site(prepared):
     for site in ("A", "B", "cell"):
-        patches = SharedWork(crystal).patches(site)
-        assert patches.data.shape == (crystal.mask.sum(), 31, 31)
+        patches = SharedWork(prepared).patches(site)
+        assert patches.data.shape == (prepared.mask.sum(), 31, 31)
         mean = patches.data.mean(axis=0)
         peak = np.unravel_index(mean[8:23, 8:23].argmax(), (15, 15))
         assert (np.abs(np.array(peak) - 7) <= 2).all() or site != "A"
-    a, b = (SharedWork(crystal).patches(s).data.mean(axis=0)[15, 15] for s in ("A", "B"))
+    a, b = (SharedWork(prepared).patches(s).data.mean(axis=0)[15, 15] for s in ("A", "B"))
     assert a > 1.3 * b
 
 
@@ -60,8 +60,8 @@ def test_crop_and_binning_keep_the_middle():
     assert crop_windows(patches, 1.5, 1.5, 3).sum() == pytest.approx(1 / 9)
 
 
-def test_normalizations(crystal):
-    windows = crop_windows(SharedWork(crystal).patches("A"), 1, 1)
+def test_normalizations(prepared):
+    windows = crop_windows(SharedWork(prepared).patches("A"), 1, 1)
     z = normalize_windows(windows, "zscore")
     assert z.mean(axis=1) == pytest.approx(0, abs=1e-4) and z.std(axis=1) == pytest.approx(
         1, abs=1e-4
@@ -71,8 +71,8 @@ def test_normalizations(crystal):
     assert np.array_equal(normalize_windows(windows, "none"), windows.reshape(len(windows), -1))
 
 
-def test_normalisation_removes_gain_and_offset(crystal):
-    windows = crop_windows(SharedWork(crystal).patches("A"), 1, 1)
+def test_normalisation_removes_gain_and_offset(prepared):
+    windows = crop_windows(SharedWork(prepared).patches("A"), 1, 1)
     for how in ("zscore", "minmax"):
         assert normalize_windows(7 * windows + 3, how) == pytest.approx(
             normalize_windows(windows, how), abs=1e-3
@@ -87,8 +87,8 @@ def test_projection_orders_components_and_caps_their_number():
     assert (np.diff(scores.std(axis=0)) < 0).all() and scores[:, 0].std() == pytest.approx(1)
 
 
-def test_physics_leaves_out_what_is_not_seen(crystal):
-    assert measured_vectors(crystal.lattice.cells, crystal.mask).shape == (crystal.mask.sum(), 9)
+def test_physics_leaves_out_what_is_not_seen(prepared):
+    assert measured_vectors(prepared.lattice.cells, prepared.mask).shape == (prepared.mask.sum(), 9)
     p = simulate_phantom(Specimen(cells=24, cell_px=16, b_intensity=0), 0)
     bare = prepare_image(p.image)
     assert measured_vectors(bare.lattice.cells, bare.mask).shape[1] == 6
@@ -97,9 +97,9 @@ def test_physics_leaves_out_what_is_not_seen(crystal):
         SharedWork(bare).patches("B")
 
 
-def test_unknown_choices_are_refused(crystal):
+def test_unknown_choices_are_refused(prepared):
     with pytest.raises(InputError, match="site 'Q'"):
-        SharedWork(crystal).patches("Q")
+        SharedWork(prepared).patches("Q")
     with pytest.raises(InputError, match="normalisation 'log'"):
         normalize_windows(np.zeros((1, 2, 2)), "log")
 

@@ -12,8 +12,8 @@ from bfo_utils.search import prepare_image
 from bfo_utils.simulation import Specimen, simulate_phantom
 
 
-def indexed(crystal, seed=0):
-    p = simulate_phantom(crystal, seed)
+def indexed(prepared, seed=0):
+    p = simulate_phantom(prepared, seed)
     return p, build_lattice(p.image, find_columns(p.image))
 
 
@@ -22,9 +22,9 @@ def errors(p, cells):
     indices.
     """
     distance, nearest = cKDTree(p.truth.cell_xy).query(cells.xy[cells.valid])
-    hit = distance < p.crystal.cell_px / 4
+    hit = distance < p.specimen.cell_px / 4
     got, true = np.argwhere(cells.valid)[hit], p.truth.cell_ij[nearest[hit]]
-    margin = 1.2 * p.crystal.cell_px
+    margin = 1.2 * p.specimen.cell_px
     inside = np.all(
         (p.truth.cell_xy > margin) & (p.truth.cell_xy < p.image.shape[0] - 1 - margin), axis=1
     )
@@ -52,7 +52,7 @@ def test_every_cell_is_indexed(change):
     assert found.cells.has_b
     assert share > (0.90 if "missing" in change else 0.985)
     if (
-        abs(p.crystal.rotation_deg) < 40
+        abs(p.specimen.rotation_deg) < 40
     ):  # beyond, rows and columns of the grid may be named the other way round
         assert (offset == offset[0]).all()
 
@@ -85,18 +85,18 @@ def test_one_sublattice_is_said_and_analyzed():
     assert np.isnan(found.cells.polar).all() and np.isfinite(found.cells.a[found.cells.valid]).all()
 
 
-def test_the_brighter_sublattice_is_a(junction, crystal):
+def test_the_brighter_sublattice_is_a(junction, prepared):
     heights = {
-        s: crystal.lattice.columns.intensity[crystal.lattice.sublattice == s].mean() for s in "AB"
+        s: prepared.lattice.columns.intensity[prepared.lattice.sublattice == s].mean() for s in "AB"
     }
     assert heights["A"] > 1.5 * heights["B"]
 
 
 def test_sublattices_keep_their_names_through_an_interface_where_brightness_swaps():
-    crystal = Specimen(
+    prepared = Specimen(
         layout="single", cells=30, cell_px=18, dose=200, illumination=0, composition=0
     )
-    p = simulate_phantom(crystal, 0)
+    p = simulate_phantom(prepared, 0)
     right = np.arange(p.image.shape[1]) > 0.7 * p.image.shape[1]
     b = p.truth.column_xy[(p.truth.column_sublattice == "B")]
     y, x = np.mgrid[:540, :540]
@@ -152,7 +152,7 @@ def test_a_displaced_column_is_marked_and_not_measured_with(junction):
     )[0][0]
     spot = np.argmin(np.hypot(*(found.xy - built.columns.xy[inner]).T))
     moved = found.xy.copy()
-    moved[spot] += 0.2 * junction.crystal.cell_px
+    moved[spot] += 0.2 * junction.specimen.cell_px
     again = build_lattice(junction.image, replace(found, xy=moved))
     at = np.argmin(np.hypot(*(again.columns.xy - moved[spot]).T))
     assert built.columns.ok[inner] and not again.columns.ok[at]

@@ -58,9 +58,9 @@ def find(image):
     return build_lattice(image, find_columns(image))
 
 
-def spread_pm(crystal, made, axis=0):
+def spread_pm(prepared, made, axis=0):
     """Deviation of the polar displacement, in pm."""
-    return float(np.std(crystal.lattice.cells.polar[crystal.mask][:, axis]) * made.pm_per_px)
+    return float(np.std(prepared.lattice.cells.polar[prepared.mask][:, axis]) * made.pm_per_px)
 
 
 @pytest.fixture(scope="module")
@@ -104,13 +104,13 @@ def test_true_steps_of_the_polar_displacement_keep_their_size():
         layout="halves", cells=32, cell_px=16, dose=100, mistilt_pm=0, jitter_px=0.6, jitter_rows=3
     )
     p = simulate_phantom(made, 4)
-    crystal = prepare_image(p.image)
-    cells = crystal.lattice.cells
-    distance, nearest = cKDTree(p.truth.cell_xy).query(cells.xy[crystal.mask])
+    prepared = prepare_image(p.image)
+    cells = prepared.lattice.cells
+    distance, nearest = cKDTree(p.truth.cell_xy).query(cells.xy[prepared.mask])
     far = (distance < made.cell_px / 3) & (p.truth.cell_wall[nearest] > 3)
     for axis in (0, 1):
         true = p.truth.cell_p_pm[nearest[far], axis]
-        assert np.polyfit(true, cells.polar[crystal.mask][far, axis] * made.pm_per_px, 1)[
+        assert np.polyfit(true, cells.polar[prepared.mask][far, axis] * made.pm_per_px, 1)[
             0
         ] == pytest.approx(1, abs=0.05)
 
@@ -268,12 +268,12 @@ def test_the_result_tells_of_the_scan_and_is_made_again(tmp_path, jittered):
     assert {"scan_distortion", "rows_along_scan"} <= {
         warning["code"] for warning in result["warnings"]
     }
-    assert read_result(out).recipe.plan.scan_axis == "x"
+    assert read_result(out).provenance.plan.scan_axis == "x"
 
 
 def test_nothing_is_said_of_a_scan_that_was_not_looked_at(answer):
-    plain = replace(answer, crystal=replace(answer.crystal, scan=ScanDistortion()))
-    assert describe_scan(plain.crystal.scan)["explained_share"] is None
+    plain = replace(answer, prepared=replace(answer.prepared, scan=ScanDistortion()))
+    assert describe_scan(plain.prepared.scan)["explained_share"] is None
     assert not {"scan_distortion", "rows_along_scan"} & {c["code"] for c in find_warnings(plain)}
 
 

@@ -51,8 +51,8 @@ def test_a_zigzag_is_analyzed_and_named(amplitude, share, checkered):
         {"missing": 0.02},
     ],
 )
-def test_ordinary_crystals_have_none(crystal):
-    assert superstructures(indexed(2, **crystal)[1]) == []
+def test_ordinary_crystals_have_none(prepared):
+    assert superstructures(indexed(2, **prepared)[1]) == []
 
 
 def test_noise_has_none():
@@ -78,24 +78,24 @@ def test_a_long_period_along_a_diagonal():
 def test_an_order_in_half_of_the_crystal_is_mapped_and_judges_a_map():
     image = zigzag(0.06)
     image = image_from_array(np.hstack([image.data, zigzag(0.0).data]))
-    crystal = prepare_image(image, evidence="order")
-    order = np.abs(crystal.evidence.field[..., 0])
+    prepared = prepare_image(image, evidence="order")
+    order = np.abs(prepared.reference.field[..., 0])
     assert (
         np.nanmedian(order[:, :20]) == pytest.approx(0.96, abs=0.1)
         and np.nanmedian(order[:, -18:]) < 0.2
     )
 
 
-def test_order_as_evidence_needs_an_order(crystal):
+def test_order_as_evidence_needs_an_order(prepared):
     with pytest.raises(InputError, match="no ordered displacements"):
-        measure_reference(crystal.image, crystal.lattice.cells, crystal.mask, "order")
+        measure_reference(prepared.image, prepared.lattice.cells, prepared.mask, "order")
 
 
 def test_dysprosium_scandate_is_analyzed(real_data):
     image = read_image(real_data / "dsco_zigzag.png")
-    crystal = prepare_image(image)
-    (order,) = crystal.superstructures
-    assert crystal.lattice.cells.n > 340 and order.name == "(1/2, 0)"
-    assert order.amplitude_px / crystal.lattice.cells.basis.cell_px == pytest.approx(
+    prepared = prepare_image(image)
+    (order,) = prepared.superstructures
+    assert prepared.lattice.cells.n > 340 and order.name == "(1/2, 0)"
+    assert order.amplitude_px / prepared.lattice.cells.basis.cell_px == pytest.approx(
         0.065, abs=0.006
     )

@@ -66,7 +66,7 @@ def test_the_choices_name_default_tuned_and_what_mattered(answer):
 
 def test_facts_and_origin_say_where_it_comes_from(answer, result):
     facts, origin = facts_table(answer, result), origin_table(result)
-    height, width = answer.crystal.image.shape
+    height, width = answer.prepared.image.shape
     assert f"{width} × {height} px" in facts["image"] and facts["domains"].startswith(
         f"{result['n_domains']}, of"
     )
@@ -84,7 +84,7 @@ def test_alternatives_are_the_front_with_their_maps(answer):
     )
     for trial, outcome in found:
         assert (
-            outcome.rewards == trial.rewards and outcome.labels.shape == answer.crystal.mask.shape
+            outcome.rewards == trial.rewards and outcome.labels.shape == answer.prepared.mask.shape
         )
         assert not any(
             all(o.rewards[n] > trial.rewards[n] for n in OBJECTIVES) for o in answer.trials

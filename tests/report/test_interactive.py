@@ -46,7 +46,7 @@ def table(answer):
 @pytest.fixture(scope="module")
 def pieces(answer, table):
     return {
-        "cells": interactive_map(answer.crystal, answer.labels, table),
+        "cells": interactive_map(answer.prepared, answer.labels, table),
         "front": interactive_front(answer),
         "windows": interactive_windows(answer),
     }
@@ -87,7 +87,7 @@ def point_at(page, answer, row):
 
     (stage,) = find(page, "#cells .bfo-stage")
     page.execute_script("arguments[0].scrollIntoView({block: 'center'})", stage)
-    height, width = answer.crystal.image.shape
+    height, width = answer.prepared.image.shape
     x, y = (row["x_px"] + 0.5) / width - 0.5, (row["y_px"] + 0.5) / height - 0.5
     size = stage.size
     ActionChains(page).move_to_element_with_offset(
@@ -116,10 +116,10 @@ def decoded(uri):
 
 
 def test_a_frame_has_the_color_of_every_cell_at_its_place(answer):
-    stage = Stage(answer.crystal)
+    stage = Stage(answer.prepared)
     drawn = decoded(stage.frame(answer.tuned.labels))
-    inside = answer.crystal.mask
-    x, y = np.rint(stage.at(answer.crystal.lattice.cells.xy[inside])).astype(int).T
+    inside = answer.prepared.mask
+    x, y = np.rint(stage.at(answer.prepared.lattice.cells.xy[inside])).astype(int).T
     expected = np.array(
         [
             [round(255 * c) for c in to_rgb(LABELS[k % len(LABELS)])]
@@ -132,9 +132,9 @@ def test_a_frame_has_the_color_of_every_cell_at_its_place(answer):
 
 
 def test_walls_are_drawn_between_domains_and_only_there(answer):
-    stage = Stage(answer.crystal)
+    stage = Stage(answer.prepared)
     assert (decoded(stage.frame(answer.labels))[..., 3] == 255).any()
-    assert not (decoded(stage.frame(np.where(answer.crystal.mask, 2, -1)))[..., 3] == 255).any()
+    assert not (decoded(stage.frame(np.where(answer.prepared.mask, 2, -1)))[..., 3] == 255).any()
 
 
 def data(piece):
@@ -143,10 +143,10 @@ def data(piece):
 
 def test_the_page_holds_every_analyzed_cell_and_says_where_it_does_not(answer, table, monkeypatch):
     inside = table[table["label"] >= 0]
-    whole = interactive_map(answer.crystal, answer.labels, table)
+    whole = interactive_map(answer.prepared, answer.labels, table)
     assert len(data(whole)["x"]) == len(inside) and "one cell in" not in whole
     monkeypatch.setattr(interactive, "MOST_SHOWN", len(table) // 3)
-    thinned = interactive_map(answer.crystal, answer.labels, table)
+    thinned = interactive_map(answer.prepared, answer.labels, table)
     kept = data(thinned)
     assert {(i % 2, j % 2) for i, j in zip(kept["i"], kept["j"])} == {
         (0, 0)
@@ -212,7 +212,7 @@ def test_pointing_at_cells_tells_their_values(page, answer, table):
         point_at(page, answer, row)
         shown = values(page, "cells")
         assert told(row).items() <= shown.items()
-        size = answer.crystal.image.pixel_size_nm
+        size = answer.prepared.image.pixel_size_nm
         assert size and measured(shown, "P along x", "pm") == pytest.approx(row["px_pm"], abs=0.06)
         assert measured(shown, "edge a", "nm") == pytest.approx(row["a_nm"], rel=1e-3)
         assert measured(shown, "angle of a and b", "°") == pytest.approx(
@@ -242,7 +242,7 @@ def test_clicking_a_point_of_the_front_shows_its_map_and_parameters(page, answer
     choices = alternative_maps(answer)
     points = find(page, "#front .bfo-point")
     assert len(points) == len(choices) > 1
-    stage = Stage(answer.crystal)
+    stage = Stage(answer.prepared)
     for k, (trial, outcome) in reversed(list(enumerate(choices))):
         page.execute_script(
             "arguments[0].dispatchEvent(new MouseEvent('click', {bubbles: true}))", points[k]
@@ -278,7 +278,7 @@ def test_the_slider_walks_through_the_windows(page, answer):
     from selenium.webdriver import Keys
 
     outcomes = maps_over_windows(answer)
-    stage = Stage(answer.crystal)
+    stage = Stage(answer.prepared)
     (slider,) = find(page, "#windows input")
     slider.send_keys(Keys.HOME)
     for k, (size, outcome) in enumerate(zip(COMPARED_WINDOWS, outcomes, strict=True)):

@@ -76,8 +76,8 @@ def test_result_json_says_what_was_found(folder, done, junction):
 
 def test_cells_are_in_physical_units(folder, junction):
     cells = pd.read_csv(folder / "cells.csv")
-    assert cells["a_nm"].mean() == pytest.approx(junction.crystal.a_nm, rel=0.02)
-    assert cells["area_nm2"].mean() == pytest.approx(junction.crystal.a_nm**2, rel=0.03)
+    assert cells["a_nm"].mean() == pytest.approx(junction.specimen.a_nm, rel=0.02)
+    assert cells["area_nm2"].mean() == pytest.approx(junction.specimen.a_nm**2, rel=0.03)
     assert np.hypot(cells["px_pm"], cells["py_pm"]).median() == pytest.approx(36, rel=0.15)
 
 
@@ -118,8 +118,8 @@ def test_a_single_domain_is_no_map(dose, tmp_path):
 
 
 def test_one_sublattice_is_analyzed_by_its_strain(tmp_path):
-    crystal = Specimen(layout="stripes", cells=50, cell_px=16, dose=100, b_intensity=0, shear=0.04)
-    p = simulate_phantom(crystal, 0)
+    prepared = Specimen(layout="stripes", cells=50, cell_px=16, dose=100, b_intensity=0, shear=0.04)
+    p = simulate_phantom(prepared, 0)
     result = write_results(analyze(p.image, SearchPlan(48)), tmp_path)
     assert result["evidence"] == "lattice" and result["sublattices"] == ["A"]
     assert "second_sublattice_not_seen" in {note["code"] for note in result["warnings"]}
@@ -131,12 +131,12 @@ def test_one_sublattice_is_analyzed_by_its_strain(tmp_path):
     assert adjusted_rand_score(label[label >= 0], cells["label"][label >= 0]) > 0.8
 
 
-def test_labels_keep_their_meaning_between_maps(crystal):
+def test_labels_keep_their_meaning_between_maps(prepared):
     maps = [
         name_labels(
-            crystal,
+            prepared,
             evaluate_configuration(
-                crystal,
+                prepared,
                 {
                     "site": "cell",
                     "normalisation": "zscore",
@@ -148,13 +148,13 @@ def test_labels_keep_their_meaning_between_maps(crystal):
         )
         for c in ("full", "tied")
     ]
-    inside = crystal.mask
+    inside = prepared.mask
     assert (maps[0] == maps[1])[inside].mean() > 0.95
 
 
-def test_conclude_repeats_what_the_search_saw(crystal):
-    trials = search_configurations(crystal, SearchPlan(10))
-    result = conclude_analysis(crystal, trials, 0)
+def test_conclude_repeats_what_the_search_saw(prepared):
+    trials = search_configurations(prepared, SearchPlan(10))
+    result = conclude_analysis(prepared, trials, 0)
     assert dict(result.tuned.rewards) == dict(best_trial(trials).rewards)
 
 
@@ -162,7 +162,7 @@ def test_conclude_repeats_what_the_search_saw(crystal):
 def test_the_phantom_of_the_book_is_mapped_as_it_was_made():
     p = simulate_phantom(Specimen(substrate=0.06), 0)
     done = analyze(p.image, SearchPlan(64))
-    truth = true_label_map(p.truth, done.crystal.lattice.cells, done.crystal.mask)
+    truth = true_label_map(p.truth, done.prepared.lattice.cells, done.prepared.mask)
     film = truth >= 0
     tuned, default = (
         adjusted_rand_score(truth[film], labels[film])

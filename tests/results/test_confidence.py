@@ -38,12 +38,12 @@ def test_probabilities_belong_to_the_labels(method, covariance):
 
 def test_wrong_cells_are_the_unsure_ones():
     made = simulate_phantom(Specimen(layout="junction", cells=36, cell_px=16, dose=15), 4)
-    crystal = prepare_image(made.image)
-    outcome = evaluate_configuration(crystal, GOOD | {"site": "A", "n_components": 2})
-    sure = measure_confidence(crystal, outcome)
-    truth = true_label_map(made.truth, crystal.lattice.cells, crystal.mask)
+    prepared = prepare_image(made.image)
+    outcome = evaluate_configuration(prepared, GOOD | {"site": "A", "n_components": 2})
+    sure = measure_confidence(prepared, outcome)
+    truth = true_label_map(made.truth, prepared.lattice.cells, prepared.mask)
     known = truth >= 0
-    shown = Segmentation(outcome.labels, crystal.evidence).clean[known]
+    shown = Segmentation(outcome.labels, prepared.reference).clean[known]
     wrong = match_labels(shown, truth[known])[shown] != truth[known]
     low = np.minimum(sure.posterior, sure.stability)[known] < np.median(
         np.minimum(sure.posterior, sure.stability)[known]
@@ -56,23 +56,23 @@ def test_wrong_cells_are_the_unsure_ones():
     assert wrong[low].mean() > 1.5 * wrong[~low].mean()
 
 
-def test_it_is_known_on_the_mask_only_and_repeats(crystal):
-    outcome = evaluate_configuration(crystal, GOOD)
-    one, two = (measure_confidence(crystal, outcome, refits=4) for _ in range(2))
+def test_it_is_known_on_the_mask_only_and_repeats(prepared):
+    outcome = evaluate_configuration(prepared, GOOD)
+    one, two = (measure_confidence(prepared, outcome, refits=4) for _ in range(2))
     for name in ("posterior", "stability"):
         values = getattr(one, name)
         assert (
-            (np.isfinite(values) == crystal.mask).all()
-            and values[crystal.mask].min() >= 0
-            and values[crystal.mask].max() <= 1
+            (np.isfinite(values) == prepared.mask).all()
+            and values[prepared.mask].min() >= 0
+            and values[prepared.mask].max() <= 1
         )
         assert np.array_equal(values, getattr(two, name), equal_nan=True)
     assert np.nanmean(one.stability) > 0.97
 
 
-def test_another_column_finding_is_carried_over(crystal):
-    outcome = evaluate_configuration(crystal, GOOD | {"refinement_radius": 0.5})
-    assert np.nanmean(measure_confidence(crystal, outcome, refits=2).stability) > 0.95
+def test_another_column_finding_is_carried_over(prepared):
+    outcome = evaluate_configuration(prepared, GOOD | {"refinement_radius": 0.5})
+    assert np.nanmean(measure_confidence(prepared, outcome, refits=2).stability) > 0.95
 
 
 def test_one_label_leaves_nothing_to_be_sure_of():
@@ -84,12 +84,12 @@ def test_one_label_leaves_nothing_to_be_sure_of():
 @pytest.mark.slow
 @pytest.mark.skipif(not vae_available(), reason="torch and AtomAI are not installed")
 def test_learned_descriptors_have_it_too():
-    crystal = prepare_image(
+    prepared = prepare_image(
         simulate_phantom(Specimen(layout="halves", cells=18, cell_px=14, dose=60), 1).image
     )
     outcome = evaluate_configuration(
-        crystal,
+        prepared,
         {"descriptor": "vae", "site": "cell", "epochs": 3, "n_clusters": 2, "n_components": 2},
     )
-    sure = measure_confidence(crystal, outcome, refits=3)
-    assert np.isfinite(sure.posterior[crystal.mask]).all() and np.nanmax(sure.stability) <= 1
+    sure = measure_confidence(prepared, outcome, refits=3)
+    assert np.isfinite(sure.posterior[prepared.mask]).all() and np.nanmax(sure.stability) <= 1

@@ -18,13 +18,13 @@ from bfo_utils.simulation import Specimen, simulate_phantom, true_label_map
 def judged(seed=7, labels=None, **changes):
     """A phantom, its judgment without a map by rewards, and the truth."""
     made = simulate_phantom(Specimen(**{"cells": 32, "cell_px": 16} | changes), seed)
-    crystal = prepare_image(made.image)
-    chosen = np.where(crystal.mask, 0, -1) if labels is None else labels(crystal, made)
+    prepared = prepare_image(made.image)
+    chosen = np.where(prepared.mask, 0, -1) if labels is None else labels(prepared, made)
     outcome = SimpleNamespace(labels=chosen, rewards={"contrast": 0.0, "evidence": 0.0})
     return (
-        crystal,
-        judge_domains(crystal, outcome),
-        true_label_map(made.truth, crystal.lattice.cells, crystal.mask),
+        prepared,
+        judge_domains(prepared, outcome),
+        true_label_map(made.truth, prepared.lattice.cells, prepared.mask),
     )
 
 
@@ -75,8 +75,8 @@ def test_twins_without_polarization_are_domains():
 
 
 def test_borders_that_are_not_there_are_taken_out_of_the_map_by_rewards():
-    def cut_once_more(crystal, made):
-        truth = true_label_map(made.truth, crystal.lattice.cells, crystal.mask)
+    def cut_once_more(prepared, made):
+        truth = true_label_map(made.truth, prepared.lattice.cells, prepared.mask)
         lower = np.indices(truth.shape)[0] > len(truth) // 2
         return np.where(truth >= 0, 2 * truth + lower, -1)
 

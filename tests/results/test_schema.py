@@ -21,7 +21,7 @@ def old(tmp_path):
     """A run of the version before, with what a workshop and a PDF look for beside the records."""
     folder = tmp_path / "old"
     shutil.copytree(OLD, folder)
-    for name in ("artifacts/crystal.npz", "artifacts/search.json", "artifacts/tuned/labels.npz"):
+    for name in ("artifacts/prepared.npz", "artifacts/search.json", "artifacts/tuned/labels.npz"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(b"")
     (folder / PAGE).parent.mkdir(parents=True)
@@ -110,6 +110,6 @@ def test_a_run_of_the_version_before_is_begun_anew(tmp_path):
 
 
 def test_what_an_earlier_plan_did_not_hold_takes_its_default():
-    plain = read_result(OLD).recipe.plain
+    plain = read_result(OLD).provenance.plain
     del plain["plan"]["autoencoders"]
-    assert provenance_from_plain(plain) == read_result(OLD).recipe
+    assert provenance_from_plain(plain) == read_result(OLD).provenance

@@ -24,8 +24,8 @@ GOOD = {
 }
 
 
-def analyzed(crystal, change=lambda array: array, clusters=3, pixel_size_nm=0.025):
-    array = change(simulate_phantom(crystal, 3).image.data)
+def analyzed(prepared, change=lambda array: array, clusters=3, pixel_size_nm=0.025):
+    array = change(simulate_phantom(prepared, 3).image.data)
     return analyze(
         image_from_array(array, pixel_size_nm=pixel_size_nm),
         SearchPlan(2, fixed=GOOD | {"n_clusters": clusters}),
@@ -70,8 +70,8 @@ def test_a_good_image_needs_none(good):
     ],
 )
 def test_what_is_wrong_with_an_image_is_said(code, changes, change, clusters):
-    crystal = Specimen(**{"layout": "junction", "cells": 32, "cell_px": 16, "dose": 80} | changes)
-    done = analyzed(crystal, change or (lambda a: a), clusters)
+    prepared = Specimen(**{"layout": "junction", "cells": 32, "cell_px": 16, "dose": 80} | changes)
+    done = analyzed(prepared, change or (lambda a: a), clusters)
     said = {caveat["code"]: caveat["message"] for caveat in find_warnings(done)}
     assert code in said and "\n" not in said[code] and len(said[code]) > 40
 
@@ -84,7 +84,7 @@ def test_what_is_wrong_with_a_map_is_said(good):
     vars(chance)["standing"] = SurrogateTest(0.1, np.linspace(0, 0.3, 99), np.zeros(19))
     assert "no_better_than_chance" in codes(chance)
     unsure = replace(good)
-    half = np.where(good.crystal.mask, 0.6, np.nan)
+    half = np.where(good.prepared.mask, 0.6, np.nan)
     vars(unsure)["confidence"] = replace(good.confidence, stability=half)
     assert codes(unsure) == ["unsure_labels"]
 
@@ -96,5 +96,5 @@ def test_no_pixel_size_is_said():
 
 
 def test_the_error_of_a_position_is_that_of_counting(good):
-    found, truth = good.crystal.lattice, position_error_px(good)
+    found, truth = good.prepared.lattice, position_error_px(good)
     assert 0.02 < truth < 0.3 and found.cells.has_b

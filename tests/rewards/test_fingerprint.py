@@ -22,12 +22,12 @@ def helper(value):
 class Above:
     def __init__(self, limit):
         self.limit = limit
-    def __call__(self, partition):
+    def __call__(self, segmentation):
         return helper(self.limit)
 @register_reward("mine")
-def mine(partition):
+def mine(segmentation):
     return helper(LIMIT)
-register_reward("bound")(partial(lambda partition, limit: helper(limit), limit=0.4))
+register_reward("bound")(partial(lambda segmentation, limit: helper(limit), limit=0.4))
 register_reward("object")(Above(0.5))
 """
 
@@ -78,15 +78,15 @@ def test_functions_without_a_file_count_by_their_code_and_globals(registered):
         register_reward("mine")(eval(text, {"sum": sum, **names}))
         return rewards_fingerprint()
 
-    one = of("lambda partition: limit in {'a', 'b'}", limit=1)
-    assert one == of("lambda partition: limit in {'a', 'b'}", limit=1)
-    assert one != of("lambda partition: limit in {'a', 'b'}", limit=2)
-    assert one != of("lambda partition: limit in {'a', 'c'}", limit=1)
-    assert one != of("lambda partition: other in {'a', 'b'}", other=1)
+    one = of("lambda segmentation: limit in {'a', 'b'}", limit=1)
+    assert one == of("lambda segmentation: limit in {'a', 'b'}", limit=1)
+    assert one != of("lambda segmentation: limit in {'a', 'b'}", limit=2)
+    assert one != of("lambda segmentation: limit in {'a', 'c'}", limit=1)
+    assert one != of("lambda segmentation: other in {'a', 'b'}", other=1)
 
 
 def closure(value):
-    return lambda partition: value
+    return lambda segmentation: value
 
 
 def test_what_a_closure_holds_counts(registered):

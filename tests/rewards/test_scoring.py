@@ -49,45 +49,45 @@ def partitions(draw):
     )
 
 
-def changed(partition, labels=lambda v: v, field=lambda v: v):
+def changed(segmentation, labels=lambda v: v, field=lambda v: v):
     return Segmentation(
-        labels(partition.labels), ReferenceField(field(partition.evidence.field), "polar")
+        labels(segmentation.labels), ReferenceField(field(segmentation.reference.field), "polar")
     )
 
 
 @settings(max_examples=60, deadline=None)
 @given(partitions())
-def test_every_reward_lies_between_0_and_1(partition):
-    for name, value in score_map(partition).items():
+def test_every_reward_lies_between_0_and_1(segmentation):
+    for name, value in score_map(segmentation).items():
         assert 0 <= value <= 1, name
 
 
 @settings(max_examples=40, deadline=None)
 @given(partitions(), st.permutations(range(6)))
-def test_names_of_labels_do_not_matter(partition, order):
+def test_names_of_labels_do_not_matter(segmentation, order):
     order = np.array([*order, -1])
-    assert score_map(changed(partition, lambda v: order[v])) == pytest.approx(
-        score_map(partition), abs=1e-9
+    assert score_map(changed(segmentation, lambda v: order[v])) == pytest.approx(
+        score_map(segmentation), abs=1e-9
     )
 
 
 @settings(max_examples=60, deadline=None)
 @given(partitions(), st.integers(1, 3))
-def test_turning_any_map_by_90_degrees_changes_no_reward(partition, turns):
+def test_turning_any_map_by_90_degrees_changes_no_reward(segmentation, turns):
     """Of maps without speckle: which of two equally near patches a speck joins is not fixed by
     symmetry.
     """
-    clean = Segmentation(partition.clean, partition.evidence)
+    clean = Segmentation(segmentation.clean, segmentation.reference)
     turned = changed(clean, lambda v: np.rot90(v, turns), lambda v: np.rot90(v, turns))
     if clean.speckle == 0:
         assert score_map(turned) == pytest.approx(score_map(clean), abs=1e-6)
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])
-def test_turning_a_map_of_domains_changes_no_reward(turns, crystal, truth_map):
-    partition = Segmentation(truth_map, crystal.evidence)
-    turned = changed(partition, lambda v: np.rot90(v, turns), lambda v: np.rot90(v, turns))
-    assert score_map(turned) == pytest.approx(score_map(partition), abs=1e-6)
+def test_turning_a_map_of_domains_changes_no_reward(turns, prepared, truth_map):
+    segmentation = Segmentation(truth_map, prepared.reference)
+    turned = changed(segmentation, lambda v: np.rot90(v, turns), lambda v: np.rot90(v, turns))
+    assert score_map(turned) == pytest.approx(score_map(segmentation), abs=1e-6)
 
 
 def field_of(labels, strength=1.0, noise=0.2, seed=0):
@@ -163,8 +163,8 @@ def test_one_label_has_no_walls_and_no_total():
 
 def test_a_user_adds_a_reward_and_selects_it():
     @register_reward("mostly_zero")
-    def mostly_zero(partition):
-        return (partition.clean == 0).mean()
+    def mostly_zero(segmentation):
+        return (segmentation.clean == 0).mean()
 
     try:
         values = score_map(
@@ -181,29 +181,29 @@ def test_an_unknown_reward_is_refused():
 
 
 def given_walls(n_cells, speckle=0.0, **edges):
-    """A partition whose walls are set by hand."""
+    """A segmentation whose walls are set by hand."""
     labels = np.zeros((1, n_cells), int)
-    partition = Segmentation(labels, ReferenceField(np.zeros((1, n_cells, 1)), "polar"))
+    segmentation = Segmentation(labels, ReferenceField(np.zeros((1, n_cells, 1)), "polar"))
     count = len(edges["length"])
     nothing = {
         name: np.zeros(count)
         for name in ("midpoint", "cells", "segment", "roughness", "extent", "direction")
     }
-    vars(partition._geometry).update(
+    vars(segmentation._geometry).update(
         despeckled=(labels, speckle),
         walls=Walls(**{**nothing, **{k: np.array(v) for k, v in edges.items()}}),
     )
-    return partition
+    return segmentation
 
 
 def as_is(labels, field=None):
-    """A partition that is judged as it is: its small patches are no speckle."""
+    """A segmentation that is judged as it is: its small patches are no speckle."""
     labels = np.asarray(labels)
-    partition = Segmentation(
+    segmentation = Segmentation(
         labels, ReferenceField(np.zeros((*labels.shape, 1)) if field is None else field, "polar")
     )
-    vars(partition._geometry)["despeckled"] = (labels, 0.0)
-    return partition
+    vars(segmentation._geometry)["despeckled"] = (labels, 0.0)
+    return segmentation
 
 
 def test_continuity_is_the_mean_run_of_a_wall_less_the_speckle():
@@ -217,14 +217,14 @@ def test_continuity_is_the_mean_run_of_a_wall_less_the_speckle():
 
 
 def test_straightness_is_the_mean_of_bend_and_extent():
-    partition = given_walls(
+    segmentation = given_walls(
         100,
         segment=[0, 0, 0],
         length=[1.0, 3.0, 2.0],
         roughness=[0.45, 1.05, 1.65],
         extent=[9.0, 4.0, 8.0],
     )
-    assert straightness(partition) == pytest.approx((1 + 3 * np.exp(-1) / 2 + 2 * np.exp(-4)) / 6)
+    assert straightness(segmentation) == pytest.approx((1 + 3 * np.exp(-1) / 2 + 2 * np.exp(-4)) / 6)
 
 
 def test_amount_asks_for_a_quarter_of_the_edge():
@@ -240,8 +240,8 @@ def test_without_walls_there_is_nothing_continuous_or_straight():
 
 def test_evidence_is_the_explained_variance_corrected_for_the_number_of_labels():
     field = np.array([[0, 2, 4, 6, np.nan, 99]])[..., None]
-    partition = as_is([[0, 0, 1, 1, 0, -1]], field)
-    assert evidence(partition) == pytest.approx(1 - 4 / 2 * 3 / 20)
+    segmentation = as_is([[0, 0, 1, 1, 0, -1]], field)
+    assert evidence(segmentation) == pytest.approx(1 - 4 / 2 * 3 / 20)
     two = np.concatenate([field, 10 * field], axis=-1)
     assert evidence(as_is([[0, 0, 1, 1, 0, -1]], two)) == pytest.approx(0.7)
     assert evidence(as_is([[0, 1, 2, 3, 0, -1]], field)) == pytest.approx(
@@ -295,8 +295,8 @@ def test_a_border_that_is_not_there_counts_from_a_sixth_of_the_edge(turned):
     field[:4, :12] = 0  # nothing steps where a third label is drawn
     for width, expected in ((0, 1), (5, 1), (6, np.sqrt(1.02 * 0.02))):
         labels[0, :width] = 2  # width edges down, one across
-        partition = as_is(labels.T, field.transpose(1, 0, 2)) if turned else as_is(labels, field)
-        assert contrast(partition) == pytest.approx(expected)
+        segmentation = as_is(labels.T, field.transpose(1, 0, 2)) if turned else as_is(labels, field)
+        assert contrast(segmentation) == pytest.approx(expected)
 
 
 def test_a_wall_that_steps_just_like_the_inside_is_none():
@@ -369,10 +369,10 @@ def test_agreement_is_what_neighbors_share_beyond_chance():
 def test_speckle_is_what_holds_fewer_than_six_cells_or_three_in_a_thousand(side, size, kept):
     labels = np.zeros((side, side), int)
     labels[5, 2 : 2 + size] = 1
-    partition = Segmentation(labels, ReferenceField(np.zeros((side, side, 1)), "polar"))
-    assert (1 in partition.clean) == kept
-    assert partition.speckle == pytest.approx(0 if kept else size / side**2)
-    assert partition.n == side**2 and partition.side == pytest.approx(side)
+    segmentation = Segmentation(labels, ReferenceField(np.zeros((side, side, 1)), "polar"))
+    assert (1 in segmentation.clean) == kept
+    assert segmentation.speckle == pytest.approx(0 if kept else size / side**2)
+    assert segmentation.n == side**2 and segmentation.side == pytest.approx(side)
 
 
 @pytest.mark.parametrize(
@@ -391,7 +391,7 @@ def test_without_pairs_the_total_is_the_default_one_and_not_shared():
 
 
 def test_a_reward_that_is_no_number_is_refused():
-    register_reward("broken")(lambda partition: np.nan)
+    register_reward("broken")(lambda segmentation: np.nan)
     try:
         with pytest.raises(
             InputError, match="reward 'broken': returned nan; it must return a number from 0 to 1"

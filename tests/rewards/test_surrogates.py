@@ -13,12 +13,12 @@ GOOD = {"site": "cell", "normalisation": "zscore", "n_components": 6, "n_cluster
 
 
 @pytest.fixture(scope="module")
-def partition(crystal):
-    return Segmentation(evaluate_configuration(crystal, GOOD).labels, crystal.evidence)
+def segmentation(prepared):
+    return Segmentation(evaluate_configuration(prepared, GOOD).labels, prepared.reference)
 
 
-def test_a_true_map_stands_above_its_surrogates(partition):
-    standing = surrogate_test(partition)
+def test_a_true_map_stands_above_its_surrogates(segmentation):
+    standing = surrogate_test(segmentation)
     record(
         "surrogates",
         map="junction",
@@ -29,12 +29,12 @@ def test_a_true_map_stands_above_its_surrogates(partition):
     assert (
         standing.beaten and len(standing.moved) == 59 and standing.total > 2 * standing.moved.max()
     )
-    assert standing.total == pytest.approx(score_map(partition)["total"])
+    assert standing.total == pytest.approx(score_map(segmentation)["total"])
 
 
 @pytest.mark.parametrize("name", ["half split", "stripes", "smooth noise"])
-def test_a_map_that_has_nothing_to_do_with_the_evidence_does_not(name, crystal, truth_map):
-    standing = surrogate_test(Segmentation(make_decoys(truth_map)[name], crystal.evidence))
+def test_a_map_that_has_nothing_to_do_with_the_evidence_does_not(name, prepared, truth_map):
+    standing = surrogate_test(Segmentation(make_decoys(truth_map)[name], prepared.reference))
     record(
         "surrogates",
         map=name,
@@ -45,17 +45,17 @@ def test_a_map_that_has_nothing_to_do_with_the_evidence_does_not(name, crystal, 
     assert not standing.beaten
 
 
-def test_geometry_stays_as_it_is(partition):
-    moved = partition.against(ReferenceField(np.roll(partition.evidence.field, 9, axis=0), "polar"))
-    before, after = score_map(partition), score_map(moved)
+def test_geometry_stays_as_it_is(segmentation):
+    moved = segmentation.against(ReferenceField(np.roll(segmentation.reference.field, 9, axis=0), "polar"))
+    before, after = score_map(segmentation), score_map(moved)
     assert all(
         before[name] == after[name]
         for name in ("continuity", "straightness", "balance", "amount", "thickness", "agreement")
     )
     assert after["evidence"] < before["evidence"]
-    fresh = score_map(Segmentation(partition.labels, moved.evidence))
-    assert fresh == after and moved.walls is partition.walls
-    other = replace(moved, labels=np.where(partition.labels < 0, -1, 0))
+    fresh = score_map(Segmentation(segmentation.labels, moved.reference))
+    assert fresh == after and moved.walls is segmentation.walls
+    other = replace(moved, labels=np.where(segmentation.labels < 0, -1, 0))
     assert other.clean.max() == 0 and other.walls.n_segments == 0
 
 

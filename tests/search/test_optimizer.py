@@ -27,14 +27,14 @@ from bfo_utils.simulation import Specimen, simulate_phantom
 
 
 @pytest.fixture(scope="module")
-def trials(crystal):
-    return search_configurations(crystal, SearchPlan(24, seed=3))
+def trials(prepared):
+    return search_configurations(prepared, SearchPlan(24, seed=3))
 
 
-def test_first_the_default_then_the_screen_then_the_model(crystal, trials):
+def test_first_the_default_then_the_screen_then_the_model(prepared, trials):
     assert [t.number for t in trials] == list(range(24))
     assert trials[0].source == "default" and dict(trials[0].parameters) == effective_parameters(
-        crystal, {}
+        prepared, {}
     )
     assert [t.source for t in trials[1:]] == ["screen"] * 8 + ["model"] * 15
 
@@ -45,22 +45,22 @@ def test_trials_hold_plain_python_values(trials):
             assert type(value) is type(parameter(name).default), name
 
 
-def test_same_seed_same_trials(crystal, trials):
-    again = search_configurations(crystal, SearchPlan(24, seed=3))
+def test_same_seed_same_trials(prepared, trials):
+    again = search_configurations(prepared, SearchPlan(24, seed=3))
     assert [(t.parameters, t.rewards) for t in again] == [(t.parameters, t.rewards) for t in trials]
 
 
-def test_fixed_parameters_are_not_varied(crystal):
+def test_fixed_parameters_are_not_varied(prepared):
     some = search_configurations(
-        crystal, SearchPlan(10, fixed={"n_clusters": 3, "method": "kmeans"})
+        prepared, SearchPlan(10, fixed={"n_clusters": 3, "method": "kmeans"})
     )
     assert {t.parameters["n_clusters"] for t in some} == {3}
     assert {t.parameters["method"] for t in some} == {"kmeans"}
 
 
-def test_every_trial_is_reported_as_it_ends(crystal):
+def test_every_trial_is_reported_as_it_ends(prepared):
     seen = []
-    trials = search_configurations(crystal, SearchPlan(10), seen.append)
+    trials = search_configurations(prepared, SearchPlan(10), seen.append)
     assert seen == trials
 
 
@@ -87,7 +87,7 @@ def test_best_is_the_earliest_of_equals(trials):
     assert best_trial([twin, top]) is top
 
 
-def test_identical_configurations_are_evaluated_once(crystal, monkeypatch):
+def test_identical_configurations_are_evaluated_once(prepared, monkeypatch):
     ran = []
     real = evaluate_configuration
     monkeypatch.setattr(
@@ -103,13 +103,13 @@ def test_identical_configurations_are_evaluated_once(crystal, monkeypatch):
         "site": "A",
     }
     trials = search_configurations(
-        crystal, SearchPlan(20, fixed=fixed)
+        prepared, SearchPlan(20, fixed=fixed)
     )  # four covariances are all that is left
     assert len(trials) == 20 and len(ran) == 4
 
 
-def test_the_whole_workflow_can_be_searched(crystal):
-    trials = search_configurations(crystal, SearchPlan(12, seed=1, whole=True))
+def test_the_whole_workflow_can_be_searched(prepared):
+    trials = search_configurations(prepared, SearchPlan(12, seed=1, whole=True))
     settings = {
         (t.parameters["detection_scale"], t.parameters["refinement_radius"]) for t in trials
     }
@@ -117,44 +117,44 @@ def test_the_whole_workflow_can_be_searched(crystal):
     assert best_trial(trials).rewards["total"] > 0.3
 
 
-def test_equal_work_is_recognized(crystal):
+def test_equal_work_is_recognized(prepared):
     one = effective_parameters(
-        crystal, {"window_width": 1.50, "method": "kmeans", "covariance": "diag"}
+        prepared, {"window_width": 1.50, "method": "kmeans", "covariance": "diag"}
     )
     two = effective_parameters(
-        crystal, {"window_width": 1.54, "method": "kmeans", "covariance": "tied"}
+        prepared, {"window_width": 1.54, "method": "kmeans", "covariance": "tied"}
     )
     assert one == two
 
 
-def test_where_all_is_fixed_the_default_is_the_only_trial(crystal):
-    trials = search_configurations(crystal, SearchPlan(20, fixed=default_parameters()))
+def test_where_all_is_fixed_the_default_is_the_only_trial(prepared):
+    trials = search_configurations(prepared, SearchPlan(20, fixed=default_parameters()))
     assert len(trials) == 1
 
 
-def test_settings_that_find_no_lattice_are_trials_without_reward(crystal, monkeypatch):
+def test_settings_that_find_no_lattice_are_trials_without_reward(prepared, monkeypatch):
     def nothing(*arguments, **options):
         raise InputError("no lattice")
 
     monkeypatch.setattr(preparation, "prepare_image", nothing)
-    outcome = evaluate_configuration(crystal, {"detection_scale": 1.2})
+    outcome = evaluate_configuration(prepared, {"detection_scale": 1.2})
     assert outcome.rewards["total"] == 0
 
 
-def test_measured_quantities_describe_cells_without_what_judges_them(crystal):
-    names = cell_vectors(crystal, complete_parameters({"descriptor": "physics"}))
-    assert names.shape == (crystal.mask.sum(), 7)  # nine without the two of the polar displacement
+def test_measured_quantities_describe_cells_without_what_judges_them(prepared):
+    names = cell_vectors(prepared, complete_parameters({"descriptor": "physics"}))
+    assert names.shape == (prepared.mask.sum(), 7)  # nine without the two of the polar displacement
     one, two = (
-        effective_parameters(crystal, {"descriptor": "physics", "site": s}) for s in ("A", "B")
+        effective_parameters(prepared, {"descriptor": "physics", "site": s}) for s in ("A", "B")
     )
-    assert one == two and evaluate_configuration(crystal, one).rewards["total"] >= 0
+    assert one == two and evaluate_configuration(prepared, one).rewards["total"] >= 0
 
 
 @pytest.fixture(scope="module")
-def pair(crystal):
+def pair(prepared):
     """Two crystals of different content."""
     other = simulate_phantom(Specimen(layout="quadrants", cells=24, cell_px=18), 2)
-    return [crystal, prepare_image(other.image)]
+    return [prepared, prepare_image(other.image)]
 
 
 def test_a_joint_search_raises_the_sum_of_totals(pair):
@@ -166,11 +166,11 @@ def test_a_joint_search_raises_the_sum_of_totals(pair):
 
 
 def test_a_joint_search_does_not_depend_on_workers_and_takes_what_ledgers_know(pair, monkeypatch):
-    ledgers = [TrialLog(None, {}) for _ in pair]
+    trial_logs = [TrialLog(None, {}) for _ in pair]
     works = [SharedWork(c) for c in pair]
-    once = search_jointly(works, SearchPlan(12, seed=2), ledgers=ledgers, workers=2)
+    once = search_jointly(works, SearchPlan(12, seed=2), trial_logs=trial_logs, workers=2)
     monkeypatch.setattr(optimizer, "evaluate_configuration", None)  # all is known
-    again = search_jointly(works, SearchPlan(12, seed=2), ledgers=ledgers)
+    again = search_jointly(works, SearchPlan(12, seed=2), trial_logs=trial_logs)
     assert [(t.parameters, t.rewards) for t in once] == [(t.parameters, t.rewards) for t in again]
 
 

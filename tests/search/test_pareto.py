@@ -65,8 +65,8 @@ def test_weights_turn_the_scalar_loss_towards_their_objective():
     assert np.argmin(scalarize(values, np.array([0, 1, 0]))) == 1
 
 
-def test_parego_runs_and_covers_at_least_as_much_as_its_screen(crystal):
-    trials = search_configurations(crystal, SearchPlan(33, seed=1, goal="pareto"))
+def test_parego_runs_and_covers_at_least_as_much_as_its_screen(prepared):
+    trials = search_configurations(prepared, SearchPlan(33, seed=1, goal="pareto"))
     volume = hypervolumes(trials_table(trials))
     assert len(trials) == 33 and volume[-1] >= volume[8] > 0
 

@@ -42,16 +42,16 @@ def short():
 
 
 @pytest.fixture(scope="module")
-def made(crystal, tmp_path_factory):
+def made(prepared, tmp_path_factory):
     """The crystal with a folder for its networks, a record, and the trials of a search among
     four models.
     """
     if not vae_available():
         pytest.skip("torch and AtomAI are not installed")
     folder = tmp_path_factory.mktemp("networks")
-    ledger = TrialLog(folder / "record.jsonl", {})
+    trial_log = TrialLog(folder / "record.jsonl", {})
     return folder, search_autoencoders(
-        crystal, 4, SearchPlan(seed=2), ledger=ledger, work=SharedWork(crystal, folder)
+        prepared, 4, SearchPlan(seed=2), trial_log=trial_log, work=SharedWork(prepared, folder)
     )
 
 
@@ -75,12 +75,12 @@ def model_of(trial):
     return tuple(v for name, v in trial.parameters.items() if name not in clustering)
 
 
-def test_the_rungs_thin_out_and_the_default_model_stays(crystal, made):
+def test_the_rungs_thin_out_and_the_default_model_stays(prepared, made):
     trials = made[1]
     assert [t.number for t in trials] == list(range(8)) and len(trials) == n_halving_trials(4)
     assert [t.source for t in trials] == ["rung 1"] * 4 + ["rung 2"] * 2 + ["rung 3"] * 2
     assert [t.parameters["epochs"] for t in trials] == [1] * 4 + [2] * 2 + [4] * 2
-    default = effective_parameters(crystal, AUTOENCODER_CHOICES)
+    default = effective_parameters(prepared, AUTOENCODER_CHOICES)
     for first in (trials[0], trials[4], trials[6]):
         assert model_of(first) == model_of(Trial(0, "", default, {}, 0))
     assert len({model_of(t) for t in trials[:4]}) == 4
@@ -101,27 +101,27 @@ def test_trials_say_what_was_learned_and_how_it_reads(made):
     assert made[1][6].rewards["explained"] > made[1][0].rewards["explained"]
 
 
-def test_same_seed_same_trials_and_another_seed_others(crystal, made):
-    again, other = (search_autoencoders(crystal, 2, SearchPlan(seed=seed)) for seed in (2, 3))
+def test_same_seed_same_trials_and_another_seed_others(prepared, made):
+    again, other = (search_autoencoders(prepared, 2, SearchPlan(seed=seed)) for seed in (2, 3))
     assert facts(again)[:1] == facts(made[1])[:1]
-    assert facts(search_autoencoders(crystal, 2, SearchPlan(seed=2))) == facts(again)
+    assert facts(search_autoencoders(prepared, 2, SearchPlan(seed=2))) == facts(again)
     assert model_of(other[1]) != model_of(again[1])
 
 
-def test_run_again_nothing_is_trained_and_nothing_evaluated(crystal, made, epochs, monkeypatch):
+def test_run_again_nothing_is_trained_and_nothing_evaluated(prepared, made, epochs, monkeypatch):
     folder, trials = made
     monkeypatch.setattr(
         successive_halving, "evaluate_configuration", lambda *a: pytest.fail("evaluated again")
     )
-    ledger = TrialLog(folder / "record.jsonl", {})
+    trial_log = TrialLog(folder / "record.jsonl", {})
     again = search_autoencoders(
-        crystal, 4, SearchPlan(seed=2), ledger=ledger, work=SharedWork(crystal, folder)
+        prepared, 4, SearchPlan(seed=2), trial_log=trial_log, work=SharedWork(prepared, folder)
     )
     assert facts(again) == facts(trials) and not epochs
     assert [t.seconds for t in again] == [t.seconds for t in trials]
 
 
-def test_a_stopped_search_goes_on_and_trains_nothing_twice(crystal, made, tmp_path, epochs):
+def test_a_stopped_search_goes_on_and_trains_nothing_twice(prepared, made, tmp_path, epochs):
     seen = []
 
     def stop(trial):
@@ -129,21 +129,21 @@ def test_a_stopped_search_goes_on_and_trains_nothing_twice(crystal, made, tmp_pa
         if len(seen) == 5:
             raise KeyboardInterrupt
 
-    work, plan = SharedWork(crystal, tmp_path), SearchPlan(seed=2)
+    work, plan = SharedWork(prepared, tmp_path), SearchPlan(seed=2)
     with pytest.raises(KeyboardInterrupt):
-        search_autoencoders(crystal, 4, plan, stop, TrialLog(tmp_path / "r.jsonl", {}), work=work)
-    work = SharedWork(crystal, tmp_path)  # nothing in memory
+        search_autoencoders(prepared, 4, plan, stop, TrialLog(tmp_path / "r.jsonl", {}), work=work)
+    work = SharedWork(prepared, tmp_path)  # nothing in memory
     assert facts(
-        search_autoencoders(crystal, 4, plan, ledger=TrialLog(tmp_path / "r.jsonl", {}), work=work)
+        search_autoencoders(prepared, 4, plan, trial_log=TrialLog(tmp_path / "r.jsonl", {}), work=work)
     ) == facts(made[1])
     assert len(epochs) == 4 * 1 + 2 * 1 + 2 * 2
 
 
-def test_every_trial_is_reported_and_numbered_from_the_first(crystal, made):
+def test_every_trial_is_reported_and_numbered_from_the_first(prepared, made):
     seen = []
-    work = SharedWork(crystal, made[0])
+    work = SharedWork(prepared, made[0])
     trials = search_autoencoders(
-        crystal,
+        prepared,
         1,
         SearchPlan(seed=2),
         seen.append,
@@ -154,7 +154,7 @@ def test_every_trial_is_reported_and_numbered_from_the_first(crystal, made):
     assert seen == trials and [t.number for t in trials] == [10, 11, 12]
 
 
-def test_what_is_fixed_is_not_varied(crystal):
+def test_what_is_fixed_is_not_varied(prepared):
     fixed = {
         "site": "B",
         "latent_dim": 2,
@@ -162,26 +162,26 @@ def test_what_is_fixed_is_not_varied(crystal):
         "n_clusters": 3,
         "descriptor": "windows",
     }
-    trials = search_autoencoders(crystal, 3, SearchPlan(fixed=fixed))
+    trials = search_autoencoders(prepared, 3, SearchPlan(fixed=fixed))
     for name, value in fixed.items():
         assert {t.parameters[name] for t in trials} == {"vae" if name == "descriptor" else value}
     assert len({t.parameters["learning_rate"] for t in trials[:3]}) == 3
 
 
-def test_no_budget_no_models_and_no_need_of_the_extra(crystal, monkeypatch):
+def test_no_budget_no_models_and_no_need_of_the_extra(prepared, monkeypatch):
     monkeypatch.setattr(installation, "find_spec", lambda name: None)
-    assert search_autoencoders(crystal, 0) == [] and n_halving_trials(0) == 0
+    assert search_autoencoders(prepared, 0) == [] and n_halving_trials(0) == 0
     with pytest.raises(InputError, match="needs torch"):
-        search_autoencoders(crystal, 1)
+        search_autoencoders(prepared, 1)
 
 
-def test_outputs_are_latents_of_the_analyzed_cells(crystal, made):
-    work = SharedWork(crystal, made[0])
+def test_outputs_are_latents_of_the_analyzed_cells(prepared, made):
+    work = SharedWork(prepared, made[0])
     trial = made[1][6]
-    latents, measured = latent_outputs(work, trial.parameters, np.where(crystal.mask, 0, -1))
+    latents, measured = latent_outputs(work, trial.parameters, np.where(prepared.mask, 0, -1))
     settings = work.autoencoder(trial.parameters).settings
-    assert latents.shape == (crystal.mask.sum(), len(settings.names))
-    assert {v.shape for v in measured.values()} == {(crystal.mask.sum(),)}
+    assert latents.shape == (prepared.mask.sum(), len(settings.names))
+    assert {v.shape for v in measured.values()} == {(prepared.mask.sum(),)}
 
 
 def trial(number, total, explained=0.8, clarity=0.5, clusters=4, descriptor="vae"):

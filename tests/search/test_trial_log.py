@@ -48,8 +48,8 @@ def test_a_torn_last_line_is_left_out_and_mended(tmp_path, torn):
     TrialLog(path, {}).put({"a": 1}, {"total": 0.25}, 0.5)
     with path.open("a") as file:
         file.write(torn)
-    ledger = TrialLog(path, {})
-    ledger.put({"a": 2}, {"total": 0.5}, 0.5)
+    trial_log = TrialLog(path, {})
+    trial_log.put({"a": 2}, {"total": 0.5}, 0.5)
     assert all(json.loads(line) for line in path.read_text().splitlines())
     assert TrialLog(path, {}).get({"a": 1}) and TrialLog(path, {}).get({"a": 2})
 
@@ -60,24 +60,24 @@ def test_a_file_that_is_no_record_is_refused(tmp_path):
         TrialLog(tmp_path / "l.jsonl", {})
 
 
-def test_a_stopped_search_repeats_nothing_and_ends_the_same(crystal, tmp_path, monkeypatch):
+def test_a_stopped_search_repeats_nothing_and_ends_the_same(prepared, tmp_path, monkeypatch):
     plan, path = SearchPlan(24, seed=5), tmp_path / "l.jsonl"
-    whole = search_configurations(crystal, plan)
+    whole = search_configurations(prepared, plan)
     search_configurations(
-        crystal, SearchPlan(13, seed=5), ledger=open_trial_log(path, crystal, plan)
+        prepared, SearchPlan(13, seed=5), trial_log=open_trial_log(path, prepared, plan)
     )
     ran = []
     real = evaluate_configuration
     monkeypatch.setattr(optimizer, "evaluate_configuration", lambda *a: ran.append(1) or real(*a))
-    resumed = search_configurations(crystal, plan, ledger=open_trial_log(path, crystal, plan))
+    resumed = search_configurations(prepared, plan, trial_log=open_trial_log(path, prepared, plan))
     assert [(t.parameters, t.rewards) for t in resumed] == [
         (t.parameters, t.rewards) for t in whole
     ]
     assert len(ran) <= 24 - 9
 
 
-def test_workers_do_not_change_the_trials(crystal):
-    one, two = (search_configurations(crystal, SearchPlan(20, seed=2), workers=w) for w in (1, 2))
+def test_workers_do_not_change_the_trials(prepared):
+    one, two = (search_configurations(prepared, SearchPlan(20, seed=2), workers=w) for w in (1, 2))
     assert [(t.parameters, t.rewards) for t in one] == [(t.parameters, t.rewards) for t in two]
 
 
@@ -122,16 +122,16 @@ def test_a_killed_analysis_ends_with_the_same_files(tmp_path):
     assert one.equals(two)
 
 
-def test_a_changed_reward_is_not_answered_from_the_record(crystal, tmp_path):
+def test_a_changed_reward_is_not_answered_from_the_record(prepared, tmp_path):
     from bfo_utils.rewards import register_reward
     from bfo_utils.rewards.registry import _REWARDS
 
     def trials(value):
-        register_reward("mine")(eval(f"lambda partition: {value}"))
+        register_reward("mine")(eval(f"lambda segmentation: {value}"))
         try:
             plan = SearchPlan(9, total={"mine": 1.0})
             return search_configurations(
-                crystal, plan, ledger=open_trial_log(tmp_path / "l.jsonl", crystal, plan)
+                prepared, plan, trial_log=open_trial_log(tmp_path / "l.jsonl", prepared, plan)
             )
         finally:
             _REWARDS.pop("mine")

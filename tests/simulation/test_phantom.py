@@ -24,31 +24,31 @@ def test_every_layout_gives_an_image_and_its_variants(layout):
 
 
 def test_same_seed_same_phantom_other_seed_another():
-    crystal = Specimen(cells=16, cell_px=10)
-    one, two, three = (simulate_phantom(crystal, s).image.data for s in (3, 3, 4))
+    specimen = Specimen(cells=16, cell_px=10)
+    one, two, three = (simulate_phantom(specimen, s).image.data for s in (3, 3, 4))
     assert np.array_equal(one, two) and not np.array_equal(one, three)
 
 
 def test_dose_sets_the_counts_at_a_peak():
-    crystal = Specimen(
+    specimen = Specimen(
         layout="single", cells=16, cell_px=16, dose=1000, illumination=0, composition=0
     )
-    p = simulate_phantom(crystal, 0)
+    p = simulate_phantom(specimen, 0)
     at = np.rint(p.truth.column_xy[p.truth.column_sublattice == "A"]).astype(int)
     peaks = p.image.data[at[:, 1], at[:, 0]]
-    assert np.median(peaks) == pytest.approx(1000 * (1 + crystal.background), rel=0.05)
+    assert np.median(peaks) == pytest.approx(1000 * (1 + specimen.background), rel=0.05)
 
 
 def test_polar_displacement_is_b_minus_mean_of_its_corners():
-    crystal = Specimen(
+    specimen = Specimen(
         layout="halves", cells=16, mistilt_pm=0, jitter_px=0, drift_px=0, rotation_deg=0
     )
-    t = simulate_phantom(crystal, 0).truth
+    t = simulate_phantom(specimen, 0).truth
     b = t.column_xy[t.column_sublattice == "B"]
     shift = b[np.argmin(((b[:, None] - t.cell_xy[None]) ** 2).sum(-1), axis=0)] - t.cell_xy
-    assert shift * crystal.pm_per_px == pytest.approx(t.cell_p_pm, abs=0.2)
+    assert shift * specimen.pm_per_px == pytest.approx(t.cell_p_pm, abs=0.2)
     far = t.cell_wall > 4
-    assert np.hypot(*t.cell_p_pm[far].T) == pytest.approx(crystal.polarization_pm, rel=0.02)
+    assert np.hypot(*t.cell_p_pm[far].T) == pytest.approx(specimen.polarization_pm, rel=0.02)
 
 
 def test_compatible_strain_is_exact_for_twins_and_has_no_curl():

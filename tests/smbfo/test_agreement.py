@@ -15,7 +15,7 @@ from bfo_utils.smbfo import (
     pair_of,
     read_parameterization,
     series_polar_order,
-    series_recipe,
+    series_specimen,
     simulate_series,
     write_series,
 )
@@ -53,7 +53,7 @@ def test_unit_and_sign_come_out(pair):
     found = compare_parameters(
         changed(parameters, Pxy=parameters.grid["Pxy"] * [1, -1]), cells
     ).readings[0]
-    pm_per_px = 1000 * series_recipe(pair_of("Sm_0_0"), SeriesStyle(cells=20)).a_nm / 18
+    pm_per_px = 1000 * series_specimen(pair_of("Sm_0_0"), SeriesStyle(cells=20)).a_nm / 18
     assert found.slope == pytest.approx((0.01 * pm_per_px, -0.01 * pm_per_px), rel=0.05)
     assert found.opposed < 0.02 and found.correlation[0] > 0.95 and found.correlation[1] < -0.95
 

@@ -24,7 +24,7 @@ from bfo_utils.smbfo import (
     measured_means,
     pair_of,
     read_members,
-    series_recipe,
+    series_specimen,
     simulate_members,
     simulate_series,
     trend_curves,
@@ -77,7 +77,7 @@ def table(findings):
 
 def test_members_are_the_images_of_the_folder_in_the_order_of_samarium(members):
     assert [m.id for m in members] == list(IDS) and [m.samarium for m in members] == [0, 7, 13, 20]
-    assert members[0].crystal.image.pixel_size_nm == STYLE.pixel_nm
+    assert members[0].prepared.image.pixel_size_nm == STYLE.pixel_nm
     assert [m.comparison is None for m in members] == [False, False, False, True]
     assert members[3].note == "no file Sm_20_0_UCParameterization.h5" and not members[0].note
 
@@ -89,7 +89,7 @@ def test_parameters_of_another_image_are_noted_and_not_used(folder, tmp_path):
     (tmp_path / "Sm_7_0_HAADF.h5").unlink()
     (member,) = read_members(tmp_path)
     assert member.comparison is None and "give files that belong together" in member.note
-    assert member.crystal.image.pixel_size_nm is None
+    assert member.prepared.image.pixel_size_nm is None
 
 
 def test_a_folder_without_images_is_refused(tmp_path):
@@ -100,7 +100,7 @@ def test_a_folder_without_images_is_refused(tmp_path):
 def test_the_joint_configuration_has_the_highest_sum_of_totals_that_was_tried(members, tuning):
     sums = [
         sum(
-            evaluate_configuration(m.crystal, t.parameters, PLAN.seed).rewards["total"]
+            evaluate_configuration(m.prepared, t.parameters, PLAN.seed).rewards["total"]
             for m in members
         )
         for t in tuning.joint
@@ -115,7 +115,7 @@ def test_the_joint_configuration_has_the_highest_sum_of_totals_that_was_tried(me
 
 def test_every_composition_is_searched_alone(members, tuning):
     assert list(tuning.own) == [0, 7, 13, 20]
-    alone = search_configurations(members[1].crystal, PLAN)
+    alone = search_configurations(members[1].prepared, PLAN)
     assert [(t.parameters, t.rewards) for t in tuning.own[7]] == [
         (t.parameters, t.rewards) for t in alone
     ]
@@ -141,7 +141,7 @@ def test_the_better_map_stands(findings):
 
 
 def test_displacement_and_coherence_follow_what_was_simulated(table):
-    true = {i: series_recipe(pair_of(i), STYLE).polarization_pm for i in IDS}
+    true = {i: series_specimen(pair_of(i), STYLE).polarization_pm for i in IDS}
     assert (
         table["coherent"].is_monotonic_decreasing and table["displacement"].is_monotonic_decreasing
     )
@@ -171,7 +171,7 @@ def test_shares_sum_to_one_and_four_variants_are_found(table):
 def test_variants_are_those_of_the_truth(findings):
     made = simulate_series(pair_of("Sm_0_0"), STYLE)
     variants = variant_map(findings[0].best)
-    cells = findings[0].member.crystal.lattice.cells
+    cells = findings[0].member.prepared.lattice.cells
     at = variants >= 0
     nearest = [np.argmin(np.hypot(*(made.truth.cell_xy - xy).T)) for xy in cells.xy[at]]
     assert (made.truth.cell_variant[nearest] == variants[at]).mean() > 0.95
@@ -179,10 +179,10 @@ def test_variants_are_those_of_the_truth(findings):
 
 def test_without_a_second_sublattice_nothing_is_said_of_variants(findings, members):
     analysis = findings[0].best
-    lattice = members[0].crystal.lattice
+    lattice = members[0].prepared.lattice
     cells = replace(lattice.cells, has_b=False, polar=np.full_like(lattice.cells.polar, np.nan))
-    blind = replace(members[0].crystal, lattice=replace(lattice, cells=cells))
-    assert set(np.unique(variant_map(replace(analysis, crystal=blind)))) == {-1, 4}
+    blind = replace(members[0].prepared, lattice=replace(lattice, cells=cells))
+    assert set(np.unique(variant_map(replace(analysis, prepared=blind)))) == {-1, 4}
     found = measured_means(blind)
     assert (
         all(np.isnan(found[name]) for name in ("displacement", "coherent", "order"))
@@ -212,7 +212,7 @@ def test_a_series_without_the_authors_has_no_order(members):
 def test_a_simulated_series_has_two_images_of_each_composition(tmp_path):
     made = simulate_members(tmp_path, cells=14, workers=2)
     assert [m.id for m in made] == list(SIMULATED) and len(made) == 10
-    assert made[0].crystal.image.pixel_size_nm == SeriesStyle(cells=14).pixel_nm
+    assert made[0].prepared.image.pixel_size_nm == SeriesStyle(cells=14).pixel_nm
 
 
 @pytest.mark.parametrize(("calibrated", "unit"), [(True, "nm"), (False, "px")])

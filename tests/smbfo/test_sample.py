@@ -42,7 +42,7 @@ def test_centers_lie_where_the_image_has_its_cells(folder):
         np.nanmedian(np.diff(x, axis=1)) == pytest.approx(18, rel=0.02)
         and np.nanmedian(np.diff(y, axis=0)) > 17
     )
-    ours = sample.crystal.lattice.cells.polar
+    ours = sample.prepared.lattice.cells.polar
     assert np.nanmean(np.hypot(*np.moveaxis(ours, -1, 0))) < 0.4
 
 

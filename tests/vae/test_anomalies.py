@@ -16,11 +16,11 @@ PARAMETERS = complete_parameters(AUTOENCODER_CHOICES | {"epochs": 8, "n_clusters
 pytestmark = pytest.mark.skipif(not vae_available(), reason="torch and AtomAI are not installed")
 
 
-def anomalies_of(crystal):
+def anomalies_of(prepared):
     return find_anomalies(
-        SharedWork(crystal).autoencoder(PARAMETERS),
-        cell_windows(crystal, PARAMETERS),
-        crystal.mask,
+        SharedWork(prepared).autoencoder(PARAMETERS),
+        cell_windows(prepared, PARAMETERS),
+        prepared.mask,
     )
 
 
@@ -52,9 +52,9 @@ def test_scores_are_unknown_outside_the_mask(contaminated):
     )
 
 
-def test_a_walk_ends_where_the_latents_do(crystal):
-    network = SharedWork(crystal).autoencoder(PARAMETERS)
-    encoded = network.encode(cell_windows(crystal, PARAMETERS))
+def test_a_walk_ends_where_the_latents_do(prepared):
+    network = SharedWork(prepared).autoencoder(PARAMETERS)
+    encoded = network.encode(cell_windows(prepared, PARAMETERS))
     first, second = widest_latents(encoded, network.settings.poses)
     drawn = decode_manifold(network, encoded, encoded, first, second, steps=3)
     assert drawn.shape == (3, 3, *network.decode(encoded[:1]).shape[1:])

@@ -82,8 +82,8 @@ def test_poses_stay_where_they_are(rng):
     )
 
 
-def test_quantities_of_labeled_cells(crystal, truth_map):
-    cells = crystal.lattice.cells
+def test_quantities_of_labeled_cells(prepared, truth_map):
+    cells = prepared.lattice.cells
     measured = known_quantities(cells, truth_map)
     assert set(measured) == {
         "strain",
@@ -103,8 +103,8 @@ def test_quantities_of_labeled_cells(crystal, truth_map):
     assert measured["mistilt x"].std() < 0.5 * measured["polar x"].std()
 
 
-def test_the_mistilt_is_what_varies_slowly_inside_domains(crystal, truth_map):
-    measured = known_quantities(crystal.lattice.cells, truth_map)
+def test_the_mistilt_is_what_varies_slowly_inside_domains(prepared, truth_map):
+    measured = known_quantities(prepared.lattice.cells, truth_map)
     variant = truth_map[truth_map >= 0].astype(float)
     of_polar, of_slow = (
         explained_share(variant, measured[f"{name} x"]) for name in ("polar", "mistilt")
@@ -112,9 +112,9 @@ def test_the_mistilt_is_what_varies_slowly_inside_domains(crystal, truth_map):
     assert of_polar > 0.5 and of_slow < of_polar / 2
 
 
-def test_without_b_columns_those_of_a_alone(crystal, truth_map):
+def test_without_b_columns_those_of_a_alone(prepared, truth_map):
     one_kind = replace(
-        crystal.lattice.cells, has_b=False, polar=np.full_like(crystal.lattice.cells.polar, np.nan)
+        prepared.lattice.cells, has_b=False, polar=np.full_like(prepared.lattice.cells.polar, np.nan)
     )
     assert set(known_quantities(one_kind, truth_map)) == {
         "strain",

@@ -67,9 +67,9 @@ def networks():
 
 def windows_of(image):
     """Crystal of an image and the windows that an autoencoder learns by default."""
-    crystal = prepare_image(image)
-    return crystal, cell_windows(
-        crystal, complete_parameters(effective_parameters(crystal, AUTOENCODER_CHOICES))
+    prepared = prepare_image(image)
+    return prepared, cell_windows(
+        prepared, complete_parameters(effective_parameters(prepared, AUTOENCODER_CHOICES))
     )
 
 
@@ -343,7 +343,7 @@ def test_an_untrained_network_explains_little(windows, invariance):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_angle_is_the_rotation_of_the_lattice(networks, seed):
     made = simulate_phantom(Specimen(bend_deg=8, rotation_deg=2, cells=40, cell_px=20, dose=60), 2)
-    crystal, cut = windows_of(made.image)
-    near = cKDTree(made.truth.cell_xy).query(crystal.lattice.cells.xy[crystal.mask])[1]
+    prepared, cut = windows_of(made.image)
+    near = cKDTree(made.truth.cell_xy).query(prepared.lattice.cells.xy[prepared.mask])[1]
     angle = VAE(VAESettings("rotation", seed=seed)).fit(cut, 20).encode(cut)[:, 0]
     assert abs(np.corrcoef(angle, made.truth.cell_rotation_deg[near])[0, 1]) >= 0.9
