@@ -2,6 +2,7 @@
 there at once.
 """
 
+import functools
 import os
 import runpy
 import sys
@@ -135,16 +136,6 @@ _SEED = click.option(
     show_default=True,
     help="Seed of everything random.",
 )
-_PIXEL = click.option(
-    "--pixel-size",
-    "pixel_size",
-    type=float,
-    metavar="NM",
-    help="Pixel size in nm; overrides the file's.",
-)
-_DATASET = click.option(
-    "--dataset", metavar="NAME", help="Dataset to read, where a file holds several."
-)
 _WORKERS = click.option(
     "--workers",
     type=click.IntRange(1),
@@ -155,14 +146,39 @@ _WORKERS = click.option(
 _SCAN_AXIS = (
     "Fast axis of the scan, whose displaced rows are put straight; auto finds it, none leaves them."
 )
-_LATTICE = click.option(
-    "--lattice-nm",
-    "lattice_nm",
-    type=float,
-    metavar="NM",
-    help=(
-        "Edge of the known (pseudo-cubic) cell of film or "
-        "substrate in nm, 0.3905 for SrTiO3; gives the pixel size where the file does not."
+_READING = (
+    click.option(
+        "--pixel-size",
+        "pixel_size_nm",
+        type=float,
+        metavar="NM",
+        help="Pixel size in nm; overrides the file's.",
+    ),
+    click.option(
+        "--lattice-nm",
+        "lattice_nm",
+        type=float,
+        metavar="NM",
+        help=(
+            "Edge of the known (pseudo-cubic) cell of film or "
+            "substrate in nm, 0.3905 for SrTiO3; gives the pixel size where the file does not."
+        ),
+    ),
+    click.option("--dataset", metavar="NAME", help="Dataset to read, where a file holds several."),
+    click.option(
+        "--roi",
+        default="",
+        metavar="X0:X1,Y0:Y1",
+        help="Analyze the columns in this box only, in px of the image.",
+    ),
+    click.option(
+        "--mask",
+        default="",
+        metavar="FILE",
+        help="Analyze the columns here only: an image of the same shape, or polygons (.json).",
+    ),
+    click.option(
+        "--exclude", default="", metavar="FILE", help="Leave out the columns here, likewise."
     ),
 )
 _SEARCH = (
@@ -258,6 +274,21 @@ def _convention_options(command):
     return command
 
 
+def _reading_options(command):
+    """How an image is read: options that become one argument, a `Reading`."""
+
+    @functools.wraps(command)
+    def read(**given):
+        from .io import Reading
+
+        reading = Reading(**{name: given.pop(name) for name in vars(Reading())})
+        return command(**given, reading=reading)
+
+    for option in reversed(_READING):
+        read = option(read)
+    return read
+
+
 def _plugin_option(text: str):
     """The option for a file of rewards, with its help."""
     path = click.Path(exists=True, dir_okay=False)
@@ -330,13 +361,9 @@ def bfo(context) -> None:
 @_convention_options
 @_plugin_option("Python file of yours that registers rewards; it is run.")
 @_WORKERS
-@_PIXEL
-@_LATTICE
-@_DATASET
+@_reading_options
 @_DEBUG
-def analyze_command(
-    image, out, plugin, workers, pixel_size, lattice_nm, dataset, debug, **search
-) -> None:
+def analyze_command(image, out, plugin, workers, reading, debug, **search) -> None:
     """Analyze IMAGE without notebooks and write tables, result.json and pictures to DIR.
 
     Every trial is recorded in DIR/trials.jsonl as it ends; the same call goes on from there if it
@@ -348,15 +375,9 @@ def analyze_command(
 
     if plugin:
         run_plugin(plugin)
-    provenance = Provenance(
-        _plan(**search), pixel_size, dataset, plugin=plugin_of(plugin), lattice_nm=lattice_nm
-    )
-    _analyzed(
-        read_image(image, pixel_size_nm=pixel_size, dataset=dataset, lattice_nm=lattice_nm),
-        provenance,
-        out,
-        workers,
-    )
+    plan, picture = _plan(**search), read_image(image, **vars(reading))
+    provenance = Provenance(plan, reading, plugin=plugin_of(plugin), files=reading.files)
+    _analyzed(picture, provenance, out, workers)
 
 
 def _analyzed(picture, provenance, out, workers) -> None:
@@ -446,11 +467,9 @@ def rerun(result, out, image, plugin, workers, debug) -> int:
     metavar="ADDRESS",
     help="Use the Dask cluster of this scheduler, such as tcp://10.0.0.1:8786.",
 )
-@_PIXEL
-@_LATTICE
-@_DATASET
+@_reading_options
 @_DEBUG
-def batch(image, out, workers, scheduler, pixel_size, lattice_nm, dataset, debug, **search) -> None:
+def batch(image, out, workers, scheduler, reading, debug, **search) -> None:
     """Analyze every IMAGE (files, or folders of them): one row each in DIR/summary.csv, and a
     folder of files as analyze writes.
 
@@ -467,7 +486,7 @@ def batch(image, out, workers, scheduler, pixel_size, lattice_nm, dataset, debug
     from .compute import connect_pool, n_cores
     from .report import SUMMARY_FILE, BatchSettings, find_images, run_batch
 
-    settings = BatchSettings(_plan(**search), pixel_size, dataset, lattice_nm)
+    settings = BatchSettings(_plan(**search), reading.absolute)
     names = find_images(image)
     with (
         connect_pool(workers or n_cores(), scheduler) as pool,
@@ -513,9 +532,7 @@ def batch(image, out, workers, scheduler, pixel_size, lattice_nm, dataset, debug
 @click.option(
     "--scan-axis", type=_LazyChoice(_scan_axes), default="auto", show_default=True, help=_SCAN_AXIS
 )
-@_PIXEL
-@_LATTICE
-@_DATASET
+@_reading_options
 @_SEED
 @_DEBUG
 def run(
@@ -525,9 +542,7 @@ def run(
     given,
     resume,
     scan_axis,
-    pixel_size,
-    lattice_nm,
-    dataset,
+    reading,
     seed,
     debug,
     **convention,
@@ -545,11 +560,7 @@ def run(
     values = parameters(given, run=True) | check_parameters(asked, RUN_PARAMETERS)
     from .book import run_book
 
-    click.echo(
-        run_book(
-            image, out, profile, values, pixel_size, dataset, seed, resume, scan_axis, lattice_nm
-        )
-    )
+    click.echo(run_book(image, out, profile, values, reading, seed, resume, scan_axis))
 
 
 @bfo.command()

@@ -32,7 +32,7 @@ from ..compute import (
     writing,
 )
 from ..errors import InputError
-from ..io import read_image
+from ..io import Reading, read_image
 from ..results import SCHEMA_VERSION, check_run
 from ..search import (
     PARAMETERS,
@@ -50,6 +50,7 @@ from .artifacts import Artifacts
 
 PROFILE_BUDGETS = {"quick": 64, "full": 256}  # configurations that a profile evaluates
 PROFILE_AUTOENCODERS = {"quick": 4, "full": 36}  # and autoencoders that it begins
+_TEXTS = {n for n, v in vars(Reading(dataset="")).items() if v == ""}
 _SECONDS = {
     "01_data": 9,
     "02_descriptors": 7,
@@ -91,12 +92,10 @@ def run_book(
     out: str | Path,
     profile: str = "quick",
     given: Mapping[str, Value] | None = None,
-    pixel_size_nm: float | None = None,
-    dataset: str | None = None,
+    reading: Reading | None = None,
     seed: int = 0,
     resume: bool = False,
     scan_axis: str = "auto",
-    lattice_nm: float | None = None,
 ) -> Path:
     """Execute the notebooks with the default parameters, optimize, execute them with the tuned
     ones, render the book.
@@ -113,17 +112,13 @@ def run_book(
     given : mapping, optional
         Parameters of the workflow, which are then not searched, and of the run (see
         :data:`bfo_utils.search.RUN_PARAMETERS`).
-    pixel_size_nm : float, optional
-        Overrides the file's.
-    dataset : str, optional
-        Dataset to read, where the file holds several.
+    reading : Reading, optional
+        How the image is read.
     seed : int
     resume : bool
         Keep notebooks that an earlier run with the same settings has finished.
     scan_axis : {"auto", "x", "y", "none"}
         Fast axis of the scan, see :func:`bfo_utils.lattice.measure_scan`.
-    lattice_nm : float, optional
-        Edge of the known cell, see :func:`bfo_utils.io.read_image`.
 
     Returns
     -------
@@ -141,11 +136,10 @@ def run_book(
     refuse_foreign(
         (out / name for name in _FOLDERS), _is_run(out), "give another folder with --out"
     )
-    for text in (str(out), image or "", dataset or ""):
+    reading = reading or Reading()
+    for text in (str(out), image or "", reading.dataset or "", reading.mask, reading.exclude):
         _notable(text)
-    settings = _settings(
-        image, profile, given or {}, pixel_size_nm, dataset, seed, lattice_nm, scan_axis
-    )
+    settings = _settings(image, profile, given or {}, reading.absolute, seed, scan_axis)
     with locked_folder(out):
         _tidy(out)
         return _run(out, settings, _finished(out, settings) if resume else set())
@@ -209,21 +203,15 @@ def _tidy(out: Path) -> None:
     put_back(out / "html")
 
 
-def _settings(
-    image, profile, given, pixel_size_nm, dataset, seed, lattice_nm=None, scan_axis="auto"
-) -> dict:
+def _settings(image, profile, given, reading: Reading, seed, scan_axis="auto") -> dict:
     """Everything that the result of a run depends on, checked, as plain values."""
     if profile not in PROFILE_BUDGETS:
         raise InputError(
             f"profile '{profile}': no such profile; choose one of {', '.join(PROFILE_BUDGETS)}"
         )
     parameters = check_parameters(given, PARAMETERS + RUN_PARAMETERS)
-    read = (
-        read_image(image, pixel_size_nm=pixel_size_nm, dataset=dataset, lattice_nm=lattice_nm)
-        if image
-        else None
-    )
-    _applicable(read, parameters, pixel_size_nm, dataset, lattice_nm)
+    read = read_image(image, **vars(reading)) if image else None
+    _applicable(read, parameters, reading)
     if parameters.get("series"):
         parameters["series"] = str(Path(parameters["series"]).expanduser().absolute())
     return {
@@ -237,9 +225,8 @@ def _settings(
             }
             | parameters
         ),
-        "pixel_size_nm": pixel_size_nm or 0.0,
-        "lattice_nm": lattice_nm or 0.0,
-        "dataset": dataset or "",
+        **{n: v or ("" if n in _TEXTS else 0.0) for n, v in vars(reading).items()},
+        "files": reading.files,
         "scan_axis": scan_axis,
         "seed": seed,
         "series": _members(parameters),
@@ -275,16 +262,14 @@ def _autoencoders(profile: str, parameters: Mapping[str, Value]) -> int:
     return 0
 
 
-def _applicable(image, parameters: Mapping[str, Value], pixel_size_nm, dataset, lattice_nm) -> None:
+def _applicable(image, parameters: Mapping[str, Value], reading: Reading) -> None:
     """Refuse, before anything is written, what this image cannot be analyzed with and what would
     be ignored.
     """
     if image is None:
-        if dataset or (pixel_size_nm, lattice_nm) != (None, None):
-            raise InputError(
-                "--pixel-size, --lattice-nm and --dataset belong to an image; give its path, or"
-                " leave them out"
-            )
+        if not reading.is_plain:
+            said = ", ".join(f"--{n.removesuffix('_nm')}" for n, v in vars(reading).items() if v)
+            raise InputError(f"{said}: belongs to an image; give its path, or leave it out")
         return
     ignored = sorted({p.name for p in RUN_PARAMETERS if p.stage == "phantom"} & set(parameters))
     if ignored:
@@ -327,10 +312,7 @@ def _steps(out: Path, settings: dict) -> Iterator[BookStep]:
     base = {"artifacts": str(out / "artifacts")}
     run_level = {k: v for k, v in given.items() if k in ("layout", "cells", "dose")}
     columns = {k: given[k] for k in _PREPARED if k in given}
-    source = {
-        name: settings[name]
-        for name in ("image", "pixel_size_nm", "dataset", "lattice_nm", "scan_axis")
-    }
+    source = {name: settings[name] for name in ("image", "scan_axis", *vars(Reading()))}
     yield BookStep("01_data", "default", base | source | run_level | columns | {"seed": seed})
     fixed = {k: v for k, v in given.items() if k in parameter_names()}
     yield from _analysis("default", base, complete_parameters(fixed), seed)

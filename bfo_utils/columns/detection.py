@@ -150,7 +150,7 @@ def find_columns(
     refinement_radius: float = 0.45,
     side: int = TILE_SIDE,
 ) -> Columns:
-    """Find and fit all columns of an image.
+    """Find and fit all columns of an image that lie in its region.
 
     Local maxima of a scale-normalized Laplacian of Gaussian whose width follows the image's
     lattice, kept where they exceed the response that the image's own noise would give; then a
@@ -179,11 +179,13 @@ def find_columns(
     Notes
     -----
     Detection after Barakati et al., Digital Discovery 2024 (d4dd00132j), with scale and threshold
-    from the image.
+    from the image. Columns outside the region are found and fitted, too, so that those at its rim
+    are measured as in the whole image.
     """
     period = column_spacing(image)
     xy, sigma = detect_maxima(image, period, detection_scale, side)
-    return fit_columns(image, xy, sigma, refinement_radius * period, period, side)
+    columns = fit_columns(image, xy, sigma, refinement_radius * period, period, side)
+    return columns.take(image.looks_at(columns.xy))
 
 
 def detect_maxima(

@@ -1,5 +1,3 @@
-from .arrays import load_arrays as load_arrays
-from .arrays import save_arrays as save_arrays
 from .calibration import (
     AGREE as AGREE,
 )
@@ -35,6 +33,9 @@ from .images import (
     Image as Image,
 )
 from .images import (
+    Reading as Reading,
+)
+from .images import (
     calibrated as calibrated,
 )
 from .images import (
@@ -54,5 +55,8 @@ from .info import describe_file as describe_file
 from .readers import PLUGINS as PLUGINS
 from .readers import READERS as READERS
 from .readers import Order as Order
+from .region import region_pixels as region_pixels
 from .stored import choose as choose
+from .stored import load_arrays as load_arrays
 from .stored import others as others
+from .stored import save_arrays as save_arrays

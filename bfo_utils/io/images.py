@@ -3,7 +3,7 @@ and its pixel size.
 """
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from ..compute import row_bands
 from ..errors import InputError, as_input_error, check_text
 from .calibration import PixelSize, by_lattice, checked_lattice_nm, checked_nm
 from .readers import open_arrays, without_reader_warnings
+from .region import region_pixels
 from .stored import CHANNELS, MIN_SIDE, check_axes, check_kind, choose, others, squeezed
 
 _MEDIAN_OF = 2**25  # px: the median of a larger image is that of every n-th row
@@ -23,7 +24,61 @@ _COMFORT = (1e-6, 1e9)
 # Of the range of the gray levels, and of the noise: a hot pixel exceeds its neighbors by both.
 _SPIKE = (2.5, 14)
 _OFF_SCALE = 4  # times that range beyond it lie no columns
+_FILES = ("mask", "exclude")  # arguments of a reading that name files
 _TINT = 4  # gray levels of 256 by which the colors of a gray picture differ once it was compressed
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is taken of a file, and what is known of it besides: the arguments of `read_image`.
+
+    Attributes
+    ----------
+    pixel_size_nm : float or None
+        Nanometers per pixel; overrides the file.
+    dataset : str or None
+        Name or title of the image, where the file holds several.
+    lattice_nm : float or None
+        Edge of the known (pseudo-cubic) cell in nm, which gives the pixel size where there is none.
+    roi, mask, exclude : str
+        The part of the image that is looked at, see `region_pixels`.
+
+    Examples
+    --------
+    >>> Reading(roi="0:200,0:100").files
+    {}
+    """
+
+    pixel_size_nm: float | None = None
+    dataset: str | None = None
+    lattice_nm: float | None = None
+    roi: str = ""
+    mask: str = ""
+    exclude: str = ""
+
+    def __post_init__(self):
+        checked_nm(self.pixel_size_nm)
+        checked_lattice_nm(self.lattice_nm)
+
+    @property
+    def absolute(self) -> "Reading":
+        """The same with the full paths of its files."""
+        full = {name: str(Path(getattr(self, name)).absolute()) for name in self._named}
+        return Reading(**vars(self) | full)
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Hashes of the files besides the image, by path."""
+        return {getattr(self, name): file_sha256(getattr(self, name)) for name in self._named}
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is said about the image that its file does not say."""
+        return self == Reading()
+
+    @property
+    def _named(self) -> list[str]:
+        return [f.name for f in fields(self) if f.name in _FILES and getattr(self, f.name)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +106,9 @@ class Image:
     size_note : str
         What is stated about the pixel size but could not be used, or does not fit; a sentence,
         mostly empty.
+    region : ndarray of bool, shape (H, W), or None
+        The pixels that are looked at, where some are left out on purpose; columns elsewhere do not
+        count.
     """
 
     data: np.ndarray = field(repr=False)
@@ -63,6 +121,14 @@ class Image:
     dataset: str = field(default="", repr=False)
     others: str = field(default="", repr=False)
     size_note: str = field(default="", repr=False)
+    region: np.ndarray | None = field(default=None, repr=False)
+
+    def looks_at(self, xy: np.ndarray) -> np.ndarray:
+        """Whether places (N, 2) in px lie in the region."""
+        if self.region is None:
+            return np.ones(len(xy), bool)
+        x, y = np.clip(np.rint(xy).astype(int), 0, np.array(self.shape[::-1]) - 1).T
+        return self.region[y, x]
 
     @property
     def shape(self):
@@ -136,7 +202,9 @@ def image_from_array(array, *, pixel_size_nm=None, name="image", lattice_nm=None
     return Image(data, valid, size, name, None, None, edge)
 
 
-def read_image(path, *, pixel_size_nm=None, dataset=None, lattice_nm=None):
+def read_image(
+    path, *, pixel_size_nm=None, dataset=None, lattice_nm=None, roi="", mask="", exclude=""
+):
     """Read one image from a file; the suffix, in any case, says the format (`READERS` lists them).
 
     Rows are the first axis of an array and run downwards, in every format. The file's calibration
@@ -156,6 +224,9 @@ def read_image(path, *, pixel_size_nm=None, dataset=None, lattice_nm=None):
     lattice_nm : float, optional
         Edge of the known (pseudo-cubic) cell of film or substrate in nm: it gives the pixel size
         where there is none.
+    roi, mask, exclude : str or Path, optional
+        The part of the image that is looked at, see `region_pixels`. Coordinates stay those of the
+        whole image.
 
     Returns
     -------
@@ -182,7 +253,7 @@ def read_image(path, *, pixel_size_nm=None, dataset=None, lattice_nm=None):
                 check_axes(squeezed(chosen.shape))
                 data, valid = _clean(chosen.load())
                 stated = PixelSize(size) if size else chosen.stated_size
-                return Image(
+                image = Image(
                     data,
                     valid,
                     stated.nm,
@@ -196,6 +267,7 @@ def read_image(path, *, pixel_size_nm=None, dataset=None, lattice_nm=None):
                 )
         except Exception as error:
             raise as_input_error(path, error, f"an intact {file.suffix} file") from error
+    return replace(image, region=region_pixels(image.shape, roi, mask, exclude))
 
 
 def calibrated(image, cell_px):

@@ -6,7 +6,7 @@ import os
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -33,8 +33,7 @@ from ..compute import (
 from ..errors import DiskError, InputError
 from ..io import (
     READERS,
-    checked_lattice_nm,
-    checked_nm,
+    Reading,
     file_sha256,
     load_arrays,
     read_image,
@@ -85,27 +84,21 @@ class BatchSettings:
     ----------
     plan : SearchPlan
         Budget, seed, rewards, and what is fixed.
-    pixel_size_nm : float or None
-        Nanometers per pixel, where the files do not say; overrides them.
-    dataset : str or None
-        Name of the image, where files hold several.
-    lattice_nm : float or None
-        Edge of the known cell in nm, which gives the pixel size of files that do not state it.
+    reading : Reading
+        How every image is read.
     """
 
     plan: SearchPlan = SearchPlan()
-    pixel_size_nm: float | None = None
-    dataset: str | None = None
-    lattice_nm: float | None = None
-
-    def __post_init__(self):
-        checked_nm(self.pixel_size_nm)
-        checked_lattice_nm(self.lattice_nm)
+    reading: Reading = field(default_factory=Reading)
 
     @property
     def key(self) -> dict:
         """All that a result depends on besides its image, as plain values."""
-        return asdict(self) | {"rewards": rewards_fingerprint(), "version": version("bfo_utils")}
+        return (
+            asdict(self)
+            | {"files": self.reading.files}
+            | {"rewards": rewards_fingerprint(), "version": version("bfo_utils")}
+        )
 
 
 @dataclass(frozen=True)
@@ -339,19 +332,12 @@ def _written(settings: BatchSettings, job: BatchJob, workers: int | EvaluatorFac
     """The content of ``result.json``, when all files of the image are written, with the record
     for later calls among them.
     """
-    image = read_image(
-        job.path,
-        pixel_size_nm=settings.pixel_size_nm,
-        dataset=settings.dataset,
-        lattice_nm=settings.lattice_nm,
-    )
+    image = read_image(job.path, **vars(settings.reading))
     for folder in (job.folder, job.folder / "networks"):
         sweep(folder)
     done = analyze(image, settings.plan, record=job.folder / "trials.jsonl", workers=workers)
     with together(job.folder, RESULT_FILE) as stage:
-        provenance = Provenance(
-            settings.plan, settings.pixel_size_nm, settings.dataset, lattice_nm=settings.lattice_nm
-        )
+        provenance = Provenance(settings.plan, settings.reading, files=settings.reading.files)
         result = write_results(done, stage, provenance)
         write_json(
             stage / TRIALS_FILE,

@@ -318,6 +318,7 @@ def _input(image: Image) -> dict:
         "shape": list(image.shape),
         "pixel_size_nm": image.pixel_size_nm,
         "dataset": image.dataset or None,
+        "analyzed_share": 1.0 if image.region is None else round(float(image.region.mean()), 4),
     }
 
 

@@ -44,6 +44,7 @@ from ..vae import VAE, independent_axes, settings_of, trained_vae
 from .space import PARAMETERS, Value, complete_parameters, parameter
 
 _MOST = int(parameter("n_components").high or 1)
+_IN_PART = ", in the part of the image that --roi, --mask and --exclude leave"
 _WINDOWS, _COMPONENTS = 3 * 2**30, 2**29  # bytes of windows and of components that are kept
 _DESCRIBES = [
     *(p.name for p in PARAMETERS if p.stage == "descriptors" and p.name != "n_components"),
@@ -124,6 +125,8 @@ class PreparedImage:
         """
         digest = hashlib.sha256(np.ascontiguousarray(self.image.data).data)
         digest.update(np.ascontiguousarray(self.image.valid).data)
+        if self.image.region is not None:
+            digest.update(np.ascontiguousarray(self.image.region).data)
         digest.update(
             f"{self.detection_scale} {self.refinement_radius} {self.reference.kind}".encode()
         )
@@ -170,7 +173,10 @@ def prepare_image(
 
     def find(picture: Image) -> Lattice:
         found = find_columns(picture, detection_scale, refinement_radius)
-        return build_lattice(picture, found, refinement_radius, bright)
+        try:
+            return build_lattice(picture, found, refinement_radius, bright)
+        except InputError as error:
+            raise error if picture.region is None else InputError(f"{error}{_IN_PART}") from None
 
     image = repair_hot_pixels(image)
     image, indexed, scan = undo_scan(image, find(image), find, scan_axis)
@@ -180,8 +186,8 @@ def prepare_image(
     mask = analyzed_mask(indexed.cells)
     if mask.sum() < MIN_CELLS:
         raise InputError(
-            f"{image.name}: only {int(mask.sum())} unit cells lie inside the crystal's edge; "
-            f"at least {MIN_CELLS} are needed"
+            f"{image.name}: only {int(mask.sum())} unit cells lie inside the crystal's edge"
+            f"; at least {MIN_CELLS} are needed{'' if image.region is None else _IN_PART}"
         )
     return PreparedImage(
         image,
