@@ -180,6 +180,13 @@ _READING = (
     click.option(
         "--exclude", default="", metavar="FILE", help="Leave out the columns here, likewise."
     ),
+    click.option(
+        "--columns",
+        default="",
+        metavar="FILE",
+        help="Take the columns from here (csv, npy, atomap's hdf5) instead of looking for them.",
+    ),
+    click.option("--refine", is_flag=True, help="Fit the columns that --columns gives."),
 )
 _SEARCH = (
     click.option(
@@ -561,6 +568,33 @@ def run(
     from .book import run_book
 
     click.echo(run_book(image, out, profile, values, reading, seed, resume, scan_axis))
+
+
+@bfo.command()
+@click.argument("image")
+@click.option(
+    "--out", required=True, metavar="DIR", callback=folder, help="Folder for the table and picture."
+)
+@click.option(
+    "--bright",
+    type=click.Choice(["A", "B"]),
+    default="A",
+    show_default=True,
+    help="The brighter of the two sublattices.",
+)
+@_reading_options
+@_DEBUG
+def columns(image, out, bright, reading, debug) -> None:
+    """Find the columns of IMAGE, for you to check and to correct: DIR/columns.csv, and
+    DIR/columns.png with every column over the image and doubtful places enlarged.
+
+    Delete, add or move rows of the table, and give it to `analyze --columns`.
+    """
+    from .io import read_image
+    from .report import write_columns
+
+    for path in write_columns(read_image(image, **vars(reading)), out, bright):
+        click.echo(path)
 
 
 @bfo.command()

@@ -50,7 +50,7 @@ from .artifacts import Artifacts
 
 PROFILE_BUDGETS = {"quick": 64, "full": 256}  # configurations that a profile evaluates
 PROFILE_AUTOENCODERS = {"quick": 4, "full": 36}  # and autoencoders that it begins
-_TEXTS = {n for n, v in vars(Reading(dataset="")).items() if v == ""}
+_UNSAID = {"pixel_size_nm": 0.0, "lattice_nm": 0.0, "dataset": ""}  # papermill's for None
 _SECONDS = {
     "01_data": 9,
     "02_descriptors": 7,
@@ -137,7 +137,7 @@ def run_book(
         (out / name for name in _FOLDERS), _is_run(out), "give another folder with --out"
     )
     reading = reading or Reading()
-    for text in (str(out), image or "", reading.dataset or "", reading.mask, reading.exclude):
+    for text in (str(out), image or "", reading.dataset or "", reading.mask, reading.columns):
         _notable(text)
     settings = _settings(image, profile, given or {}, reading.absolute, seed, scan_axis)
     with locked_folder(out):
@@ -225,7 +225,7 @@ def _settings(image, profile, given, reading: Reading, seed, scan_axis="auto") -
             }
             | parameters
         ),
-        **{n: v or ("" if n in _TEXTS else 0.0) for n, v in vars(reading).items()},
+        **{n: _UNSAID.get(n) if v is None else v for n, v in vars(reading).items()},
         "files": reading.files,
         "scan_axis": scan_axis,
         "seed": seed,

@@ -70,7 +70,7 @@ def repeat_command(artifacts: str | Path) -> str:
     for name in (*vars(Reading()), "scan_axis"):
         if run.get(name, "auto") not in ("", 0, "auto"):
             option = name.replace("_", "-") if name != "pixel_size_nm" else "pixel-size"
-            words += [f"--{option}", str(run[name])]
+            words += [f"--{option}", *([] if run[name] is True else [str(run[name])])]
     return shlex.join(
         words
         + [word for name, value in run["parameters"].items() for word in ("-p", f"{name}={value}")]

@@ -20,6 +20,7 @@ _PASSES = 8  # Gauss-Newton steps, each after a subtraction of the neighbors
 _MOST_PASSES = 40  # of them where columns overlap, so that widths and backgrounds settle late
 # Of the plane spacing: widths of columns that overlap; wider ones have tails that no Gaussian has.
 _OVERLAP = (0.24, 0.3)
+_FILTER = 0.18  # of the plane spacing: sigma of the blob filter
 _SETTLED = 1e-3  # relative change of the median width in one step
 _HUGE = 1e30  # amplitude of a fit that diverges, where there is no column
 # expected relative spread of the columns' widths: holds the width where noise would drown it
@@ -150,7 +151,7 @@ def find_columns(
     refinement_radius: float = 0.45,
     side: int = TILE_SIDE,
 ) -> Columns:
-    """Find and fit all columns of an image that lie in its region.
+    """Find and fit all columns of an image that lie in its region, or take those that were given.
 
     Local maxima of a scale-normalized Laplacian of Gaussian whose width follows the image's
     lattice, kept where they exceed the response that the image's own noise would give; then a
@@ -183,9 +184,22 @@ def find_columns(
     are measured as in the whole image.
     """
     period = column_spacing(image)
-    xy, sigma = detect_maxima(image, period, detection_scale, side)
+    if image.positions is None:
+        xy, sigma = detect_maxima(image, period, detection_scale, side)
+    else:
+        xy, sigma = image.positions[:, :2], _FILTER * period * detection_scale
     columns = fit_columns(image, xy, sigma, refinement_radius * period, period, side)
+    if image.positions is not None and not image.refine:
+        columns = _as_given(columns, image.positions)
     return columns.take(image.looks_at(columns.xy))
+
+
+def _as_given(fitted: Columns, given: np.ndarray) -> Columns:
+    """Columns at the places that were given, with what was said of them; the rest is fitted."""
+    names = ("intensity", "background", "sigma_px")
+    known = given[:, 2:5].T
+    values = {n: np.where(np.isnan(v), getattr(fitted, n), v) for n, v in zip(names, known)}
+    return replace(fitted, xy=given[:, :2].copy(), ok=given[:, 5] != 0, **values)
 
 
 def detect_maxima(
@@ -203,7 +217,7 @@ def detect_maxima(
     side : int
         Largest side of the tiles in px.
     """
-    sigma = 0.18 * period * detection_scale
+    sigma = _FILTER * period * detection_scale
     threshold = 3 * image.noise * _laplace_norm(sigma)
     size = 2 * round(0.3 * period) + 1
     reach = (

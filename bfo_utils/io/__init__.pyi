@@ -25,6 +25,8 @@ from .calibration import (
 from .calibration import (
     unit_nm as unit_nm,
 )
+from .given import read_positions as read_positions
+from .given import region_pixels as region_pixels
 from .hdf5 import opened as opened
 from .headers import ROOM as ROOM
 from .headers import check_hdf5 as check_hdf5
@@ -55,7 +57,6 @@ from .info import describe_file as describe_file
 from .readers import PLUGINS as PLUGINS
 from .readers import READERS as READERS
 from .readers import Order as Order
-from .region import region_pixels as region_pixels
 from .stored import choose as choose
 from .stored import load_arrays as load_arrays
 from .stored import others as others

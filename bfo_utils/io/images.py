@@ -12,8 +12,8 @@ import numpy as np
 from ..compute import row_bands
 from ..errors import InputError, as_input_error, check_text
 from .calibration import PixelSize, by_lattice, checked_lattice_nm, checked_nm
+from .given import read_positions, region_pixels
 from .readers import open_arrays, without_reader_warnings
-from .region import region_pixels
 from .stored import CHANNELS, MIN_SIDE, check_axes, check_kind, choose, others, squeezed
 
 _MEDIAN_OF = 2**25  # px: the median of a larger image is that of every n-th row
@@ -24,7 +24,7 @@ _COMFORT = (1e-6, 1e9)
 # Of the range of the gray levels, and of the noise: a hot pixel exceeds its neighbors by both.
 _SPIKE = (2.5, 14)
 _OFF_SCALE = 4  # times that range beyond it lie no columns
-_FILES = ("mask", "exclude")  # arguments of a reading that name files
+_FILES = ("mask", "exclude", "columns")  # arguments of a reading that name files
 _TINT = 4  # gray levels of 256 by which the colors of a gray picture differ once it was compressed
 
 
@@ -42,6 +42,10 @@ class Reading:
         Edge of the known (pseudo-cubic) cell in nm, which gives the pixel size where there is none.
     roi, mask, exclude : str
         The part of the image that is looked at, see `region_pixels`.
+    columns : str
+        File of the positions of the columns, which are then not looked for, see `read_positions`.
+    refine : bool
+        Whether they are where the fits begin, instead of taken as they are.
 
     Examples
     --------
@@ -55,10 +59,14 @@ class Reading:
     roi: str = ""
     mask: str = ""
     exclude: str = ""
+    columns: str = ""
+    refine: bool = False
 
     def __post_init__(self):
         checked_nm(self.pixel_size_nm)
         checked_lattice_nm(self.lattice_nm)
+        if self.refine and not self.columns:
+            raise InputError("--refine: belongs to --columns FILE; give it, or leave --refine out")
 
     @property
     def absolute(self) -> "Reading":
@@ -69,7 +77,11 @@ class Reading:
     @property
     def files(self) -> dict[str, str]:
         """Hashes of the files besides the image, by path."""
-        return {getattr(self, name): file_sha256(getattr(self, name)) for name in self._named}
+        paths = [getattr(self, name) for name in self._named]
+        gone = next((path for path in paths if not Path(path).is_file()), None)
+        if gone:
+            raise InputError(f"{gone}: no such file; give the path of one")
+        return {path: file_sha256(path) for path in paths}
 
     @property
     def is_plain(self) -> bool:
@@ -109,6 +121,10 @@ class Image:
     region : ndarray of bool, shape (H, W), or None
         The pixels that are looked at, where some are left out on purpose; columns elsewhere do not
         count.
+    positions : ndarray, shape (N, 6), or None
+        Columns that were given, see `read_positions`.
+    refine : bool
+        Whether these are fitted, instead of taken as they are.
     """
 
     data: np.ndarray = field(repr=False)
@@ -122,6 +138,8 @@ class Image:
     others: str = field(default="", repr=False)
     size_note: str = field(default="", repr=False)
     region: np.ndarray | None = field(default=None, repr=False)
+    positions: np.ndarray | None = field(default=None, repr=False)
+    refine: bool = field(default=False, repr=False)
 
     def looks_at(self, xy: np.ndarray) -> np.ndarray:
         """Whether places (N, 2) in px lie in the region."""
@@ -203,7 +221,16 @@ def image_from_array(array, *, pixel_size_nm=None, name="image", lattice_nm=None
 
 
 def read_image(
-    path, *, pixel_size_nm=None, dataset=None, lattice_nm=None, roi="", mask="", exclude=""
+    path,
+    *,
+    pixel_size_nm=None,
+    dataset=None,
+    lattice_nm=None,
+    roi="",
+    mask="",
+    exclude="",
+    columns="",
+    refine=False,
 ):
     """Read one image from a file; the suffix, in any case, says the format (`READERS` lists them).
 
@@ -227,6 +254,10 @@ def read_image(
     roi, mask, exclude : str or Path, optional
         The part of the image that is looked at, see `region_pixels`. Coordinates stay those of the
         whole image.
+    columns : str or Path, optional
+        File of the positions of the columns, which are then not looked for, see `read_positions`.
+    refine : bool
+        Whether these are where the fits begin, instead of taken as they are.
 
     Returns
     -------
@@ -267,7 +298,12 @@ def read_image(
                 )
         except Exception as error:
             raise as_input_error(path, error, f"an intact {file.suffix} file") from error
-    return replace(image, region=region_pixels(image.shape, roi, mask, exclude))
+    return replace(
+        image,
+        region=region_pixels(image.shape, roi, mask, exclude),
+        positions=read_positions(columns, image.shape) if columns else None,
+        refine=refine,
+    )
 
 
 def calibrated(image, cell_px):

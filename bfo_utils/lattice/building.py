@@ -100,8 +100,8 @@ def build_lattice(
 ) -> Lattice:
     """Index the columns of an image and measure its unit cells.
 
-    Columns that the lattice predicts but the detection missed are looked for at their place;
-    columns off the lattice are dropped.
+    Columns that the lattice predicts but the detection missed are looked for at their place, unless
+    the columns were given; columns off the lattice are dropped.
 
     Parameters
     ----------
@@ -137,7 +137,9 @@ def build_lattice(
     except InputError as error:
         raise InputError(f"{image.name}: {error}") from error
     nodes, found = _indexed(image, columns, basis, refinement_radius, bright)
-    if not found.cells.has_b or _too_wide(columns, basis, nodes, found):
+    if image.positions is None and (
+        not found.cells.has_b or _too_wide(columns, basis, nodes, found)
+    ):
         sites = _weak_sites(image, nodes, basis, refinement_radius)
         if sites.seen:
             nodes, found = _indexed(
@@ -605,7 +607,7 @@ def _add(
     """Fit columns at guessed places and keep those that are there: high enough, and near the
     guess.
     """
-    if not wanted.any():
+    if not wanted.any() or image.positions is not None:
         return nodes
     old = nodes.columns
     used = old.take(nodes.grid[nodes.grid >= 0])
@@ -617,7 +619,7 @@ def _add(
         radius * old.spacing_px,
         old.spacing_px,
     )
-    inside = np.all(
+    inside = image.looks_at(guess[wanted]) & np.all(
         (guess[wanted] > 1) & (guess[wanted] < np.array(image.data.shape[::-1]) - 2), axis=1
     )
     shift = np.hypot(*(new.xy - guess[wanted]).T)

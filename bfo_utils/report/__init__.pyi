@@ -19,6 +19,7 @@ from .batch import (
 from .batch import (
     run_batch as run_batch,
 )
+from .columns import write_columns as write_columns
 from .comparison import (
     Match as Match,
 )

@@ -150,8 +150,8 @@ def columns_table(lattice: Lattice, errors: ColumnErrors | None = None) -> pd.Da
     Returns
     -------
     DataFrame
-        Columns ``id, x_px, y_px, sublattice, intensity, sigma_px, ok, i, j``, and ``se_x_px,
-        se_y_px, se_intensity`` with errors.
+        Columns ``id, x_px, y_px, sublattice, intensity, sigma_px, ok, i, j, background``, and
+        ``se_x_px, se_y_px, se_intensity`` with errors.
     """
     c = lattice.columns
     se = (
@@ -174,6 +174,7 @@ def columns_table(lattice: Lattice, errors: ColumnErrors | None = None) -> pd.Da
             "ok": c.ok.astype(int),
             "i": lattice.ij[:, 0],
             "j": lattice.ij[:, 1],
+            "background": c.background,
             **se,
         }
     )

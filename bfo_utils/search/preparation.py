@@ -34,6 +34,7 @@ from ..lattice import (
     build_lattice,
     cell_errors,
     half_fits,
+    measure_scan,
     measure_strain,
     reference_cell,
     superstructures,
@@ -179,7 +180,11 @@ def prepare_image(
             raise error if picture.region is None else InputError(f"{error}{_IN_PART}") from None
 
     image = repair_hot_pixels(image)
-    image, indexed, scan = undo_scan(image, find(image), find, scan_axis)
+    indexed = find(image)
+    if image.positions is None or image.refine:
+        image, indexed, scan = undo_scan(image, indexed, find, scan_axis)
+    else:
+        scan = measure_scan(image, indexed, scan_axis)
     image = calibrated(image, indexed.cells.basis.cell_px)
     # A reference that cannot be used is refused before the search begins.
     reference_cell(indexed.cells, strain_reference, image.pixel_size_nm)
