@@ -191,7 +191,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "kl_weight",
         "autoencoder",
         VAESettings.kl_weight,
-        "weight of the divergence from the prior",
+        "weight of the KL divergence from the prior",
         0.001,
         10,
         searched=False,
