@@ -162,7 +162,9 @@ def _is_run(out: Path) -> bool:
 
 
 def _run(out: Path, settings: dict, finished: set[str]) -> Path:
-    """Execute the notebooks that are not finished, and render; nobody else writes to the folder."""
+    """Execute the notebooks that are not finished, and render; no other process writes to the
+    folder.
+    """
     write_json(out / "run.json", settings | {"finished": sorted(finished)})
     with tqdm(
         total=_total(),

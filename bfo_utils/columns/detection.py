@@ -37,7 +37,8 @@ class Columns:
     xy : ndarray, shape (N, 2)
         Positions (x to the right, y down) in px, pixel centers at integers.
     intensity, background, sigma_px : ndarray, shape (N,)
-        Height of the fitted Gaussian over its background, the background, the standard deviation.
+        Amplitude of the fitted Gaussian above its background, the background, the standard
+        deviation.
     ok : ndarray of bool, shape (N,)
         Whether the fit stayed at its column; where not, ``xy`` is the detected position.
     spacing_px : float

@@ -296,8 +296,8 @@ def to_disk(path: Path) -> None:
 
 
 def sweep(folder: str | Path, deep: bool = False) -> None:
-    """Remove the temporary files of processes that were killed as they wrote; nobody may be writing
-    there now.
+    """Remove the temporary files of processes that were killed as they wrote; no process may be
+    writing there now.
 
     Parameters
     ----------

@@ -1,5 +1,5 @@
-"""One process at a time in a folder: locks that the operating system takes back when their
-holder ends, however it ends.
+"""One process at a time in a folder: locks that the operating system releases
+when the process ends, however it ends.
 """
 
 import errno
@@ -17,14 +17,16 @@ from filelock import BaseFileLock, FileLock, Timeout, UnixFileLock, WindowsFileL
 from ..errors import InputError
 from .files import sweep, writing
 
-OWNER, HELPERS = ".lock", ".lock-helpers"  # files in the folder; gone when nobody works there
+OWNER, HELPERS = ".lock", ".lock-helpers"  # files in the folder; absent when no process works there
 _ORPHANS_S = (
     60.0  # s in which processes that a killed run has started notice that it is gone; most need one
 )
 _FOREVER = -1.0  # s, in filelock's words
 _WITHOUT_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}  # of file systems
-_NATIVE = (UnixFileLock, WindowsFileLock)  # the operating system takes them back
-_joined: set[BaseFileLock] = set()  # runs that this process helps: a lock that is forgotten is lost
+_NATIVE = (UnixFileLock, WindowsFileLock)  # released by the operating system
+_joined: set[BaseFileLock] = (
+    set()
+)  # runs that this process helps: a lock without reference is released
 
 
 @contextmanager
@@ -184,7 +186,7 @@ def _sign(path: Path) -> None:
 
 
 def _holder(path: Path) -> str:
-    """Who holds a lock, as far as its file says so."""
+    """Who holds a lock, if its file tells."""
     with suppress(OSError), open(path, "rb", buffering=0) as file:
         file.seek(1)
         line = (file.read(200) or b"").decode(errors="replace").split("\n")[0]

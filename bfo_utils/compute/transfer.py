@@ -1,4 +1,4 @@
-"""Transfer over HTTP that survives bad lines: pauses and new tries, and files that go on where
+"""Transfer over HTTP that survives bad lines: pauses and new tries, and files that continue where
 they broke off.
 
 Our own, as pooch begins every try anew, and leaves a file of a random name where it is killed.
@@ -22,7 +22,7 @@ PAUSES = (1.0, 2.0, 4.0, 8.0)
 _TIMEOUT = 30.0  # s without a byte: the connection counts as lost
 _CHUNK = 1 << 16  # bytes; as much is lost at most where a line breaks
 _LONGEST_PAUSE = 60.0  # s, where the server asks for one
-_AGAIN = "repeat the command later: it goes on where it stopped"
+_AGAIN = "repeat the command later: it continues where it stopped"
 
 
 def body(url: str) -> bytes:

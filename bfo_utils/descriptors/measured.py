@@ -26,7 +26,7 @@ def measured_vectors(cells: Cells, mask: np.ndarray, without: str = "") -> np.nd
     cells : Cells
     mask : ndarray of bool, shape (R, C)
     without : {"", "polar", "lattice", "patch", "order"}
-        Kind of evidence to leave out, so that a map is not judged by what it was made from.
+        Kind of reference field to leave out, so that a map is not judged by what it was made from.
 
     Returns
     -------

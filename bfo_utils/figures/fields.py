@@ -272,7 +272,7 @@ def _quantities(cells: Cells, pixel_size_nm: float | None) -> list[tuple]:
         _signed("rotation", cells.rotation, "degrees", 0),
     ]
     if not cells.has_b:
-        return [*edges, *angles, _height("A columns", cells.a_intensity)]
+        return [*edges, *angles, _amplitude("A columns", cells.a_intensity)]
     scale, small = _picometers(pixel_size_nm)
     x, y = np.moveaxis(cells.polar, -1, 0)
     polar = [
@@ -281,10 +281,10 @@ def _quantities(cells: Cells, pixel_size_nm: float | None) -> list[tuple]:
     ]
     return [
         *polar,
-        _height("A columns", cells.a_intensity),
+        _amplitude("A columns", cells.a_intensity),
         *edges,
         *angles,
-        _height("B columns", cells.b_intensity),
+        _amplitude("B columns", cells.b_intensity),
     ]
 
 
@@ -296,9 +296,9 @@ def _signed(title, values, unit, about) -> tuple:
     return title, values, unit, SIGNED, color_limits(values, about)
 
 
-def _height(title, values) -> tuple:
-    """Heights have no unit of their own: they are shown relative to their median."""
-    return _value(f"height of {title}", values / np.nanmedian(values), "of median", INTENSITIES)
+def _amplitude(title, values) -> tuple:
+    """Amplitudes have no physical unit: they are shown relative to their median."""
+    return _value(f"amplitude of {title}", values / np.nanmedian(values), "of median", INTENSITIES)
 
 
 @styled

@@ -225,8 +225,8 @@ def calibrated(image, cell_px):
 
 
 def repair_hot_pixels(image):
-    """An image without what its detector added: hot pixels, up to two abreast, and spots far off
-    the scale of the rest.
+    """An image without what its detector added: clusters of hot pixels up to two wide, and spots
+    far off the scale of the rest.
 
     A pixel that stands out of the median of its 5 x 5 neighborhood by 2.5 times the range of the
     gray levels, and by 14 times the noise, takes that median: columns never do. Pixels that lie
@@ -247,8 +247,8 @@ def repair_hot_pixels(image):
     >>> y, x = np.mgrid[:64, :64]
     >>> waves = np.cos(x / 3) + np.cos(y / 3)
     >>> waves[20, 30] = 50
-    >>> mended = repair_hot_pixels(image_from_array(waves))
-    >>> int((~mended.valid).sum()), bool(mended.data.max() < 3)
+    >>> repaired = repair_hot_pixels(image_from_array(waves))
+    >>> int((~repaired.valid).sum()), bool(repaired.data.max() < 3)
     (1, True)
     """
     low, high = np.quantile(image.data[:: _every(image.data.size, _NOISE_OF)], [0.02, 0.98])

@@ -27,7 +27,7 @@ MIN_CELLS = 36
 _MISSED = 0.1  # of a cell: links between unlike columns that miss by more are no links
 # of the contrast between the sublattices: how far their levels on two sides of an antiphase
 # boundary differ
-_ALIKE = 0.15
+_SAME_LEVEL = 0.15
 _SUDDEN = 0.7  # of that contrast: the step of the brightness along a row at such a boundary
 _COMPLETE = 0.2  # cells per column of the A sublattice: fewer, and the lattice is a mistake
 _BLURS = (
@@ -257,7 +257,7 @@ def mean_basis(columns: Columns) -> Basis:
     """Lattice vectors of the image from the differences between neighboring columns.
 
     The two shortest independent, frequent differences span the column lattice. If columns one such
-    vector apart differ more in height than columns two steps apart do, two sublattices alternate
+    vector apart differ more in amplitude than columns two steps apart do, two sublattices alternate
     and the cell is the centered one.
 
     Parameters
@@ -307,8 +307,8 @@ def _basis(columns: Columns, tree: cKDTree, blur: float = _BLURS[0]) -> Basis:
     v1, v2 = _primitive_vectors(columns, blur)
     single, double = [v1, v2], [v1 + v2, v1 - v2]
     contrast = [
-        max(_height_difference(columns, v, tree) for v in double),
-        min(_height_difference(columns, v, tree) for v in single),
+        max(_amplitude_difference(columns, v, tree) for v in double),
+        min(_amplitude_difference(columns, v, tree) for v in single),
     ]
     two = contrast[1] > 1.25 * contrast[0]
     a, b = _oriented(*(_settled(columns.xy, v, tree) for v in (double if two else single)))
@@ -383,8 +383,8 @@ def _mean_vector(differences: np.ndarray, about: np.ndarray, blur: float) -> np.
     return np.median(differences[close], axis=0) if close.any() else about
 
 
-def _height_difference(columns: Columns, vector: np.ndarray, tree: cKDTree) -> float:
-    """Median absolute difference in height of columns that lie one vector apart."""
+def _amplitude_difference(columns: Columns, vector: np.ndarray, tree: cKDTree) -> float:
+    """Median absolute difference in amplitude of columns that lie one vector apart."""
     tail, head = neighbor_links(columns.xy, vector, INDEX_TOLERANCE * np.hypot(*vector), tree)
     if len(tail) < 10:
         return np.inf
@@ -392,7 +392,7 @@ def _height_difference(columns: Columns, vector: np.ndarray, tree: cKDTree) -> f
 
 
 def _oriented(v1: np.ndarray, v2: np.ndarray) -> np.ndarray:
-    """The pair as rows (a, b): a within 45 degrees of +x, b turned from it towards +y."""
+    """The pair as rows (a, b): a within 45 degrees of +x, b rotated from it towards +y."""
     a, b = (v1, v2) if abs(v1[0]) * np.hypot(*v2) >= abs(v2[0]) * np.hypot(*v1) else (v2, v1)
     a = a * np.sign(a[0])
     return np.array([a, b * np.sign(a[0] * b[1] - a[1] * b[0])])
@@ -421,7 +421,7 @@ class _Nodes:
 
     @property
     def sound(self) -> tuple[np.ndarray, np.ndarray]:
-        """Positions and heights of the soundly fitted columns on the grid."""
+        """Positions and amplitudes of the soundly fitted columns on the grid."""
         return self.values(self.columns.xy, sound=True), self.values(
             self.columns.intensity, sound=True
         )
@@ -505,18 +505,20 @@ def _antiphase(
     """Whether bright columns turn dark from one cell to the next, and are as bright and as dark
     on either side.
     """
-    height = columns.intensity
-    contrast = np.median(height[bright]) - np.median(height[~bright])
+    amplitude = columns.intensity
+    contrast = np.median(amplitude[bright]) - np.median(amplitude[~bright])
     first = component == 0
     levels = [
-        [np.median(height[(first == one) & (bright == lit)]) for lit in (True, False)]
+        [np.median(amplitude[(first == one) & (bright == lit)]) for lit in (True, False)]
         for one in (True, False)
         if ((first == one) & bright).any() and ((first == one) & ~bright).any()
     ]
     if len(levels) < 2:
         return False
-    alike = np.ptp(levels, axis=0).max() < _ALIKE * contrast
-    return bool(alike and np.median(np.abs(height[head] - height[tail])) > _SUDDEN * contrast)
+    same_levels = np.ptp(levels, axis=0).max() < _SAME_LEVEL * contrast
+    return bool(
+        same_levels and np.median(np.abs(amplitude[head] - amplitude[tail])) > _SUDDEN * contrast
+    )
 
 
 def _bright(
@@ -530,9 +532,9 @@ def _bright(
     """
     sizes = np.bincount(component)
     pieces = [c for c in range(len(sizes)) if c == 0 or sizes[c] >= MIN_CELLS]
-    height = {c: np.median(columns.intensity[component == c]) for c in pieces}
+    amplitude = {c: np.median(columns.intensity[component == c]) for c in pieces}
     share = {c: standing[component == c].mean() for c in pieces}
-    large = [height[c] for c in pieces if sizes[c] > _PIECE * sizes[0]]
+    large = [amplitude[c] for c in pieces if sizes[c] > _PIECE * sizes[0]]
     if not basis.two_sublattices:
         return pieces
     if len(large) == 1:
@@ -541,7 +543,9 @@ def _bright(
     return [
         c
         for c in pieces
-        if share[c] > 0.8 or (share[c] > 0.2 and height[c] >= middle) or height[c] == max(large)
+        if share[c] > 0.8
+        or (share[c] > 0.2 and amplitude[c] >= middle)
+        or amplitude[c] == max(large)
     ]
 
 
@@ -609,7 +613,7 @@ def _add(
         return nodes
     old = nodes.columns
     used = old.take(nodes.grid[nodes.grid >= 0])
-    height = np.median(used.intensity)
+    amplitude = np.median(used.intensity)
     new = fit_columns(
         image,
         guess[wanted],
@@ -621,7 +625,7 @@ def _add(
         (guess[wanted] > 1) & (guess[wanted] < np.array(image.data.shape[::-1]) - 2), axis=1
     )
     shift = np.hypot(*(new.xy - guess[wanted]).T)
-    keep = inside & new.ok & (new.intensity > 0.25 * height) & (shift < 0.15 * basis.cell_px)
+    keep = inside & new.ok & (new.intensity > 0.25 * amplitude) & (shift < 0.15 * basis.cell_px)
     grid = nodes.grid.copy()
     grid[tuple(np.argwhere(wanted)[keep].T)] = len(old) + np.arange(keep.sum())
     return _Nodes(_joined(old, new.take(keep)), grid)
@@ -684,7 +688,7 @@ def _cell_centres(node: np.ndarray, basis: Basis) -> np.ndarray:
 
 
 def _unique(grid: np.ndarray) -> np.ndarray:
-    """Keep the first of several cells that claim one column."""
+    """Keep the first of several cells that contain one column."""
     flat = grid.ravel().copy()
     first = np.zeros(flat.size, bool)
     first[np.unique(flat, return_index=True)[1]] = True
@@ -693,9 +697,9 @@ def _unique(grid: np.ndarray) -> np.ndarray:
 
 
 def _assemble(a_nodes: _Nodes, b_sites: _Nodes | None, basis: Basis) -> Lattice:
-    node, height = a_nodes.sound
+    node, amplitude = a_nodes.sound
     cells = measure_cells(
-        basis, node, height, tuple(v[1:-1, 1:-1] for v in b_sites.sound) if b_sites else None
+        basis, node, amplitude, tuple(v[1:-1, 1:-1] for v in b_sites.sound) if b_sites else None
     )
     groups = [(a_nodes.grid, "A")] + ([(b_sites.grid, "B")] if b_sites else [])
     source = (b_sites or a_nodes).columns

@@ -79,7 +79,7 @@ class Halves:
     cells : tuple of Cells
         The same cells, from either half; their mean is the measurement from all pixels.
     axis : {"x", "y", "none"}
-        Fast axis whose rows were dealt to the halves in turn; "none": a checkerboard.
+        Fast axis whose rows are in the halves alternately; "none": a checkerboard.
     correlation : float
         Largest correlation between the noise of a pixel of one half and that of its neighbor in the
         other.

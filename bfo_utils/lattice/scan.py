@@ -39,11 +39,13 @@ from .scan_model import (
 )
 
 AXES = ("auto", "x", "y", "none")
-LEAST = 0.005  # of a cell: a scan that feigns smaller polar displacements (rms) is left as it is,
-# if no more than this is beyond what rows that are displaced at random, each for itself, feign
+LEAST = (
+    0.005  # of a cell: smaller apparent polar displacements (rms) of the scan are not corrected,
+)
+# unless they exceed those of independently displaced rows by more than this
 BEYOND = 0.002
 SEEN = 2.0  # log likelihood that displaced rows must gain; where they are not displaced it falls
-SMOOTH = 3.0  # cells: slower displacements move A and B columns alike, and belong to the drift
+SMOOTH = 3.0  # cells: slower displacements shift A and B columns equally, and belong to the drift
 # correlation of what the left and the right half of the image say, below which a band of periods is
 # left alone
 AGREE = 0.3
@@ -76,9 +78,9 @@ class ScanDistortion:
     cell_px, sigma_px : float
         Edge of a cell, and width of its columns.
     rms_px, polar_rms_px, white_rms_px : float
-        Of the displacement of rows, of the polar displacement that it feigns along the axis, and of
-        that which rows would feign if each were displaced for itself: such jitter averages out over
-        the columns, and no two rows of cells share it.
+        Of the displacement of rows, of the apparent polar displacement that it causes along the
+        axis, and of that of independently displaced rows: such jitter averages out over the
+        columns, and no two rows of cells share it.
     line_px : ndarray, shape (m, 2)
         Lines of hum: period in rows, amplitude in px.
     peak_px : float
@@ -111,8 +113,8 @@ class ScanDistortion:
 
     @property
     def matters(self) -> bool:
-        """Whether the scan feigns polar displacements that count: 0.5 % of a cell (rms), or 0.2
-        % beyond independent rows.
+        """Whether the scan causes apparent polar displacements that count: 0.5 % of a cell (rms),
+        or 0.2 % beyond independent rows.
         """
         beyond = self.polar_rms_px**2 - self.white_rms_px**2
         return self.polar_rms_px > LEAST * self.cell_px or beyond > (BEYOND * self.cell_px) ** 2
@@ -425,7 +427,7 @@ def _distortion(
         cell,
         sigma,
         float(s.std()),
-        float(_feigned(s, sigma, cell).std()),
+        float(_apparent_displacement(s, sigma, cell).std()),
         _white(rows.white, sigma, cell),
         lines,
         len(s) / peak if peak else 0.0,
@@ -441,7 +443,7 @@ def _seen_by_columns(displacement: np.ndarray, sigma: float) -> np.ndarray:
     return ndimage.gaussian_filter1d(displacement, sigma / np.sqrt(2), mode="nearest")
 
 
-def _feigned(displacement: np.ndarray, sigma: float, cell_px: float) -> np.ndarray:
+def _apparent_displacement(displacement: np.ndarray, sigma: float, cell_px: float) -> np.ndarray:
     """Displacement of a B column at every row against A columns half a cell above and below."""
     shown, row = _seen_by_columns(displacement, sigma), np.arange(len(displacement))
     return (
@@ -451,10 +453,10 @@ def _feigned(displacement: np.ndarray, sigma: float, cell_px: float) -> np.ndarr
 
 
 def _white(variance: float, sigma: float, cell_px: float) -> float:
-    """What rows feign (rms, px) that are displaced with some variance (px2), each for itself."""
+    """Apparent displacement (rms, px) of independent rows of some variance (px2)."""
     single = np.zeros(8 * int(np.ceil(cell_px)) + 1)
     single[len(single) // 2] = 1
-    return float(np.sqrt(variance * (_feigned(single, sigma, cell_px) ** 2).sum()))
+    return float(np.sqrt(variance * (_apparent_displacement(single, sigma, cell_px) ** 2).sum()))
 
 
 def _deviation(factor: np.ndarray, spread: np.ndarray) -> np.ndarray:
@@ -598,10 +600,10 @@ def describe_scan(scan: ScanDistortion) -> dict:
     Returns
     -------
     dict
-        ``axis``, ``corrected``, ``rms_px`` of the rows and ``polar_rms_px`` of what they feign,
-        ``explained_share`` of the variance of the polar displacement along the axis (None where it
-        is not seen), ``peak_period_px`` of the spectrum (None where there is none), ``lines`` of
-        hum, and a ``note`` on what it cannot tell.
+        ``axis``, ``corrected``, ``rms_px`` of the rows and ``polar_rms_px`` of the apparent polar
+        displacement, ``explained_share`` of the variance of the polar displacement along the axis
+        (None where it is not seen), ``peak_period_px`` of the spectrum (None where there is none),
+        ``lines`` of hum, and a ``note`` on what it cannot tell.
 
     Examples
     --------
@@ -633,7 +635,7 @@ def _note(scan: ScanDistortion) -> str:
             " displacement that differs only from row to row, cannot be told from errors of the"
             " scan."
         )
-    return "Displacements slower than about three cells move all columns alike, and are left in."
+    return "Displacements slower than about three cells shift all columns equally, and are left in."
 
 
 def undo_scan(

@@ -199,7 +199,7 @@ def lattice_basis(ij: np.ndarray, step: float = KNOTS) -> sparse.csr_array:
     Returns
     -------
     sparse array, shape (N, K)
-        Functions that hardly reach any column are left out.
+        Functions that reach almost no column are left out.
     """
     (i, n), (j, m) = (_splines(v - v.min(), step) for v in ij.T)
     at = i.indices.reshape(-1, 4, 1) * m + j.indices.reshape(-1, 1, 4)
@@ -288,7 +288,7 @@ class _System:
 
     @property
     def kept(self) -> np.ndarray:
-        """Part of what is said about a position that says something about the lattice."""
+        """Share of the information on a position that is information on the lattice."""
         return 1 - self.total * self.share
 
     def by_row(self, direct: np.ndarray, total: np.ndarray) -> np.ndarray:
@@ -329,10 +329,10 @@ class _System:
 
 
 def _shapes(slices: Slices, sites: Sites) -> list[np.ndarray]:
-    """Displacement profiles over the height that columns of a kind share: three orders per kind,
-    and a shear that varies.
+    """Displacement profiles over the offset from the center that columns of a kind share: three
+    orders per kind, and a shear that varies.
     """
-    t, a = slices.height, sites.is_a[:, None]
+    t, a = slices.offset, sites.is_a[:, None]
     powers = [np.where(kind, t**k, 0) for kind in (a, ~a) for k in (1, 2, 3)]
     return powers + [t * sites.place[:, [axis]] for axis in (0, 1)]
 

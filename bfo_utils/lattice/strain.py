@@ -152,7 +152,7 @@ def reference_numbers(reference: str) -> tuple[float, ...]:
 def _given(
     mean: np.ndarray, lengths: tuple[float, ...], reference: str, pixel_size_nm: float | None
 ) -> np.ndarray:
-    """Edges of given lengths at right angles, turned as the mean cell is."""
+    """Edges of given lengths at right angles, rotated as the mean cell is."""
     if pixel_size_nm is None:
         raise InputError(
             f"strain reference '{reference}': lengths in nm need a pixel size; give"
@@ -187,12 +187,12 @@ def measure_strain(cells: Cells, reference: np.ndarray) -> Strain:
     0.02
     """
     f = np.stack(cell_edges(cells), axis=-1) @ np.linalg.inv(reference.T)
-    turn = np.arctan2(f[..., 1, 0] - f[..., 0, 1], f[..., 0, 0] + f[..., 1, 1])
-    cos, sin = np.cos(turn), np.sin(turn)
+    angle = np.arctan2(f[..., 1, 0] - f[..., 0, 1], f[..., 0, 0] + f[..., 1, 1])
+    cos, sin = np.cos(angle), np.sin(angle)
     exx = cos * f[..., 0, 0] + sin * f[..., 1, 0] - 1
     eyy = cos * f[..., 1, 1] - sin * f[..., 0, 1] - 1
     exy = cos * f[..., 0, 1] + sin * f[..., 1, 1]
-    return Strain(exx, eyy, exy, np.rad2deg(turn), reference)
+    return Strain(exx, eyy, exy, np.rad2deg(angle), reference)
 
 
 def cell_errors(lattice: Lattice, column_se: np.ndarray, reference: np.ndarray) -> CellErrors:
@@ -240,7 +240,7 @@ def cell_errors(lattice: Lattice, column_se: np.ndarray, reference: np.ndarray) 
 
 
 def _turned(vectors: np.ndarray) -> np.ndarray:
-    """Vectors turned by 90 degrees from x towards y."""
+    """Vectors rotated by 90 degrees from x towards y."""
     return np.stack([-vectors[..., 1], vectors[..., 0]], axis=-1)
 
 

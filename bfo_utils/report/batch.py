@@ -215,7 +215,7 @@ def _run(
     settings: BatchSettings,
     show: Callable[[pd.DataFrame], None],
 ) -> pd.DataFrame:
-    """See :func:`run`; nobody else writes to the folder."""
+    """See :func:`run`; no other process writes to the folder."""
     jobs, ready = _assign(names, out, settings.key)
     rows = {k: _row_of_before(jobs[k]) for k in ready}
     table = _keep(rows, out)

@@ -1,4 +1,4 @@
-"""Two results beside each other: what was chosen, what it earned, and where the maps differ, on
+"""Two results beside each other: what was chosen, its rewards, and where the maps differ, on
 one page without a network.
 """
 

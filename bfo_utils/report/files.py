@@ -138,8 +138,8 @@ def is_ours(out: str | Path) -> bool:
 
 
 def columns_table(lattice: Lattice, errors: ColumnErrors | None = None) -> pd.DataFrame:
-    """Indexed columns: id, position in px, sublattice, fitted height and width, whether the fit is
-    sound.
+    """Indexed columns: id, position in px, sublattice, fitted amplitude and width, whether the fit
+    is sound.
 
     Parameters
     ----------

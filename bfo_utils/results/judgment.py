@@ -61,7 +61,7 @@ _LEAST_POWER = 0.05
 _MIN_SEPARATION = 4.0
 _SCAN_ALONG = 3.0  # times the error of the scan where rows of cells lie along it
 _MOST_SHARED = 0.7  # correlation of pixels, that noise is enlarged for
-_INTERFACE = 0.15  # step of the columns' height (log) across an interface between materials
+_INTERFACE = 0.15  # step of the columns' amplitude (log) across an interface between materials
 _NULL_SD = 1.25  # of z where there is nothing
 _STILL = 0.01  # of the cell: mean displacement of a phase that is not polar
 _TILTED = 0.015  # of the cell: slow displacement (rms) that a mistilt could make
@@ -71,7 +71,7 @@ REFERENCE_WORDS = {
     **_WORDS,
     "patch": "content of the patches",
     "order": "ordered displacement",
-}  # of evidence
+}  # of reference fields
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class FieldAnswer:
         return float(wall_power(self.judged).max())
 
     @property
-    def power(self) -> float:
+    def detectable_step(self) -> float:
         """Step (pm, px or per cent) of such a wall that would be seen."""
         return _POWER * self.wall_error * self.unit
 
@@ -408,18 +408,22 @@ def _cell_labels(answer: FieldAnswer, found: LevelMap, mask: np.ndarray) -> np.n
 
 
 def _interfaces(prepared: PreparedImage, answer: FieldAnswer) -> list[dict]:
-    """Walls of a field's map beyond which the columns are of another height, if all of them are."""
+    """Walls of a field's map beyond which the columns have another amplitude, if all of them
+    are.
+    """
     labels = _cell_labels(answer, answer.shown, prepared.mask)
     cells, found = prepared.lattice.cells, []
-    heights = [np.log(np.maximum(h, 1e-9)) for h in (cells.a_intensity, cells.b_intensity)]
+    amplitudes = [np.log(np.maximum(h, 1e-9)) for h in (cells.a_intensity, cells.b_intensity)]
     for wall in answer.walls:
         one, two = (labels == k for k in wall.labels)
         steps = [
-            np.nanmedian(h[two]) - np.nanmedian(h[one]) for h in heights if np.isfinite(h).any()
+            np.nanmedian(h[two]) - np.nanmedian(h[one]) for h in amplitudes if np.isfinite(h).any()
         ]
         step = max(steps, key=abs, default=0.0)
         if abs(step) > _INTERFACE:
-            found.append({"labels": list(wall.labels), "height_step": round(float(step), 3)})
+            step = round(float(step), 3)
+            both = {"amplitude_step": step, "height_step": step}  # the old name for one version
+            found.append({"labels": list(wall.labels), **both})
     several = answer.kind == "polar" and _polar_states(prepared, labels) > 1
     return found if len(found) == len(answer.walls) and not several else []
 
@@ -494,7 +498,7 @@ def _length(wall: WallTest) -> tuple[float, float]:
 def _least_seen(prepared: PreparedImage, answers: Mapping[str, FieldAnswer]) -> str:
     """Step that would have been seen."""
     answer = answers.get("polar") or answers["lattice"]
-    return f"{answer.power:.2g} {_unit(prepared, answer)}"
+    return f"{answer.detectable_step:.2g} {_unit(prepared, answer)}"
 
 
 def _findings(
@@ -525,7 +529,7 @@ def _findings(
     )
 
 
-_BEYOND = "columns of another height beyond every wall: an interface or a substrate, not domains"
+_BEYOND = "columns of another amplitude beyond every wall: an interface or a substrate, not domains"
 _STRIP = "the {} differs in strips of one or two rows: a layer or an interface, not domains"
 
 
@@ -561,7 +565,7 @@ def _ordered(prepared: PreparedImage) -> list[dict]:
     return [
         _finding(
             "ordered state",
-            f"{s.sublattice} columns are displaced in turn, wave vector {s.name}: antipolar"
+            f"{s.sublattice} columns are displaced alternately, wave vector {s.name}: antipolar"
             " order or tilted octahedra",
             {"amplitude_px": round(s.amplitude_px, 4), "significance": round(s.significance, 1)},
             float(np.sqrt(max(s.significance, 0))),

@@ -121,7 +121,7 @@ def _plan(values: Mapping) -> SearchPlan:
     """A plan whose values have the types of the default one's, which stands in for what an earlier
     version did not write.
     """
-    total = {str(name): float(power) for name, power in values["total"]}
+    total = {str(name): float(exponent) for name, exponent in values["total"]}
     values = {**vars(SearchPlan()), **values, "total": total}
     for name, default in vars(SearchPlan()).items():
         if type(values[name]) is not type(default):

@@ -322,8 +322,8 @@ def _scan(analysis: Analysis) -> str:
         else "the image was left as it is, because cells, or an ordered displacement, would be lost"
     )
     return (
-        f"The scan displaced its rows along {scan.axis} by {scan.rms_px:.2f} px (rms), which feigns"
-        f" a polar displacement of {scan.polar_rms_px / scan.cell_px:.1%} of a cell: {done}."
+        f"The scan displaced its rows along {scan.axis} by {scan.rms_px:.2f} px (rms), an apparent"
+        f" polar displacement of {scan.polar_rms_px / scan.cell_px:.1%} of a cell: {done}."
     )
 
 

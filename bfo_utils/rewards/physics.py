@@ -11,7 +11,7 @@ from .segmentation import Segmentation
 
 @register_reward("evidence")
 def evidence(segmentation: Segmentation) -> float:
-    """Share of the variance of the evidence field that the labels explain, on the labels without
+    """Share of the variance of the reference field that the labels explain, on the labels without
     speckle.
 
     E = 1 - within-label variance / total variance, corrected for the number of labels (k labels of
@@ -24,7 +24,7 @@ def evidence(segmentation: Segmentation) -> float:
 
 @register_reward("contrast")
 def contrast(segmentation: Segmentation) -> float:
-    """Whether the evidence field really jumps across the walls, between every pair of labels that
+    """Whether the reference field jumps across the walls, between every pair of labels that
     share a wall.
 
     The step between the means of up to three cells on either side of a wall edge is compared with

@@ -41,7 +41,7 @@ class SearchPlan:
     seed : int
         Seed of the search and of every clustering.
     total : mapping of str to float
-        Rewards that make the total, with their powers.
+        Rewards that make the total, with their exponents.
     fixed : mapping of str to value
         Parameters that are set and not varied.
     goal : {"total", "pareto"}
@@ -49,7 +49,7 @@ class SearchPlan:
     whole : bool
         Vary the column finding as well.
     evidence : str
-        Kind of evidence, see :func:`bfo_utils.rewards.measure_reference`;
+        Kind of reference field, see :func:`bfo_utils.rewards.measure_reference`;
         :func:`bfo_utils.results.analyze` prepares it.
     autoencoders : int
         Number of autoencoders that :func:`bfo_utils.search.search_autoencoders` begins.

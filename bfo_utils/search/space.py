@@ -5,7 +5,7 @@ declaration.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -160,7 +160,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "normalisation",
         "descriptors",
         "none",
-        "normalisation of every window",
+        "normalization of every window",
         choices=NORMALIZATIONS,
     ),
     Parameter("binning", "descriptors", 1, "samples averaged along both axes of the window", 1, 3),
@@ -326,6 +326,26 @@ def check_parameters(
     {'n_clusters': 4, 'dose': 30.0}
     """
     return {name: parameter(name, space).check(value) for name, value in given.items()}
+
+
+def parse_parameters(pairs: Sequence[str], run: bool = False) -> dict[str, Value]:
+    """Checked values of ``name=value`` pairs: of the workflow's parameters, and the run's too.
+
+    Raises
+    ------
+    InputError
+        For a pair without "=", an unknown name, a wrong type or a value out of range.
+
+    Examples
+    --------
+    >>> parse_parameters(["n_clusters=4", "site=cell"])
+    {'n_clusters': 4, 'site': 'cell'}
+    """
+    for pair in pairs:
+        if "=" not in pair:
+            raise InputError(f"parameter '{pair}': no value; write it as name=value")
+    space = PARAMETERS + (RUN_PARAMETERS if run else ())
+    return check_parameters(dict(pair.split("=", 1) for pair in pairs), space)
 
 
 def default_parameters() -> dict[str, Value]:

@@ -240,7 +240,7 @@ def _local_lines(
     midpoint: np.ndarray, segment: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rms distance, extent and direction of the line through the edges of the same segment
-    within ``RADIUS``.
+    within ``ROUGHNESS_RADIUS``.
     """
     n = len(midpoint)
     apart = np.column_stack(

@@ -35,11 +35,11 @@ class Specimen:
     ``cells`` counts unit cells along each side of the square frame; ``dose`` is the expected number
     of counts at the peak of an A column; ``wall_cells`` is the tanh width of a wall; ``shear`` the
     spontaneous strain e_xy of a variant; ``composition`` the largest change of the A columns'
-    height, smooth over ``composition_cells`` cells; ``substrate`` the width of the unpolarized
+    amplitude, smooth over ``composition_cells`` cells; ``substrate`` the width of the unpolarized
     strip at the left as a fraction of the frame.
 
-    The scan displaces every row of pixels: ``jitter_px`` (rms) at random, alike over
-    ``jitter_rows`` rows; mains hum of amplitude ``hum_px`` and a period of ``hum_rows`` rows;
+    The scan displaces every row of pixels: ``jitter_px`` (rms) at random, correlated
+    over ``jitter_rows`` rows; mains hum of amplitude ``hum_px`` and a period of ``hum_rows`` rows;
     ``jumps`` steps of ``jump_px`` (rms) that stay; ``flyback_px`` (mean) to one side at one row of
     forty, which dies away over three rows.
     """
@@ -184,8 +184,8 @@ def _build(specimen: Specimen, rng) -> _Sites:
     p_pm *= (1 - strip)[..., None]
     shear = np.einsum("vij,v->ij", weights, VARIANTS.prod(axis=1)) * specimen.shear * (1 - strip)
     nodes, rotation = _nodes(specimen, shear, strip)
-    turn = np.deg2rad(specimen.rotation_deg)
-    matrix = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    angle = np.deg2rad(specimen.rotation_deg)
+    matrix = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     middle = specimen.cells * specimen.cell_px / 2
     a_xy = (nodes - n / 2) @ matrix * specimen.cell_px + middle
     p_pm = p_pm @ matrix
@@ -264,7 +264,7 @@ def _smooth_noise(shape, scale: float, rng) -> np.ndarray:
 
 
 def _intensities(specimen: Specimen, strip: np.ndarray, rng) -> tuple[np.ndarray, np.ndarray]:
-    """Peak heights of A (follows the Sm content) and B columns, relative to an A column of the
+    """Amplitudes of A (follows the Sm content) and B columns, relative to an A column of the
     film.
     """
     n = strip.shape[0]

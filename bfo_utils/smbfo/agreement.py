@@ -107,7 +107,7 @@ class Comparison:
             (
                 f"Pxy per measured px: {best.slope[0]:.4g} in x, {best.slope[1]:.4g} in y;"
                 f" {best.rms_px:.3f} px rms unexplained; {best.opposed:.1%} of the more polarized"
-                " cells point elsewhere"
+                " cells differ by more than 45 degrees"
             ),
         ]
 
@@ -195,8 +195,8 @@ def match_cells(
 
 
 def series_polar_order(comparisons: Sequence[Comparison]) -> str:
-    """The reading of ``Pxy`` that agrees better over several images: files of one series are
-    written alike.
+    """The reading of ``Pxy`` that agrees better over several images: files of one series have the
+    same convention.
 
     An image without polarization decides nothing by itself.
 
@@ -252,8 +252,8 @@ def _opposed(scaled: np.ndarray, measured: np.ndarray) -> float:
     45 degrees.
     """
     length = np.hypot(*measured.T)
-    turned = (scaled * measured).sum(axis=1) < np.cos(np.pi / 4) * length * np.hypot(*scaled.T)
-    return float(turned[length >= np.median(length)].mean())
+    opposed = (scaled * measured).sum(axis=1) < np.cos(np.pi / 4) * length * np.hypot(*scaled.T)
+    return float(opposed[length >= np.median(length)].mean())
 
 
 def _tame(values: np.ndarray) -> np.ndarray:

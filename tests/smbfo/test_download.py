@@ -149,7 +149,7 @@ def test_every_new_byte_buys_new_tries(archive, tmp_path):
 
 def test_the_next_call_goes_on_with_the_part_that_came(archive, tmp_path, capsys):
     archive.faults.drops[IMAGE] = [DROP, 0, 0, 0]
-    assert "it goes on where it stopped" in refused(capsys, "Sm_10_0", "--dir", tmp_path)
+    assert "it continues where it stopped" in refused(capsys, "Sm_10_0", "--dir", tmp_path)
     part = partial(tmp_path / IMAGE)
     assert set(names(tmp_path)) - {OWNER} == {part.name} and archive.files[IMAGE].startswith(
         part.read_bytes()
