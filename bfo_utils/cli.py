@@ -131,7 +131,7 @@ _WORKERS = click.option(
     help="Threads that share the trials.",
 )
 _SCAN_AXIS = (
-    "Fast axis of the scan, whose displaced rows are put straight; auto finds it, none leaves them."
+    "Fast axis of the scan, whose displaced rows are shifted back; auto finds it, none leaves them."
 )
 _LATTICE = click.option(
     "--lattice-nm",
@@ -177,7 +177,7 @@ _SEARCH = (
         type=_LazyChoice(_reference_kinds),
         default="auto",
         show_default=True,
-        help="What the map is judged by.",
+        help="Reference field that judges the map.",
     ),
     click.option(
         "--scan-axis",
@@ -372,8 +372,8 @@ def _analyzed(picture, provenance, out, workers) -> None:
 @_WORKERS
 @_DEBUG
 def rerun(result, out, image, plugin, workers, debug) -> int:
-    """Make a result again from what RESULT.json, or that of a folder, says: same image (checked by
-    its hash), options and seed.
+    """Repeat the analysis of RESULT.json, or of a folder that holds one: same image (checked by its
+    hash), options and seed.
 
     Works for analyze, batch, and the artifacts of run, whose phantom is simulated again. Exit
     status 1 where a table differs from the one beside RESULT.json, wall times aside.
@@ -459,7 +459,8 @@ def batch(image, out, workers, scheduler, pixel_size, lattice_nm, dataset, debug
     failed = table["error"].notna()
     if failed.all():
         raise InputError(
-            f"{Path(out, SUMMARY_FILE)}: no image could be analyzed; its column 'error' says why"
+            f"{Path(out, SUMMARY_FILE)}: no image could be analyzed; its column 'error' gives the"
+            " reasons"
         )
     click.echo(f"{len(table)} images: {(~failed).sum()} analyzed, {failed.sum()} with an error")
     click.echo(Path(out, SUMMARY_FILE))

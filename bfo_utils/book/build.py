@@ -291,8 +291,8 @@ def _applicable(image, parameters: Mapping[str, Value], pixel_size_nm, dataset, 
     ignored = sorted({p.name for p in RUN_PARAMETERS if p.stage == "phantom"} & set(parameters))
     if ignored:
         raise InputError(
-            f"parameter {ignored[0]}: it shapes the simulated image; leave out it or the path of"
-            " the image"
+            f"parameter {ignored[0]}: it shapes the simulated image; leave out either it or the"
+            " path of the image"
         )
     from ..search import prepare_image
 

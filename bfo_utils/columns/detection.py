@@ -196,7 +196,7 @@ def detect_maxima(
     ----------
     image : Image
     period : float
-        Plane spacing in px, of :func:`spacing`.
+        Plane spacing in px, of :func:`column_spacing`.
     detection_scale : float
         Factor on the filter's width.
     side : int

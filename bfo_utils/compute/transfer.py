@@ -113,7 +113,7 @@ class Download:
                 "Content-Range", ""
             ).startswith(f"bytes {have}-"):
                 self.part.unlink(missing_ok=True)
-                raise requests.ConnectionError("the server has not the part that is missing")
+                raise requests.ConnectionError("the server does not have the missing part")
             have = have if response.status_code == 206 else 0
             bar.n = have
             with open(self.part, "ab" if have else "wb") as file:

@@ -31,8 +31,9 @@ def measured_vectors(cells: Cells, mask: np.ndarray, without: str = "") -> np.nd
     Returns
     -------
     ndarray, shape (N, K)
-        Columns in the order of :data:`PHYSICS`; those of the B sublattice are left out where it is
-        not seen; the local amplitude of an ordered displacement follows where there is one.
+        Columns in the order of :data:`MEASURED_QUANTITIES`; those of the B sublattice are left out
+        where it is not seen; the local amplitude of an ordered displacement follows where there is
+        one.
     """
     order = {} if cells.order is None else {"order": np.linalg.norm(cells.order, axis=-1)}
     left_out = {

@@ -357,7 +357,7 @@ def draw_rose(axes, walls: Walls, vectors: np.ndarray | None) -> None:
     axes : matplotlib.projections.polar.PolarAxes
     walls : Walls
     vectors : ndarray, shape (2, 2), or None
-        As for :func:`rose`.
+        As for :func:`plot_rose`.
     """
     direction = walls.direction if vectors is None else direction_px(vectors, walls.direction)
     bins = 18

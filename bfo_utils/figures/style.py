@@ -185,7 +185,7 @@ def make_panels(
     aspect : float
         Width / height of what they show.
     least : float
-        Least height of a panel in inches, see :func:`columns`.
+        Least height of a panel in inches, see :func:`column_handles`.
     beside : float
         Width in inches that color bars and labels take beside every panel.
     extra : float

@@ -319,7 +319,7 @@ def _settled(xy: np.ndarray, vector: np.ndarray, tree: cKDTree) -> np.ndarray:
     """A lattice vector made exact: median difference of the columns that it links, three times
     over.
 
-    Where displacements alternate the differences have two humps and no middle value; then their
+    Where displacements alternate the differences are bimodal and have no middle value; then their
     mean.
     """
     for _ in range(3):
@@ -379,7 +379,7 @@ def _primitive_vectors(columns: Columns, blur: float) -> tuple[np.ndarray, np.nd
 def _mean_vector(differences: np.ndarray, about: np.ndarray, blur: float) -> np.ndarray:
     close = np.hypot(*(differences - about).T) < 0.2 * blur / _BLURS[0] * np.hypot(*about)
     if blur > _BLURS[0]:
-        return differences[close].mean(axis=0)  # of two humps, which have no middle value
+        return differences[close].mean(axis=0)  # bimodal: there is no middle value
     return np.median(differences[close], axis=0) if close.any() else about
 
 

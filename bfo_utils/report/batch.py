@@ -179,7 +179,7 @@ def run_batch(
     Parameters
     ----------
     given : iterable of str
-        Files and folders, see :func:`find`.
+        Files and folders, see :func:`find_images`.
     out : str or Path
         Folder for ``summary.csv`` and a folder of files per image. All workers must see it, and the
         images, under the same path.
@@ -215,7 +215,7 @@ def _run(
     settings: BatchSettings,
     show: Callable[[pd.DataFrame], None],
 ) -> pd.DataFrame:
-    """See :func:`run`; no other process writes to the folder."""
+    """See :func:`run_batch`; no other process writes to the folder."""
     jobs, ready = _assign(names, out, settings.key)
     rows = {k: _row_of_before(jobs[k]) for k in ready}
     table = _keep(rows, out)

@@ -395,7 +395,7 @@ def facts_table(analysis: Analysis, result: Mapping) -> pd.Series:
     ----------
     analysis : Analysis
     result : mapping
-        Content of ``result.json``, from :func:`write`.
+        Content of ``result.json``, from :func:`write_results`.
 
     Returns
     -------
@@ -439,7 +439,7 @@ def origin_table(result: Mapping) -> pd.Series:
     Parameters
     ----------
     result : mapping
-        Content of ``result.json``, from :func:`write`.
+        Content of ``result.json``, from :func:`write_results`.
 
     Returns
     -------
@@ -467,7 +467,7 @@ def grounds_table(analysis: Analysis, result: Mapping) -> pd.DataFrame:
     ----------
     analysis : Analysis
     result : mapping
-        Content of ``result.json``, from :func:`write`.
+        Content of ``result.json``, from :func:`write_results`.
 
     Returns
     -------
@@ -515,7 +515,7 @@ def _judged(analysis: Analysis) -> dict[str, tuple[float, str, str]]:
         rows[f"{what}: the other half"] = (
             answer.judged.z,
             f"≥ {MIN_Z}",
-            "pattern that one half of the data draws in the other, over its error; noise has 0 ± 1",
+            "pattern of one half of the data in the other, over its error; noise gives 0 ± 1",
         )
         rows[f"{what}: clearest wall"] = (
             max((w.z for w in answer.walls), default=0.0),
@@ -630,7 +630,7 @@ def warnings_html(result: Mapping) -> str:
     Parameters
     ----------
     result : mapping
-        Content of ``result.json``, from :func:`write`.
+        Content of ``result.json``, from :func:`write_results`.
 
     Returns
     -------

@@ -156,7 +156,7 @@ def interactive_map(prepared: PreparedImage, labels: np.ndarray, table: pd.DataF
     table : DataFrame
         One row per cell: ``i, j, x_px, y_px, label`` and any further quantities, such as
         :func:`bfo_utils.report.cells_table` gives. The end of a name is its unit (``a_nm``). Of
-        more than :data:`MOST` cells, only every second (third, ...) along both axes is kept;
+        more than :data:`MOST_SHOWN` cells, only every second (third, ...) along both axes is kept;
         quantities that no cell has are left out, and standard errors (``se_``).
 
     Returns

@@ -1,4 +1,4 @@
-"""The verdict: which measured fields hold domains, by a judge that had no part in drawing them.
+"""The verdict: which measured fields hold domains, by a judge that had no part in making them.
 
 Every field (polar displacement, strain) is asked by itself: one half of the data draws a map, the
 other half tests it (see :mod:`bfo_utils.segmentation`). What else the fields say, such as an
@@ -447,20 +447,19 @@ def _reason(
     if verdict == DOMAINS:
         wall = max(answer.walls, key=lambda w: w.z)
         return (
-            f"the {what} steps by {_size(prepared, answer, wall)} across a wall that one half of"
-            f" the data draws and the other confirms (z = {z:.1f} for all walls, {wall.z:.1f} for"
+            f"the {what} steps by {_size(prepared, answer, wall)} across a wall found in one half"
+            f" of the data and confirmed by the other (z = {z:.1f} for all walls, {wall.z:.1f} for"
             f" the clearest; {MIN_Z} and {MIN_WALL_Z:.0f} are needed)"
         )
     if verdict == NO_DOMAINS:
         return (
-            f"no wall that one half of the data draws holds in the other (z = {z:.1f} for the"
-            f" {what}; {MIN_Z} is needed); a wall of {least} or"
-            " more would have been seen"
+            f"no wall found in one half of the data is confirmed by the other (z = {z:.1f} for the"
+            f" {what}; {MIN_Z} is needed); a step of {least} or more would have been seen"
         )
     if answer.doubtful and answer.judged.z >= UNSURE_Z:
         return (
-            f"the {what} of one half repeats in the other (z = {z:.1f}), but in no wall that holds:"
-            " weak domains, soft walls, tilt or errors of the scan; more dose, a larger field of"
+            f"the {what} of one half is seen in the other (z = {z:.1f}), but no wall is confirmed:"
+            " weak domains, wide walls, tilt or errors of the scan; more dose, a larger field of"
             " view or a second image with the scan rotated would decide"
         )
     if answer.doubtful:
@@ -470,8 +469,8 @@ def _reason(
             " domains too small for this image, or damage; more dose or a second image would decide"
         )
     return (
-        f"no wall is seen, but only one of {least} or more would have been; more dose or a larger"
-        " field of view would decide"
+        f"no wall is seen, but only a step of {least} or more would have been; more dose or a"
+        " larger field of view would decide"
     )
 
 
@@ -558,7 +557,7 @@ def _of_domains(prepared: PreparedImage, answer: FieldAnswer) -> tuple[str, dict
         rows.append({k: v if np.all(np.isfinite(v)) else None for k, v in row.items()})
     numbers = {"variants": states, "z": round(answer.judged.z, 2), "walls": rows}
     name = "polar variants" if answer.kind == "polar" else "states of strain"
-    return f"{states} {name}, divided by {len(rows)} kinds of wall that hold", numbers
+    return f"{states} {name}, divided by {len(rows)} kinds of confirmed wall", numbers
 
 
 def _ordered(prepared: PreparedImage) -> list[dict]:

@@ -185,7 +185,7 @@ class StoredResult:
 
 
 def read_result(path: str | Path) -> StoredResult:
-    """Read a ``result.json``, or that of a folder of results, see :func:`where`.
+    """Read a ``result.json``, or that of a folder of results, see :func:`result_path`.
 
     Raises
     ------
@@ -266,7 +266,7 @@ def result_image(result: StoredResult, moved_to: str | None = None) -> Image:
     path = Path(moved_to) if moved_to else _place(result)
     if not path.is_file():
         raise InputError(
-            f"{path}: the image of {result.path} is gone; say where it is with --image FILE"
+            f"{path}: the image of {result.path} is gone; give its path with --image FILE"
         )
     found = read_image(
         path,

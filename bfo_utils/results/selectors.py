@@ -189,7 +189,7 @@ def judge_selectors(table: pd.DataFrame) -> dict[str, tuple[float, float]]:
     Parameters
     ----------
     table : DataFrame
-        From :func:`table`.
+        From :func:`selector_table`.
 
     Returns
     -------

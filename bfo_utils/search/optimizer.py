@@ -111,7 +111,7 @@ EvaluatorFactory = Callable[[SharedWork, SearchPlan], AbstractContextManager[Eva
 
 @contextmanager
 def thread_evaluator(workers: int, work: SharedWork, plan: SearchPlan) -> Iterator[Evaluator]:
-    """The evaluator of :data:`Spread` that shares configurations between threads of this
+    """The evaluator of :data:`EvaluatorFactory` that shares configurations between threads of this
     process.
     """
     with Parallel(n_jobs=workers, prefer="threads", return_as="generator") as pool:
@@ -185,8 +185,9 @@ def search_jointly(
     Returns
     -------
     list of Trial
-        As of :func:`search`. Rewards are means over the images: the mean of the totals is their
-        sum but for the constant number of images, and stays between 0 and 1. Seconds are sums.
+        As of :func:`search_configurations`. Rewards are means over the images: the mean of the
+        totals is their sum but for the constant number of images, and stays between 0 and 1.
+        Seconds are sums.
     """
     trial_logs = trial_logs or [TrialLog(None, {}) for _ in works]
     images = [work.prepared for work in works]

@@ -86,7 +86,7 @@ def cluster_cells(
     ----------
     prepared : PreparedImage
     values : ndarray, shape (N, K)
-        Descriptors of the analyzed cells, from :func:`features`.
+        Descriptors of the analyzed cells, from :func:`cell_descriptors`.
     parameters : mapping
         ``n_clusters``, ``method``, ``covariance``; those not given take their defaults.
     seed : int

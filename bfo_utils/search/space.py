@@ -200,7 +200,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "kl_schedule",
         "autoencoder",
         VAESettings.kl_schedule,
-        "course of that weight over the epochs",
+        "schedule of that weight over the epochs",
         choices=SCHEDULES,
         searched=False,
     ),
@@ -241,7 +241,7 @@ RUN_PARAMETERS: tuple[Parameter, ...] = (
         "polar_sign",
         "lattice",
         1,
-        "polarization with (1) or against (-1) the displacement of B: the way of the arrows",
+        "polarization with (1) or against (-1) the displacement of B: the direction of the arrows",
         choices=(1, -1),
     ),
     Parameter(

@@ -90,7 +90,7 @@ def _is_json(line: str) -> bool:
 
 
 def _is_entry(entry) -> bool:
-    """Whether a line says what :meth:`Ledger.put` wrote; other lines count as torn."""
+    """Whether a line is one that :meth:`TrialLog.put` wrote; other lines count as torn."""
     if (
         not isinstance(entry, dict)
         or not isinstance(entry.get("key"), str)

@@ -41,7 +41,7 @@ def layout_variants(name: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     name : str
-        One of :func:`names`.
+        One of :func:`layout_names`.
     x, y : ndarray
         Positions as fractions of the frame (values outside 0..1 are allowed: the crystal goes on).
 

@@ -440,7 +440,7 @@ def load_truth(path: str | Path) -> Truth | None:
     Parameters
     ----------
     path : str or Path
-        File written by :func:`save`, or any other image file.
+        File written by :func:`save_phantom`, or any other image file.
 
     Returns
     -------

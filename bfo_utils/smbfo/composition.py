@@ -150,7 +150,7 @@ def simulate_members(
     cells : int
         Unit cells along each side of an image.
     most, workers : int
-        As for :func:`read`.
+        As for :func:`read_members`.
     seed : int
 
     Returns

@@ -75,7 +75,7 @@ def read_trusted_pickle(
     try:
         if file_md5(Path(path)) != md5:
             raise InputError(
-                f"has not the MD5 sum {md5} of the record and is not read; download it anew"
+                f"does not have the MD5 sum {md5} of the record and is not read; download it anew"
             )
         content = _unpickled(Path(path))
     except Exception as error:
@@ -108,7 +108,7 @@ def unpack_series(content: dict[str, dict[str, np.ndarray]], folder: str | Path)
     Parameters
     ----------
     content : dict of str to dict of str to ndarray
-        From :func:`read`.
+        From :func:`read_trusted_pickle`.
     folder : str or Path
         Made where missing.
 

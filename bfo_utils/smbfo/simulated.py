@@ -177,8 +177,8 @@ def write_series(
 
 
 def with_gaps(data: np.ndarray, pair: Pair) -> np.ndarray:
-    """Pixels as the file holds them: float64, and in the images of :data:`GAPS` a NaN margin and
-    infinite pixels.
+    """Pixels as the file holds them: float64, and in the images of :data:`GAP_SHARE` a NaN margin
+    and infinite pixels.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ def sources(prepared, truth_map):
     outcome = Outcome(default_parameters(), segmentation.labels, score_map(segmentation), 0.1)
     judgment = Judgment("domains", "", outcome.labels)
     done = Analysis(prepared, trials, outcome, outcome, judgment, 0, {})
-    earned = [{"continuity": c, "straightness": 1.0} for c in (0.8, 0.9, 0.7, 0.95)]
+    map_rewards = [{"continuity": c, "straightness": 1.0} for c in (0.8, 0.9, 0.7, 0.95)]
     table = pd.DataFrame(
         {
             "samarium": [0, 0, 20, 20],
@@ -53,7 +53,7 @@ def sources(prepared, truth_map):
         "05_vae": trials,
         "06_optimization": trials,
         "07_report": done,
-        "08_judgement": earned,
+        "08_judgement": map_rewards,
         "09_composition": table,
     }
 

@@ -206,7 +206,7 @@ def test_a_part_beyond_the_servers_file_is_begun_anew(archive, tmp_path):
     partial(tmp_path / IMAGE).write_bytes(b"x" * (len(archive.files[IMAGE]) - 1))
     whole, archive.faults.answer = archive.files[IMAGE], archive.description()
     archive.files[IMAGE] = whole[:DROP]
-    with pytest.raises(InputError, match="has not the part that is missing"):
+    with pytest.raises(InputError, match="does not have the missing part"):
         fetch_series(["Sm_10_0"], tmp_path)
     assert archive.requests(IMAGE)[:2] == [f"bytes={len(whole) - 1}-", None]
     archive.files[IMAGE] = whole
