@@ -104,9 +104,7 @@ def judge_answer(
 
 
 def _mark(exercise: Exercise, answer: GivenAnswer | None, source: Any) -> Mark:
-    """The mark of one answer; the right one is computed only where there is something to
-    compare.
-    """
+    """The mark of one answer; the right one is computed only if there is one to compare."""
     if answer is None:
         return Mark("open", "not answered yet")
     kind = _misfit(exercise, answer)
@@ -143,9 +141,7 @@ def _listed(answer: GivenAnswer) -> list:
 
 
 def _agree(answer: GivenAnswer, right: GivenAnswer, tolerance: float) -> bool:
-    """Whether an answer is right: sets as sets, numbers within the tolerance (relative; absolute
-    about zero).
-    """
+    """Whether an answer is right; the tolerance is relative, and absolute about zero."""
     if isinstance(right, (set, frozenset)):
         return set(_listed(answer)) == set(right)
     given, wanted = _listed(answer), _listed(right)

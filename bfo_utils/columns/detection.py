@@ -112,9 +112,7 @@ def column_spacing(image: Image) -> float:
 
 
 def _power_spectrum(image: Image) -> np.ndarray:
-    """Mean power spectrum of parts, flattened by a high pass so that slow background does not
-    leak.
-    """
+    """Mean power spectrum of parts, high-passed against leakage of slow background."""
     size = min(_SAMPLE, *image.data.shape)
     starts = [
         np.unique(
@@ -230,9 +228,7 @@ def _peaks(image: Image, tile: Tile, sigma: float, size: int, threshold: float) 
 
 
 def _laplace_norm(sigma: float) -> float:
-    """Factor from white pixel noise to noise of the filtered image: L2 norm of the filter, 1 /
-    (sigma^3 sqrt(2 pi)).
-    """
+    """L2 norm of the filter: noise of the filtered image per white noise of pixels."""
     return float(1 / (sigma**3 * np.sqrt(2 * np.pi)))
 
 
@@ -424,9 +420,7 @@ def _turn(
     noise: float,
     width: float,
 ) -> FitState:
-    """The next state of a group of columns; with a tree of all columns, their neighbors are
-    subtracted first.
-    """
+    """The next state of a group of columns; neighbors in the tree are subtracted first."""
     own = state.take(group)
     if tree is not None:
         windows = subtract_neighbors(

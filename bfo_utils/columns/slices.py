@@ -149,9 +149,7 @@ def _residual(data: np.ndarray, valid: np.ndarray, columns: Columns, noise: "_No
 
 @dataclass(frozen=True)
 class _Noise:
-    """Variance of the pixels: slope over their brightness, offset, and the least that is
-    believed.
-    """
+    """Variance of the pixels: slope over their brightness, offset, and lower limit."""
 
     slope: float
     offset: float

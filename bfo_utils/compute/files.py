@@ -199,9 +199,7 @@ def atomic_folder(path: str | Path, first: str) -> Iterator[Path]:
 
 
 def _fill(folder: Path, new: Path, first: str) -> None:
-    """Move the content of a folder into an empty one, which may be a mount or have rights of its
-    own.
-    """
+    """Move the content of a folder into an empty one, which may be a mount or have own rights."""
     for name in [first, *sorted(p.name for p in new.iterdir() if p.name != first)]:
         os.replace(new / name, folder / name)
 

@@ -140,9 +140,7 @@ def _await_helpers(folder: Path, seconds: float) -> None:
 
 
 def _acquired(path: Path, seconds: float, aloud: bool = False) -> BaseFileLock:
-    """The lock of a file, held; a file system that knows no locks leaves it to the user to be
-    alone.
-    """
+    """The lock of a file, held; without it on a file system that knows no locks."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, thread_local=False)
     try:

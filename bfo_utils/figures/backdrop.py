@@ -49,9 +49,7 @@ def backdrop(axes, image: Image, tone: str = "plain", part=None) -> None:
 
 
 def _gray(axes, image: Image, tone: tuple[float, float], part=None, **kwargs) -> None:
-    """The gray levels of a part of the image, ``tone`` times their range wider at the black and
-    the white end.
-    """
+    """Gray levels of a part of the image, their range wider by ``tone`` at either end."""
     left, top, width, height = _whole_pixels(part, image.shape)
     data = image.data[top : top + height, left : left + width]
     step = max(1, -(-max(data.shape) // _SHOWN))

@@ -72,9 +72,7 @@ def plot_polarization(
 
 
 def _arrows(axes, image: Image, cells: Cells, sign: int) -> None:
-    """Quiver of the mean displacement of square blocks of cells, with the color wheel of
-    directions.
-    """
+    """Quiver of the mean displacement of square blocks of cells, with the color wheel."""
     backdrop(axes, image, "dark")
     block = max(1, int(np.ceil(np.sqrt(cells.n / _ARROWS))))
     at, polar = _block_means(cells, block)
@@ -145,9 +143,7 @@ def ordered(image: Image, cells: Cells, superstructures: Sequence[Superstructure
 
 
 def _block_means(cells: Cells, block: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean position (px) and displacement (px) of the valid cells of every block that is at
-    least half full.
-    """
+    """Mean position and displacement (px) of valid cells, per block at least half full."""
     rows, cols = -(-np.array(cells.shape) // block)
     i, j = np.nonzero(cells.valid)
     index = (i // block) * cols + j // block
@@ -180,9 +176,7 @@ def _field(
     about=None,
     scale=None,
 ) -> None:
-    """Values of the cells at their true places over the image, with a color bar; diverging
-    ``about`` a center.
-    """
+    """Values of the cells at their places over the image; diverging ``about`` a center."""
     backdrop(axes, image)
     shown = np.isfinite(values)
     painted = paint(

@@ -171,9 +171,7 @@ def check_hdf5(root, dataset=None) -> None:
 
 
 def _inflated(dataset, most: int) -> None:
-    """Refuse chunks that inflate to more than a chunk, which HDF5 would do before it looked at
-    their size.
-    """
+    """Refuse chunks that inflate to more than a chunk, which HDF5 would do unchecked."""
     import h5py
 
     settings = dataset.id.get_create_plist()

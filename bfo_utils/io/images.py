@@ -294,16 +294,12 @@ def file_sha256(path):
 
 
 def _every(pixels, most):
-    """Return n such that every n-th row holds enough pixels, and no more than that, for a
-    median.
-    """
+    """Step n such that every n-th row holds enough pixels for a median."""
     return -(-pixels // most)
 
 
 def _neighborhood_median(data, rows, cols):
-    """Return the median of the 5 x 5 pixels around each of some pixels; those beyond the edge
-    repeat it.
-    """
+    """Median of the 5 x 5 pixels around each of some pixels; the edge is repeated."""
     height, width = data.shape
     near = range(-2, 3)
     around = [
@@ -340,9 +336,7 @@ def _clean(array):
 
 
 def _plane(array):
-    """Return an array of any kind as an (H, W) array of integers or floats, NaN where it is
-    masked.
-    """
+    """An array of any kind as an (H, W) array of integers or floats, NaN where it is masked."""
     if isinstance(array, np.ma.MaskedArray) and array.dtype.kind in "iuf":
         array = np.ma.filled(array.astype(np.float64), np.nan)
     array = np.asarray(array)
@@ -394,9 +388,7 @@ def _extremes(values):
 
 
 def _median(array, valid):
-    """Return the median of the valid values, of every n-th row that has any where the image is
-    large.
-    """
+    """Median of the valid values, of every n-th row where the image is large."""
     rows = np.flatnonzero(valid.any(axis=1))[:: _every(array.size, _MEDIAN_OF)]
     return np.median(_double(array[rows])[valid[rows]])
 

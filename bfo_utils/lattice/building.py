@@ -166,9 +166,7 @@ def _indexed(
 
 
 def _too_wide(columns: Columns, basis: Basis, nodes: _Nodes, found: Lattice) -> bool:
-    """Whether columns were looked for with a filter too wide for weak ones between them, and
-    some were missed.
-    """
+    """Whether the filter was too wide for weak columns between others, and some were missed."""
     whole = int(np.isfinite(corner_mean(nodes.sound[0])[..., 0]).sum())
     return columns.spacing_px > _WIDE * basis.cell_px and found.cells.n < _MOST_FOUND * whole
 
@@ -200,9 +198,7 @@ def _weak_sites(image: Image, nodes: _Nodes, basis: Basis, radius: float) -> Sit
 
 
 def _edges_seen(image: Image, nodes: _Nodes, basis: Basis, radius: float) -> str:
-    """Lattice vectors at whose middle columns are seen: another zone axis, or another kind of
-    image.
-    """
+    """Lattice vectors at whose middle columns are seen: another zone axis or kind of image."""
     node, seen = nodes.values(nodes.columns.xy), []
     for name, vector, step in zip(
         "ab", basis.vectors, ((slice(None), slice(1, None)), (slice(1, None), slice(None)))
@@ -301,9 +297,7 @@ def _linked(xy: np.ndarray, basis: Basis, tree: cKDTree) -> float:
 
 
 def _basis(columns: Columns, tree: cKDTree, blur: float = _BLURS[0]) -> Basis:
-    """The lattice vectors that a histogram of neighbor differences gives, blurred by so many
-    bins.
-    """
+    """The lattice vectors from a histogram of neighbor differences, blurred by so many bins."""
     v1, v2 = _primitive_vectors(columns, blur)
     single, double = [v1, v2], [v1 + v2, v1 - v2]
     contrast = [
@@ -332,9 +326,7 @@ def _settled(xy: np.ndarray, vector: np.ndarray, tree: cKDTree) -> np.ndarray:
 
 
 def _alternate(steps: np.ndarray, tail: np.ndarray, head: np.ndarray, length: float) -> bool:
-    """Whether steps along a lattice vector differ by more than noise and strain, and every other
-    way from one to the next.
-    """
+    """Whether steps along a lattice vector alternate by more than noise and strain."""
     if np.ptp(np.quantile(steps, [0.25, 0.75], axis=0), axis=0).max() < _ALTERNATING * length:
         return False
     step_from = np.full(max(tail.max(), head.max()) + 1, -1)
@@ -345,9 +337,7 @@ def _alternate(steps: np.ndarray, tail: np.ndarray, head: np.ndarray, length: fl
 
 
 def _primitive_vectors(columns: Columns, blur: float) -> tuple[np.ndarray, np.ndarray]:
-    """The two shortest independent vectors among the peaks of the histogram of neighbor
-    differences.
-    """
+    """The two shortest independent vectors among the peaks of neighbor differences."""
     reach = 1.7 * columns.spacing_px
     strong = columns.take(columns.intensity > 0.1 * np.median(columns.intensity))
     near = cKDTree(strong.xy).query(strong.xy, k=min(13, len(strong)), distance_upper_bound=reach)[
@@ -483,9 +473,7 @@ def _mixed(
 def _unlike_links(
     columns: Columns, bright: np.ndarray, vectors: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Links between a bright and a dark column: tails, heads, and by how much of a cell they
-    miss their mark.
-    """
+    """Links from bright to dark columns: tails, heads, and errors as fractions of a cell."""
     tree, rows = cKDTree(columns.xy), []
     for vector in vectors:
         length = np.hypot(*vector)
@@ -502,9 +490,7 @@ def _unlike_links(
 def _antiphase(
     columns: Columns, bright: np.ndarray, component: np.ndarray, tail: np.ndarray, head: np.ndarray
 ) -> bool:
-    """Whether bright columns turn dark from one cell to the next, and are as bright and as dark
-    on either side.
-    """
+    """Whether bright columns become dark from cell to cell, with equal levels on both sides."""
     amplitude = columns.intensity
     contrast = np.median(amplitude[bright]) - np.median(amplitude[~bright])
     first = component == 0
@@ -552,9 +538,7 @@ def _bright(
 def _complete_nodes(
     image: Image, nodes: _Nodes, basis: Basis, radius: float, order: np.ndarray | float
 ) -> _Nodes:
-    """Look for missed A columns between two opposite neighbors that were found, less the order
-    of their displacements.
-    """
+    """Look for missed A columns between two opposite neighbors, less their order."""
     xy = nodes.values(nodes.columns.xy)
     guess = _between(xy - order) + order
     wanted = np.isnan(xy[..., 0]) & np.isfinite(guess[..., 0])
@@ -570,9 +554,7 @@ def _between(xy: np.ndarray) -> np.ndarray:
 
 
 def _order(nodes: _Nodes, basis: Basis) -> np.ndarray | float:
-    """Ordered displacements of the nodes in px; 0 where few columns lie off the middle of their
-    neighbors.
-    """
+    """Ordered displacements of the nodes in px; 0 where few columns are displaced."""
     xy = nodes.values(nodes.columns.xy)
     if np.nanmean(_bend(xy) > _BENT * basis.cell_px) < _ORDERED:
         return 0.0
@@ -582,9 +564,7 @@ def _order(nodes: _Nodes, basis: Basis) -> np.ndarray | float:
 
 
 def _bend(xy: np.ndarray) -> np.ndarray:
-    """Distance of every node from the middle of its neighbors, along the row or the column
-    where it is larger, in px.
-    """
+    """Distance in px of every node from the middle of its neighbors, the larger of two axes."""
     padded = np.pad(xy, ((1, 1), (1, 1), (0, 0)), constant_values=np.nan)
     across = np.linalg.norm(xy - (padded[1:-1, :-2] + padded[1:-1, 2:]) / 2, axis=-1)
     down = np.linalg.norm(xy - (padded[:-2, 1:-1] + padded[2:, 1:-1]) / 2, axis=-1)
@@ -606,9 +586,7 @@ def _doubted(nodes: _Nodes, basis: Basis, order: np.ndarray | float) -> _Nodes:
 def _add(
     image: Image, nodes: _Nodes, wanted: np.ndarray, guess: np.ndarray, basis: Basis, radius: float
 ) -> _Nodes:
-    """Fit columns at guessed places and keep those that are there: high enough, and near the
-    guess.
-    """
+    """Fit columns at guessed places; keep those of sufficient amplitude near the guess."""
     if not wanted.any():
         return nodes
     old = nodes.columns
@@ -643,9 +621,7 @@ def _joined(first: Columns, second: Columns) -> Columns:
 def _b_sites(
     image: Image, columns: Columns, a_nodes: _Nodes, basis: Basis, radius: float
 ) -> _Nodes | None:
-    """B columns on the grid of cells, one cell wider than the complete ones on every side, or
-    None if not seen.
-    """
+    """B columns on the grid of cells, one cell wider on every side, or None if not seen."""
     if not basis.two_sublattices:
         return None
     node = a_nodes.values(a_nodes.columns.xy)
@@ -670,9 +646,7 @@ def _b_sites(
 
 
 def _cell_centres(node: np.ndarray, basis: Basis) -> np.ndarray:
-    """Expected center of every cell with at least one corner: mean over the corners of corner +
-    half diagonal.
-    """
+    """Expected center of cells with a corner: mean over the corners plus half diagonals."""
     a, b = basis.vectors
     wide = np.pad(node, ((1, 1), (1, 1), (0, 0)), constant_values=np.nan)
     guesses = [

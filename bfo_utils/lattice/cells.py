@@ -161,9 +161,7 @@ def _smooth(edges: np.ndarray) -> np.ndarray:
 
 
 def _rotation(edge_a: np.ndarray, edge_b: np.ndarray, basis: Basis) -> np.ndarray:
-    """Rotation in degrees of the cell's edges against the mean lattice (x towards y positive),
-    mean of both.
-    """
+    """Mean rotation in degrees of a cell's edges against the mean lattice (x to y positive)."""
     angles = [
         np.arctan2(e[..., 1], e[..., 0]) - np.arctan2(v[1], v[0])
         for e, v in zip((edge_a, edge_b), basis.vectors)

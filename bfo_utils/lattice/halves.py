@@ -183,9 +183,7 @@ def row_noise(image: Image, lattice: Lattice, radius: float) -> RowNoise:
 
 
 def _excess(parts, columns: Columns, shape, axis: int) -> float:
-    """Variance of displacements along an axis (0: x) common to all pixels of a row, over that of
-    white noise, minus 1.
-    """
+    """Variance of displacements common to a row along an axis, over that of white noise, - 1."""
     size = shape[axis]
     sums = np.zeros((2, size))
     for part in parts:
@@ -216,9 +214,7 @@ def _correlations(parts, ok: np.ndarray, sublattice: np.ndarray) -> tuple[float,
 
 
 def _neighboring(residual: np.ndarray, pulled: np.ndarray, design: np.ndarray) -> np.ndarray:
-    """Covariance of the noise of neighbors along x and y, and its variance, both summed over all
-    pairs: shape (2, 2).
-    """
+    """Covariance of noise of neighbors along x and y, and its variance, summed: shape (2, 2)."""
     side = int(np.sqrt(residual.shape[-1]))
     r, left, right = (v.reshape(len(v), -1, side, side) for v in (residual, pulled, design))
     variance = float((r**2).sum() / (r.size - (left * right).sum()))

@@ -122,9 +122,7 @@ class ScanDistortion:
 
 @dataclass(frozen=True)
 class _Problem:
-    """Slices of an image, their columns, and what is supposed of the lattice: its functions,
-    spread (px), precision (1 / px2).
-    """
+    """Slices of an image, their columns, and the prior of the lattice: spread, precision."""
 
     slices: Slices
     sites: Sites
@@ -158,9 +156,7 @@ class _Problem:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Displacement of the rows as found: posterior, lines of hum by frequency (per row) and
-    variance (px2), that of single rows.
-    """
+    """Displacement of the rows: posterior, lines of hum (per row, px2), variance of one row."""
 
     posterior: Posterior
     lines: list[tuple[float, float]]
@@ -169,9 +165,7 @@ class _Rows:
 
 @dataclass(frozen=True)
 class _Learned:
-    """What blocks of rows say of the rows' variances: dense equations, the cell in px, rows
-    taken together; variances, gain.
-    """
+    """Variances of the rows from blocks: dense equations, cell (px), rows together, gain."""
 
     blocks: list[tuple[np.ndarray, np.ndarray]]
     cell_px: float
@@ -191,9 +185,7 @@ def _problem(slices: Slices, sites: Sites, height: int) -> _Problem:
 
 
 def _estimate(given: _Problem, learned: _Learned) -> tuple[_Rows, np.ndarray]:
-    """Displacement of every row, and that part of it which is fast, and confirmed where it
-    matters.
-    """
+    """Displacement of every row, and its fast part, confirmed where it matters."""
     sites = given.sites
     prior, lines, posterior = _expected(given, learned)
     given = replace(given, precision=_precision(given, posterior))
@@ -226,9 +218,7 @@ def _expected(
 def _with_hum(
     equations: Equations, prior: np.ndarray, sites: Sites
 ) -> tuple[Posterior, list[tuple[float, float]]]:
-    """Displacements, and lines of hum that stand out of what is expected of them: frequency and
-    variance (px2) of each.
-    """
+    """Displacements, and lines of hum above expectation: frequency and variance (px2)."""
     lines: list[tuple[float, float]] = []
     posterior = solve_rows(equations, prior)
     while len(lines) < LINES and (
@@ -259,9 +249,7 @@ def _learned(given: _Problem) -> _Learned:
 
 
 def _precision(given: _Problem, posterior: Posterior) -> np.ndarray:
-    """1 / variance of A columns about the smooth lattice, from how far they lie off it; 0 for
-    outliers and B columns.
-    """
+    """1 / variance of A columns about the smooth lattice; 0 for outliers and B columns."""
     slices, sites, basis = given.slices, given.sites, given.basis
     a = np.flatnonzero(sites.is_a)
     weight = slices.weight[a]
@@ -287,9 +275,7 @@ def _fast(displacement: np.ndarray, cell_px: float) -> np.ndarray:
 def _confirmed(
     whole: np.ndarray, left: np.ndarray, right: np.ndarray, cell_px: float
 ) -> np.ndarray:
-    """The displacement in those octaves of periods in which the left and the right half of the
-    image agree.
-    """
+    """The displacement in octaves of periods in which both halves of the image agree."""
     n = len(whole)
     waves, one, two = (fft.dct(v, norm="ortho") for v in (whole, left, right))
     octave = np.floor(np.log2(np.maximum(np.arange(n), 1) * cell_px / n)).astype(int)
@@ -437,9 +423,7 @@ def _distortion(
 
 
 def _seen_by_columns(displacement: np.ndarray, sigma: float) -> np.ndarray:
-    """Displacement of a fitted column at every row: mean over its light, whose square weighs the
-    rows.
-    """
+    """Displacement of a fitted column at every row: mean over its light squared."""
     return ndimage.gaussian_filter1d(displacement, sigma / np.sqrt(2), mode="nearest")
 
 
@@ -460,9 +444,7 @@ def _white(variance: float, sigma: float, cell_px: float) -> float:
 
 
 def _deviation(factor: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """Posterior standard deviation of every row: the diagonal of A^-1, from its Cholesky factor
-    from the last row up, and W.
-    """
+    """Posterior standard deviation of every row: diagonal of A^-1 by Cholesky, and W."""
     order, n = len(factor) - 1, factor.shape[1]
     near, variance = np.zeros((order, order)), np.empty(n)
     for row in range(n - 1, -1, -1):
@@ -475,9 +457,7 @@ def _deviation(factor: np.ndarray, spread: np.ndarray) -> np.ndarray:
 
 
 def _reduced(spread: np.ndarray, cell_px: float) -> np.ndarray:
-    """The columns of W that matter once slow displacements are taken away: principal axes with
-    more than 1e-4 of the largest.
-    """
+    """Principal axes of W above 1e-4 of the largest, without slow displacements."""
     fast = spread - ndimage.gaussian_filter1d(
         spread, SMOOTH * cell_px, axis=0, mode="nearest", truncate=2.5
     )
@@ -486,9 +466,7 @@ def _reduced(spread: np.ndarray, cell_px: float) -> np.ndarray:
 
 
 def _rows_of_cells(scan: ScanDistortion, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
-    """Rows at which the five columns of every cell lie, (R, C, 5), and their parts in the polar
-    displacement.
-    """
+    """Rows of the five columns of every cell, (R, C, 5), and their parts in the displacement."""
     k = 1 if scan.axis == "x" else 0
     a, b = cells.basis.vectors[:, k]
     corners = [cells.xy[..., k] + (i * a + j * b) / 2 for i in (-1, 1) for j in (-1, 1)]
@@ -520,9 +498,7 @@ def scan_polar(scan: ScanDistortion, cells: Cells) -> np.ndarray:
 
 
 def _explained(scan: ScanDistortion, cells: Cells) -> float:
-    """Share of the variance of the polar displacement along the fast axis that the scan
-    explains.
-    """
+    """Share of the variance of the polar displacement on the fast axis that the scan explains."""
     if not cells.has_b:
         return float("nan")
     seen, false = cells.polar[..., 0 if scan.axis == "x" else 1], scan_polar(scan, cells)
@@ -679,9 +655,7 @@ def undo_scan(
 
 
 def _crystal_may_do_the_same(lattice: Lattice, axis: str) -> bool:
-    """Whether columns alternate from row to row of cells, or only one sublattice is seen: displaced
-    rows and a crystal whose rows are displaced are the same image then.
-    """
+    """Whether a crystal with displaced rows, or one sublattice, would look the same."""
     if not lattice.cells.has_b:
         return True
     across = np.array([0.0, 1.0]) if axis == "x" else np.array([1.0, 0.0])

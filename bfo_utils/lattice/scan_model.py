@@ -271,9 +271,7 @@ def normal_equations(
 
 @dataclass(frozen=True)
 class _System:
-    """Rows and columns with the positions of the columns eliminated: row, coupling (N, R), total
-    weight and precision (N,).
-    """
+    """Rows and columns, positions eliminated: row, coupling (N, R), weight and precision (N,)."""
 
     row: np.ndarray
     coupling: np.ndarray
@@ -329,9 +327,7 @@ class _System:
 
 
 def _shapes(slices: Slices, sites: Sites) -> list[np.ndarray]:
-    """Displacement profiles over the offset from the center that columns of a kind share: three
-    orders per kind, and a shear that varies.
-    """
+    """Displacement profiles over the offset that a kind of column shares, and a shear."""
     t, a = slices.offset, sites.is_a[:, None]
     powers = [np.where(kind, t**k, 0) for kind in (a, ~a) for k in (1, 2, 3)]
     return powers + [t * sites.place[:, [axis]] for axis in (0, 1)]
@@ -371,9 +367,7 @@ def without_repeats(equations: Equations, sites: Sites, first: int) -> Equations
 
 
 def _kernels(cell_px: float, lag: np.ndarray) -> list[np.ndarray]:
-    """Correlations of the displacements of rows ``lag`` px apart: white, and squared
-    exponentials of :data:`LENGTHS`.
-    """
+    """Correlations of rows ``lag`` px apart: white, and squared exponentials of LENGTHS."""
     return [(lag == 0) * 1.0] + [
         np.exp(-0.5 * (lag * 16 / (length * cell_px)) ** 2) for length in LENGTHS
     ]
@@ -595,9 +589,7 @@ def find_line(
 def _information(
     prior: np.ndarray, posterior: Posterior, frequency: np.ndarray, points: int = 48
 ) -> np.ndarray:
-    """Information (1 / px2) about the amplitude of a wave of each frequency, interpolated
-    between some.
-    """
+    """Information (1 / px2) on the amplitude of a wave of each frequency, interpolated."""
     some = np.linspace(frequency[0], frequency[-1], points)
     phase = 2 * np.pi * some * (np.arange(prior.shape[1]) - (prior.shape[1] - 1) / 2)[:, None]
     waves = np.hstack([np.cos(phase), np.sin(phase)])

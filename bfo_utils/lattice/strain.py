@@ -247,17 +247,13 @@ def _turned(vectors: np.ndarray) -> np.ndarray:
 def _error(
     spread: tuple[np.ndarray, np.ndarray, np.ndarray], on_a: np.ndarray, on_b: np.ndarray
 ) -> np.ndarray:
-    """Standard error of a quantity that changes by on_a per px of edge a, and by on_b per px of
-    edge b.
-    """
+    """Standard error of a quantity that changes by on_a, on_b per px of edges a and b."""
     aa, ab, bb = spread
     return np.sqrt(np.maximum((on_a**2 * aa + 2 * on_a * on_b * ab + on_b**2 * bb).sum(axis=-1), 0))
 
 
 def _edge_variances(node: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Variance of edge a, covariance of a and b, variance of b, shape (R, C, 2) each, from those
-    of the nodes.
-    """
+    """Variance of a, covariance, variance of b, shape (R, C, 2) each, from the nodes."""
     known = np.isfinite(corner_mean(node)[..., 0])
     smooth = _smoothing(known)
     a, b = (smooth @ _differences(node.shape[:2], axis) for axis in (1, 0))

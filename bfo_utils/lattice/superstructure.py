@@ -177,9 +177,7 @@ def _spectrum(u: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, 
 def _peaks(
     power: np.ndarray, level: np.ndarray, frequencies: tuple[np.ndarray, np.ndarray]
 ) -> list[tuple[tuple[float, float], float]]:
-    """Sharp peaks of a spectrum, one of q and -q, the highest first; no harmonics of the long
-    periods of domains.
-    """
+    """Sharp peaks of a spectrum, highest first, one of q and -q; no harmonics of domains."""
     high = np.maximum(np.abs(frequencies[0])[:, None], np.abs(frequencies[1])[None]) >= _LEAST_Q
     ratio = np.where(high, power / level, 0)
     top = (ratio == ndimage.maximum_filter(ratio, 9, mode="wrap")) & (ratio > _SHARP)
@@ -194,9 +192,7 @@ def _peaks(
 
 
 def _is_harmonic(power: np.ndarray, q: tuple[float, float]) -> bool:
-    """Whether a wave is a harmonic of stripes: a wave of a long period, a whole fraction of its
-    vector, is stronger.
-    """
+    """Whether a wave is a harmonic of a stronger wave of a long period."""
     own = _near(power, q)
     return any(
         _near(power, (q[0] / n, q[1] / n)) > _STRONGER * own

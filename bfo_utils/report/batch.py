@@ -336,9 +336,7 @@ def _rows(jobs: list[BatchJob], pool: Pool, settings: BatchSettings) -> Iterator
 
 
 def _written(settings: BatchSettings, job: BatchJob, workers: int | EvaluatorFactory) -> dict:
-    """The content of ``result.json``, when all files of the image are written, with the record
-    for later calls among them.
-    """
+    """The content of ``result.json``, after all files of the image and the record are written."""
     image = read_image(
         job.path,
         pixel_size_nm=settings.pixel_size_nm,

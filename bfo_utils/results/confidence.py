@@ -125,9 +125,7 @@ def _map(prepared: PreparedImage, labels: np.ndarray, shown: np.ndarray) -> np.n
 
 
 def _names(clusters: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """Name in the shown map of every cluster: one to one as far as possible; what is left without
-    is part of the label that most of its cells bear.
-    """
+    """Name in the shown map of every cluster: one to one, else the label of most cells."""
     names = match_labels(clusters, shown)
     for cluster in np.nonzero(names < 0)[0]:
         own = shown[clusters == cluster]
@@ -136,9 +134,7 @@ def _names(clusters: np.ndarray, shown: np.ndarray) -> np.ndarray:
 
 
 def _of_shown(posterior: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """Probability (N,) of the shown label, from those (N, K) of the clusters that the map was
-    drawn with.
-    """
+    """Probability (N,) of the shown label, from those (N, K) of the clusters."""
     out = np.zeros(len(shown))
     for cluster, name in enumerate(_names(posterior.argmax(axis=1), shown)):
         out += np.where(shown == name, posterior[:, cluster], 0)

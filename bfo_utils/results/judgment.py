@@ -224,16 +224,12 @@ def _fast(prepared: PreparedImage) -> int:
 
 
 def _contradicted(prepared: PreparedImage) -> bool:
-    """Whether rows are displaced along one axis, and noise shared along the other: strain may then
-    be that of the scan, in any direction.
-    """
+    """Whether rows are displaced along one axis and noise is shared along the other."""
     return prepared.scan.matters and prepared.halves.axis not in ("none", prepared.scan.axis)
 
 
 def _field_halves(prepared: PreparedImage, kind: str) -> tuple[list[np.ndarray], int, int]:
-    """A field from both halves, the blocks that it is judged on, and its component that rows of
-    the scan share.
-    """
+    """A field from both halves, its blocks, and the component that rows of the scan share."""
     fast, n = _fast(prepared), int(prepared.mask.sum())
     if kind == "polar":
         return list(prepared.halves.polar), int(np.ceil(np.sqrt(n / _MOST_CELLS))), fast
@@ -243,9 +239,7 @@ def _field_halves(prepared: PreparedImage, kind: str) -> tuple[list[np.ndarray],
 
 
 def _gradient(cells: Cells, inverse: np.ndarray, fast: int) -> np.ndarray:
-    """Gradient of the lattice (R, C, 2) along the fast axis, which the scan leaves alone; along
-    both (R, C, 4) where there is none.
-    """
+    """Gradient of the lattice (R, C, 2) along the fast axis; (R, C, 4) where there is none."""
     slope = np.stack(cell_edges(cells), axis=-1) @ inverse
     return slope[..., fast] if fast >= 0 else slope.reshape(*slope.shape[:2], 4)
 
@@ -341,9 +335,7 @@ def _able(prepared: PreparedImage, answers: Mapping[str, FieldAnswer]) -> bool:
 
 
 def _by_contrast(prepared: PreparedImage, outcome: Outcome) -> tuple[str, str]:
-    """Verdict on a field that is not measured twice: it must be spatially correlated at lag 3
-    and jump across most of the walls of the best map.
-    """
+    """Verdict on a field measured once: correlated at lag 3, and jumping at most walls."""
     correlation = autocorrelation(prepared.reference.field)
     contrast, what = outcome.rewards["contrast"], REFERENCE_WORDS[prepared.reference.kind]
     if correlation < MIN_CORRELATION:
@@ -363,9 +355,7 @@ def _by_contrast(prepared: PreparedImage, outcome: Outcome) -> tuple[str, str]:
 
 
 def _map_to_show(prepared: PreparedImage, answer: FieldAnswer, chosen: np.ndarray) -> np.ndarray:
-    """The map by rewards where its walls hold and explain as much as the judge's own; else that
-    one.
-    """
+    """The map by rewards where its walls hold and explain enough; else the judge's own."""
     accepted = _accepted(answer, chosen)
     own = accepted if accepted is not None else _cell_labels(answer, answer.shown, prepared.mask)
     return name_labels(prepared, own) if own.max() > 0 else own
@@ -408,9 +398,7 @@ def _cell_labels(answer: FieldAnswer, found: LevelMap, mask: np.ndarray) -> np.n
 
 
 def _interfaces(prepared: PreparedImage, answer: FieldAnswer) -> list[dict]:
-    """Walls of a field's map beyond which the columns have another amplitude, if all of them
-    are.
-    """
+    """Walls of a map beyond which columns have another amplitude, if all walls are such."""
     labels = _cell_labels(answer, answer.shown, prepared.mask)
     cells, found = prepared.lattice.cells, []
     amplitudes = [np.log(np.maximum(h, 1e-9)) for h in (cells.a_intensity, cells.b_intensity)]

@@ -118,9 +118,7 @@ def _simulation(values: Mapping) -> Simulation:
 
 
 def _plan(values: Mapping) -> SearchPlan:
-    """A plan whose values have the types of the default one's, which stands in for what an earlier
-    version did not write.
-    """
+    """A plan with the types of the default one, which replaces missing values."""
     total = {str(name): float(exponent) for name, exponent in values["total"]}
     values = {**vars(SearchPlan()), **values, "total": total}
     for name, default in vars(SearchPlan()).items():

@@ -51,9 +51,7 @@ def contrast(segmentation: Segmentation) -> float:
 
 
 def _pairwise(pairs: np.ndarray, real: np.ndarray, least: float) -> float:
-    """Geometric mean over pairs of labels of their share of real edges, at most 1; pairs of few
-    edges do not count.
-    """
+    """Geometric mean over pairs of labels, with enough edges, of their share of real edges."""
     _, pair, count = np.unique(pairs, axis=0, return_inverse=True, return_counts=True)
     share = np.bincount(pair.ravel(), real) / count
     share = share[count >= least] if (count >= least).any() else np.array([real.mean()])
@@ -61,9 +59,7 @@ def _pairwise(pairs: np.ndarray, real: np.ndarray, least: float) -> float:
 
 
 def _steps(labels: np.ndarray, field: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Along rows, at every border between two cells: is it a wall, is it inside a domain, size
-    of the field's step.
-    """
+    """Along rows, per boundary of two cells: is it a wall, is it inside, step of the field."""
     left = _run_mean(labels, field)[:, :-1]
     right = _run_mean(labels[:, ::-1], field[:, ::-1])[:, ::-1][:, 1:]
     known = (labels[:, :-1] >= 0) & (labels[:, 1:] >= 0)
@@ -75,9 +71,7 @@ def _steps(labels: np.ndarray, field: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _run_mean(labels: np.ndarray, field: np.ndarray) -> np.ndarray:
-    """Mean of the field over each cell and up to two cells before it in its row that share its
-    label.
-    """
+    """Mean of the field over a cell and up to two before it in its row of the same label."""
     total, count = field.copy(), np.ones(labels.shape)
     same = np.ones(labels.shape, bool)
     for back in (1, 2):

@@ -256,9 +256,7 @@ def _evaluated(
     trial_logs: Sequence[TrialLog],
     evaluators: Sequence[Evaluator],
 ) -> Iterator[Trial]:
-    """Trials of one batch as they end; a configuration that comes to the same as an earlier one
-    takes its rewards.
-    """
+    """Trials of one batch as they end; equivalent configurations share rewards."""
     parameters = [effective_parameters(images[0], {**plan.fixed, **given}) for given in asked]
     once = [p for k, p in enumerate(parameters) if p not in parameters[:k]]
     outcomes = [

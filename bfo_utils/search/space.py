@@ -428,9 +428,7 @@ def _ranged(
     ranges: Mapping[str, tuple[float, float]],
     sites: tuple[str, ...],
 ) -> tuple[Parameter, ...]:
-    """Parameters with narrower ranges, where some are given, and the sites that the image
-    offers.
-    """
+    """Parameters with narrower ranges where given, and the sites that the image offers."""
     varied = []
     for p in parameters:
         low, high = ranges.get(p.name, (p.low, p.high))

@@ -149,9 +149,7 @@ def _trial(
 
 
 def _simplest(results: list[tuple]) -> tuple:
-    """Of the clusterings whose total comes within 0.02 of the highest, the best of those with
-    the fewest clusters.
-    """
+    """The best with fewest clusters of the clusterings within 0.02 of the highest total."""
     top = max(rewards["total"] for _, rewards, _ in results)
     close = [result for result in results if result[1]["total"] >= top - TIED_TOTAL]
     return min(close, key=lambda result: (result[0]["n_clusters"], -result[1]["total"]))

@@ -390,9 +390,7 @@ def _test_wall(judged: FieldJudgment, found: LevelMap, a: int, b: int, length: f
 
 @dataclass(frozen=True)
 class _Step:
-    """Step of a wall that one half drew, in the other: with its variance, what the scan leaves, and
-    signal and scan over the error in the direction that was drawn.
-    """
+    """Step of a wall from one half in the other: variance, scan, and both over the error."""
 
     step: np.ndarray
     variance: np.ndarray

@@ -96,9 +96,7 @@ class FieldNoise:
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Cell ``order[i]`` and the k-th after it, k = 1 .. B: arrays (B, n), distance infinite where
-    there is none.
-    """
+    """Cell ``order[i]`` and the k-th after it, k = 1 .. B: arrays (B, n); no cell: inf."""
 
     order: np.ndarray
     apart: np.ndarray

@@ -210,9 +210,7 @@ def segment_field(
 
 
 def _candidates(domain: CellDomain, field: np.ndarray, degree: int) -> list[np.ndarray]:
-    """Maps to begin with. Without a slow field too: it can pass for domains as well as hide
-    them.
-    """
+    """Maps to begin with, also without a slow field, which can hide domains."""
     found = []
     for used in sorted({0, degree}):
         found += _straight_cuts(domain, field, domain.slow[:, : n_slow(used)])

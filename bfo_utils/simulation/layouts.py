@@ -148,9 +148,7 @@ def _array71(x, y):
 
 @_register
 def _misfit(x, y):
-    """Two variants in a wide film beside a relaxed substrate: ferroelastic stripes on one side
-    only.
-    """
+    """Two variants in a wide film beside a relaxed substrate: stripes on one side only."""
     return np.where(x < 0.5, 0, np.where((y - 0.4 * x) % 0.5 < 0.22, 1, 0))
 
 

@@ -201,9 +201,7 @@ def coherent_length(field: np.ndarray, lag: int = CORRELATION_LAG) -> float:
 
 
 def _authors(member: Member) -> dict[str, float]:
-    """Medians of the authors' arrays, the length of ``Pxy``, over the cells that we analyze; NaN
-    for what is not there.
-    """
+    """Medians of the authors' arrays over the cells that we analyze; NaN where absent."""
     if member.comparison is None or member.parameters is None:
         return dict.fromkeys(AUTHORS, np.nan)
     cells, grid = member.prepared.lattice.cells, member.parameters.grid

@@ -197,9 +197,7 @@ class Training:
         }
 
     def _step(self, batch: torch.Tensor, weight: float) -> torch.Tensor:
-        """One step down the loss; returns the squared error per pixel and the KL divergence per
-        window.
-        """
+        """One step down the loss; returns the squared error per pixel and the KL divergence."""
         mean, log_sd = self.model.encoder(batch)
         z = mean + torch.exp(log_sd) * self._normal(mean.shape)
         n = batch.shape[1]
