@@ -351,7 +351,7 @@ def scatter_fits(parts: list[FitState], groups: list[np.ndarray]) -> FitState:
 
 
 def window_corners(shape: tuple[int, int], xy: np.ndarray, half: int) -> np.ndarray:
-    """First column and row (N, 2) of the windows around the nearest pixels; at the border they
+    """First column and row (N, 2) of the windows around the nearest pixels; at the frame they
     are moved inside.
     """
     return np.clip(np.rint(xy).astype(int) - half, 0, np.array(shape[::-1]) - 1 - 2 * half)

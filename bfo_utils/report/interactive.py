@@ -117,7 +117,7 @@ class Stage:
 
 
 def _borders(labels: np.ndarray) -> np.ndarray:
-    """Pixels on either side of a border between two labels that are not negative."""
+    """Pixels on either side of a boundary between two labels that are not negative."""
     on = np.zeros(labels.shape, bool)
     for one, other in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
         unlike = (labels[one] != labels[other]) & (labels[one] >= 0) & (labels[other] >= 0)

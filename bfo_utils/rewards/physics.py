@@ -32,7 +32,7 @@ def contrast(segmentation: Segmentation) -> float:
     step no more than the inside does. For every pair of labels h is the share of its edges that
     step more than 95 % of the inside, corrected for chance, h = max(0, (share - 0.05) / 0.95). The
     contrast is the geometric mean of h + 0.02, at most 1, over the pairs with at least s/6 edges,
-    so that one border that is not there costs most of it, however much true wall there is beside
+    so that one boundary that is not there costs most of it, however much true wall there is beside
     it.
     """
     crossing, staying = [], []

@@ -2,7 +2,7 @@
 
 A wall edge is the side that two neighboring cells of unlike label share. Edges meet at cell
 corners; a corner where exactly two edges meet continues a segment, any other corner (a junction, or
-the border of the crystal) ends it.
+the boundary of the crystal) ends it.
 """
 
 from dataclasses import dataclass

@@ -108,7 +108,7 @@ def _quadrants(x, y):
 
 @_register
 def _island(x, y):
-    """A rectangular 180-degree domain inside a matrix: walls that never reach the border."""
+    """A rectangular 180-degree domain inside a matrix: walls that never reach the frame."""
     inside = (np.abs(x - 0.52) < 0.27) & (np.abs(y - 0.47) < 0.22)
     return np.where(inside, 2, 0)
 
