@@ -1,5 +1,5 @@
-"""Transfer over HTTP that survives bad lines: pauses and new tries, and files that continue where
-they broke off.
+"""Transfer over HTTP over unreliable connections: pauses and new tries, and files that continue
+where they broke off.
 
 Our own, as pooch begins every try anew, and leaves a file of a random name where it is killed.
 """
@@ -156,7 +156,7 @@ def _persist(action: Callable, reached: Callable[[], int] = lambda: 0):
     """Do something over the network; try again after a pause where it may help.
 
     A try that has brought something (``reached`` has grown) does not count as failed: a large file
-    over a line that breaks every minute still arrives.
+    over a connection that breaks every minute still arrives.
     """
     failed, farthest = 0, reached()
     while True:

@@ -1,12 +1,11 @@
-"""The measurement made twice, from two halves of the pixels: their difference is noise and nothing
-else.
+"""The measurement made twice, from two halves of the pixels: their difference is pure noise.
 
 Every column is fitted again in either half, from the full fit and with its neighbors subtracted.
 Where the noise is white the errors of the two are independent, each sqrt(2) times that of the full
 fit, and their mean is the full fit: what one half suggests the other can test (Neufeld et al., JMLR
 25, 2024). Rows share what a scan does to a whole row, so the halves are odd and even rows along the
-fast axis; where no axis stands out they are the two colors of a checkerboard. Both rules turn with
-the image.
+fast axis; where no axis stands out they are the two colors of a checkerboard. Both rules rotate
+with the image.
 """
 
 from dataclasses import dataclass

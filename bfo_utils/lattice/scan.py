@@ -1,9 +1,9 @@
 """Scan distortion: the displacement of every row of a scan, measured without the polar
-displacement, and undone.
+displacement, and corrected.
 
 A scan draws an image row by row. Vibration, mains hum and the electronics displace rows along the
-fast axis, and A columns and B columns lie in different rows, so that their distance changes by what
-no crystal did: one scan of a cubic crystal shows domains with walls along its rows. Every row is
+fast axis, and A columns and B columns lie in different rows, so their distance changes although the
+crystal does not: one scan of a cubic crystal shows domains with walls along its rows. Every row is
 placed anew by all columns that it crosses; see :mod:`bfo_utils.lattice`.
 """
 

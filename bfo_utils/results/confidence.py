@@ -1,9 +1,9 @@
 """Confidence: how sure the label of every single cell is.
 
-Two questions with two answers. The posterior asks the model: given this cell's descriptor, how
-probable is its label among the others? The stability asks the data: had other cells been drawn,
-would this cell bear the same label in the map? A model that is sure of itself can be wrong, so both
-are given, and neither says that the domains are real: that is what rewards and verdict are for.
+The posterior is the probability of a label among the others under the model, given the descriptor
+of the cell. The stability is the share of resampled data sets for which the cell has the same label
+in the map. A model can be confident and wrong, so both are given. Neither tells that the domains
+are real: rewards and verdict do.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """The verdict: which measured fields hold domains, by a judge that had no part in making them.
 
-Every field (polar displacement, strain) is asked by itself: one half of the data draws a map, the
-other half tests it (see :mod:`bfo_utils.segmentation`). What else the fields say, such as an
-interface, an ordered state, or errors of the scan, is a finding and no domain.
+Every field (polar displacement, strain) is judged by itself: a map is made from one half of the
+data and tested in the other (see :mod:`bfo_utils.segmentation`). What else the fields say, such as
+an interface, an ordered state, or errors of the scan, is a finding and no domain.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Warnings: what a user should know about a result and can act on.
 
-Every warning is a pair of a code, for programs, and a message, for people: what is the matter with
-this image or this map, by how much, and what would help. None of them changes the result.
+Every warning is a pair of a code, for programs, and a message, for people: what is wrong with this
+image or this map, by how much, and what would help. None of them changes the result.
 """
 
 from collections.abc import Callable

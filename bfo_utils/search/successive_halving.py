@@ -4,7 +4,7 @@ further.
 A rung trains every model that is left to the same number of epochs, clusters its latents in all the
 ways of :data:`LATENT_CLUSTERINGS`, and keeps the best third (Jamieson and Talwalkar 2016, arXiv
 1502.07943). Training continues where the rung before stopped, so that nothing is trained twice. The
-default model goes all the way, as the yardstick.
+default model is trained to the end, for comparison.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""A record on disk of every evaluated configuration, so that a search that was stopped goes on
+"""A record on disk of every evaluated configuration, so that a search that was stopped continues
 where it was.
 """
 

@@ -1,9 +1,10 @@
 """The judge: what one half of the data suggests, the other half tests.
 
-Both halves measure the same field with independent noise. A map is drawn from one and its pattern
-is looked for in the other, by generalized least squares against a slow field; then their roles are
-exchanged. Noise cannot pass: it is another in the other half (data fission and cross-fitting:
-Neufeld et al., JMLR 25, 2024). Every wall is tested in the same way, along its whole length.
+Both halves measure the same field with independent noise. A map is made from one and its pattern is
+tested in the other, by generalized least squares against a slow field; then their roles are
+exchanged. Noise does not pass, as it is independent in the other half (data fission and
+cross-fitting: Neufeld et al., JMLR 25, 2024). Every wall is tested in the same way, along its whole
+length.
 """
 
 from collections.abc import Callable

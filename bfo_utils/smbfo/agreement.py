@@ -2,7 +2,7 @@
 how far.
 
 Their files do not say in which order ``Pxy`` and ``xy_COM`` hold x and y, nor the units. Both
-readings are tried against what our own chain measures in the image.
+readings are tried against what our own analysis measures in the image.
 """
 
 from collections.abc import Sequence

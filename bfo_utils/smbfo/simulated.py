@@ -1,5 +1,5 @@
 """A simulated Sm-BFO series: small files with the names, arrays and gaps of the real ones, for
-tests and tours.
+tests and demonstrations.
 
 The polarization falls with the Sm content and vanishes at 20 %, as does the spontaneous shear that
 goes with it.

@@ -1,5 +1,5 @@
-"""Walks through the latents of an autoencoder, decoded: what the model believes a change of a
-latent looks like.
+"""Walks through the latents of an autoencoder, decoded: what a change of a latent does to a
+window.
 """
 
 import numpy as np
