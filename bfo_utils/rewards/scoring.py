@@ -56,7 +56,9 @@ def parse_total(pairs: Sequence[str]) -> dict[str, float]:
         except ValueError:
             chosen[name] = 0.0
         if not 0 < chosen[name] < np.inf:
-            raise InputError(f"total '{pair}': not a reward with its exponent; write evidence=1")
+            raise InputError(
+                f"total '{pair}': not a reward with its exponent; write it as evidence=1"
+            )
     return _known(chosen) or dict(DEFAULT_TOTAL)
 
 
