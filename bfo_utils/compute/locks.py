@@ -149,14 +149,14 @@ def _acquired(path: Path, seconds: float, aloud: bool = False) -> BaseFileLock:
         holder = f"{path.parent}: in use by {_holder(path)}"
         if not aloud:
             raise InputError(f"{holder}; wait until it has ended, or give another folder") from None
-        _note(f"{holder}; waiting until it has ended")
+        _print(f"note: {holder}; waiting until it has ended")
         lock.acquire(timeout=seconds)
     except OSError as error:
         if error.errno not in _WITHOUT_LOCKS:
             raise
-        _note(
-            f"this file system has no locks ({error.strerror}); let no second run write to the same"
-            " folder"
+        _print(
+            f"warning: this file system has no locks ({error.strerror}); start no second run in"
+            " this folder"
         )
     return lock
 
@@ -171,8 +171,8 @@ def _give_back(lock: BaseFileLock) -> None:
     lock.release()
 
 
-def _note(text: str) -> None:
-    print(f"note: {text}", file=sys.stderr, flush=True)
+def _print(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _sign(path: Path) -> None:
