@@ -146,9 +146,7 @@ def run_book(
 
 
 def _is_run(out: Path) -> bool:
-    """Whether an earlier run has written to a folder; its record cannot be damaged, for it is
-    written as a whole.
-    """
+    """Whether an earlier run has written to a folder; its record is written as a whole."""
     with suppress(InputError):
         stored = read_json(out / "run.json")
         return isinstance(stored, dict) and {"image", "finished"} <= set(stored)
@@ -156,7 +154,7 @@ def _is_run(out: Path) -> bool:
 
 
 def _run(out: Path, settings: dict, finished: set[str]) -> Path:
-    """Execute the notebooks that are not finished, and render; nobody else writes to the folder."""
+    """Execute the notebooks that are not finished, and render; no other process writes here."""
     write_json(out / "run.json", settings | {"finished": sorted(finished)})
     with tqdm(
         total=_total(),
@@ -234,9 +232,7 @@ def _settings(image, profile, given, reading: Reading, seed, scan_axis="auto") -
 
 
 def _members(parameters: Mapping[str, Value]) -> list[str]:
-    """Ids of the images in the folder of the series, which is looked into before anything is
-    written.
-    """
+    """Ids of the images in the folder of the series, looked up before anything is written."""
     if not parameters.get("series"):
         return []
     return [
@@ -248,24 +244,20 @@ def _members(parameters: Mapping[str, Value]) -> list[str]:
 
 
 def _autoencoders(profile: str, parameters: Mapping[str, Value]) -> int:
-    """How many autoencoders a run begins: none, with a note, where their libraries are missing
-    and none were asked for.
-    """
+    """Number of autoencoders: none, with a warning, if their libraries are missing."""
     if vae_available():
         return PROFILE_AUTOENCODERS[profile]
     if parameters.get("vae_budget"):
         require_vae()
     print(
-        f"note: the chapter on autoencoders is left out; for it run: {install_command('vae')}",
+        f"warning: the chapter on autoencoders is left out; for it run: {install_command('vae')}",
         file=sys.stderr,
     )
     return 0
 
 
 def _applicable(image, parameters: Mapping[str, Value], reading: Reading) -> None:
-    """Refuse, before anything is written, what this image cannot be analyzed with and what would
-    be ignored.
-    """
+    """Refuse what this image cannot be analyzed with, and what would be ignored."""
     if image is None:
         if not reading.is_plain:
             said = ", ".join(f"--{n.removesuffix('_nm')}" for n, v in vars(reading).items() if v)
@@ -274,8 +266,8 @@ def _applicable(image, parameters: Mapping[str, Value], reading: Reading) -> Non
     ignored = sorted({p.name for p in RUN_PARAMETERS if p.stage == "phantom"} & set(parameters))
     if ignored:
         raise InputError(
-            f"parameter {ignored[0]}: it shapes the simulated image; leave out it or the path of"
-            " the image"
+            f"parameter {ignored[0]}: it shapes the simulated image; leave out either it or the"
+            " path of the image"
         )
     from ..search import prepare_image
 

@@ -52,7 +52,7 @@ from ..search import (
 )
 from ..segmentation import Walls, connected_domains, trace_walls
 
-_SHUFFLED = {"moved": "moved elsewhere", "dealt": "dealt to the cells at random"}
+_SURROGATES = {"shifted": "moved", "permuted": "dealt"}  # with the names until version 1
 FILES = (
     "columns.csv",
     "cells.csv",
@@ -138,8 +138,8 @@ def is_ours(out: str | Path) -> bool:
 
 
 def columns_table(lattice: Lattice, errors: ColumnErrors | None = None) -> pd.DataFrame:
-    """Indexed columns: id, position in px, sublattice, fitted height and width, whether the fit is
-    sound.
+    """Indexed columns: id, position in px, sublattice, fitted amplitude and width, whether the fit
+    is sound.
 
     Parameters
     ----------
@@ -234,9 +234,7 @@ def cells_table(analysis: Analysis) -> pd.DataFrame:
 def _measured(
     prepared: PreparedImage, length: float, displacement: float, nm: str, pm: str
 ) -> dict[str, np.ndarray]:
-    """What follows in the table of cells, on the grid: errors, displacement along the cell's
-    edges, strain, order.
-    """
+    """Further columns of the table of cells: errors, displacement on edges, strain, order."""
     cells, strain, se = prepared.lattice.cells, prepared.strain, prepared.cell_errors
     along = [
         (cells.polar * edge).sum(-1) / np.linalg.norm(edge, axis=-1) for edge in cell_edges(cells)
@@ -339,9 +337,7 @@ def _convention(prepared: PreparedImage) -> dict:
 
 
 def _precision(prepared: PreparedImage) -> dict:
-    """Standard errors (px; medians over columns and cells) from the fits and from two halves of
-    the pixels.
-    """
+    """Standard errors (px; medians) from the fits and from two halves of the pixels."""
     lattice, halves, se = prepared.lattice, prepared.halves, prepared.cell_errors
     columns = {
         name: _rounded(np.nanmedian(prepared.column_errors.xy[lattice.sublattice == name], axis=0))
@@ -372,9 +368,7 @@ def _rounded(values) -> float | list[float]:
 
 
 def _superstructures(prepared: PreparedImage) -> list[dict]:
-    """Ordered displacements: sublattice, wave vector in units of the cell, amplitude, direction,
-    significance.
-    """
+    """Ordered displacements: sublattice, wave vector, amplitude, direction, significance."""
     size = prepared.image.pixel_size_nm
     return [
         {
@@ -397,7 +391,7 @@ def facts_table(analysis: Analysis, result: Mapping) -> pd.Series:
     ----------
     analysis : Analysis
     result : mapping
-        Content of ``result.json``, from :func:`write`.
+        Content of ``result.json``, from :func:`write_results`.
 
     Returns
     -------
@@ -424,14 +418,12 @@ def facts_table(analysis: Analysis, result: Mapping) -> pd.Series:
 
 
 def _counted(analysis: Analysis, result: Mapping) -> str:
-    """How many domains of how many clusters, and how many of these are hardly polar: substrate,
-    say; in a word where there are none, or it is not decided.
-    """
+    """Number of domains, of clusters, and of non-polar ones; a word where there are none."""
     if result["verdict"] != DOMAINS:
         return "not decided" if result["verdict"] == UNDECIDED else "none"
-    flat, clusters = len(nonpolar_labels(analysis)), len(result["variants"])
+    nonpolar, clusters = len(nonpolar_labels(analysis)), len(result["variants"])
     return f"{result['n_domains']}, of {clusters} clusters" + (
-        f", {flat} of them hardly polar (see the notes)" if flat else ""
+        f", {nonpolar} of them nearly non-polar (see the warnings)" if nonpolar else ""
     )
 
 
@@ -441,7 +433,7 @@ def origin_table(result: Mapping) -> pd.Series:
     Parameters
     ----------
     result : mapping
-        Content of ``result.json``, from :func:`write`.
+        Content of ``result.json``, from :func:`write_results`.
 
     Returns
     -------
@@ -469,7 +461,7 @@ def grounds_table(analysis: Analysis, result: Mapping) -> pd.DataFrame:
     ----------
     analysis : Analysis
     result : mapping
-        Content of ``result.json``, from :func:`write`.
+        Content of ``result.json``, from :func:`write_results`.
 
     Returns
     -------
@@ -482,12 +474,12 @@ def grounds_table(analysis: Analysis, result: Mapping) -> pd.DataFrame:
         "contrast": (
             rewards["contrast"],
             "",
-            "how much of the walls of the map by rewards the evidence jumps across",
+            "share of the walls of the map by rewards across which the reference field jumps",
         ),
         "evidence": (
             rewards["evidence"],
             "",
-            "share of the variance of the evidence that the map explains",
+            "share of the variance of the reference field that the map explains",
         ),
         "stability": (
             result["stability"],
@@ -517,7 +509,7 @@ def _judged(analysis: Analysis) -> dict[str, tuple[float, str, str]]:
         rows[f"{what}: the other half"] = (
             answer.judged.z,
             f"≥ {MIN_Z}",
-            "pattern that one half of the data draws in the other, over its error; noise has 0 ± 1",
+            "pattern of one half of the data in the other, over its error; noise gives 0 ± 1",
         )
         rows[f"{what}: clearest wall"] = (
             max((w.z for w in answer.walls), default=0.0),
@@ -541,13 +533,14 @@ def _confident(result: Mapping) -> dict[str, tuple[float, str, str]]:
 
 def _by_chance(result: Mapping) -> dict[str, tuple[float, str, str]]:
     """The largest totals of surrogates, where the crystal's outline leaves any."""
-    kinds = {name: result["surrogates"][name] for name in ("moved", "dealt")}
+    stored = result["surrogates"]
+    kinds = {name: stored.get(name) or stored[old] for name, old in _SURROGATES.items()}
     return {
         f"surrogates, {name}": (
             found["largest"],
             "",
             (
-                f"largest total of {found['n']} with the evidence {_SHUFFLED[name]}; p ="
+                f"largest total of {found['n']} with the reference field {name}; p ="
                 f" {found['p']:.2g}"
             ),
         )
@@ -591,9 +584,7 @@ def choices_table(analysis: Analysis) -> pd.DataFrame:
 
 
 def _confidence(analysis: Analysis) -> dict | None:
-    """Means over the analyzed cells, and the share of the cells below 0.8; None where there is
-    one label only.
-    """
+    """Means over the analyzed cells, and share below 0.8; None where there is one label only."""
     if analysis.verdict != DOMAINS:
         return None
     values = {
@@ -607,21 +598,19 @@ def _confidence(analysis: Analysis) -> dict | None:
 
 
 def _surrogates(analysis: Analysis) -> dict:
-    """Total of the map, and of its surrogates: how many, the median, the largest, and the share
-    that reach the map's.
-    """
-    standing = analysis.standing
-    rows: dict[str, float | dict[str, float]] = {"total": round(standing.total, 6)}
+    """Totals of the surrogate test; under the old names of the kinds too, for one version."""
+    tested = analysis.surrogates
+    rows: dict[str, float | dict[str, float]] = {"total": round(tested.total, 6)}
     for name, totals, p in (
-        ("moved", standing.moved, standing.p_moved),
-        ("dealt", standing.dealt, standing.p_dealt),
+        ("shifted", tested.shifted, tested.p_shifted),
+        ("permuted", tested.permuted, tested.p_permuted),
     ):
         spread = (
             {"median": round(float(np.median(totals)), 6), "largest": round(float(totals.max()), 6)}
             if len(totals)
             else {}
         )
-        rows[name] = {"n": len(totals), "p": round(p, 4), **spread}
+        rows[name] = rows[_SURROGATES[name]] = {"n": len(totals), "p": round(p, 4), **spread}
     return rows
 
 
@@ -631,7 +620,7 @@ def warnings_html(result: Mapping) -> str:
     Parameters
     ----------
     result : mapping
-        Content of ``result.json``, from :func:`write`.
+        Content of ``result.json``, from :func:`write_results`.
 
     Returns
     -------
@@ -651,9 +640,7 @@ def warnings_html(result: Mapping) -> str:
 
 
 def _variants(analysis: Analysis) -> list[dict]:
-    """Share of the analyzed cells and mean polar displacement (px) of every label of the final
-    map.
-    """
+    """Share of the analyzed cells and mean polar displacement (px) of every final label."""
     cells, labels = analysis.prepared.lattice.cells, analysis.labels
     rows = []
     for label in np.unique(labels[labels >= 0]).tolist():
