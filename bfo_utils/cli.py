@@ -144,6 +144,15 @@ _READING = (
     ),
     click.option("--dataset", metavar="NAME", help="Dataset to read, where a file holds several."),
     click.option(
+        "--frames",
+        default="",
+        metavar="N|A:B|each",
+        help=(
+            "Frames of a stack to align and average, of 0, 1, ...; each: analyze every frame."
+            "  [default: all]"
+        ),
+    ),
+    click.option(
         "--roi",
         default="",
         metavar="X0:X1,Y0:Y1",
@@ -360,11 +369,25 @@ def analyze_command(image, out, plugin, workers, reading, debug, **search) -> No
     from .io import read_image
     from .results import Provenance, plugin_of
 
+    if reading.frames == "each":
+        if plugin:
+            raise click.UsageError("--frames each: is not for rewards of a --plugin; leave one out")
+        return _analyze_frames(image, out, _plan(**search), reading, workers)
     if plugin:
         run_plugin(plugin)
     plan, picture = _plan(**search), read_image(image, **vars(reading))
     provenance = Provenance(plan, reading, plugin=plugin_of(plugin), files=reading.files)
     _analyzed(picture, provenance, out, workers)
+
+
+def _analyze_frames(image, out, plan, reading, workers) -> None:
+    """Analyze every frame of a stack by itself."""
+    from .report import SUMMARY_FILE, BatchSettings, analyze_frames
+
+    table = analyze_frames(image, out, BatchSettings(plan, reading), workers)
+    failed = table["error"].notna().sum()
+    click.echo(f"{len(table)} frames: {len(table) - failed} analyzed, {failed} with an error")
+    click.echo(Path(out, SUMMARY_FILE))
 
 
 def _analyzed(picture, provenance, out, workers) -> None:
@@ -590,7 +613,7 @@ def info(file, as_json, debug) -> None:
     """
     import json
 
-    from .io import as_text, describe_file
+    from .report import as_text, describe_file
 
     told = describe_file(file)
     click.echo(json.dumps(told, indent=2) if as_json else as_text(told))

@@ -12,9 +12,20 @@ import numpy as np
 from ..compute import row_bands
 from ..errors import InputError, as_input_error, check_text
 from .calibration import PixelSize, by_lattice, checked_lattice_nm, checked_nm
+from .frames import FrameAverage, average_frames, frame_numbers
 from .given import read_positions, region_pixels
 from .readers import open_arrays, without_reader_warnings
-from .stored import CHANNELS, MIN_SIDE, check_axes, check_kind, choose, others, squeezed
+from .stored import (
+    CHANNELS,
+    MIN_SIDE,
+    StoredArray,
+    check_axes,
+    check_kind,
+    choose,
+    is_stack,
+    others,
+    squeezed,
+)
 
 _MEDIAN_OF = 2**25  # px: the median of a larger image is that of every n-th row
 _NOISE_OF = 500_000  # px that the noise, and the range of the gray levels, is estimated from
@@ -40,6 +51,8 @@ class Reading:
         Name or title of the image, where the file holds several.
     lattice_nm : float or None
         Edge of the known (pseudo-cubic) cell in nm, which gives the pixel size where there is none.
+    frames : str
+        Which frames of a stack are averaged, see `frame_numbers`; "" for all.
     roi, mask, exclude : str
         The part of the image that is looked at, see `region_pixels`.
     columns : str
@@ -56,6 +69,7 @@ class Reading:
     pixel_size_nm: float | None = None
     dataset: str | None = None
     lattice_nm: float | None = None
+    frames: str = ""
     roi: str = ""
     mask: str = ""
     exclude: str = ""
@@ -125,6 +139,12 @@ class Image:
         Columns that were given, see `read_positions`.
     refine : bool
         Whether these are fitted, instead of taken as they are.
+    halves : ndarray of float32, shape (2, H, W), or None
+        Means of every other frame, where the image is that of four frames or more.
+    drift_px : ndarray, shape (n, 2), or None
+        How far every frame that was averaged lay off the first.
+    row_rms_px : float
+        Displacement of single rows of the frames that was undone.
     """
 
     data: np.ndarray = field(repr=False)
@@ -140,6 +160,9 @@ class Image:
     region: np.ndarray | None = field(default=None, repr=False)
     positions: np.ndarray | None = field(default=None, repr=False)
     refine: bool = field(default=False, repr=False)
+    halves: np.ndarray | None = field(default=None, repr=False)
+    drift_px: np.ndarray | None = field(default=None, repr=False)
+    row_rms_px: float = field(default=0.0, repr=False)
 
     def looks_at(self, xy: np.ndarray) -> np.ndarray:
         """Whether places (N, 2) in px lie in the region."""
@@ -214,7 +237,7 @@ def image_from_array(array, *, pixel_size_nm=None, name="image", lattice_nm=None
     """
     size, edge = checked_nm(pixel_size_nm), checked_lattice_nm(lattice_nm)
     try:
-        data, valid = _clean(array)
+        data, valid, *_ = _clean(array)
     except Exception as error:
         raise as_input_error(name, error, "a 2-D array of numbers") from error
     return Image(data, valid, size, name, None, None, edge)
@@ -226,6 +249,7 @@ def read_image(
     pixel_size_nm=None,
     dataset=None,
     lattice_nm=None,
+    frames="",
     roi="",
     mask="",
     exclude="",
@@ -251,6 +275,8 @@ def read_image(
     lattice_nm : float, optional
         Edge of the known (pseudo-cubic) cell of film or substrate in nm: it gives the pixel size
         where there is none.
+    frames : str, optional
+        Which frames of a stack are aligned and averaged, see `frame_numbers`; all by default.
     roi, mask, exclude : str or Path, optional
         The part of the image that is looked at, see `region_pixels`. Coordinates stay those of the
         whole image.
@@ -281,8 +307,8 @@ def read_image(
         try:
             with open_arrays(file) as arrays:
                 chosen = choose(arrays, None if dataset is None else str(dataset))
-                check_axes(squeezed(chosen.shape))
-                data, valid = _clean(chosen.load())
+                taken = _averaged(chosen, frames)
+                data, valid, offset, scale = _clean(taken.mean if taken else chosen.load())
                 stated = PixelSize(size) if size else chosen.stated_size
                 image = Image(
                     data,
@@ -303,7 +329,46 @@ def read_image(
         region=region_pixels(image.shape, roi, mask, exclude),
         positions=read_positions(columns, image.shape) if columns else None,
         refine=refine,
+        halves=None if not taken or taken.halves is None else (taken.halves - offset) * scale,
+        drift_px=taken.drift_px if taken else None,
+        row_rms_px=taken.row_rms_px if taken else 0.0,
     )
+
+
+def count_frames(path, dataset=None):
+    """How many frames the image of a file has.
+
+    Parameters
+    ----------
+    path : str or Path
+    dataset : str, optional
+        As for `read_image`.
+
+    Returns
+    -------
+    int
+        1 for a single image.
+    """
+    with without_reader_warnings():
+        try:
+            with open_arrays(Path(path)) as arrays:
+                chosen = choose(arrays, dataset)
+                return squeezed(chosen.shape)[0] if is_stack(chosen) else 1
+        except Exception as error:
+            raise as_input_error(path, error, f"an intact {Path(path).suffix} file") from error
+
+
+def _averaged(chosen: StoredArray, frames: str) -> FrameAverage | None:
+    """The average of the frames of a stack that are asked for; None for a single image."""
+    if not is_stack(chosen):
+        check_axes(squeezed(chosen.shape))
+        if frames:
+            raise InputError("--frames: the file holds one image, no stack; leave it out")
+        return None
+    numbers = frame_numbers(frames, squeezed(chosen.shape)[0])
+    stack = np.asarray(chosen.load()).reshape(squeezed(chosen.shape))
+    check_kind(stack.dtype)
+    return average_frames(stack[numbers])
 
 
 def calibrated(image, cell_px):
@@ -424,7 +489,8 @@ def _triples(valid):
 
 
 def _clean(array):
-    """Return float32 values without holes, and where there were none; refuse what is no image.
+    """Return float32 values without holes, where there were none, and the offset and scale that
+    the values were changed by; refuse what is no image.
 
     Band by band: in double precision the whole of a large image would cost four times its memory.
     """
@@ -440,7 +506,7 @@ def _clean(array):
         offset = hole if high - low < abs(hole) / 256 else 0.0
     for rows in row_bands(array.shape):
         data[rows] = (np.where(valid[rows], _double(array[rows]), hole) - offset) * scale
-    return data, valid
+    return data, valid, np.float32(offset), np.float32(scale)
 
 
 def _plane(array):

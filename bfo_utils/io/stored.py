@@ -74,6 +74,19 @@ class StoredArray:
         return is_number(self.dtype) and flat and min(plane[:2]) >= MIN_SIDE
 
 
+def is_stack(one: StoredArray) -> bool:
+    """Whether an array is a stack of images: frames first, and no axis of energies."""
+    shape = squeezed(one.shape)
+    units = [str(unit).strip().lower() for axes in one.statements for _, unit in axes]
+    return (
+        len(shape) == 3
+        and one.dtype.names is None
+        and shape[-1] not in CHANNELS
+        and min(shape[1:]) >= MIN_SIDE
+        and not {"ev", "kev", "channel", "channels"} & set(units)
+    )
+
+
 def is_number(dtype: np.dtype) -> bool:
     """Whether values are numbers, or colors packed into records."""
     return dtype.kind in "iufc" or (dtype.names is not None and set(dtype.names) <= set("RGBA"))
@@ -90,7 +103,8 @@ def check_axes(shape):
         raise InputError(f"{len(shape)}-D data of shape {shape}; give a 2-D image")
     if len(shape) > 3 or (len(shape) == 3 and shape[-1] not in CHANNELS):
         raise InputError(
-            f"{len(shape)}-D stack of shape {shape}; choose or average a frame to get a 2-D image"
+            f"{len(shape)}-D data of shape {shape} are no image and no stack of frames; give a 2-D"
+            f" image, or frames of at least {MIN_SIDE} px on each side"
         )
 
 

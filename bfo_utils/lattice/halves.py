@@ -8,7 +8,7 @@ fast axis; where no axis stands out they are the two colors of a checkerboard. B
 with the image.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -77,8 +77,9 @@ class Halves:
     ----------
     cells : tuple of Cells
         The same cells, from either half; their mean is the measurement from all pixels.
-    axis : {"x", "y", "none"}
-        Fast axis whose rows are in the halves alternately; "none": a checkerboard.
+    axis : {"x", "y", "none", "frames"}
+        Fast axis whose rows are in the halves alternately; "none": a checkerboard; "frames": the
+        halves are means of every other frame.
     correlation : float
         Largest correlation between the noise of a pixel of one half and that of its neighbor in the
         other.
@@ -146,6 +147,10 @@ def half_fits(
     (True, (2,))
     """
     radius = refinement_radius * lattice.columns.spacing_px
+    if image.halves is not None:
+        of_frames = [replace(image, data=half) for half in image.halves]
+        one, two = (_half(half, lattice, radius, "frames", 0) for half in of_frames)
+        return Halves((one, two), "frames", 0.0)
     noise = row_noise(image, lattice, radius)
     axis = noise.fast_axis if axis == "auto" else axis
     one, two = (_half(image, lattice, radius, axis, parity) for parity in (0, 1))
@@ -251,6 +256,8 @@ def _half(image: Image, lattice: Lattice, radius: float, axis: str, parity: int)
 def _chosen(windows: FitWindows, axis: str, parity: int) -> np.ndarray:
     """Which pixels (N, P) of the windows belong to a half."""
     row, col = windows.y.astype(int)[:, :, None], windows.x.astype(int)[:, None, :]
+    if axis == "frames":
+        return np.ones((len(row), 1, windows.data[0].size), bool)
     line = {"x": row, "y": col}.get(axis, row + col)
     return np.broadcast_to(line % 2 == parity, windows.data.shape).reshape(len(row), 1, -1)
 

@@ -6,7 +6,7 @@ import os
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -34,6 +34,7 @@ from ..errors import DiskError, InputError
 from ..io import (
     READERS,
     Reading,
+    count_frames,
     file_sha256,
     load_arrays,
     read_image,
@@ -282,6 +283,49 @@ def analyze_file(
         return _failed(
             job, textwrap.shorten(f"{type(error).__name__}: {error}", 200, placeholder=" ...")
         )
+
+
+def analyze_frames(
+    image: str, out: str | Path, settings: BatchSettings, workers: int = 1
+) -> pd.DataFrame:
+    """Analyze every frame of a stack by itself.
+
+    Parameters
+    ----------
+    image : str
+        File of the stack.
+    out : str or Path
+        Folder for ``summary.csv`` and a folder per frame, ``frame-000`` and so on.
+    settings : BatchSettings
+    workers : int
+        Threads that share the trials of a frame.
+
+    Returns
+    -------
+    DataFrame
+        The content of ``summary.csv``: one row per frame.
+
+    Raises
+    ------
+    InputError
+        If the file holds no stack, or the folder cannot be written or is in use.
+    """
+    out, n = Path(os.path.abspath(out)), count_frames(image, settings.reading.dataset)
+    if n == 1:
+        raise InputError(
+            f"{image}: --frames each: the file holds one image, no stack; leave it out"
+        )
+    refuse_foreign(
+        [out / SUMMARY_FILE], _is_summary(out / SUMMARY_FILE), "give another folder with --out"
+    )
+    rows: dict[int, dict] = {}
+    with locked_folder(out):
+        for k in range(n):
+            own = replace(settings, reading=replace(settings.reading, frames=str(k)))
+            job = BatchJob(f"{image} frame {k}", os.path.abspath(image), out / f"frame-{k:03d}")
+            rows[k] = analyze_file(own, job, workers)
+            table = _keep(rows, out)
+    return table
 
 
 @contextmanager

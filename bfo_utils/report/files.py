@@ -297,6 +297,7 @@ def result_summary(analysis: Analysis, walls: Walls, provenance: Provenance | No
         "versions": package_versions(),
         "input": _input(analysis.prepared.image),
         "scan": describe_scan(analysis.prepared.scan),
+        "frames": _frames(analysis.prepared.image),
         "provenance": plain,
         "recipe": plain,  # the same under its old name, for one version
     }
@@ -318,6 +319,17 @@ def _input(image: Image) -> dict:
         "pixel_size_nm": image.pixel_size_nm,
         "dataset": image.dataset or None,
         "analyzed_share": 1.0 if image.region is None else round(float(image.region.mean()), 4),
+    }
+
+
+def _frames(image: Image) -> dict | None:
+    """What the image is the mean of, where it is that of frames."""
+    if image.drift_px is None:
+        return None
+    return {
+        "averaged": len(image.drift_px),
+        "drift_px": image.drift_px.round(3).tolist(),
+        "row_displacement_rms_px": round(image.row_rms_px, 4),
     }
 
 
@@ -351,6 +363,7 @@ def _precision(prepared: PreparedImage) -> dict:
             "x": "odd and even rows",
             "y": "odd and even columns of pixels",
             "none": "checkerboard",
+            "frames": "every other frame",
         }[halves.axis],
         "noise_correlation": _rounded(halves.correlation),
         "halves_independent": halves.independent,

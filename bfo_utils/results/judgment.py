@@ -225,7 +225,8 @@ def _fast(prepared: PreparedImage) -> int:
 
 def _contradicted(prepared: PreparedImage) -> bool:
     """Whether rows are displaced along one axis and noise is shared along the other."""
-    return prepared.scan.matters and prepared.halves.axis not in ("none", prepared.scan.axis)
+    other = {"x": "y", "y": "x"}.get(prepared.scan.axis)
+    return prepared.scan.matters and prepared.halves.axis == other
 
 
 def _field_halves(prepared: PreparedImage, kind: str) -> tuple[list[np.ndarray], int, int]:
