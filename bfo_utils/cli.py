@@ -716,7 +716,7 @@ def workshop(folder, run, debug) -> None:
 
 @bfo.command("parameters")
 def list_parameters() -> None:
-    """List the parameters: --set accepts those of the workflow, -p also those of the run."""
+    """List the parameters: `--set` accepts those of the workflow, `-p` also those of the run."""
     from .search import PARAMETERS, RUN_PARAMETERS
 
     for p in PARAMETERS + RUN_PARAMETERS:

@@ -262,6 +262,8 @@ def _joint_wins(table: pd.DataFrame) -> int:
 
 #: Chapter -> name of the answer -> question. The comment above each group of functions says what
 #: `source` is.
+#:
+#: :meta hide-value:
 CHAPTERS: dict[str, dict[str, Question]] = {
     "01_data": {
         "single_domain": Question(

@@ -62,6 +62,8 @@ SUMMARY_REWARDS = ("total", "continuity", "straightness", "evidence", "contrast"
 SUMMARY_COUNTS = ("n_columns", "n_cells", "n_analysed", "n_domains")
 _LONGEST = 180  # bytes of a folder's name
 #: Columns of ``summary.csv``.
+#:
+#: :meta hide-value:
 SUMMARY_COLUMNS = (
     "image",
     "folder",
