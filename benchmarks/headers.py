@@ -1,7 +1,8 @@
 """What would refuse files that lie if the checks of headers were a child with limits instead.
 
 Every lie of ``tests/seeds.py`` is read in a child of its own whose address space may grow by 1.5 GB
-and that is ended after 10 s of the processor, once as the package stands, once with all checks of headers left out.
+and that is ended after 10 s of the processor: once as the package stands, once with all checks of
+headers left out.
 """
 
 import multiprocessing
