@@ -7,6 +7,7 @@ import runpy
 import sys
 import traceback
 from collections.abc import Callable, Iterable
+from functools import reduce
 from pathlib import Path
 
 import click
@@ -251,11 +252,13 @@ _CONVENTION = (
 )
 
 
-def _convention_options(command):
-    """How the measured field is to be read: options that `_plan` takes."""
-    for option in reversed(_CONVENTION):
-        command = option(command)
-    return command
+def _declared(options):
+    """A decorator that gives a command several options, in this order."""
+    return lambda command: reduce(lambda done, option: option(done), reversed(options), command)
+
+
+_convention_options = _declared(_CONVENTION)  # how the measured field is to be read
+_search_options = _declared(_SEARCH)  # `_plan` takes them
 
 
 def _plugin_option(text: str):
@@ -264,27 +267,7 @@ def _plugin_option(text: str):
     return click.option("--plugin", type=path, metavar="FILE.py", help=text)
 
 
-def _search_options(command):
-    """The options of a search, which `_plan` takes."""
-    for option in reversed(_SEARCH):
-        command = option(command)
-    return command
-
-
-def _plan(
-    budget,
-    seed,
-    given,
-    whole,
-    goal,
-    powers,
-    evidence,
-    vae,
-    scan_axis,
-    bright,
-    polar_sign,
-    strain_reference,
-):
+def _plan(given, powers, vae, strain_reference, **choices):
     """The plan of a search; ``given`` holds checked parameters."""
     from .lattice import reference_numbers
     from .rewards import parse_total
@@ -295,18 +278,11 @@ def _plan(
         require_vae()
     reference_numbers(strain_reference)
     return SearchPlan(
-        budget,
-        seed,
-        parse_total(powers),
-        given,
-        goal,
-        whole,
-        evidence,
-        vae,
-        scan_axis,
-        bright,
-        polar_sign,
-        strain_reference,
+        total=parse_total(powers),
+        fixed=given,
+        autoencoders=vae,
+        strain_reference=strain_reference,
+        **choices,
     )
 
 

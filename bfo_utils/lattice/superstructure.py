@@ -76,11 +76,6 @@ class Superstructure:
         """Displacement of every column in px, shape (R, C, 2)."""
         return (self.amplitude * _wave(self.amplitude.shape[:2], self.wave_vector)[..., None]).real
 
-    @property
-    def magnitude(self) -> np.ndarray:
-        """Local amplitude in px, shape (R, C)."""
-        return np.sqrt((np.abs(self.amplitude) ** 2).sum(axis=-1))
-
 
 def find_superstructures(xy: np.ndarray, sublattice: str = "A") -> list[Superstructure]:
     """Ordered displacements of the columns of one sublattice, the most significant first.
