@@ -29,9 +29,10 @@ def main(arguments: list[str] | None = None) -> None:
             traceback.print_exc()
         message = error.format_message() if isinstance(error, click.ClickException) else str(error)
         line = " ".join(message.split())
+        # names come from files
         click.echo(
             "bfo: " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line), err=True
-        )  # names come from files
+        )
         sys.exit(2)
     except BrokenPipeError:  # who read the output, `head` say, has left
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  it stays open until the end

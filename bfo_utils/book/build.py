@@ -179,9 +179,8 @@ def _run(out: Path, settings: dict, finished: set[str]) -> Path:
                 finished.add(step.target)
                 write_json(out / "run.json", settings | {"finished": sorted(finished)})
             bar.update(_SECONDS[step.notebook])
-        for notebook in (out / "notebooks").rglob(
-            "*.ipynb"
-        ):  # of an earlier run with other settings
+        # of an earlier run with other settings
+        for notebook in (out / "notebooks").rglob("*.ipynb"):
             if notebook.relative_to(out / "notebooks").as_posix() not in finished:
                 notebook.unlink()
         bar.set_description("rendering the book")
@@ -445,9 +444,8 @@ def _papermill(source: Path, target: Path, parameters: Mapping[str, Value], out:
         }
     )
     with warnings.catch_warnings(), own_jupyter(out):
-        warnings.simplefilter(
-            "ignore"
-        )  # of the execution machinery; what a notebook warns of is in its output
+        # of the execution machinery; what a notebook warns of is in its output
+        warnings.simplefilter("ignore")
         try:
             papermill.execute_notebook(
                 _literal(source),

@@ -26,10 +26,8 @@ from .artifacts import Features
 #: What a question can be answered with.
 GivenAnswer = bool | int | float | str | tuple | set
 
-QUESTION_MAPS = {
-    "ari": (0.9, 0.7, 0.2),
-    "score": (0.4, 0.8, 0.1),
-}  # of three maps, in the exercise on regret
+# of three maps, in the exercise on regret
+QUESTION_MAPS = {"ari": (0.9, 0.7, 0.2), "score": (0.4, 0.8, 0.1)}
 
 
 @dataclass(frozen=True)

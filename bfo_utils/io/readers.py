@@ -191,9 +191,8 @@ def _read_mrc(file: Path) -> Iterator[list[StoredArray]]:
     """The image of an MRC file; rosettasciio hangs at wrong shapes, takes bytes for unsigned."""
     order, signed = _mrc_kind(file)
     check_axes(squeezed(check_mrc(file, order)))
-    read = partial(
-        _plugin(file), metadata_file=None, virtual_images=[], external_images=[]
-    )  # files beside it are not asked for
+    # files beside it are not asked for
+    read = partial(_plugin(file), metadata_file=None, virtual_images=[], external_images=[])
     found = _of_signals(read(str(file), lazy=True, endianness=order))
     yield [_rewritten(one, order, signed) for one in found]
 

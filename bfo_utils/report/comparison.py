@@ -31,13 +31,8 @@ _COUNTS = (
     "budget",
     "autoencoders",
 )
-_CELLS = {
-    "i": int,
-    "j": int,
-    "x_px": float,
-    "y_px": float,
-    "label": int,
-}  # columns of cells.csv that a page needs
+# columns of cells.csv that a page needs
+_CELLS = {"i": int, "j": int, "x_px": float, "y_px": float, "label": int}
 _HEADING = "Two results beside each other"
 
 
