@@ -1,4 +1,4 @@
-"""Two results beside each other: what was chosen, what it earned, and where the maps differ, on
+"""Two results beside each other: what was chosen, its rewards, and where the maps differ, on
 one page without a network.
 """
 
@@ -198,9 +198,7 @@ def match_runs(one: pd.DataFrame, two: pd.DataFrame) -> Match | None:
 
 
 def _renamed(one: np.ndarray, two: np.ndarray, both: np.ndarray) -> np.ndarray:
-    """Labels of the second map under the names of the first; those without a partner get names
-    that are not in use.
-    """
+    """Labels of the second map under the names of the first; others get unused names."""
     names = one.max() + 1 + np.arange(two.max() + 1)
     partner = match_labels(two[both], one[both])
     names[: len(partner)] = np.where(partner < 0, names[: len(partner)], partner)
@@ -318,7 +316,7 @@ def _counts(result: ComparedResult) -> dict:
 
 
 def _rows(a: Mapping, b: Mapping, difference: bool = False, marked: bool = True) -> list[dict]:
-    """Rows of a table of two mappings; those that differ are marked by a sign and a color."""
+    """Rows of a table of two mappings; differing rows have a sign and a color."""
     names = dict.fromkeys([*a, *b])
     return [_row(name, a.get(name), b.get(name), difference, marked) for name in names]
 
