@@ -8,6 +8,7 @@ import runpy
 import sys
 import traceback
 from collections.abc import Callable, Iterable
+from functools import reduce
 from pathlib import Path
 
 import click
@@ -29,9 +30,10 @@ def main(arguments: list[str] | None = None) -> None:
             traceback.print_exc()
         message = error.format_message() if isinstance(error, click.ClickException) else str(error)
         line = " ".join(message.split())
+        # names come from files
         click.echo(
             "bfo: " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line), err=True
-        )  # names come from files
+        )
         sys.exit(2)
     except BrokenPipeError:  # who read the output, `head` say, has left
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  it stays open until the end
@@ -261,11 +263,13 @@ _CONVENTION = (
 )
 
 
-def _convention_options(command):
-    """How the measured field is to be read: options that `_plan` takes."""
-    for option in reversed(_CONVENTION):
-        command = option(command)
-    return command
+def _declared(options):
+    """A decorator that gives a command several options, in this order."""
+    return lambda command: reduce(lambda done, option: option(done), reversed(options), command)
+
+
+_convention_options = _declared(_CONVENTION)  # how the measured field is to be read
+_search_options = _declared(_SEARCH)  # `_plan` takes them
 
 
 def _reading_options(command):
@@ -289,27 +293,7 @@ def _plugin_option(text: str):
     return click.option("--plugin", type=path, metavar="FILE.py", help=text)
 
 
-def _search_options(command):
-    """The options of a search, which `_plan` takes."""
-    for option in reversed(_SEARCH):
-        command = option(command)
-    return command
-
-
-def _plan(
-    budget,
-    seed,
-    given,
-    whole,
-    goal,
-    exponents,
-    evidence,
-    vae,
-    scan_axis,
-    bright,
-    polar_sign,
-    strain_reference,
-):
+def _plan(given, exponents, vae, strain_reference, **choices):
     """The plan of a search; ``given`` holds checked parameters."""
     from .lattice import reference_numbers
     from .rewards import parse_total
@@ -320,18 +304,11 @@ def _plan(
         require_vae()
     reference_numbers(strain_reference)
     return SearchPlan(
-        budget,
-        seed,
-        parse_total(exponents),
-        given,
-        goal,
-        whole,
-        evidence,
-        vae,
-        scan_axis,
-        bright,
-        polar_sign,
-        strain_reference,
+        total=parse_total(exponents),
+        fixed=given,
+        autoencoders=vae,
+        strain_reference=strain_reference,
+        **choices,
     )
 
 
@@ -767,7 +744,7 @@ def workshop(folder, run, debug) -> None:
 
 @bfo.command("parameters")
 def list_parameters() -> None:
-    """List the parameters: --set accepts those of the workflow, -p also those of the run."""
+    """List the parameters: `--set` accepts those of the workflow, `-p` also those of the run."""
     from .search import PARAMETERS, RUN_PARAMETERS
 
     for p in PARAMETERS + RUN_PARAMETERS:

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from tqdm import tqdm
@@ -65,7 +66,7 @@ _SECONDS = {
 # With these an image is prepared.
 _PREPARED = ("detection_scale", "refinement_radius", "bright", "polar_sign", "strain_reference")
 _OF_THE_SERIES = {p.name for p in RUN_PARAMETERS if p.stage == "series"}
-BOOK_PACKAGES = ("jupyter_book", "papermill", "ipykernel")  # of the extra book
+BOOK_PACKAGES = ("jupyter_book", "papermill", "ipykernel", "sphinx_click")  # of the extra book
 # What a run writes in its folder.
 _FOLDERS = ("html", "notebooks", "artifacts", "run.json", ".book")
 # What notebooks declare.
@@ -170,9 +171,8 @@ def _run(out: Path, settings: dict, finished: set[str]) -> Path:
                 finished.add(step.target)
                 write_json(out / "run.json", settings | {"finished": sorted(finished)})
             bar.update(_SECONDS[step.notebook])
-        for notebook in (out / "notebooks").rglob(
-            "*.ipynb"
-        ):  # of an earlier run with other settings
+        # of an earlier run with other settings
+        for notebook in (out / "notebooks").rglob("*.ipynb"):
             if notebook.relative_to(out / "notebooks").as_posix() not in finished:
                 notebook.unlink()
         bar.set_description("rendering the book")
@@ -418,9 +418,8 @@ def _papermill(source: Path, target: Path, parameters: Mapping[str, Value], out:
         }
     )
     with warnings.catch_warnings(), own_jupyter(out):
-        warnings.simplefilter(
-            "ignore"
-        )  # of the execution machinery; what a notebook warns of is in its output
+        # of the execution machinery; what a notebook warns of is in its output
+        warnings.simplefilter("ignore")
         try:
             papermill.execute_notebook(
                 _literal(source),
@@ -476,6 +475,7 @@ def _build(out: Path, stage: Path) -> None:
     for page in stage.rglob("*.ipynb"):
         notebook = json.loads(page.read_text("utf-8"))
         notebook = with_install_cell(notebook, page.stem, repository_url())
+        notebook = with_captions(notebook, f"{page.parent.name}-{page.stem}")
         page.write_text(json.dumps(notebook), "utf-8")
     _stand_in(stage / "search" / "05_vae")
     _sphinx(stage)
@@ -547,6 +547,51 @@ def with_install_cell(notebook: dict, chapter: str, url: str) -> dict:
         "source": _INSTALL.format(extras=extras, url=url, chapter=chapter).splitlines(True),
     }
     return notebook | {"cells": [*notebook["cells"][:1], cell, *notebook["cells"][1:]]}
+
+
+def with_captions(notebook: dict, page: str) -> dict:
+    """A notebook in which a paragraph in bold before a cell that draws is its figure's caption.
+
+    Jupyter shows the paragraph above the code; the book shows the caption below the picture,
+    numbered.
+
+    Parameters
+    ----------
+    notebook : dict
+        As read from the file.
+    page : str
+        Its name, with which the names of the figures begin.
+
+    Returns
+    -------
+    dict
+
+    Examples
+    --------
+    >>> text = {"cell_type": "markdown", "source": ["Text.\\n", "\\n", "**A map.** Of labels."]}
+    >>> draws = {"cell_type": "code", "metadata": {}, "outputs": [{"data": {"image/png": ""}}]}
+    >>> text, draws = with_captions({"cells": [text, draws]}, "03_clustering")["cells"]
+    >>> text["source"], draws["metadata"]["mystnb"]["figure"]
+    ('Text.', {'caption': '**A map.** Of labels.', 'name': '03_clustering-0'})
+    """
+    cells = list(notebook["cells"])
+    for k, (before, cell) in enumerate(pairwise(notebook["cells"])):
+        *rest, last = "".join(before["source"]).rstrip().split("\n\n")
+        if before["cell_type"] == "markdown" and last.startswith("**") and _draws(cell):
+            figure = {"caption": last, "name": f"{page}-{k}"}
+            options = cell["metadata"].get("mystnb", {}) | {"figure": figure}
+            cells[k] = before | {"source": "\n\n".join(rest)}
+            cells[k + 1] = cell | {"metadata": cell["metadata"] | {"mystnb": options}}
+    return notebook | {"cells": cells}
+
+
+def _draws(cell: dict) -> bool:
+    """Whether a picture is among the outputs, or HTML in which one of `bfo_utils.report` stands."""
+    shown = [output.get("data", {}) for output in cell.get("outputs", ())]
+    return any(
+        "image/png" in data or 'class="bfo-stage"' in "".join(data.get("text/html", ()))
+        for data in shown
+    )
 
 
 def _stand_in(chapter: Path) -> None:

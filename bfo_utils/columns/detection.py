@@ -219,18 +219,16 @@ def detect_maxima(
     sigma = _FILTER * period * detection_scale
     threshold = 3 * image.noise * _laplace_norm(sigma)
     size = 2 * round(0.3 * period) + 1
-    reach = (
-        int(4 * sigma + 0.5) + size // 2
-    )  # of the Laplacian of Gaussian, and of the maximum filter after it
+    # of the Laplacian of Gaussian, and of the maximum filter after it
+    reach = int(4 * sigma + 0.5) + size // 2
     peaks = np.concatenate(
         [
             _peaks(image, tile, sigma, size, threshold)
             for tile in divide_into_tiles(image.shape, reach, side)
         ]
     )
-    inside = np.all(
-        (peaks > 0) & (peaks < np.array(image.shape[::-1]) - 1), axis=1
-    )  # one on the edge may lie outside
+    # one on the edge may lie outside
+    inside = np.all((peaks > 0) & (peaks < np.array(image.shape[::-1]) - 1), axis=1)
     peaks = peaks[inside]
     return peaks[np.lexsort(peaks.T)].astype(float), sigma
 
@@ -412,9 +410,8 @@ def _step(
     combine[5, 4] = 1  # x^2 g and y^2 g share one coefficient
     a, b = combine.T @ a @ combine, b @ combine
     stiff = (noise / (WIDTH_LIMITS * width)) ** 2
-    slope = (
-        np.maximum(state.amplitude, 3 * noise) / state.sigma**3
-    )  # coefficient of the last term per unit of width
+    # coefficient of the last term per unit of width
+    slope = np.maximum(state.amplitude, 3 * noise) / state.sigma**3
     a[:, 4, 4] += stiff / slope**2
     b[:, 4] += stiff / slope * (width - state.sigma)
     scale = np.sqrt(np.einsum("nii->ni", a))

@@ -569,9 +569,8 @@ def _median(array, valid):
 
 def _gray(array):
     """Return the one channel of a gray image that was stored with colors."""
-    if array.dtype.names and set(array.dtype.names) <= set(
-        "RGBA"
-    ):  # of HyperSpy and DigitalMicrograph, whose alpha means nothing
+    # of HyperSpy and DigitalMicrograph, whose alpha means nothing
+    if array.dtype.names and set(array.dtype.names) <= set("RGBA"):
         array = np.stack([array[name] for name in "RGB"], axis=-1)
     check_axes(array.shape)
     if array.ndim == 2:

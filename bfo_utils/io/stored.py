@@ -17,11 +17,8 @@ from .calibration import PixelSize, Statement, pixel_size
 from .headers import check_archive
 
 MIN_SIDE = 32  # px: below, there is no lattice to see
-PREFERRED = (
-    "MainImage",
-    "image",
-    "HAADF",
-)  # names that win where a file holds several images, best first
+# names that win where a file holds several images, best first
+PREFERRED = ("MainImage", "image", "HAADF")
 CHANNELS = {2: "gray image with transparency", 3: "RGB image", 4: "RGBA image"}
 _LISTED = 8  # names that a message lists
 

@@ -451,9 +451,8 @@ def scan_polar(scan: ScanDistortion, cells: Cells) -> np.ndarray:
     """
     at, part = _rows_of_cells(scan, cells)
     shown = _seen_by_columns(scan.displacement_px, scan.sigma_px)
-    moved = -np.interp(
-        np.nan_to_num(at), np.arange(len(shown)), shown
-    )  # a row that looks at x + s shows a column at x - s
+    # a row that looks at x + s shows a column at x - s
+    moved = -np.interp(np.nan_to_num(at), np.arange(len(shown)), shown)
     return np.where(np.isfinite(at).all(axis=-1), moved @ part, np.nan)
 
 

@@ -55,13 +55,14 @@ from ..search import (
 from .files import FILES, is_ours, write_results
 
 SUMMARY_FILE, TRIALS_FILE, RESULT_FILE = "summary.csv", "batch.json", "result.json"
-IMAGE_SUFFIXES = set(READERS) - {
-    ".emi"
-}  # the image that an .emi file describes is in the .ser file beside it
+# the image that an .emi file describes is in the .ser file beside it
+IMAGE_SUFFIXES = set(READERS) - {".emi"}
 SUMMARY_REWARDS = ("total", "continuity", "straightness", "evidence", "contrast")
 SUMMARY_COUNTS = ("n_columns", "n_cells", "n_analysed", "n_domains")
 _LONGEST = 180  # bytes of a folder's name
 #: Columns of ``summary.csv``.
+#:
+#: :meta hide-value:
 SUMMARY_COLUMNS = (
     "image",
     "folder",

@@ -5,7 +5,6 @@ import json
 import platform
 from collections.abc import Mapping
 from contextlib import suppress
-from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +50,7 @@ from ..search import (
     without_autoencoders,
 )
 from ..segmentation import Walls, connected_domains, trace_walls
+from .pages import fill_template
 
 _SURROGATES = {"shifted": "moved", "permuted": "dealt"}  # with the names until version 1
 FILES = (
@@ -641,15 +641,11 @@ def warnings_html(result: Mapping) -> str:
 
     Examples
     --------
-    >>> warnings_html({"warnings": [{"code": "few_cells", "message": "Few cells in <b>.dm4"}]})
-    '<ul><li>Few cells in &lt;b&gt;.dm4</li></ul>'
+    >>> str(warnings_html({"warnings": [{"code": "few_cells", "message": "Few cells in <b>"}]}))
+    '<ul><li>Few cells in &lt;b&gt;</li></ul>'
     """
     told = [note["message"] for note in result["warnings"]]
-    return (
-        "<ul>"
-        + "".join(f"<li>{escape(note)}</li>" for note in told or ["There are no warnings."])
-        + "</ul>"
-    )
+    return fill_template("warnings.html", notes=told or ["There are no warnings."])
 
 
 def _variants(analysis: Analysis) -> list[dict]:

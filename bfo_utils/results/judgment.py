@@ -67,11 +67,8 @@ _STILL = 0.01  # of the cell: mean displacement of a phase that is not polar
 _TILTED = 0.015  # of the cell: slow displacement (rms) that a mistilt could make
 _WORDS = {"polar": "polar displacement", "lattice": "strain of the cells"}
 
-REFERENCE_WORDS = {
-    **_WORDS,
-    "patch": "content of the patches",
-    "order": "ordered displacement",
-}  # of reference fields
+# of reference fields
+REFERENCE_WORDS = {**_WORDS, "patch": "content of the patches", "order": "ordered displacement"}
 
 
 @dataclass(frozen=True)

@@ -259,9 +259,8 @@ def _variant_weights(specimen: Specimen, n: int) -> tuple[np.ndarray, np.ndarray
             for v in range(4)
         ]
     )
-    score = np.exp(
-        -np.clip(distance / specimen.wall_cells, -40, 40)
-    )  # two variants: (1 + tanh(d / w)) / 2
+    # two variants: (1 + tanh(d / w)) / 2
+    score = np.exp(-np.clip(distance / specimen.wall_cells, -40, 40))
     wall = np.abs(distance).min(axis=0)
     return score / score.sum(axis=0), wall
 
@@ -386,9 +385,8 @@ def _render(
         gx = np.exp(-((cols[:, None, :] - x0).astype(np.float32) ** 2) / np.float32(2 * sigma**2))
         keep = ((rows >= 0) & (rows < side))[:, :, None] & ((cols >= 0) & (cols < side))[:, None, :]
         flat = (rows[:, :, None] * side + cols[:, None, :])[keep]
-        first = flat.min(
-            initial=image.size - 1
-        )  # a part holds few rows of columns: only those of the image are added to
+        # a part holds few rows of columns: only those of the image are added to
+        first = flat.min(initial=image.size - 1)
         light = np.bincount(flat - first, (gx * gy[..., None])[keep]).astype(np.float32)
         image[first : first + light.size] += light
     return image.reshape(side, side)
