@@ -65,6 +65,7 @@ _INTERFACE = 0.15  # step of the columns' amplitude (log) across an interface be
 _NULL_SD = 1.25  # of z where there is nothing
 _STILL = 0.01  # of the cell: mean displacement of a phase that is not polar
 _TILTED = 0.015  # of the cell: slow displacement (rms) that a mistilt could make
+_ONE_SUBLATTICE = "; only one sublattice is seen, so that no polar displacement was asked"
 _WORDS = {"polar": "polar displacement", "lattice": "strain of the cells"}
 
 # of reference fields
@@ -441,6 +442,7 @@ def _reason(
         return (
             f"no wall found in one half of the data is confirmed by the other (z = {z:.1f} for the"
             f" {what}; {MIN_Z} is needed); a step of {least} or more would have been seen"
+            + ("" if prepared.lattice.cells.has_b else _ONE_SUBLATTICE)
         )
     if answer.doubtful and answer.judged.z >= UNSURE_Z:
         return (
