@@ -155,6 +155,13 @@ _READING = (
         ),
     ),
     click.option(
+        "--contrast",
+        type=click.Choice(["auto", "bright", "dark"]),
+        default="auto",
+        show_default=True,
+        help="Whether columns are bright (HAADF) or dark (ABF, BF).",
+    ),
+    click.option(
         "--roi",
         default="",
         metavar="X0:X1,Y0:Y1",

@@ -106,6 +106,18 @@ def _cell_edge(analysis: Analysis) -> str:
     return implausible_cell(size * analysis.prepared.lattice.cells.basis.cell_px) if size else ""
 
 
+def _dark(analysis: Analysis) -> str:
+    image = analysis.prepared.image
+    if not image.inverted:
+        return ""
+    known = "as --contrast dark says" if image.contrast == "dark" else "by their skewness"
+    return (
+        f"Columns are darker than what lies between them ({known}), as in ABF or BF: the image was"
+        " inverted, and figures show it so. The brighter sublattice need not be the heavier one;"
+        " state --bright."
+    )
+
+
 def _several(analysis: Analysis) -> str:
     image = analysis.prepared.image
     if not image.others:
@@ -349,6 +361,7 @@ _CHECKS: dict[str, WarningCheck] = {
     "columns_at_edges": _edges,
     "unused_columns": _unused,
     "superstructure": _superstructure,
+    "dark_columns": _dark,
     "no_pixel_size": _pixel_size,
     "pixel_size": _size_note,
     "implausible_cell": _cell_edge,

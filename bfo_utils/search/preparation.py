@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..columns import ColumnErrors, column_errors, find_columns
+from ..columns import ColumnErrors, column_errors, find_columns, with_bright_columns
 from ..compute import Cache
 from ..descriptors import (
     SITES,
@@ -179,7 +179,7 @@ def prepare_image(
         except InputError as error:
             raise error if picture.region is None else InputError(f"{error}{_IN_PART}") from None
 
-    image = repair_hot_pixels(image)
+    image = with_bright_columns(repair_hot_pixels(image))
     indexed = find(image)
     if image.positions is None or image.refine:
         image, indexed, scan = undo_scan(image, indexed, find, scan_axis)
