@@ -443,7 +443,7 @@ def _reason(
     if verdict == DOMAINS:
         wall = max(answer.walls, key=lambda w: w.z)
         return (
-            f"the {what} steps by {_size(crystal, answer, wall)} across a wall that one half of the"
+            f"the {what} steps by {_size(prepared, answer, wall)} across a wall that one half of the"
             f" data draws and the other confirms (z = {z:.1f} for all walls, {wall.z:.1f} for the"
             f" clearest; {MIN_Z} and {MIN_WALL_Z:.0f} are needed)"
         )
@@ -482,7 +482,7 @@ def _unit(prepared: PreparedImage, answer: FieldAnswer) -> str:
 def _size(prepared: PreparedImage, answer: FieldAnswer, wall: WallTest) -> str:
     """Length of a step with its standard error."""
     size, se = _length(wall)
-    return f"{size * answer.unit:.2g} ± {se * answer.unit:.1g} {_unit(crystal, answer)}"
+    return f"{size * answer.unit:.2g} ± {se * answer.unit:.1g} {_unit(prepared, answer)}"
 
 
 def _length(wall: WallTest) -> tuple[float, float]:
@@ -494,7 +494,7 @@ def _length(wall: WallTest) -> tuple[float, float]:
 def _least_seen(prepared: PreparedImage, answers: Mapping[str, FieldAnswer]) -> str:
     """Step that would have been seen."""
     answer = answers.get("polar") or answers["lattice"]
-    return f"{answer.power:.2g} {_unit(crystal, answer)}"
+    return f"{answer.power:.2g} {_unit(prepared, answer)}"
 
 
 def _findings(
