@@ -373,8 +373,8 @@ def _analyzed(picture, provenance, out, workers) -> None:
         sweep(Path(out, "networks"))
         done = analyze(picture, plan, bar, Path(out, "trials.jsonl"), workers)
         result = write_results(done, out, provenance)
-    for note in result["warnings"]:
-        click.echo(f"note: {note['message']}", err=True)
+    for warning in result["warnings"]:
+        click.echo(f"warning: {warning['message']}", err=True)
     click.echo(f"{result['verdict']}: {result['reason']}")
     click.echo(Path(out) / "result.json")
 
@@ -416,12 +416,12 @@ def rerun(result, out, image, plugin, workers, debug) -> int:
     differ = changed_versions(before.versions, package_versions())
     if differ:
         click.echo(
-            f"note: other versions than before, so that numbers may differ: {differ}", err=True
+            f"warning: other versions than before, so that numbers may differ: {differ}", err=True
         )
     _analyzed(picture, before.provenance, out, workers)
     tables = dict(compare_tables(home, out))
     if not tables:
-        click.echo(f"note: no tables lie beside {before.path} to compare with", err=True)
+        click.echo(f"warning: no tables lie beside {before.path} to compare with", err=True)
     for name, same in tables.items():
         click.echo(f"{name}: {'identical' if same else 'DIFFERS'}")
     return int(not all(tables.values()))

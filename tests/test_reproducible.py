@@ -219,7 +219,7 @@ def stored(folder, **changes):
     ("changes", "expected"),
     [
         ({}, "scan.npy: the image of"),
-        ({"recipe": None}, "written without its recipe"),
+        ({"recipe": None}, "written without its provenance"),
         ({"input": {"path": None, "sha256": None}}, "an array in Python"),
         ({"input": None}, "result.json"),
         (

@@ -269,7 +269,7 @@ def _autoencoders(profile: str, parameters: Mapping[str, Value]) -> int:
     if parameters.get("vae_budget"):
         require_vae()
     print(
-        f"note: the chapter on autoencoders is left out; for it run: {install_command('vae')}",
+        f"warning: the chapter on autoencoders is left out; for it run: {install_command('vae')}",
         file=sys.stderr,
     )
     return 0

@@ -92,7 +92,7 @@ def connect_pool(workers: int = 1, scheduler: str | None = None) -> Iterator[Poo
     """
     if scheduler is None and (hindrance := _hindrance()):
         print(
-            f"note: no process can be started here ({hindrance}); working in this one",
+            f"warning: no process can be started here ({hindrance}); working in this one",
             file=sys.stderr,
         )
         yield ThisProcess()

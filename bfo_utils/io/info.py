@@ -159,4 +159,4 @@ def _line(image: dict[str, Any]) -> str:
         else "pixel size not known"
     ]
     parts += [f"detector {image['detector']}"] if image["detector"] else []
-    return ", ".join(parts) + (f"; note: {image['note']}" if image["note"] else "")
+    return ", ".join(parts) + (f"; warning: {image['note']}" if image["note"] else "")

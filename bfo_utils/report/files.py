@@ -52,7 +52,7 @@ from ..search import (
 )
 from ..segmentation import Walls, connected_domains, trace_walls
 
-_SHUFFLED = {"moved": "moved elsewhere", "dealt": "dealt to the cells at random"}
+_SURROGATES = {"shifted": "moved", "permuted": "dealt"}  # with the names until version 1
 FILES = (
     "columns.csv",
     "cells.csv",
@@ -75,7 +75,9 @@ PACKAGES = (
 )
 
 
-def write_results(analysis: Analysis, out: str | Path, provenance: Provenance | None = None) -> dict:
+def write_results(
+    analysis: Analysis, out: str | Path, provenance: Provenance | None = None
+) -> dict:
     """Write all files of an analysis; ``result.json`` comes last, so that its presence means that
     all is there.
 
@@ -420,14 +422,14 @@ def facts_table(analysis: Analysis, result: Mapping) -> pd.Series:
 
 
 def _counted(analysis: Analysis, result: Mapping) -> str:
-    """How many domains of how many clusters, and how many of these are hardly polar: substrate,
-    say; in a word where there are none, or it is not decided.
+    """How many domains of how many clusters, and how many of these are non-polar; in a
+    word where there are none, or it is not decided.
     """
     if result["verdict"] != DOMAINS:
         return "not decided" if result["verdict"] == UNDECIDED else "none"
-    flat, clusters = len(nonpolar_labels(analysis)), len(result["variants"])
+    nonpolar, clusters = len(nonpolar_labels(analysis)), len(result["variants"])
     return f"{result['n_domains']}, of {clusters} clusters" + (
-        f", {flat} of them hardly polar (see the notes)" if flat else ""
+        f", {nonpolar} of them nearly non-polar (see the warnings)" if nonpolar else ""
     )
 
 
@@ -478,12 +480,12 @@ def grounds_table(analysis: Analysis, result: Mapping) -> pd.DataFrame:
         "contrast": (
             rewards["contrast"],
             "",
-            "how much of the walls of the map by rewards the evidence jumps across",
+            "share of the walls of the map by rewards across which the reference field jumps",
         ),
         "evidence": (
             rewards["evidence"],
             "",
-            "share of the variance of the evidence that the map explains",
+            "share of the variance of the reference field that the map explains",
         ),
         "stability": (
             result["stability"],
@@ -537,13 +539,14 @@ def _confident(result: Mapping) -> dict[str, tuple[float, str, str]]:
 
 def _by_chance(result: Mapping) -> dict[str, tuple[float, str, str]]:
     """The largest totals of surrogates, where the crystal's outline leaves any."""
-    kinds = {name: result["surrogates"][name] for name in ("moved", "dealt")}
+    stored = result["surrogates"]
+    kinds = {name: stored.get(name) or stored[old] for name, old in _SURROGATES.items()}
     return {
         f"surrogates, {name}": (
             found["largest"],
             "",
             (
-                f"largest total of {found['n']} with the evidence {_SHUFFLED[name]}; p ="
+                f"largest total of {found['n']} with the reference field {name}; p ="
                 f" {found['p']:.2g}"
             ),
         )
@@ -603,21 +606,21 @@ def _confidence(analysis: Analysis) -> dict | None:
 
 
 def _surrogates(analysis: Analysis) -> dict:
-    """Total of the map, and of its surrogates: how many, the median, the largest, and the share
-    that reach the map's.
+    """Total of the map, and of its surrogates: number, median, maximum, and the share that reach
+    the map's; under their old names too, for one version.
     """
-    standing = analysis.standing
-    rows: dict[str, float | dict[str, float]] = {"total": round(standing.total, 6)}
+    tested = analysis.surrogates
+    rows: dict[str, float | dict[str, float]] = {"total": round(tested.total, 6)}
     for name, totals, p in (
-        ("moved", standing.moved, standing.p_moved),
-        ("dealt", standing.dealt, standing.p_dealt),
+        ("shifted", tested.shifted, tested.p_shifted),
+        ("permuted", tested.permuted, tested.p_permuted),
     ):
         spread = (
             {"median": round(float(np.median(totals)), 6), "largest": round(float(totals.max()), 6)}
             if len(totals)
             else {}
         )
-        rows[name] = {"n": len(totals), "p": round(p, 4), **spread}
+        rows[name] = rows[_SURROGATES[name]] = {"n": len(totals), "p": round(p, 4), **spread}
     return rows
 
 

@@ -99,7 +99,7 @@ class Analysis:
 
     @property
     def segmentation(self) -> Segmentation:
-        """The tuned map with its evidence."""
+        """The tuned map with the reference field."""
         return Segmentation(self.tuned.labels, self.prepared.reference)
 
     @cached_property
@@ -112,10 +112,8 @@ class Analysis:
         )
 
     @cached_property
-    def standing(self) -> SurrogateTest:
-        """Where the total of the tuned map lies among those that it earns from surrogates of the
-        evidence.
-        """
+    def surrogates(self) -> SurrogateTest:
+        """The total of the tuned map among those of surrogates of the reference field."""
         return surrogate_test(self.segmentation, self.total, self.seed)
 
 

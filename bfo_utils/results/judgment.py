@@ -43,7 +43,7 @@ MIN_Z = (
     3.5  # of the pattern of a map in the other half, from the null curves of benchmarks/judge.py
 )
 MIN_WALL_Z = 3.0  # of one wall at least
-UNSURE_Z = 3.0  # of the pattern, from which on "no domains" would be a claim
+UNSURE_Z = 3.0  # of the pattern, from which on "no domains" would be unjustified
 MERGE_Z = 2.0  # walls that are seen less do not divide anything
 _UNEXPLAINED_CELLS = 12  # in a patch that no level explains: something is there
 _EXPLAINED = 0.8  # of what the judge's own map gains: a map by rewards that gains less is not shown
@@ -341,14 +341,14 @@ def _able(prepared: PreparedImage, answers: Mapping[str, FieldAnswer]) -> bool:
 
 
 def _by_contrast(prepared: PreparedImage, outcome: Outcome) -> tuple[str, str]:
-    """Verdict on a field that is not measured twice: it must be alike over three cells, and jump
-    across most of the walls of the best map.
+    """Verdict on a field that is not measured twice: it must be spatially correlated at lag 3
+    and jump across most of the walls of the best map.
     """
-    alike = autocorrelation(prepared.reference.field)
+    correlation = autocorrelation(prepared.reference.field)
     contrast, what = outcome.rewards["contrast"], REFERENCE_WORDS[prepared.reference.kind]
-    if alike < MIN_CORRELATION:
+    if correlation < MIN_CORRELATION:
         return NO_DOMAINS, (
-            f"the {what} of cells three apart correlates by {alike:.2f} only; domains need"
+            f"the {what} of cells three apart correlates by {correlation:.2f} only; domains need"
             f" {MIN_CORRELATION:.2f}"
         )
     if contrast < MIN_CONTRAST:
@@ -443,9 +443,9 @@ def _reason(
     if verdict == DOMAINS:
         wall = max(answer.walls, key=lambda w: w.z)
         return (
-            f"the {what} steps by {_size(prepared, answer, wall)} across a wall that one half of the"
-            f" data draws and the other confirms (z = {z:.1f} for all walls, {wall.z:.1f} for the"
-            f" clearest; {MIN_Z} and {MIN_WALL_Z:.0f} are needed)"
+            f"the {what} steps by {_size(prepared, answer, wall)} across a wall that one half of"
+            f" the data draws and the other confirms (z = {z:.1f} for all walls, {wall.z:.1f} for"
+            f" the clearest; {MIN_Z} and {MIN_WALL_Z:.0f} are needed)"
         )
     if verdict == NO_DOMAINS:
         return (
@@ -462,7 +462,7 @@ def _reason(
     if answer.doubtful:
         large = max(int(p.sum()) for p in answer.patches) * answer.block**2
         return (
-            f"the {what} of {large} cells differs from its surroundings without being alike inside:"
+            f"the {what} of {large} cells differs from its surroundings and is not uniform inside:"
             " domains too small for this image, or damage; more dose or a second image would decide"
         )
     return (
@@ -518,7 +518,10 @@ def _findings(
             numbers = {"cells": cells, "z": round(answer.judged.z, 2)}
             found.append(_finding("strip", _STRIP.format(_WORDS[kind]), numbers, answer.judged.z))
     return (
-        found + _ordered(prepared) + _polar_state(prepared, answers) + _suspicions(prepared, answers)
+        found
+        + _ordered(prepared)
+        + _polar_state(prepared, answers)
+        + _suspicions(prepared, answers)
     )
 
 
@@ -575,14 +578,14 @@ def _polar_state(prepared: PreparedImage, answers: Mapping[str, FieldAnswer]) ->
     labels = _cell_labels(answer, answer.shown, prepared.mask)
     names, means = mean_displacements(prepared.lattice.cells.polar, labels)
     if len(names) == 1:
-        flat = np.hypot(*means.T) < _STILL * prepared.lattice.cells.basis.cell_px
+        still = np.hypot(*means.T) < _STILL * prepared.lattice.cells.basis.cell_px
     else:
-        flat = is_nonpolar(means)
-    share = float(np.isin(labels, names[flat]).sum() / (labels >= 0).sum())
+        still = is_nonpolar(means)
+    share = float(np.isin(labels, names[still]).sum() / (labels >= 0).sum())
     if not share:
         return []
-    what = f"{share:.0%} of the cells have hardly any polar displacement"
-    mean = np.hypot(*means[flat].T).max() * answer.unit
+    what = f"{share:.0%} of the cells are non-polar or nearly so"
+    mean = np.hypot(*means[still].T).max() * answer.unit
     numbers = {"share": round(share, 4), "displacement": round(float(mean), 3)}
     return [_finding("non-polar phase", what, numbers, 2.0)]
 

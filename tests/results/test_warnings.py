@@ -81,7 +81,7 @@ def test_what_is_wrong_with_a_map_is_said(good):
     close = {"polar": replace(polar, judged=replace(polar.judged, z=3.8))}
     assert "thin_margin" in codes(replace(good, judgment=replace(good.judgment, answers=close)))
     chance = replace(good)
-    vars(chance)["standing"] = SurrogateTest(0.1, np.linspace(0, 0.3, 99), np.zeros(19))
+    vars(chance)["surrogates"] = SurrogateTest(0.1, np.linspace(0, 0.3, 99), np.zeros(19))
     assert "no_better_than_chance" in codes(chance)
     unsure = replace(good)
     half = np.where(good.prepared.mask, 0.6, np.nan)
