@@ -9,7 +9,7 @@ fast axis; where no axis stands out they are the two colors of a checkerboard. B
 the image.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -156,6 +156,45 @@ def half_fits(
     return Halves((one, two), axis, max(across, key=abs))
 
 
+def half_image(image: Image, axis: str, parity: int) -> Image:
+    """The image as one half of its pixels shows it: the others are means of their neighbors in that
+    half.
+
+    Parameters
+    ----------
+    image : Image
+    axis : {"x", "y", "none"}
+        As of :class:`Halves`.
+    parity : {0, 1}
+        Which half.
+
+    Returns
+    -------
+    Image
+
+    Examples
+    --------
+    >>> from ..io import image_from_array
+    >>> image = image_from_array(np.tile([[0.0], [5.0], [2.0], [7.0]], (8, 32)))
+    >>> half_image(image, "x", 0).data[:4, 0].tolist()
+    [0.0, 1.0, 2.0, 1.0]
+    """
+    row, col = np.ogrid[: image.shape[0], : image.shape[1]]
+    own = np.broadcast_to(_line(row, col, axis) % 2 == parity, image.shape)
+    total, count = np.zeros((2, *image.shape), np.float32)
+    for along in {"x": (0,), "y": (1,)}.get(axis, (0, 1)):
+        here, there = (np.s_[1:, :], np.s_[:-1, :]) if along == 0 else (np.s_[:, 1:], np.s_[:, :-1])
+        for target, source in ((here, there), (there, here)):
+            total[target] += image.data[source]
+            count[target] += 1
+    return replace(image, data=np.where(own, image.data, total / count))
+
+
+def _line(row: np.ndarray, col: np.ndarray, axis: str) -> np.ndarray:
+    """Number of the line of pixels, of which even and odd ones belong to different halves."""
+    return {"x": row, "y": col}.get(axis, row + col)
+
+
 def row_noise(image: Image, lattice: Lattice, radius: float) -> RowNoise:
     """Displacements common to rows of pixels, and correlation of the noise, from the residuals of
     the fitted columns.
@@ -256,8 +295,8 @@ def _half(image: Image, lattice: Lattice, radius: float, axis: str, parity: int)
 def _chosen(windows: FitWindows, axis: str, parity: int) -> np.ndarray:
     """Which pixels (N, P) of the windows belong to a half."""
     row, col = windows.y.astype(int)[:, :, None], windows.x.astype(int)[:, None, :]
-    line = {"x": row, "y": col}.get(axis, row + col)
-    return np.broadcast_to(line % 2 == parity, windows.data.shape).reshape(len(row), 1, -1)
+    own = _line(row, col, axis) % 2 == parity
+    return np.broadcast_to(own, windows.data.shape).reshape(len(row), 1, -1)
 
 
 def _half_step(

@@ -13,6 +13,7 @@ from ..rewards import (
     DEFAULT_TOTAL,
     Segmentation,
     SurrogateTest,
+    geometric_total,
     surrogate_test,
 )
 from ..search import (
@@ -25,6 +26,7 @@ from ..search import (
     Trial,
     Value,
     best_trial,
+    cross_fitted_outcome,
     evaluate_configuration,
     name_labels,
     open_trial_log,
@@ -41,6 +43,9 @@ from .judgment import DOMAINS, Judgment, judge_domains
 # Cells: edges of the windows that `over_windows` compares.
 COMPARED_WINDOWS = tuple(np.arange(0.5, 2.51, 0.25).tolist())
 
+# of the search in the surrogate test: maps, and their cells together
+_COMPARED_MAPS, _COMPARED_CELLS = 8, 30_000
+
 
 @dataclass(frozen=True)
 class Analysis:
@@ -53,8 +58,9 @@ class Analysis:
     trials : list of Trial
         All evaluated configurations, number 0 the default one.
     default, tuned : Outcome
-        Map and rewards of the default configuration and of the one with the highest total, labels
-        renumbered by meaning (see :func:`bfo_utils.search.name_labels`).
+        Map of the default configuration and of the one with the highest total, from all pixels,
+        labels renumbered by meaning (see :func:`bfo_utils.search.name_labels`); their rewards are
+        means of those that a map of either half earns from the other half.
     judgment : Judgment
         Verdict, reason, the map that is shown or is a candidate, findings.
     seed : int
@@ -113,8 +119,27 @@ class Analysis:
 
     @cached_property
     def surrogates(self) -> SurrogateTest:
-        """The total of the tuned map among those of surrogates of the reference field."""
-        return surrogate_test(self.segmentation, self.total, self.seed)
+        """The highest total of the search among those that surrogates of the reference field reach,
+        the choice repeated for every surrogate.
+
+        Maps are drawn from one half of the pixels, the field comes from the other. Of all maps
+        without autoencoders those take part whose labels alone allow the highest totals.
+        """
+        work = (self.work or SharedWork(self.prepared)).cross_fitted[0]
+        trials = sorted(
+            without_autoencoders(self.trials),
+            key=lambda t: -geometric_total(t.rewards, self.total),
+        )
+        few = _COMPARED_CELLS // int(self.prepared.mask.sum())
+        maps = [
+            evaluate_configuration(work.prepared, t.parameters, self.seed, self.total, work).labels
+            for t in trials[: max(2, min(few, _COMPARED_MAPS))]
+        ]
+        return surrogate_test(
+            [Segmentation(labels, work.prepared.reference) for labels in maps],
+            self.total,
+            self.seed,
+        )
 
 
 def analyze(
@@ -186,7 +211,7 @@ def conclude_analysis(
     """Evaluate the default and the best trial again, name their labels, and give the verdict."""
     work = work or SharedWork(prepared)
     default, tuned = (
-        _named(prepared, evaluate_configuration(prepared, t.parameters, seed, total, work))
+        _named(prepared, cross_fitted_outcome(work, t.parameters, seed, total))
         for t in (trials[0], best_trial(trials))
     )
     return Analysis(
@@ -261,7 +286,6 @@ def maps_over_windows(
 
 
 def _again(analysis: Analysis, parameters: Mapping[str, Value]) -> Outcome:
-    outcome = evaluate_configuration(
-        analysis.prepared, parameters, analysis.seed, analysis.total, analysis.work
-    )
+    work = analysis.work or SharedWork(analysis.prepared)
+    outcome = cross_fitted_outcome(work, parameters, analysis.seed, analysis.total)
     return _named(analysis.prepared, outcome)

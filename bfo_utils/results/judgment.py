@@ -31,6 +31,7 @@ from ..segmentation import (
     wall_power,
     wall_separation,
     wall_tests,
+    without_bands,
     without_strips,
     without_unexplained,
 )
@@ -323,7 +324,7 @@ def _asked(prepared: PreparedImage, kind: str, halves: TwoHalves, block: int) ->
     drawn = tuple(m.labels for m in judged.maps if m.n_labels > 1)
     both = segment_field(domain, halves.drawn_mean, drawn)
     labels, strips = without_strips(domain, both.labels, block)
-    found = level_map(domain, halves.drawn_mean, labels)
+    found = without_bands(halves, level_map(domain, halves.drawn_mean, labels), block)
     found, patches = without_unexplained(halves, found)
     found = held_map(judged, found.labels, MERGE_Z)
     size = prepared.image.pixel_size_nm
@@ -379,7 +380,8 @@ def _accepted(answer: FieldAnswer, chosen: np.ndarray) -> np.ndarray | None:
     single[chosen >= 0] = np.eye(len(names))[inverse]
     blocks = np.nan_to_num(_blocks(single, answer.block))[domain.mask].argmax(axis=-1)
     thick = without_strips(domain, _numbered(blocks), answer.block)[0]
-    kept = held_map(answer.judged, thick, MERGE_Z)
+    firm = without_bands(halves, level_map(domain, halves.drawn_mean, thick), answer.block)
+    kept = held_map(answer.judged, firm.labels, MERGE_Z)
     best = max((w.z for w in wall_tests(answer.judged, kept)), default=0.0)
     nothing = level_map(domain, halves.drawn_mean, np.zeros(domain.n, int)).energy
     enough = nothing - kept.energy >= _EXPLAINED * (nothing - answer.shown.energy)

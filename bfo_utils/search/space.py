@@ -127,7 +127,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "descriptor",
         "descriptors",
         "windows",
-        "what describes a cell: windows, measured quantities, or an autoencoder",
+        "what describes a cell: windows, measured quantities or fields, or an autoencoder",
         choices=DESCRIPTORS,
         searched=False,
     ),
