@@ -217,6 +217,7 @@ _SEARCH = (
     ),
     _SEED,
 )
+_CHECKED = 2  # further searches of --check
 _CONVENTION = (
     click.option(
         "--bright",
@@ -251,9 +252,19 @@ _CONVENTION = (
 )
 
 
+_CHECK = click.option(
+    "--check",
+    is_flag=True,
+    callback=lambda context, parameter, value: _CHECKED * value,
+    help="Repeat the search with two other seeds, and say what changes.",
+)
+
+
 def _convention_options(command):
-    """How the measured field is to be read: options that `_plan` takes."""
-    for option in reversed(_CONVENTION):
+    """How the measured field is to be read, and whether the answer is checked: options that
+    `_plan` takes.
+    """
+    for option in reversed((*_CONVENTION, _CHECK)):
         command = option(command)
     return command
 
@@ -284,6 +295,7 @@ def _plan(
     bright,
     polar_sign,
     strain_reference,
+    check,
 ):
     """The plan of a search; ``given`` holds checked parameters."""
     from .lattice import reference_numbers
@@ -307,6 +319,7 @@ def _plan(
         bright,
         polar_sign,
         strain_reference,
+        check,
     )
 
 
@@ -363,7 +376,7 @@ def _analyzed(picture, provenance, out, workers) -> None:
     """Analyze an image as its provenance says, write the files, and say what came out."""
     from .compute import locked_folder, sweep
     from .report import check_folder, write_results
-    from .results import analyze
+    from .results import analyze, describe_repeats
     from .search import n_halving_trials
 
     check_folder(out)
@@ -376,6 +389,8 @@ def _analyzed(picture, provenance, out, workers) -> None:
     for warning in result["warnings"]:
         click.echo(f"warning: {warning['message']}", err=True)
     click.echo(f"{result['verdict']}: {result['reason']}")
+    if done.repeats:
+        click.echo(f"check: {describe_repeats(done.verdict, done.repeats)}")
     click.echo(Path(out) / "result.json")
 
 

@@ -37,8 +37,8 @@ from .cells import Cells
 AXES = ("x", "y", "none")  # fast scan axis
 _STEPS = 2  # Gauss-Newton steps from the full fit
 _SAMPLE = 4000  # columns that the noise is looked at in
-# times the variance of displacements common to rows along the other axis: the rows are those of a
-# scan
+# times the variance of displacements common to rows along the other axis, and that of white noise:
+# the rows are those of a scan
 _EXCESS = 1.3
 MOST_CORRELATED = (
     0.05  # between the noise of neighboring pixels: above, the halves are not independent
@@ -65,9 +65,13 @@ class RowNoise:
 
     @property
     def fast_axis(self) -> str:
-        """Axis that rows of the scan lie along, "none" where neither stands out."""
+        """Axis that rows of the scan lie along, "none" where neither stands out of the other and
+        of white noise; rows that were put straight share less than white noise.
+        """
         x, y = 1 + self.excess_x, 1 + self.excess_y
-        return "x" if x > _EXCESS * y else "y" if y > _EXCESS * x else "none"
+        if x > _EXCESS * max(y, 1):
+            return "x"
+        return "y" if y > _EXCESS * max(x, 1) else "none"
 
 
 @dataclass(frozen=True)

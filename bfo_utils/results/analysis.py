@@ -39,6 +39,7 @@ from ..search import (
 )
 from .confidence import Confidence, measure_confidence, unknown_confidence
 from .judgment import DOMAINS, Judgment, judge_domains
+from .repeats import Repeat, repeat_search
 
 # Cells: edges of the windows that `over_windows` compares.
 COMPARED_WINDOWS = tuple(np.arange(0.5, 2.51, 0.25).tolist())
@@ -67,6 +68,8 @@ class Analysis:
     timings_s : dict of str to float
     total : mapping of str to float
         Rewards that made the total.
+    repeats : sequence of Repeat
+        What searches with other seeds answer, where they were asked for.
     work : SharedWork or None
         What the search made, for questions that come later; nothing depends on it but time.
     """
@@ -80,6 +83,7 @@ class Analysis:
     timings_s: Mapping[str, float]
     total: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_TOTAL))
     work: SharedWork | None = field(default=None, repr=False, compare=False)
+    repeats: Sequence[Repeat] = ()
 
     @property
     def verdict(self) -> str:
@@ -197,7 +201,8 @@ def analyze(
         "search": time.perf_counter() - between,
         "evaluations": sum(t.seconds for t in trials),
     }
-    return conclude_analysis(prepared, trials, plan.seed, plan.total, timings, work)
+    done = conclude_analysis(prepared, trials, plan.seed, plan.total, timings, work)
+    return checked_analysis(done, plan, workers)
 
 
 def conclude_analysis(
@@ -225,6 +230,17 @@ def conclude_analysis(
         dict(total),
         work,
     )
+
+
+def checked_analysis(
+    analysis: Analysis, plan: SearchPlan, workers: int | EvaluatorFactory = 1
+) -> Analysis:
+    """An analysis with what searches with other seeds answer, as many as its plan asks for."""
+    if not plan.check:
+        return analysis
+    work = analysis.work or SharedWork(analysis.prepared)
+    repeats = repeat_search(work, analysis.judgment, analysis.tuned, plan, workers)
+    return replace(analysis, repeats=repeats)
 
 
 def _named(prepared: PreparedImage, outcome: Outcome) -> Outcome:

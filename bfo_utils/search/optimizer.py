@@ -69,6 +69,8 @@ class SearchPlan:
     scan_axis : str
         Fast axis of the scan, see :func:`bfo_utils.lattice.measure_scan`;
         :func:`bfo_utils.results.analyze` corrects it.
+    check : int
+        Further searches, with other seeds, that the answer is compared with.
     """
 
     budget: int = 64
@@ -83,6 +85,7 @@ class SearchPlan:
     bright: str = "A"
     polar_sign: int = 1
     strain_reference: str = "mean"
+    check: int = 0
 
     def __post_init__(self):
         if self.goal not in GOALS:

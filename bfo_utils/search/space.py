@@ -252,6 +252,9 @@ RUN_PARAMETERS: tuple[Parameter, ...] = (
         pattern=rf"mean|{_NUMBER}(,{_NUMBER}){{1}}|{_NUMBER}(,{_NUMBER}){{3}}",
     ),
     Parameter(
+        "check", "check", 0, "searches with other seeds that the answer is compared with", 0, 20
+    ),
+    Parameter(
         "vae_budget",
         "autoencoder",
         4,
