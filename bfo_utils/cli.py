@@ -65,28 +65,6 @@ def _scan_axes() -> tuple[str, ...]:
     return AXES
 
 
-def parameters(pairs: tuple[str, ...], run: bool = False) -> dict:
-    """Checked values of ``name=value`` options: of the workflow's parameters, and the run's too.
-
-    Raises
-    ------
-    InputError
-        For a pair without "=", an unknown name, a wrong type or a value out of range.
-
-    Examples
-    --------
-    >>> parameters(("n_clusters=4", "site=cell"))
-    {'n_clusters': 4, 'site': 'cell'}
-    """
-    from .search import PARAMETERS, RUN_PARAMETERS, check_parameters
-
-    for pair in pairs:
-        if "=" not in pair:
-            raise InputError(f"parameter '{pair}': no value; write it as name=value")
-    space = PARAMETERS + (RUN_PARAMETERS if run else ())
-    return check_parameters(dict(pair.split("=", 1) for pair in pairs), space)
-
-
 def progress(budget: int):
     """A callback that draws a progress bar over trials on stderr, with the best total so far."""
     from tqdm import tqdm
@@ -153,7 +131,7 @@ _WORKERS = click.option(
     help="Threads that share the trials.",
 )
 _SCAN_AXIS = (
-    "Fast axis of the scan, whose displaced rows are put straight; auto finds it, none leaves them."
+    "Fast axis of the scan, whose displaced rows are shifted back; auto finds it, none leaves them."
 )
 _LATTICE = click.option(
     "--lattice-nm",
@@ -189,9 +167,9 @@ _SEARCH = (
     ),
     click.option(
         "--total",
-        "powers",
+        "exponents",
         multiple=True,
-        metavar="REWARD=POWER",
+        metavar="REWARD=EXPONENT",
         help="Rewards that make the total, instead of the default ones.",
     ),
     click.option(
@@ -199,7 +177,7 @@ _SEARCH = (
         type=_LazyChoice(_reference_kinds),
         default="auto",
         show_default=True,
-        help="What the map is judged by.",
+        help="Reference field that judges the map.",
     ),
     click.option(
         "--scan-axis",
@@ -288,7 +266,7 @@ def _plan(
     given,
     whole,
     goal,
-    powers,
+    exponents,
     evidence,
     vae,
     scan_axis,
@@ -309,7 +287,7 @@ def _plan(
     return SearchPlan(
         budget,
         seed,
-        parse_total(powers),
+        parse_total(exponents),
         given,
         goal,
         whole,
@@ -352,10 +330,12 @@ def analyze_command(
 ) -> None:
     """Analyze IMAGE without notebooks and write tables, result.json and pictures to DIR.
 
-    Every trial is recorded in DIR/trials.jsonl as it ends; the same call goes on from there if it
-    was stopped.
+    Every trial is recorded in DIR/trials.jsonl as it ends; the same command continues from there if
+    it was stopped.
     """
-    search["given"] = parameters(search["given"])
+    from .search import parse_parameters
+
+    search["given"] = parse_parameters(search["given"])
     from .io import read_image
     from .results import Provenance, plugin_of
 
@@ -407,8 +387,8 @@ def _analyzed(picture, provenance, out, workers) -> None:
 @_WORKERS
 @_DEBUG
 def rerun(result, out, image, plugin, workers, debug) -> int:
-    """Make a result again from what RESULT.json, or that of a folder, says: same image (checked by
-    its hash), options and seed.
+    """Repeat the analysis of RESULT.json, or of a folder that holds one: same image (checked by its
+    hash), options and seed.
 
     Works for analyze, batch, and the artifacts of run, whose phantom is simulated again. Exit
     status 1 where a table differs from the one beside RESULT.json, wall times aside.
@@ -469,10 +449,12 @@ def batch(image, out, workers, scheduler, pixel_size, lattice_nm, dataset, debug
     """Analyze every IMAGE (files, or folders of them): one row each in DIR/summary.csv, and a
     folder of files as analyze writes.
 
-    What DIR already holds is not done again, so the same call goes on from where it was stopped. An
+    What DIR already holds is not done again, so the same command continues where it was stopped. An
     image that cannot be analyzed is a row with its error.
     """
-    search["given"] = parameters(search["given"])
+    from .search import parse_parameters
+
+    search["given"] = parse_parameters(search["given"])
     if workers and scheduler:
         raise click.UsageError(
             "--workers: a cluster has its own workers; leave it out, or --scheduler"
@@ -492,7 +474,8 @@ def batch(image, out, workers, scheduler, pixel_size, lattice_nm, dataset, debug
     failed = table["error"].notna()
     if failed.all():
         raise InputError(
-            f"{Path(out, SUMMARY_FILE)}: no image could be analyzed; its column 'error' says why"
+            f"{Path(out, SUMMARY_FILE)}: no image could be analyzed; its column 'error' gives the"
+            " reasons"
         )
     click.echo(f"{len(table)} images: {(~failed).sum()} analyzed, {failed.sum()} with an error")
     click.echo(Path(out, SUMMARY_FILE))
@@ -550,14 +533,14 @@ def run(
     """Run the notebooks on IMAGE (without it: on a phantom) and render the book to
     DIR/html/index.html.
     """
-    from .search import RUN_PARAMETERS, check_parameters, parameter
+    from .search import RUN_PARAMETERS, check_parameters, parameter, parse_parameters
 
     asked = {
         name: value
         for name, value in convention.items()
         if value != parameter(name, RUN_PARAMETERS).default
     }
-    values = parameters(given, run=True) | check_parameters(asked, RUN_PARAMETERS)
+    values = parse_parameters(given, run=True) | check_parameters(asked, RUN_PARAMETERS)
     from .book import run_book
 
     click.echo(
@@ -676,7 +659,7 @@ def phantom(out, layout, cells, dose, cell_px, seed, debug) -> None:
         "Fetch record 4876786 instead, the series as ONE PICKLED FILE (2.1 GB), and unpack it to"
         " .npz files. DANGEROUS: reading a pickle can run any code that its author, or whoever"
         " replaced the file, put into it, with your rights. It is read only if its MD5 sum is the"
-        " record's and it names nothing but arrays. You hardly need it: the pairs hold the same"
+        " record's and it names nothing but arrays. You rarely need it: the pairs hold the same"
         " data."
     ),
 )
@@ -686,7 +669,7 @@ def fetch(series, ids, where, unpickle, debug) -> None:
     or all 14.
 
     Prints size, license and citation first. What is there already is not downloaded again; what
-    came in part goes on.
+    came in part is continued.
     """
     from .compute import require_extra
 

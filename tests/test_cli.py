@@ -108,7 +108,7 @@ def test_bad_images_are_one_clear_line(capsys, tmp_path, command, kind):
         (["analyze", "x.npy", "--out", "o", "--goal", "fame"], "goal 'fame': no such goal"),
         (["analyze", "x.npy"], "--out"),
         (["analyze", "--out", "o"], "IMAGE"),
-        (["analyze"], "No such command"),
+        (["analyse"], "No such command"),
         (["run", "--out", "o", "-p", "color=red"], "parameter 'color': no such parameter"),
         (
             ["run", "--out", "o", "-p", "site=D"],

@@ -152,9 +152,7 @@ def run_book(
 
 
 def _is_run(out: Path) -> bool:
-    """Whether an earlier run has written to a folder; its record cannot be damaged, for it is
-    written as a whole.
-    """
+    """Whether an earlier run has written to a folder; its record is written as a whole."""
     with suppress(InputError):
         stored = read_json(out / "run.json")
         return isinstance(stored, dict) and {"image", "finished"} <= set(stored)
@@ -162,7 +160,7 @@ def _is_run(out: Path) -> bool:
 
 
 def _run(out: Path, settings: dict, finished: set[str]) -> Path:
-    """Execute the notebooks that are not finished, and render; nobody else writes to the folder."""
+    """Execute the notebooks that are not finished, and render; no other process writes here."""
     write_json(out / "run.json", settings | {"finished": sorted(finished)})
     with tqdm(
         total=_total(),
@@ -247,9 +245,7 @@ def _settings(
 
 
 def _members(parameters: Mapping[str, Value]) -> list[str]:
-    """Ids of the images in the folder of the series, which is looked into before anything is
-    written.
-    """
+    """Ids of the images in the folder of the series, looked up before anything is written."""
     if not parameters.get("series"):
         return []
     return [
@@ -261,9 +257,7 @@ def _members(parameters: Mapping[str, Value]) -> list[str]:
 
 
 def _autoencoders(profile: str, parameters: Mapping[str, Value]) -> int:
-    """How many autoencoders a run begins: none, with a note, where their libraries are missing
-    and none were asked for.
-    """
+    """Number of autoencoders: none, with a warning, if their libraries are missing."""
     if vae_available():
         return PROFILE_AUTOENCODERS[profile]
     if parameters.get("vae_budget"):
@@ -276,9 +270,7 @@ def _autoencoders(profile: str, parameters: Mapping[str, Value]) -> int:
 
 
 def _applicable(image, parameters: Mapping[str, Value], pixel_size_nm, dataset, lattice_nm) -> None:
-    """Refuse, before anything is written, what this image cannot be analyzed with and what would
-    be ignored.
-    """
+    """Refuse what this image cannot be analyzed with, and what would be ignored."""
     if image is None:
         if dataset or (pixel_size_nm, lattice_nm) != (None, None):
             raise InputError(
@@ -289,8 +281,8 @@ def _applicable(image, parameters: Mapping[str, Value], pixel_size_nm, dataset, 
     ignored = sorted({p.name for p in RUN_PARAMETERS if p.stage == "phantom"} & set(parameters))
     if ignored:
         raise InputError(
-            f"parameter {ignored[0]}: it shapes the simulated image; leave out it or the path of"
-            " the image"
+            f"parameter {ignored[0]}: it shapes the simulated image; leave out either it or the"
+            " path of the image"
         )
     from ..search import prepare_image
 

@@ -263,7 +263,7 @@ def _replaceable(folder: Path) -> None:
 
 
 def _artifacts(run: str | Path) -> Path:
-    """The artifacts of a finished run, at which nobody is at work."""
+    """The artifacts of a finished run, to which no process writes."""
     if (busy := Path(run) / OWNER).exists():
         with hold_lock(busy):  # left behind by a killed run, or refused
             pass

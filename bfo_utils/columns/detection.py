@@ -37,7 +37,8 @@ class Columns:
     xy : ndarray, shape (N, 2)
         Positions (x to the right, y down) in px, pixel centers at integers.
     intensity, background, sigma_px : ndarray, shape (N,)
-        Height of the fitted Gaussian over its background, the background, the standard deviation.
+        Amplitude of the fitted Gaussian above its background, the background, the standard
+        deviation.
     ok : ndarray of bool, shape (N,)
         Whether the fit stayed at its column; where not, ``xy`` is the detected position.
     spacing_px : float
@@ -111,9 +112,7 @@ def column_spacing(image: Image) -> float:
 
 
 def _power_spectrum(image: Image) -> np.ndarray:
-    """Mean power spectrum of parts, flattened by a high pass so that slow background does not
-    leak.
-    """
+    """Mean power spectrum of parts, high-passed against leakage of slow background."""
     size = min(_SAMPLE, *image.data.shape)
     starts = [
         np.unique(
@@ -195,7 +194,7 @@ def detect_maxima(
     ----------
     image : Image
     period : float
-        Plane spacing in px, of :func:`spacing`.
+        Plane spacing in px, of :func:`column_spacing`.
     detection_scale : float
         Factor on the filter's width.
     side : int
@@ -229,9 +228,7 @@ def _peaks(image: Image, tile: Tile, sigma: float, size: int, threshold: float) 
 
 
 def _laplace_norm(sigma: float) -> float:
-    """Factor from white pixel noise to noise of the filtered image: L2 norm of the filter, 1 /
-    (sigma^3 sqrt(2 pi)).
-    """
+    """L2 norm of the filter: noise of the filtered image per white noise of pixels."""
     return float(1 / (sigma**3 * np.sqrt(2 * np.pi)))
 
 
@@ -354,7 +351,7 @@ def scatter_fits(parts: list[FitState], groups: list[np.ndarray]) -> FitState:
 
 
 def window_corners(shape: tuple[int, int], xy: np.ndarray, half: int) -> np.ndarray:
-    """First column and row (N, 2) of the windows around the nearest pixels; at the border they
+    """First column and row (N, 2) of the windows around the nearest pixels; at the frame they
     are moved inside.
     """
     return np.clip(np.rint(xy).astype(int) - half, 0, np.array(shape[::-1]) - 1 - 2 * half)
@@ -423,9 +420,7 @@ def _turn(
     noise: float,
     width: float,
 ) -> FitState:
-    """The next state of a group of columns; with a tree of all columns, their neighbors are
-    subtracted first.
-    """
+    """The next state of a group of columns; neighbors in the tree are subtracted first."""
     own = state.take(group)
     if tree is not None:
         windows = subtract_neighbors(

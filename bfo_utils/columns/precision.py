@@ -266,9 +266,7 @@ def _leverage(part: FittedWindows) -> np.ndarray:
 
 
 def _line(x: np.ndarray, squared: np.ndarray) -> tuple[float, float]:
-    """Straight line through the means of squared residuals over bins of x, weighted by their own
-    scatter.
-    """
+    """Straight line through means of squared residuals over bins of x, weighted by scatter."""
     edges = np.linspace(x.min(), x.max() + 1e-12, _BINS + 1)
     at = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, _BINS - 1)
     count = np.bincount(at, minlength=_BINS)

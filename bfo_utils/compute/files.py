@@ -199,9 +199,7 @@ def atomic_folder(path: str | Path, first: str) -> Iterator[Path]:
 
 
 def _fill(folder: Path, new: Path, first: str) -> None:
-    """Move the content of a folder into an empty one, which may be a mount or have rights of its
-    own.
-    """
+    """Move the content of a folder into an empty one, which may be a mount or have own rights."""
     for name in [first, *sorted(p.name for p in new.iterdir() if p.name != first)]:
         os.replace(new / name, folder / name)
 
@@ -296,8 +294,8 @@ def to_disk(path: Path) -> None:
 
 
 def sweep(folder: str | Path, deep: bool = False) -> None:
-    """Remove the temporary files of processes that were killed as they wrote; nobody may be writing
-    there now.
+    """Remove the temporary files of processes that were killed as they wrote; no process may be
+    writing there now.
 
     Parameters
     ----------

@@ -95,9 +95,7 @@ def cut_windows(
 
 
 def _sample(data: np.ndarray, origin: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Bilinear interpolation of a part of the image, which begins at ``origin``, at positions
-    (2, ...) in the image.
-    """
+    """Bilinear interpolation of a part of the image from ``origin`` on, at positions (2, ...)."""
     at -= origin[
         :, None, None, None
     ]  # exact: the origin is whole, and no position is larger for it

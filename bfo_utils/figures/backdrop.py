@@ -49,9 +49,7 @@ def backdrop(axes, image: Image, tone: str = "plain", part=None) -> None:
 
 
 def _gray(axes, image: Image, tone: tuple[float, float], part=None, **kwargs) -> None:
-    """The gray levels of a part of the image, ``tone`` times their range wider at the black and
-    the white end.
-    """
+    """Gray levels of a part of the image, their range wider by ``tone`` at either end."""
     left, top, width, height = _whole_pixels(part, image.shape)
     data = image.data[top : top + height, left : left + width]
     step = max(1, -(-max(data.shape) // _SHOWN))
@@ -203,4 +201,4 @@ def walls_of(labels: np.ndarray) -> Walls:
     >>> walls_of(np.repeat([[0, 0, 0, 1, 1, 1]], 6, axis=0)).n_segments
     1
     """
-    return Segmentation(labels, None).walls  # type: ignore[arg-type]  # walls need no evidence
+    return Segmentation(labels, None).walls  # type: ignore[arg-type]  # walls need no reference field

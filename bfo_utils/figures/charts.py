@@ -372,7 +372,7 @@ def plot_importance(series: Mapping[str, float] | pd.Series) -> Figure:
     axes.set(
         yticks=np.arange(len(ranked)),
         yticklabels=ranked.index,
-        xlabel="R² lost when the values are shuffled",
+        xlabel="R² lost when the values are permuted",
     )
     axes.set_ylim(len(ranked) - 0.4, -0.6)
     axes.margins(x=0.12)

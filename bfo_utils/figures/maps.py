@@ -110,9 +110,7 @@ def unused_columns(image: Image, lattice: Lattice) -> Figure:
 
 
 def _overview(image: Image, zoom) -> tuple[Figure, list]:
-    """Figure with a panel for the image and, where a part is enlarged, a second one beside or
-    below it.
-    """
+    """Figure with a panel for the image, and a second one where a part is enlarged."""
     height, width = image.shape
     if zoom is None:
         return make_panels(1, width / height, extra=0.05, footer=0.3)
@@ -280,9 +278,7 @@ def plot_walls(image: Image, cells: Cells, labels: np.ndarray, walls: Walls) -> 
 
 
 def _beside_a_rose(aspect: float) -> tuple:
-    """Figure with a panel for an image and a smaller polar one: to its right, or below a wide
-    image.
-    """
+    """Figure with a panel for an image and a polar one to its right, or below a wide image."""
     wide = column_handles(2, aspect) == 1
     height = WIDTH / aspect + 3.4 if wide else min(5.2 / aspect, TALLEST) + 0.9
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
@@ -357,7 +353,7 @@ def draw_rose(axes, walls: Walls, vectors: np.ndarray | None) -> None:
     axes : matplotlib.projections.polar.PolarAxes
     walls : Walls
     vectors : ndarray, shape (2, 2), or None
-        As for :func:`rose`.
+        As for :func:`plot_rose`.
     """
     direction = walls.direction if vectors is None else direction_px(vectors, walls.direction)
     bins = 18

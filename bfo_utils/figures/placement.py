@@ -1,7 +1,7 @@
 """Placement: where on the image a place of the crystal's grid lies.
 
 Labels and walls live on the grid of cells; figures and tables need them in pixels. The map between
-the two follows the measured cell centers and goes on with the mean lattice where there are none.
+the two follows the measured cell centers and continues with the mean lattice where there are none.
 """
 
 import numpy as np

@@ -29,7 +29,7 @@ def save_arrays(path: str | Path, item: Any) -> None:
 
 
 def load_arrays(path: str | Path, kind: type) -> Any:
-    """Read back what :func:`save` wrote.
+    """Read back what :func:`save_arrays` wrote.
 
     Parameters
     ----------

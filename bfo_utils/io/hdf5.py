@@ -143,7 +143,7 @@ def _in_emd(item) -> bool:
 
 
 def _stored(name: str, item, arrays: Mapping[str, Any]) -> StoredArray:
-    """A dataset as the readers hand it over; turned where its axes are called x and y."""
+    """A dataset as the readers hand it over; transposed where its axes are called x and y."""
     statements = [axes for axes in _statements(item, arrays) if axes]
     if (
         _in_emd(item)
@@ -161,7 +161,7 @@ def _stored(name: str, item, arrays: Mapping[str, Any]) -> StoredArray:
 
 
 def _load(item) -> np.ndarray:
-    """Read a dataset, once it can be what it claims and can be decompressed."""
+    """Read a dataset, once its header is possible and it can be decompressed."""
     check_hdf5(item.file, item)
     _decompressible(item)
     return item[()]

@@ -1,9 +1,9 @@
-"""What a file claims to hold, compared with what it can hold, before a reader allocates or loops as
-it is told.
+"""Header checks: the sizes in the header of a file, compared with the size of the file, before a
+reader allocates memory.
 
-A few bytes of a header can claim 10^12 pixels, and a few megabytes of compressed zeros are
-gigabytes; the libraries that read the formats believe both. Every function here looks at one format
-and raises where the file cannot be what it says.
+A few bytes of a header can state 10^12 pixels, and a few megabytes of compressed zeros are
+gigabytes; the libraries that read the formats check neither. Every function here checks one format
+and raises where the header is impossible.
 """
 
 import math
@@ -74,12 +74,12 @@ def check_fits(shape: Iterable[int], available: int, itemsize: int = 1) -> None:
         )
 
 
-def check_unpacks(claimed: int, stored: int) -> None:
+def check_unpacks(stated: int, stored: int) -> None:
     """Refuse compressed data that would grow as no image does.
 
     Parameters
     ----------
-    claimed : int
+    stated : int
         Bytes that they would become.
     stored : int
         Bytes of the file.
@@ -92,12 +92,13 @@ def check_unpacks(claimed: int, stored: int) -> None:
     --------
     >>> check_unpacks(2**40, 10_000)
     Traceback (most recent call last):
-    bfo_utils.errors.InputError: claims 1099511627776 bytes in a file of 10000, more than any image
-    is compressed; ...
+    bfo_utils.errors.InputError: is damaged: its header states 1099511627776 bytes in a file of
+    10000, more than any compression of images reaches; ...
     """
-    if claimed > max(ROOM, RATIO * stored):
+    if stated > max(ROOM, RATIO * stored):
         raise InputError(
-            f"claims {claimed} bytes in a file of {stored}, more than any image is compressed; "
+            f"is damaged: its header states {stated} bytes in a file of {stored}, more than any"
+            " compression of images reaches; "
             "give an intact file, without compression if it is one"
         )
 
@@ -170,9 +171,7 @@ def check_hdf5(root, dataset=None) -> None:
 
 
 def _inflated(dataset, most: int) -> None:
-    """Refuse chunks that inflate to more than a chunk, which HDF5 would do before it looked at
-    their size.
-    """
+    """Refuse chunks that inflate to more than a chunk, which HDF5 would do unchecked."""
     import h5py
 
     settings = dataset.id.get_create_plist()
@@ -383,7 +382,7 @@ class _Walk:
     def _within(self, number: int, most: int) -> int:
         if not 0 <= number <= most:
             raise InputError(
-                f"is damaged: a tag claims {number} where {most} are possible; give an intact file"
+                f"is damaged: a tag states {number} where {most} are possible; give an intact file"
             )
         return number
 

@@ -225,8 +225,8 @@ def calibrated(image, cell_px):
 
 
 def repair_hot_pixels(image):
-    """An image without what its detector added: hot pixels, up to two abreast, and spots far off
-    the scale of the rest.
+    """An image without what its detector added: clusters of hot pixels up to two wide, and spots
+    far off the scale of the rest.
 
     A pixel that stands out of the median of its 5 x 5 neighborhood by 2.5 times the range of the
     gray levels, and by 14 times the noise, takes that median: columns never do. Pixels that lie
@@ -247,8 +247,8 @@ def repair_hot_pixels(image):
     >>> y, x = np.mgrid[:64, :64]
     >>> waves = np.cos(x / 3) + np.cos(y / 3)
     >>> waves[20, 30] = 50
-    >>> mended = repair_hot_pixels(image_from_array(waves))
-    >>> int((~mended.valid).sum()), bool(mended.data.max() < 3)
+    >>> repaired = repair_hot_pixels(image_from_array(waves))
+    >>> int((~repaired.valid).sum()), bool(repaired.data.max() < 3)
     (1, True)
     """
     low, high = np.quantile(image.data[:: _every(image.data.size, _NOISE_OF)], [0.02, 0.98])
@@ -294,16 +294,12 @@ def file_sha256(path):
 
 
 def _every(pixels, most):
-    """Return n such that every n-th row holds enough pixels, and no more than that, for a
-    median.
-    """
+    """Step n such that every n-th row holds enough pixels for a median."""
     return -(-pixels // most)
 
 
 def _neighborhood_median(data, rows, cols):
-    """Return the median of the 5 x 5 pixels around each of some pixels; those beyond the edge
-    repeat it.
-    """
+    """Median of the 5 x 5 pixels around each of some pixels; the edge is repeated."""
     height, width = data.shape
     near = range(-2, 3)
     around = [
@@ -340,9 +336,7 @@ def _clean(array):
 
 
 def _plane(array):
-    """Return an array of any kind as an (H, W) array of integers or floats, NaN where it is
-    masked.
-    """
+    """An array of any kind as an (H, W) array of integers or floats, NaN where it is masked."""
     if isinstance(array, np.ma.MaskedArray) and array.dtype.kind in "iuf":
         array = np.ma.filled(array.astype(np.float64), np.nan)
     array = np.asarray(array)
@@ -394,9 +388,7 @@ def _extremes(values):
 
 
 def _median(array, valid):
-    """Return the median of the valid values, of every n-th row that has any where the image is
-    large.
-    """
+    """Median of the valid values, of every n-th row where the image is large."""
     rows = np.flatnonzero(valid.any(axis=1))[:: _every(array.size, _MEDIAN_OF)]
     return np.median(_double(array[rows])[valid[rows]])
 

@@ -1,12 +1,11 @@
-"""The measurement made twice, from two halves of the pixels: their difference is noise and nothing
-else.
+"""The measurement made twice, from two halves of the pixels: their difference is pure noise.
 
 Every column is fitted again in either half, from the full fit and with its neighbors subtracted.
 Where the noise is white the errors of the two are independent, each sqrt(2) times that of the full
 fit, and their mean is the full fit: what one half suggests the other can test (Neufeld et al., JMLR
 25, 2024). Rows share what a scan does to a whole row, so the halves are odd and even rows along the
-fast axis; where no axis stands out they are the two colors of a checkerboard. Both rules turn with
-the image.
+fast axis; where no axis stands out they are the two colors of a checkerboard. Both rules rotate
+with the image.
 """
 
 from dataclasses import dataclass, replace
@@ -83,7 +82,7 @@ class Halves:
     cells : tuple of Cells
         The same cells, from either half; their mean is the measurement from all pixels.
     axis : {"x", "y", "none"}
-        Fast axis whose rows were dealt to the halves in turn; "none": a checkerboard.
+        Fast axis whose rows are in the halves alternately; "none": a checkerboard.
     correlation : float
         Largest correlation between the noise of a pixel of one half and that of its neighbor in the
         other.
@@ -226,9 +225,7 @@ def row_noise(image: Image, lattice: Lattice, radius: float) -> RowNoise:
 
 
 def _excess(parts, columns: Columns, shape, axis: int) -> float:
-    """Variance of displacements along an axis (0: x) common to all pixels of a row, over that of
-    white noise, minus 1.
-    """
+    """Variance of displacements common to a row along an axis, over that of white noise, - 1."""
     size = shape[axis]
     sums = np.zeros((2, size))
     for part in parts:
@@ -259,9 +256,7 @@ def _correlations(parts, ok: np.ndarray, sublattice: np.ndarray) -> tuple[float,
 
 
 def _neighboring(residual: np.ndarray, pulled: np.ndarray, design: np.ndarray) -> np.ndarray:
-    """Covariance of the noise of neighbors along x and y, and its variance, both summed over all
-    pairs: shape (2, 2).
-    """
+    """Covariance of noise of neighbors along x and y, and its variance, summed: shape (2, 2)."""
     side = int(np.sqrt(residual.shape[-1]))
     r, left, right = (v.reshape(len(v), -1, side, side) for v in (residual, pulled, design))
     variance = float((r**2).sum() / (r.size - (left * right).sum()))

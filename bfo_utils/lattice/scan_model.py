@@ -199,7 +199,7 @@ def lattice_basis(ij: np.ndarray, step: float = KNOTS) -> sparse.csr_array:
     Returns
     -------
     sparse array, shape (N, K)
-        Functions that hardly reach any column are left out.
+        Functions that reach almost no column are left out.
     """
     (i, n), (j, m) = (_splines(v - v.min(), step) for v in ij.T)
     at = i.indices.reshape(-1, 4, 1) * m + j.indices.reshape(-1, 1, 4)
@@ -271,9 +271,7 @@ def normal_equations(
 
 @dataclass(frozen=True)
 class _System:
-    """Rows and columns with the positions of the columns eliminated: row, coupling (N, R), total
-    weight and precision (N,).
-    """
+    """Rows and columns, positions eliminated: row, coupling (N, R), weight and precision (N,)."""
 
     row: np.ndarray
     coupling: np.ndarray
@@ -288,7 +286,7 @@ class _System:
 
     @property
     def kept(self) -> np.ndarray:
-        """Part of what is said about a position that says something about the lattice."""
+        """Share of the information on a position that is information on the lattice."""
         return 1 - self.total * self.share
 
     def by_row(self, direct: np.ndarray, total: np.ndarray) -> np.ndarray:
@@ -329,10 +327,8 @@ class _System:
 
 
 def _shapes(slices: Slices, sites: Sites) -> list[np.ndarray]:
-    """Displacement profiles over the height that columns of a kind share: three orders per kind,
-    and a shear that varies.
-    """
-    t, a = slices.height, sites.is_a[:, None]
+    """Displacement profiles over the offset that a kind of column shares, and a shear."""
+    t, a = slices.offset, sites.is_a[:, None]
     powers = [np.where(kind, t**k, 0) for kind in (a, ~a) for k in (1, 2, 3)]
     return powers + [t * sites.place[:, [axis]] for axis in (0, 1)]
 
@@ -371,9 +367,7 @@ def without_repeats(equations: Equations, sites: Sites, first: int) -> Equations
 
 
 def _kernels(cell_px: float, lag: np.ndarray) -> list[np.ndarray]:
-    """Correlations of the displacements of rows ``lag`` px apart: white, and squared
-    exponentials of :data:`LENGTHS`.
-    """
+    """Correlations of rows ``lag`` px apart: white, and squared exponentials of LENGTHS."""
     return [(lag == 0) * 1.0] + [
         np.exp(-0.5 * (lag * 16 / (length * cell_px)) ** 2) for length in LENGTHS
     ]
@@ -595,9 +589,7 @@ def find_line(
 def _information(
     prior: np.ndarray, posterior: Posterior, frequency: np.ndarray, points: int = 48
 ) -> np.ndarray:
-    """Information (1 / px2) about the amplitude of a wave of each frequency, interpolated
-    between some.
-    """
+    """Information (1 / px2) on the amplitude of a wave of each frequency, interpolated."""
     some = np.linspace(frequency[0], frequency[-1], points)
     phase = 2 * np.pi * some * (np.arange(prior.shape[1]) - (prior.shape[1] - 1) / 2)[:, None]
     waves = np.hstack([np.cos(phase), np.sin(phase)])

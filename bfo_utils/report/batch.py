@@ -179,7 +179,7 @@ def run_batch(
     Parameters
     ----------
     given : iterable of str
-        Files and folders, see :func:`find`.
+        Files and folders, see :func:`find_images`.
     out : str or Path
         Folder for ``summary.csv`` and a folder of files per image. All workers must see it, and the
         images, under the same path.
@@ -215,7 +215,7 @@ def _run(
     settings: BatchSettings,
     show: Callable[[pd.DataFrame], None],
 ) -> pd.DataFrame:
-    """See :func:`run`; nobody else writes to the folder."""
+    """See :func:`run_batch`; no other process writes to the folder."""
     jobs, ready = _assign(names, out, settings.key)
     rows = {k: _row_of_before(jobs[k]) for k in ready}
     table = _keep(rows, out)
@@ -336,9 +336,7 @@ def _rows(jobs: list[BatchJob], pool: Pool, settings: BatchSettings) -> Iterator
 
 
 def _written(settings: BatchSettings, job: BatchJob, workers: int | EvaluatorFactory) -> dict:
-    """The content of ``result.json``, when all files of the image are written, with the record
-    for later calls among them.
-    """
+    """The content of ``result.json``, after all files of the image and the record are written."""
     image = read_image(
         job.path,
         pixel_size_nm=settings.pixel_size_nm,

@@ -1,4 +1,4 @@
-"""Two results beside each other: what was chosen, what it earned, and where the maps differ, on
+"""Two results beside each other: what was chosen, its rewards, and where the maps differ, on
 one page without a network.
 """
 
@@ -219,9 +219,7 @@ def match_runs(one: pd.DataFrame, two: pd.DataFrame) -> Match | None:
 
 
 def _renamed(one: np.ndarray, two: np.ndarray, both: np.ndarray) -> np.ndarray:
-    """Labels of the second map under the names of the first; those without a partner get names
-    that are not in use.
-    """
+    """Labels of the second map under the names of the first; others get unused names."""
     names = one.max() + 1 + np.arange(two.max() + 1)
     partner = match_labels(two[both], one[both])
     names[: len(partner)] = np.where(partner < 0, names[: len(partner)], partner)
@@ -356,9 +354,7 @@ def _counts(result: ComparedResult) -> dict:
 
 
 def _table(caption: str, a: Mapping, b: Mapping, difference: str = "", marked: bool = True) -> str:
-    """A table of two mappings under a heading; rows that differ are marked by a sign and a
-    color.
-    """
+    """A table of two mappings under a heading; differing rows have a sign and a color."""
     names = list(dict.fromkeys([*a, *b]))
     head = "".join(
         f'<th scope="col">{column}</th>' for column in ("", "A", "B", difference or "differs")

@@ -139,8 +139,8 @@ def is_ours(out: str | Path) -> bool:
 
 
 def columns_table(lattice: Lattice, errors: ColumnErrors | None = None) -> pd.DataFrame:
-    """Indexed columns: id, position in px, sublattice, fitted height and width, whether the fit is
-    sound.
+    """Indexed columns: id, position in px, sublattice, fitted amplitude and width, whether the fit
+    is sound.
 
     Parameters
     ----------
@@ -234,9 +234,7 @@ def cells_table(analysis: Analysis) -> pd.DataFrame:
 def _measured(
     prepared: PreparedImage, length: float, displacement: float, nm: str, pm: str
 ) -> dict[str, np.ndarray]:
-    """What follows in the table of cells, on the grid: errors, displacement along the cell's
-    edges, strain, order.
-    """
+    """Further columns of the table of cells: errors, displacement on edges, strain, order."""
     cells, strain, se = prepared.lattice.cells, prepared.strain, prepared.cell_errors
     along = [
         (cells.polar * edge).sum(-1) / np.linalg.norm(edge, axis=-1) for edge in cell_edges(cells)
@@ -339,9 +337,7 @@ def _convention(prepared: PreparedImage) -> dict:
 
 
 def _precision(prepared: PreparedImage) -> dict:
-    """Standard errors (px; medians over columns and cells) from the fits and from two halves of
-    the pixels.
-    """
+    """Standard errors (px; medians) from the fits and from two halves of the pixels."""
     lattice, halves, se = prepared.lattice, prepared.halves, prepared.cell_errors
     columns = {
         name: _rounded(np.nanmedian(prepared.column_errors.xy[lattice.sublattice == name], axis=0))
@@ -372,9 +368,7 @@ def _rounded(values) -> float | list[float]:
 
 
 def _superstructures(prepared: PreparedImage) -> list[dict]:
-    """Ordered displacements: sublattice, wave vector in units of the cell, amplitude, direction,
-    significance.
-    """
+    """Ordered displacements: sublattice, wave vector, amplitude, direction, significance."""
     size = prepared.image.pixel_size_nm
     return [
         {
@@ -397,7 +391,7 @@ def facts_table(analysis: Analysis, result: Mapping) -> pd.Series:
     ----------
     analysis : Analysis
     result : mapping
-        Content of ``result.json``, from :func:`write`.
+        Content of ``result.json``, from :func:`write_results`.
 
     Returns
     -------
@@ -424,9 +418,7 @@ def facts_table(analysis: Analysis, result: Mapping) -> pd.Series:
 
 
 def _counted(analysis: Analysis, result: Mapping) -> str:
-    """How many domains of how many clusters, and how many of these are non-polar; in a
-    word where there are none, or it is not decided.
-    """
+    """Number of domains, of clusters, and of non-polar ones; a word where there are none."""
     if result["verdict"] != DOMAINS:
         return "not decided" if result["verdict"] == UNDECIDED else "none"
     nonpolar, clusters = len(nonpolar_labels(analysis)), len(result["variants"])
@@ -441,7 +433,7 @@ def origin_table(result: Mapping) -> pd.Series:
     Parameters
     ----------
     result : mapping
-        Content of ``result.json``, from :func:`write`.
+        Content of ``result.json``, from :func:`write_results`.
 
     Returns
     -------
@@ -469,7 +461,7 @@ def grounds_table(analysis: Analysis, result: Mapping) -> pd.DataFrame:
     ----------
     analysis : Analysis
     result : mapping
-        Content of ``result.json``, from :func:`write`.
+        Content of ``result.json``, from :func:`write_results`.
 
     Returns
     -------
@@ -517,7 +509,7 @@ def _judged(analysis: Analysis) -> dict[str, tuple[float, str, str]]:
         rows[f"{what}: the other half"] = (
             answer.judged.z,
             f"≥ {MIN_Z}",
-            "pattern that one half of the data draws in the other, over its error; noise has 0 ± 1",
+            "pattern of one half of the data in the other, over its error; noise gives 0 ± 1",
         )
         rows[f"{what}: clearest wall"] = (
             max((w.z for w in answer.walls), default=0.0),
@@ -592,9 +584,7 @@ def choices_table(analysis: Analysis) -> pd.DataFrame:
 
 
 def _confidence(analysis: Analysis) -> dict | None:
-    """Means over the analyzed cells, and the share of the cells below 0.8; None where there is
-    one label only.
-    """
+    """Means over the analyzed cells, and share below 0.8; None where there is one label only."""
     if analysis.verdict != DOMAINS:
         return None
     values = {
@@ -608,9 +598,7 @@ def _confidence(analysis: Analysis) -> dict | None:
 
 
 def _surrogates(analysis: Analysis) -> dict:
-    """Total of the map, and of its surrogates: number, median, maximum, and the share that reach
-    the map's; under their old names too, for one version.
-    """
+    """Totals of the surrogate test; under the old names of the kinds too, for one version."""
     tested = analysis.surrogates
     rows: dict[str, float | dict[str, float]] = {"total": round(tested.total, 6)}
     for name, totals, p in (
@@ -632,7 +620,7 @@ def warnings_html(result: Mapping) -> str:
     Parameters
     ----------
     result : mapping
-        Content of ``result.json``, from :func:`write`.
+        Content of ``result.json``, from :func:`write_results`.
 
     Returns
     -------
@@ -652,9 +640,7 @@ def warnings_html(result: Mapping) -> str:
 
 
 def _variants(analysis: Analysis) -> list[dict]:
-    """Share of the analyzed cells and mean polar displacement (px) of every label of the final
-    map.
-    """
+    """Share of the analyzed cells and mean polar displacement (px) of every final label."""
     cells, labels = analysis.prepared.lattice.cells, analysis.labels
     rows = []
     for label in np.unique(labels[labels >= 0]).tolist():

@@ -90,9 +90,7 @@ class Stage:
 
     @cached_property
     def _cell(self) -> tuple[np.ndarray, np.ndarray]:
-        """Row and column of the analyzed cell at every pixel of the screen, -1 where there is
-        none.
-        """
+        """Row and column of the analyzed cell at every pixel of the screen, else -1."""
         own = np.argwhere(self.prepared.mask)
         cells = self.prepared.lattice.cells
         width, height = self.size
@@ -119,7 +117,7 @@ class Stage:
 
 
 def _borders(labels: np.ndarray) -> np.ndarray:
-    """Pixels on either side of a border between two labels that are not negative."""
+    """Pixels on either side of a boundary between two labels that are not negative."""
     on = np.zeros(labels.shape, bool)
     for one, other in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
         unlike = (labels[one] != labels[other]) & (labels[one] >= 0) & (labels[other] >= 0)
@@ -156,7 +154,7 @@ def interactive_map(prepared: PreparedImage, labels: np.ndarray, table: pd.DataF
     table : DataFrame
         One row per cell: ``i, j, x_px, y_px, label`` and any further quantities, such as
         :func:`bfo_utils.report.cells_table` gives. The end of a name is its unit (``a_nm``). Of
-        more than :data:`MOST` cells, only every second (third, ...) along both axes is kept;
+        more than :data:`MOST_SHOWN` cells, only every second (third, ...) along both axes is kept;
         quantities that no cell has are left out, and standard errors (``se_``).
 
     Returns
@@ -205,9 +203,7 @@ def _thinned(every: int) -> str:
 
 
 def _quantity(column: str, values: pd.Series) -> dict:
-    """A column of the table for the page: name and unit in words, values rounded to what can be
-    read.
-    """
+    """A column of the table for the page: name and unit in words, values rounded."""
     stem, _, end = column.rpartition("_")
     name, unit = (stem, _UNITS[end]) if stem and end in _UNITS else (column, "")
     finite = values[np.isfinite(values)]
@@ -364,9 +360,7 @@ def _chart(
     chosen: int,
     names: tuple[str, str],
 ) -> str:
-    """A chart whose choices are buttons, with the names of its axes; others are drawn as far as
-    they lie on it.
-    """
+    """A chart whose choices are buttons, with the names of its axes."""
     width, height = _CHART
     ends = [_range(values) for values in zip(*(choice.place for choice in choices))]
 
@@ -488,9 +482,7 @@ def _shares(labels: np.ndarray) -> dict[int, str]:
 
 
 def _legend(maps: Sequence[np.ndarray], shown: int = 0) -> str:
-    """Swatches of all labels of the maps with their share of the cells; those that the shown one
-    lacks are hidden.
-    """
+    """Swatches of all labels of the maps with their shares; absent ones are hidden."""
     shares = [_shares(labels) for labels in maps]
     items = [
         f'<li data-label="{k}"{"" if k in shares[shown] else " hidden"}><span style="background:'

@@ -55,7 +55,7 @@ class Analysis:
     Attributes
     ----------
     prepared : PreparedImage
-        Image, indexed columns, analyzed cells, evidence.
+        Image, indexed columns, analyzed cells, reference field.
     trials : list of Trial
         All evaluated configurations, number 0 the default one.
     default, tuned : Outcome

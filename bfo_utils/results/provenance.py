@@ -118,10 +118,8 @@ def _simulation(values: Mapping) -> Simulation:
 
 
 def _plan(values: Mapping) -> SearchPlan:
-    """A plan whose values have the types of the default one's, which stands in for what an earlier
-    version did not write.
-    """
-    total = {str(name): float(power) for name, power in values["total"]}
+    """A plan with the types of the default one, which replaces missing values."""
+    total = {str(name): float(exponent) for name, exponent in values["total"]}
     values = {**vars(SearchPlan()), **values, "total": total}
     for name, default in vars(SearchPlan()).items():
         if type(values[name]) is not type(default):
@@ -185,7 +183,7 @@ class StoredResult:
 
 
 def read_result(path: str | Path) -> StoredResult:
-    """Read a ``result.json``, or that of a folder of results, see :func:`where`.
+    """Read a ``result.json``, or that of a folder of results, see :func:`result_path`.
 
     Raises
     ------
@@ -266,7 +264,7 @@ def result_image(result: StoredResult, moved_to: str | None = None) -> Image:
     path = Path(moved_to) if moved_to else _place(result)
     if not path.is_file():
         raise InputError(
-            f"{path}: the image of {result.path} is gone; say where it is with --image FILE"
+            f"{path}: the image of {result.path} is gone; give its path with --image FILE"
         )
     found = read_image(
         path,

@@ -1,7 +1,7 @@
 """Warnings: what a user should know about a result and can act on.
 
-Every warning is a pair of a code, for programs, and a message, for people: what is the matter with
-this image or this map, by how much, and what would help. None of them changes the result.
+Every warning is a pair of a code, for programs, and a message, for people: what is wrong with this
+image or this map, by how much, and what would help. None of them changes the result.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ WarningCheck = Callable[[Analysis], str]
 
 
 def find_warnings(analysis: Analysis) -> list[dict[str, str]]:
-    """All that is to be said about an analysis, in a fixed order.
+    """All warnings about an analysis, in a fixed order.
 
     Parameters
     ----------
@@ -277,9 +277,9 @@ def _margin(analysis: Analysis) -> str:
     if abs(best - MIN_Z) > MARGIN:
         return ""
     return (
-        f"The verdict is a close call: what one half of the data draws is seen in the other with z"
-        f" = {best:.1f}, and {MIN_Z} decides; repeat it with another image of the same place, or"
-        " with more dose."
+        "The verdict is close to its limit: the pattern of one half of the data is seen in the"
+        f" other with z = {best:.1f}, and {MIN_Z} decides; repeat it with another image of the same"
+        " place, or with more dose."
     )
 
 
@@ -318,13 +318,13 @@ def _scan(analysis: Analysis) -> str:
     if not scan.matters:
         return ""
     done = (
-        "they were put straight before the columns were fitted"
+        "they were shifted back before the columns were fitted"
         if scan.corrected
         else "the image was left as it is, because cells, or an ordered displacement, would be lost"
     )
     return (
-        f"The scan displaced its rows along {scan.axis} by {scan.rms_px:.2f} px (rms), which feigns"
-        f" a polar displacement of {scan.polar_rms_px / scan.cell_px:.1%} of a cell: {done}."
+        f"The scan displaced its rows along {scan.axis} by {scan.rms_px:.2f} px (rms), an apparent"
+        f" polar displacement of {scan.polar_rms_px / scan.cell_px:.1%} of a cell: {done}."
     )
 
 

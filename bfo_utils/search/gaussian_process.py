@@ -101,9 +101,7 @@ class ProposalModel:
         return chosen
 
     def _improvement(self, x: np.ndarray) -> np.ndarray:
-        """Expected improvement over the best loss at transformed points, by a freshly fitted
-        Gaussian process.
-        """
+        """Expected improvement over the best loss at points, by a fresh Gaussian process."""
         with warnings.catch_warnings(), threadpool_limits(1):
             warnings.simplefilter(
                 "ignore"

@@ -163,7 +163,7 @@ def prepare_image(
     scan_axis: str = "auto",
 ) -> PreparedImage:
     """Columns, lattice, analyzed cells and reference field of an image, hot pixels repaired,
-    displaced scan rows put straight.
+    displaced scan rows shifted back.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def prepare_image(
         four A neighbors.
     polar_sign : {1, -1}
         Whether the polarization points with that displacement (BaTiO3) or against it (PbTiO3,
-        BiFeO3): the way of the arrows.
+        BiFeO3): the direction of the arrows.
     strain_reference : str
         See :func:`bfo_utils.lattice.reference_cell`.
     scan_axis : {"auto", "x", "y", "none"}

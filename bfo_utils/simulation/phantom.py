@@ -35,11 +35,11 @@ class Specimen:
     ``cells`` counts unit cells along each side of the square frame; ``dose`` is the expected number
     of counts at the peak of an A column; ``wall_cells`` is the tanh width of a wall; ``shear`` the
     spontaneous strain e_xy of a variant; ``composition`` the largest change of the A columns'
-    height, smooth over ``composition_cells`` cells; ``substrate`` the width of the unpolarized
+    amplitude, smooth over ``composition_cells`` cells; ``substrate`` the width of the unpolarized
     strip at the left as a fraction of the frame.
 
-    The scan displaces every row of pixels: ``jitter_px`` (rms) at random, alike over
-    ``jitter_rows`` rows; mains hum of amplitude ``hum_px`` and a period of ``hum_rows`` rows;
+    The scan displaces every row of pixels: ``jitter_px`` (rms) at random, correlated
+    over ``jitter_rows`` rows; mains hum of amplitude ``hum_px`` and a period of ``hum_rows`` rows;
     ``jumps`` steps of ``jump_px`` (rms) that stay; ``flyback_px`` (mean) to one side at one row of
     forty, which dies away over three rows.
     """
@@ -184,8 +184,8 @@ def _build(specimen: Specimen, rng) -> _Sites:
     p_pm *= (1 - strip)[..., None]
     shear = np.einsum("vij,v->ij", weights, VARIANTS.prod(axis=1)) * specimen.shear * (1 - strip)
     nodes, rotation = _nodes(specimen, shear, strip)
-    turn = np.deg2rad(specimen.rotation_deg)
-    matrix = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    angle = np.deg2rad(specimen.rotation_deg)
+    matrix = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     middle = specimen.cells * specimen.cell_px / 2
     a_xy = (nodes - n / 2) @ matrix * specimen.cell_px + middle
     p_pm = p_pm @ matrix
@@ -199,9 +199,7 @@ def _build(specimen: Specimen, rng) -> _Sites:
 
 
 def _variant_weights(specimen: Specimen, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Share of every variant in every cell (tanh across walls), and distance to the nearest wall
-    in cells.
-    """
+    """Share of every variant in every cell, and distance to the nearest wall in cells."""
     fine = 4 if n < 300 else 2
     at = (np.arange(n * fine) + 0.5) / fine - _PAD
     y, x = np.meshgrid(at / specimen.cells, at / specimen.cells, indexing="ij")
@@ -220,9 +218,7 @@ def _variant_weights(specimen: Specimen, n: int) -> tuple[np.ndarray, np.ndarray
 
 
 def _signed_distance(inside: np.ndarray) -> np.ndarray:
-    """Distance to the border of a region: negative inside, positive outside; a full or empty
-    region is far.
-    """
+    """Distance to the boundary of a region: negative inside; far if full or empty."""
     if inside.all() or not inside.any():
         return np.full(inside.shape, -1e3 if inside.all() else 1e3)
     return ndimage.distance_transform_edt(~inside) - ndimage.distance_transform_edt(inside)
@@ -264,9 +260,7 @@ def _smooth_noise(shape, scale: float, rng) -> np.ndarray:
 
 
 def _intensities(specimen: Specimen, strip: np.ndarray, rng) -> tuple[np.ndarray, np.ndarray]:
-    """Peak heights of A (follows the Sm content) and B columns, relative to an A column of the
-    film.
-    """
+    """Amplitudes of A (by Sm content) and B columns, relative to an A column of the film."""
     n = strip.shape[0]
     composition = 1 + specimen.composition * _smooth_noise(
         (n + 1, n + 1), specimen.composition_cells, rng
@@ -278,9 +272,7 @@ def _intensities(specimen: Specimen, strip: np.ndarray, rng) -> tuple[np.ndarray
 
 
 def _scan(side: int, specimen: Specimen, rng) -> np.ndarray:
-    """Displacement (x, y) in px of every scan row: jitter and faults along x, slow drift along
-    both.
-    """
+    """Displacement (x, y) in px of every scan row: jitter and faults along x, slow drift."""
     drift = ndimage.gaussian_filter1d(rng.standard_normal((side, 2)), side / 6, axis=0)
     drift *= specimen.drift_px / np.abs(drift).max()
     jitter = rng.normal(0, specimen.jitter_px, side)
@@ -292,9 +284,7 @@ def _scan(side: int, specimen: Specimen, rng) -> np.ndarray:
 
 
 def _faults(side: int, specimen: Specimen, rng) -> np.ndarray:
-    """Displacement (px) along x of every scan row by hum, jumps and flyback; nothing is drawn
-    for those that are off.
-    """
+    """Displacement (px) along x of every scan row by hum, jumps and flyback."""
     row, shift = np.arange(side), np.zeros(side)
     if specimen.hum_px > 0:
         shift += specimen.hum_px * np.sin(2 * np.pi * (row / specimen.hum_rows + rng.random()))
@@ -308,9 +298,7 @@ def _faults(side: int, specimen: Specimen, rng) -> np.ndarray:
 
 
 def _exposed(ideal: np.ndarray, specimen: Specimen, rng) -> np.ndarray:
-    """Counts of an image on its background, under uneven illumination; they replace the image,
-    band by band.
-    """
+    """Counts of an image on its background, unevenly illuminated, in place, band by band."""
     gain = _illumination(len(ideal), specimen.illumination)
     for rows in row_bands(ideal.shape):
         expected = (
@@ -440,7 +428,7 @@ def load_truth(path: str | Path) -> Truth | None:
     Parameters
     ----------
     path : str or Path
-        File written by :func:`save`, or any other image file.
+        File written by :func:`save_phantom`, or any other image file.
 
     Returns
     -------
