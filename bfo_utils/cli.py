@@ -105,6 +105,12 @@ def folder(context, parameter, value: str | None) -> str | None:
     return value
 
 
+def _all_cores() -> int:
+    from .compute import n_cores
+
+    return n_cores()
+
+
 _DEBUG = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 _SEED = click.option(
     "--seed",
@@ -126,9 +132,8 @@ _DATASET = click.option(
 _WORKERS = click.option(
     "--workers",
     type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Threads that share the trials.",
+    callback=lambda context, parameter, value: value or _all_cores(),
+    help="Threads that share the trials.  [default: one per core]",
 )
 _SCAN_AXIS = (
     "Fast axis of the scan, whose displaced rows are shifted back; auto finds it, none leaves them."
