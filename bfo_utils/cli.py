@@ -2,11 +2,13 @@
 there at once.
 """
 
+import functools
 import os
 import runpy
 import sys
 import traceback
 from collections.abc import Callable, Iterable
+from functools import reduce
 from pathlib import Path
 
 import click
@@ -28,9 +30,10 @@ def main(arguments: list[str] | None = None) -> None:
             traceback.print_exc()
         message = error.format_message() if isinstance(error, click.ClickException) else str(error)
         line = " ".join(message.split())
+        # names come from files
         click.echo(
             "bfo: " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line), err=True
-        )  # names come from files
+        )
         sys.exit(2)
     except BrokenPipeError:  # who read the output, `head` say, has left
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  it stays open until the end
@@ -119,16 +122,6 @@ _SEED = click.option(
     show_default=True,
     help="Seed of everything random.",
 )
-_PIXEL = click.option(
-    "--pixel-size",
-    "pixel_size",
-    type=float,
-    metavar="NM",
-    help="Pixel size in nm; overrides the file's.",
-)
-_DATASET = click.option(
-    "--dataset", metavar="NAME", help="Dataset to read, where a file holds several."
-)
 _WORKERS = click.option(
     "--workers",
     type=click.IntRange(1),
@@ -138,15 +131,56 @@ _WORKERS = click.option(
 _SCAN_AXIS = (
     "Fast axis of the scan, whose displaced rows are shifted back; auto finds it, none leaves them."
 )
-_LATTICE = click.option(
-    "--lattice-nm",
-    "lattice_nm",
-    type=float,
-    metavar="NM",
-    help=(
-        "Edge of the known (pseudo-cubic) cell of film or "
-        "substrate in nm, 0.3905 for SrTiO3; gives the pixel size where the file does not."
+_READING = (
+    click.option(
+        "--pixel-size",
+        "pixel_size_nm",
+        type=float,
+        metavar="NM",
+        help="Pixel size in nm; overrides the file's.",
     ),
+    click.option(
+        "--lattice-nm",
+        "lattice_nm",
+        type=float,
+        metavar="NM",
+        help=(
+            "Edge of the known (pseudo-cubic) cell of film or "
+            "substrate in nm, 0.3905 for SrTiO3; gives the pixel size where the file does not."
+        ),
+    ),
+    click.option("--dataset", metavar="NAME", help="Dataset to read, where a file holds several."),
+    click.option(
+        "--frames",
+        default="",
+        metavar="N|A:B|each",
+        help=(
+            "Frames of a stack to align and average, of 0, 1, ...; each: analyze every frame."
+            "  [default: all]"
+        ),
+    ),
+    click.option(
+        "--roi",
+        default="",
+        metavar="X0:X1,Y0:Y1",
+        help="Analyze the columns in this box only, in px of the image.",
+    ),
+    click.option(
+        "--mask",
+        default="",
+        metavar="FILE",
+        help="Analyze the columns here only: an image of the same shape, or polygons (.json).",
+    ),
+    click.option(
+        "--exclude", default="", metavar="FILE", help="Leave out the columns here, likewise."
+    ),
+    click.option(
+        "--columns",
+        default="",
+        metavar="FILE",
+        help="Take the columns from here (csv, npy, atomap's hdf5) instead of looking for them.",
+    ),
+    click.option("--refine", is_flag=True, help="Fit the columns that --columns gives."),
 )
 _SEARCH = (
     click.option(
@@ -232,24 +266,37 @@ _CONVENTION = (
             " in nm."
         ),
     ),
+    click.option(
+        "--check",
+        is_flag=True,
+        callback=lambda context, parameter, value: _CHECKED * value,
+        help="Repeat the search with two other seeds, and say what changes.",
+    ),
 )
 
 
-_CHECK = click.option(
-    "--check",
-    is_flag=True,
-    callback=lambda context, parameter, value: _CHECKED * value,
-    help="Repeat the search with two other seeds, and say what changes.",
-)
+def _declared(options):
+    """A decorator that gives a command several options, in this order."""
+    return lambda command: reduce(lambda done, option: option(done), reversed(options), command)
 
 
-def _convention_options(command):
-    """How the measured field is to be read, and whether the answer is checked: options that
-    `_plan` takes.
-    """
-    for option in reversed((*_CONVENTION, _CHECK)):
-        command = option(command)
-    return command
+_convention_options = _declared(_CONVENTION)  # how the field is read, whether it is checked
+_search_options = _declared(_SEARCH)  # `_plan` takes them
+
+
+def _reading_options(command):
+    """How an image is read: options that become one argument, a `Reading`."""
+
+    @functools.wraps(command)
+    def read(**given):
+        from .io import Reading
+
+        reading = Reading(**{name: given.pop(name) for name in vars(Reading())})
+        return command(**given, reading=reading)
+
+    for option in reversed(_READING):
+        read = option(read)
+    return read
 
 
 def _plugin_option(text: str):
@@ -258,28 +305,7 @@ def _plugin_option(text: str):
     return click.option("--plugin", type=path, metavar="FILE.py", help=text)
 
 
-def _search_options(command):
-    """The options of a search, which `_plan` takes."""
-    for option in reversed(_SEARCH):
-        command = option(command)
-    return command
-
-
-def _plan(
-    budget,
-    seed,
-    given,
-    whole,
-    goal,
-    exponents,
-    evidence,
-    vae,
-    scan_axis,
-    bright,
-    polar_sign,
-    strain_reference,
-    check,
-):
+def _plan(given, exponents, vae, strain_reference, **choices):
     """The plan of a search; ``given`` holds checked parameters."""
     from .lattice import reference_numbers
     from .rewards import parse_total
@@ -290,19 +316,11 @@ def _plan(
         require_vae()
     reference_numbers(strain_reference)
     return SearchPlan(
-        budget,
-        seed,
-        parse_total(exponents),
-        given,
-        goal,
-        whole,
-        evidence,
-        vae,
-        scan_axis,
-        bright,
-        polar_sign,
-        strain_reference,
-        check,
+        total=parse_total(exponents),
+        fixed=given,
+        autoencoders=vae,
+        strain_reference=strain_reference,
+        **choices,
     )
 
 
@@ -326,13 +344,9 @@ def bfo(context) -> None:
 @_convention_options
 @_plugin_option("Python file of yours that registers rewards; it is run.")
 @_WORKERS
-@_PIXEL
-@_LATTICE
-@_DATASET
+@_reading_options
 @_DEBUG
-def analyze_command(
-    image, out, plugin, workers, pixel_size, lattice_nm, dataset, debug, **search
-) -> None:
+def analyze_command(image, out, plugin, workers, reading, debug, **search) -> None:
     """Analyze IMAGE without notebooks and write tables, result.json and pictures to DIR.
 
     Every trial is recorded in DIR/trials.jsonl as it ends; the same command continues from there if
@@ -344,17 +358,25 @@ def analyze_command(
     from .io import read_image
     from .results import Provenance, plugin_of
 
+    if reading.frames == "each":
+        if plugin:
+            raise click.UsageError("--frames each: is not for rewards of a --plugin; leave one out")
+        return _analyze_frames(image, out, _plan(**search), reading, workers)
     if plugin:
         run_plugin(plugin)
-    provenance = Provenance(
-        _plan(**search), pixel_size, dataset, plugin=plugin_of(plugin), lattice_nm=lattice_nm
-    )
-    _analyzed(
-        read_image(image, pixel_size_nm=pixel_size, dataset=dataset, lattice_nm=lattice_nm),
-        provenance,
-        out,
-        workers,
-    )
+    plan, picture = _plan(**search), read_image(image, **vars(reading))
+    provenance = Provenance(plan, reading, plugin=plugin_of(plugin), files=reading.files)
+    _analyzed(picture, provenance, out, workers)
+
+
+def _analyze_frames(image, out, plan, reading, workers) -> None:
+    """Analyze every frame of a stack by itself."""
+    from .report import SUMMARY_FILE, BatchSettings, analyze_frames
+
+    table = analyze_frames(image, out, BatchSettings(plan, reading), workers)
+    failed = table["error"].notna().sum()
+    click.echo(f"{len(table)} frames: {len(table) - failed} analyzed, {failed} with an error")
+    click.echo(Path(out, SUMMARY_FILE))
 
 
 def _analyzed(picture, provenance, out, workers) -> None:
@@ -446,11 +468,9 @@ def rerun(result, out, image, plugin, workers, debug) -> int:
     metavar="ADDRESS",
     help="Use the Dask cluster of this scheduler, such as tcp://10.0.0.1:8786.",
 )
-@_PIXEL
-@_LATTICE
-@_DATASET
+@_reading_options
 @_DEBUG
-def batch(image, out, workers, scheduler, pixel_size, lattice_nm, dataset, debug, **search) -> None:
+def batch(image, out, workers, scheduler, reading, debug, **search) -> None:
     """Analyze every IMAGE (files, or folders of them): one row each in DIR/summary.csv, and a
     folder of files as analyze writes.
 
@@ -469,7 +489,7 @@ def batch(image, out, workers, scheduler, pixel_size, lattice_nm, dataset, debug
     from .compute import connect_pool, n_cores
     from .report import SUMMARY_FILE, BatchSettings, find_images, run_batch
 
-    settings = BatchSettings(_plan(**search), pixel_size, dataset, lattice_nm)
+    settings = BatchSettings(_plan(**search), reading.absolute)
     names = find_images(image)
     with (
         connect_pool(workers or n_cores(), scheduler) as pool,
@@ -516,9 +536,7 @@ def batch(image, out, workers, scheduler, pixel_size, lattice_nm, dataset, debug
 @click.option(
     "--scan-axis", type=_LazyChoice(_scan_axes), default="auto", show_default=True, help=_SCAN_AXIS
 )
-@_PIXEL
-@_LATTICE
-@_DATASET
+@_reading_options
 @_SEED
 @_DEBUG
 def run(
@@ -528,9 +546,7 @@ def run(
     given,
     resume,
     scan_axis,
-    pixel_size,
-    lattice_nm,
-    dataset,
+    reading,
     seed,
     debug,
     **convention,
@@ -548,11 +564,34 @@ def run(
     values = parse_parameters(given, run=True) | check_parameters(asked, RUN_PARAMETERS)
     from .book import run_book
 
-    click.echo(
-        run_book(
-            image, out, profile, values, pixel_size, dataset, seed, resume, scan_axis, lattice_nm
-        )
-    )
+    click.echo(run_book(image, out, profile, values, reading, seed, resume, scan_axis))
+
+
+@bfo.command()
+@click.argument("image")
+@click.option(
+    "--out", required=True, metavar="DIR", callback=folder, help="Folder for the table and picture."
+)
+@click.option(
+    "--bright",
+    type=click.Choice(["A", "B"]),
+    default="A",
+    show_default=True,
+    help="The brighter of the two sublattices.",
+)
+@_reading_options
+@_DEBUG
+def columns(image, out, bright, reading, debug) -> None:
+    """Find the columns of IMAGE, for you to check and to correct: DIR/columns.csv, and
+    DIR/columns.png with every column over the image and doubtful places enlarged.
+
+    Delete, add or move rows of the table, and give it to `analyze --columns`.
+    """
+    from .io import read_image
+    from .report import write_columns
+
+    for path in write_columns(read_image(image, **vars(reading)), out, bright):
+        click.echo(path)
 
 
 @bfo.command()
@@ -565,7 +604,7 @@ def info(file, as_json, debug) -> None:
     """
     import json
 
-    from .io import as_text, describe_file
+    from .report import as_text, describe_file
 
     told = describe_file(file)
     click.echo(json.dumps(told, indent=2) if as_json else as_text(told))
@@ -719,7 +758,7 @@ def workshop(folder, run, debug) -> None:
 
 @bfo.command("parameters")
 def list_parameters() -> None:
-    """List the parameters: --set accepts those of the workflow, -p also those of the run."""
+    """List the parameters: `--set` accepts those of the workflow, `-p` also those of the run."""
     from .search import PARAMETERS, RUN_PARAMETERS
 
     for p in PARAMETERS + RUN_PARAMETERS:

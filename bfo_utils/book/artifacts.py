@@ -24,8 +24,6 @@ from ..results import Provenance, provenance_from_plain
 from ..search import PreparedImage, SharedWork, Trial
 from ..simulation import Truth
 
-STAGES = ("default", "tuned")
-
 
 @dataclass(frozen=True)
 class Features:

@@ -26,10 +26,8 @@ from .artifacts import Features
 #: Types of an answer.
 GivenAnswer = bool | int | float | str | tuple | set
 
-EXERCISE_MAPS = {
-    "ari": (0.9, 0.7, 0.2),
-    "score": (0.4, 0.8, 0.1),
-}  # of three maps, in the exercise on regret
+# of three maps, in the exercise on regret
+EXERCISE_MAPS = {"ari": (0.9, 0.7, 0.2), "score": (0.4, 0.8, 0.1)}
 
 
 @dataclass(frozen=True)
@@ -262,6 +260,8 @@ def _joint_wins(table: pd.DataFrame) -> int:
 
 #: Chapter -> name of the answer -> exercise. The comment above each group of functions says what
 #: `source` is.
+#:
+#: :meta hide-value:
 CHAPTERS: dict[str, dict[str, Exercise]] = {
     "01_data": {
         "single_domain": Exercise(

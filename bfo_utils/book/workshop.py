@@ -32,6 +32,8 @@ from .build import BOOK_PACKAGES, BookStep, execute_step, with_install_cell
 LEFT_OUT = {"solution"}  # tags of the cells that participants do not get
 MANIFEST = "workshop.json"
 #: The notebooks in the order in which they are run, and those whose results each of them reads.
+#:
+#: :meta hide-value:
 CHAPTER_NEEDS: dict[str, tuple[str, ...]] = {
     "01_data": (),
     "02_descriptors": ("01_data",),

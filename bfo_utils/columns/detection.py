@@ -20,6 +20,7 @@ _PASSES = 8  # Gauss-Newton steps, each after a subtraction of the neighbors
 _MOST_PASSES = 40  # of them where columns overlap, so that widths and backgrounds settle late
 # Of the plane spacing: widths of columns that overlap; wider ones have tails that no Gaussian has.
 _OVERLAP = (0.24, 0.3)
+_FILTER = 0.18  # of the plane spacing: sigma of the blob filter
 _SETTLED = 1e-3  # relative change of the median width in one step
 _HUGE = 1e30  # amplitude of a fit that diverges, where there is no column
 # expected relative spread of the columns' widths: holds the width where noise would drown it
@@ -149,7 +150,7 @@ def find_columns(
     refinement_radius: float = 0.45,
     side: int = TILE_SIDE,
 ) -> Columns:
-    """Find and fit all columns of an image.
+    """Find and fit all columns of an image that lie in its region, or take those that were given.
 
     Local maxima of a scale-normalized Laplacian of Gaussian whose width follows the image's
     lattice, kept where they exceed the response that the image's own noise would give; then a
@@ -178,11 +179,26 @@ def find_columns(
     Notes
     -----
     Detection after Barakati et al., Digital Discovery 2024 (d4dd00132j), with scale and threshold
-    from the image.
+    from the image. Columns outside the region are found and fitted, too, so that those at its rim
+    are measured as in the whole image.
     """
     period = column_spacing(image)
-    xy, sigma = detect_maxima(image, period, detection_scale, side)
-    return fit_columns(image, xy, sigma, refinement_radius * period, period, side)
+    if image.positions is None:
+        xy, sigma = detect_maxima(image, period, detection_scale, side)
+    else:
+        xy, sigma = image.positions[:, :2], _FILTER * period * detection_scale
+    columns = fit_columns(image, xy, sigma, refinement_radius * period, period, side)
+    if image.positions is not None and not image.refine:
+        columns = _as_given(columns, image.positions)
+    return columns.take(image.looks_at(columns.xy))
+
+
+def _as_given(fitted: Columns, given: np.ndarray) -> Columns:
+    """Columns at the places that were given, with what was said of them; the rest is fitted."""
+    names = ("intensity", "background", "sigma_px")
+    known = given[:, 2:5].T
+    values = {n: np.where(np.isnan(v), getattr(fitted, n), v) for n, v in zip(names, known)}
+    return replace(fitted, xy=given[:, :2].copy(), ok=given[:, 5] != 0, **values)
 
 
 def detect_maxima(
@@ -200,21 +216,19 @@ def detect_maxima(
     side : int
         Largest side of the tiles in px.
     """
-    sigma = 0.18 * period * detection_scale
+    sigma = _FILTER * period * detection_scale
     threshold = 3 * image.noise * _laplace_norm(sigma)
     size = 2 * round(0.3 * period) + 1
-    reach = (
-        int(4 * sigma + 0.5) + size // 2
-    )  # of the Laplacian of Gaussian, and of the maximum filter after it
+    # of the Laplacian of Gaussian, and of the maximum filter after it
+    reach = int(4 * sigma + 0.5) + size // 2
     peaks = np.concatenate(
         [
             _peaks(image, tile, sigma, size, threshold)
             for tile in divide_into_tiles(image.shape, reach, side)
         ]
     )
-    inside = np.all(
-        (peaks > 0) & (peaks < np.array(image.shape[::-1]) - 1), axis=1
-    )  # one on the edge may lie outside
+    # one on the edge may lie outside
+    inside = np.all((peaks > 0) & (peaks < np.array(image.shape[::-1]) - 1), axis=1)
     peaks = peaks[inside]
     return peaks[np.lexsort(peaks.T)].astype(float), sigma
 
@@ -396,9 +410,8 @@ def _step(
     combine[5, 4] = 1  # x^2 g and y^2 g share one coefficient
     a, b = combine.T @ a @ combine, b @ combine
     stiff = (noise / (WIDTH_LIMITS * width)) ** 2
-    slope = (
-        np.maximum(state.amplitude, 3 * noise) / state.sigma**3
-    )  # coefficient of the last term per unit of width
+    # coefficient of the last term per unit of width
+    slope = np.maximum(state.amplitude, 3 * noise) / state.sigma**3
     a[:, 4, 4] += stiff / slope**2
     b[:, 4] += stiff / slope * (width - state.sigma)
     scale = np.sqrt(np.einsum("nii->ni", a))

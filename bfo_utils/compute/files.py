@@ -96,9 +96,8 @@ def writing(what: str | Path) -> Iterator[None]:
         with writable_names():
             yield
     except OSError as error:
-        if error.errno is None and not isinstance(
-            error, shutil.Error
-        ):  # not the file system: a kernel that died, say
+        # not the file system: a kernel that died, say
+        if error.errno is None and not isinstance(error, shutil.Error):
             raise
         reason = (
             error.args[0][0][-1] if isinstance(error, shutil.Error) else error.strerror or error
@@ -285,9 +284,8 @@ def to_disk(path: Path) -> None:
         return
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
-        with (
-            suppress(OSError) if path.is_dir() else writing(path)
-        ):  # not every file system does it for folders
+        # not every file system does it for folders
+        with suppress(OSError) if path.is_dir() else writing(path):
             os.fsync(descriptor)
     finally:
         os.close(descriptor)

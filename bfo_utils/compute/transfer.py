@@ -1,7 +1,8 @@
 """Transfer over HTTP over unreliable connections: pauses and new tries, and files that continue
 where they broke off.
 
-Our own, as pooch begins every try anew, and leaves a file of a random name where it is killed.
+Our own, as pooch begins every try anew, and leaves a file of a random name where it is killed; the
+retries of urllib3 end where the body of an answer begins, which is where a large file breaks off.
 """
 
 import sys

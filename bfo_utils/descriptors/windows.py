@@ -96,9 +96,8 @@ def cut_windows(
 
 def _sample(data: np.ndarray, origin: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Bilinear interpolation of a part of the image from ``origin`` on, at positions (2, ...)."""
-    at -= origin[
-        :, None, None, None
-    ]  # exact: the origin is whole, and no position is larger for it
+    # exact: the origin is whole, and no position is larger for it
+    at -= origin[:, None, None, None]
     return ndimage.map_coordinates(data, at[::-1], order=1, mode="reflect")
 
 

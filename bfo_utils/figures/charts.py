@@ -415,9 +415,8 @@ def plot_landscape(
     axes = figure.subplots()
     shown = axes.imshow(values, cmap=VALUES, origin="lower", vmin=0, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
-        halo = withStroke(
-            linewidth=3, foreground=shown.to_rgba(value)
-        )  # keeps the star off the number
+        # keeps the star off the number
+        halo = withStroke(linewidth=3, foreground=shown.to_rgba(value))
         axes.text(
             column,
             row,

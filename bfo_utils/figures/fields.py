@@ -376,9 +376,8 @@ def grid_panels(n: int, shape: tuple[int, int]) -> tuple[Figure, list]:
     figure, axes = make_panels(
         n, shape[1] / shape[0], least=1.5, beside=1.0, footer=0.4, sharex=True, sharey=True
     )
-    lowest = (
-        n - axes[0].get_subplotspec().get_gridspec().ncols
-    )  # panels from here on have none below
+    # panels from here on have none below
+    lowest = n - axes[0].get_subplotspec().get_gridspec().ncols
     for k, panel in enumerate(axes):
         panel.locator_params(integer=True, nbins=4)
         panel.set(xlabel="column j (cells)", ylabel="row i (cells)")

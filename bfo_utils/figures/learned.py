@@ -24,11 +24,8 @@ from .style import (
     styled,
 )
 
-_UNITS = {
-    "angle": "degrees",
-    "shift x": "half windows",
-    "shift y": "half windows",
-}  # of latents that have one
+# of latents that have one
+_UNITS = {"angle": "degrees", "shift x": "half windows", "shift y": "half windows"}
 
 
 @styled

@@ -85,9 +85,8 @@ def wall_lines(cells: Cells, walls: Walls) -> np.ndarray:
     ndarray, shape (E, 2, 2)
         Both ends (x, y) in px.
     """
-    across = (walls.cells[:, 1] - walls.cells[:, 0]).astype(
-        float
-    )  # (di, dj): along (x, y) = (di, dj) runs the edge
+    # (di, dj): along (x, y) = (di, dj) runs the edge
+    across = (walls.cells[:, 1] - walls.cells[:, 0]).astype(float)
     ends = walls.midpoint[:, None] + np.array([-0.5, 0.5])[None, :, None] * across[:, None]
     return to_px(cells, ends)
 

@@ -213,9 +213,8 @@ def make_panels(
     width = float(
         np.clip(side_by_side * (height * aspect + beside), 3.0 + 1.5 * side_by_side, WIDTH)
     )
-    layout = (
-        "compressed" if aspect > 0.6 else "constrained"
-    )  # titles need the room beside tall panels
+    # titles need the room beside tall panels
+    layout = "compressed" if aspect > 0.6 else "constrained"
     figure = Figure(figsize=(width, rows * (height + extra) + footer), layout=layout)
     grid = figure.subplots(rows, side_by_side, squeeze=False, **kwargs).ravel()
     for spare in grid[n:]:

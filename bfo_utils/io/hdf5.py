@@ -29,10 +29,8 @@ _FILTERS = {
     32015: "zstd",
     32026: "blosc2",
 }  # registered ones
-_ATTRIBUTES = (
-    ("pixel_size_nm", "nm"),
-    ("element_size_um", "um"),
-)  # of a dataset or its file, with the unit in the name
+# of a dataset or its file, with the unit in the name
+_ATTRIBUTES = (("pixel_size_nm", "nm"), ("element_size_um", "um"))
 _PAIRS = (
     ("pixel_size", ("pixel_unit", "pixel_units", "units", "unit")),
     ("scale", ("units", "unit")),

@@ -30,11 +30,8 @@ _MISSED = 0.1  # of a cell: links between unlike columns that miss by more are n
 _SAME_LEVEL = 0.15
 _SUDDEN = 0.7  # of that contrast: the step of the brightness along a row at such a boundary
 _COMPLETE = 0.2  # cells per column of the A sublattice: fewer, and the lattice is a mistake
-_BLURS = (
-    3.0,
-    6.0,
-    8.0,
-)  # bins of the histogram of differences: more where displacements alternate and split its peaks
+# bins of the histogram of differences: more where displacements alternate and split its peaks
+_BLURS = (3.0, 6.0, 8.0)
 _LINKED = 0.7  # of the columns must be linked along both lattice vectors, else more blur is tried
 # of a cell: range between the quartiles of the steps along a lattice vector that noise does not
 # reach
@@ -75,9 +72,8 @@ class Lattice:
         + 1, ...), B (R, C, ...).
         """
         rows, cols = self.cells.shape
-        shape, origin = (
-            ((rows + 1, cols + 1), 0) if sublattice == "A" else ((rows, cols), 1)
-        )  # B has a rim of half cells
+        # B has a rim of half cells
+        shape, origin = ((rows + 1, cols + 1), 0) if sublattice == "A" else ((rows, cols), 1)
         own = (self.sublattice == sublattice) & self.columns.ok
         i, j = (self.ij[own] - origin).T
         inside = (i >= 0) & (j >= 0) & (i < shape[0]) & (j < shape[1])
@@ -112,8 +108,8 @@ def build_lattice(
 ) -> Lattice:
     """Index the columns of an image and measure its unit cells.
 
-    Columns that the lattice predicts but the detection missed are looked for at their place;
-    columns off the lattice are dropped.
+    Columns that the lattice predicts but the detection missed are looked for at their place, unless
+    the columns were given; columns off the lattice are dropped.
 
     Parameters
     ----------
@@ -149,7 +145,9 @@ def build_lattice(
     except InputError as error:
         raise InputError(f"{image.name}: {error}") from error
     nodes, found = _indexed(image, columns, basis, refinement_radius, bright)
-    if not found.cells.has_b or _too_wide(columns, basis, nodes, found):
+    if image.positions is None and (
+        not found.cells.has_b or _too_wide(columns, basis, nodes, found)
+    ):
         sites = _weak_sites(image, nodes, basis, refinement_radius)
         if sites.seen:
             nodes, found = _indexed(
@@ -363,9 +361,8 @@ def _primitive_vectors(columns: Columns, blur: float) -> tuple[np.ndarray, np.nd
     peak = (density == ndimage.maximum_filter(density, 9)) & (density > 0.3 * density.max())
     centers = (bins[1:] + bins[:-1]) / 2
     vectors = np.stack([centers[np.nonzero(peak)[1]], centers[np.nonzero(peak)[0]]], axis=1)
-    vectors = vectors[
-        np.hypot(*vectors.T) > 0.3 * columns.spacing_px
-    ]  # columns found twice are no lattice
+    # columns found twice are no lattice
+    vectors = vectors[np.hypot(*vectors.T) > 0.3 * columns.spacing_px]
     vectors = vectors[np.argsort(np.hypot(*vectors.T))]
     for v in vectors[1:]:
         sine = (
@@ -599,7 +596,7 @@ def _add(
     image: Image, nodes: _Nodes, wanted: np.ndarray, guess: np.ndarray, basis: Basis, radius: float
 ) -> _Nodes:
     """Fit columns at guessed places; keep those of sufficient amplitude near the guess."""
-    if not wanted.any():
+    if not wanted.any() or image.positions is not None:
         return nodes
     old = nodes.columns
     used = old.take(nodes.grid[nodes.grid >= 0])
@@ -611,7 +608,7 @@ def _add(
         radius * old.spacing_px,
         old.spacing_px,
     )
-    inside = np.all(
+    inside = image.looks_at(guess[wanted]) & np.all(
         (guess[wanted] > 1) & (guess[wanted] < np.array(image.data.shape[::-1]) - 2), axis=1
     )
     shift = np.hypot(*(new.xy - guess[wanted]).T)

@@ -81,8 +81,9 @@ class Halves:
     ----------
     cells : tuple of Cells
         The same cells, from either half; their mean is the measurement from all pixels.
-    axis : {"x", "y", "none"}
-        Fast axis whose rows are in the halves alternately; "none": a checkerboard.
+    axis : {"x", "y", "none", "frames"}
+        Fast axis whose rows are in the halves alternately; "none": a checkerboard; "frames": the
+        halves are means of every other frame.
     correlation : float
         Largest correlation between the noise of a pixel of one half and that of its neighbor in the
         other.
@@ -150,6 +151,10 @@ def half_fits(
     (True, (2,))
     """
     radius = refinement_radius * lattice.columns.spacing_px
+    if image.halves is not None:
+        of_frames = [replace(image, data=half) for half in image.halves]
+        one, two = (_half(half, lattice, radius, "frames", 0) for half in of_frames)
+        return Halves((one, two), "frames", 0.0)
     noise = row_noise(image, lattice, radius)
     axis = noise.fast_axis if axis == "auto" else axis
     one, two = (_half(image, lattice, radius, axis, parity) for parity in (0, 1))
@@ -160,13 +165,13 @@ def half_fits(
 
 
 def half_image(image: Image, axis: str, parity: int) -> Image:
-    """The image as one half of its pixels shows it: the others are means of their neighbors in that
-    half.
+    """The image as one half of its pixels shows it, the others being means of their neighbors in
+    that half; of a stack, the mean of every other frame.
 
     Parameters
     ----------
     image : Image
-    axis : {"x", "y", "none"}
+    axis : {"x", "y", "none", "frames"}
         As of :class:`Halves`.
     parity : {0, 1}
         Which half.
@@ -182,6 +187,8 @@ def half_image(image: Image, axis: str, parity: int) -> Image:
     >>> half_image(image, "x", 0).data[:4, 0].tolist()
     [0.0, 1.0, 2.0, 1.0]
     """
+    if image.halves is not None:
+        return replace(image, data=image.halves[parity], halves=None)
     row, col = np.ogrid[: image.shape[0], : image.shape[1]]
     own = np.broadcast_to(_line(row, col, axis) % 2 == parity, image.shape)
     total, count = np.zeros((2, *image.shape), np.float32)
@@ -294,6 +301,8 @@ def _half(image: Image, lattice: Lattice, radius: float, axis: str, parity: int)
 def _chosen(windows: FitWindows, axis: str, parity: int) -> np.ndarray:
     """Which pixels (N, P) of the windows belong to a half."""
     row, col = windows.y.astype(int)[:, :, None], windows.x.astype(int)[:, None, :]
+    if axis == "frames":
+        return np.ones((len(row), 1, windows.data[0].size), bool)
     own = _line(row, col, axis) % 2 == parity
     return np.broadcast_to(own, windows.data.shape).reshape(len(row), 1, -1)
 

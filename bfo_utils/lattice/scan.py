@@ -14,9 +14,8 @@ import numpy as np
 from scipy import fft, linalg, ndimage, sparse
 
 from ..columns import Slices, cut_slices
-from ..compute import row_bands
 from ..errors import InputError
-from ..io import Image
+from ..io import Image, displace_rows
 from .building import Lattice, superstructures
 from .cells import Cells
 from .scan_model import (
@@ -57,7 +56,6 @@ _FEW = 9  # A columns: with fewer, a block of rows says nothing
 # sigma of a column: larger displacements, and rows along the scan, are measured once more on the
 # corrected image
 _LARGE = 1.0
-_PAD = 32  # px by which rows are continued, mirrored, before they are displaced
 
 
 @dataclass(frozen=True)
@@ -286,44 +284,6 @@ def _confirmed(
     return fft.idct(np.where(agree[octave], waves, 0), norm="ortho")
 
 
-def displace_rows(data: np.ndarray, displacement: np.ndarray) -> np.ndarray:
-    """Move every row of an array along itself: out(x, y) = data(x - s(y), y).
-
-    Rows are continued by their mirror image and moved by the phase of their Fourier transform,
-    which leaves the noise white.
-
-    Parameters
-    ----------
-    data : ndarray, shape (H, W)
-    displacement : ndarray, shape (H,)
-        s in px.
-
-    Returns
-    -------
-    ndarray of float32, shape (H, W)
-
-    Examples
-    --------
-    >>> wave = np.cos(2 * np.pi * np.arange(64) / 16)
-    >>> moved = displace_rows(np.stack([wave, wave]), np.array([0, 4]))
-    >>> float(np.abs(moved[1, 8:56] - np.sin(2 * np.pi * np.arange(8, 56) / 16)).max()) < 0.05
-    True
-    """
-    width = data.shape[1]
-    size = fft.next_fast_len(width + 2 * _PAD, real=True)
-    frequency = np.arange(size // 2 + 1, dtype=np.float32) / size
-    out = np.empty(data.shape, np.float32)
-    for rows in row_bands(data.shape):
-        wide = np.pad(data[rows], ((0, 0), (_PAD, size - width - _PAD)), mode="symmetric").astype(
-            np.float32
-        )
-        phase = np.exp(
-            -2j * np.pi * frequency * displacement[rows, None].astype(np.float32)
-        ).astype(np.complex64)
-        out[rows] = fft.irfft(fft.rfft(wide, axis=1) * phase, size, axis=1)[:, _PAD : _PAD + width]
-    return out
-
-
 def check_axis(axis: str) -> None:
     """Refuse what is no fast axis of a scan.
 
@@ -491,9 +451,8 @@ def scan_polar(scan: ScanDistortion, cells: Cells) -> np.ndarray:
     """
     at, part = _rows_of_cells(scan, cells)
     shown = _seen_by_columns(scan.displacement_px, scan.sigma_px)
-    moved = -np.interp(
-        np.nan_to_num(at), np.arange(len(shown)), shown
-    )  # a row that looks at x + s shows a column at x - s
+    # a row that looks at x + s shows a column at x - s
+    moved = -np.interp(np.nan_to_num(at), np.arange(len(shown)), shown)
     return np.where(np.isfinite(at).all(axis=-1), moved @ part, np.nan)
 
 
@@ -680,8 +639,12 @@ def undistorted(image: Image, scan: ScanDistortion) -> Image:
     valid = image.valid
     if not valid.all():
         valid = np.ascontiguousarray(turn(_moved_holes(turn(valid), scan.displacement_px)))
-    data = np.ascontiguousarray(turn(displace_rows(turn(image.data), scan.displacement_px)))
-    return replace(image, data=data, valid=valid)
+
+    def moved(data: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(turn(displace_rows(turn(data), scan.displacement_px)))
+
+    halves = None if image.halves is None else np.stack([moved(half) for half in image.halves])
+    return replace(image, data=moved(image.data), valid=valid, halves=halves)
 
 
 def _moved_holes(valid: np.ndarray, displacement: np.ndarray) -> np.ndarray:

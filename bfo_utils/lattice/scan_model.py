@@ -18,12 +18,8 @@ from .building import Lattice
 
 KNOTS = 8.0  # cells between the knots of the smooth lattice
 SCATTER = 0.006  # of a cell: first guess of how far A columns lie off the smooth lattice
-LENGTHS = (
-    1.5,
-    4.0,
-    10.0,
-    25.0,
-)  # sixteenths of a cell: correlation lengths of the row displacement, besides none
+# sixteenths of a cell: correlation lengths of the row displacement, besides none
+LENGTHS = (1.5, 4.0, 10.0, 25.0)
 _START = (0.01, 0.01, 0.01, 0.01, 0.03)  # px2: their variances before anything is known
 _BOUNDS = 1e-7, 4.0  # px2
 _TURNS = 9  # of the variances
@@ -36,11 +32,8 @@ _ALONG = (
 # columns
 _REPEATS = 0.1
 _ORDERS = 5  # of what repeats with the rows of cells
-_LINE_RANGE = (
-    3.5,
-    7.2,
-    0.45,
-)  # hum is looked for from 1 / (3.5 cells) to 7.2 per cell, at most 0.45 per row
+# hum is looked for from 1 / (3.5 cells) to 7.2 per cell, at most 0.45 per row
+_LINE_RANGE = (3.5, 7.2, 0.45)
 # chi squared of a line of hum; the largest of some thousand frequencies by chance is about 20
 _LINE = 30.0
 _LINE_LEAST = 1e-4  # px2: least variance of the amplitude of a line
@@ -445,9 +438,8 @@ def learned_variances(
             expected += [(g * k).sum() for k in kernels]
             gain += (right @ c @ alpha - np.linalg.slogdet(system)[1]) / 2
         v = np.clip(v * np.sqrt(found / np.maximum(expected, 1e-30)), *_BOUNDS)
-    return v * np.array([rows] + [1] * (len(v) - 1)), float(
-        gain
-    )  # white displacement of rows averages out in their mean
+    # white displacement of rows averages out in their mean
+    return v * np.array([rows] + [1] * (len(v) - 1)), float(gain)
 
 
 def dense_block(equations: Equations, rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -468,9 +460,8 @@ def block_rows(height: int, cell_px: float) -> tuple[list[tuple[int, int]], int]
     the rows taken together there.
     """
     rows = 3 if cell_px >= _FINE else 1
-    size = min(
-        height // rows, _BLOCK + (height - _BLOCK) % 2
-    )  # as many rows left on either side, so that flips change nothing
+    # as many rows left on either side, so that flips change nothing
+    size = min(height // rows, _BLOCK + (height - _BLOCK) % 2)
     size -= (height - rows * size) % 2
     n = min(3, max(1, height // (rows * size)))
     left = height - rows * size

@@ -133,9 +133,8 @@ def fit_sites(
     if present.any():
         present &= amplitude > _LEAST * np.median(amplitude[present])
     kept = joint.take(np.concatenate([~own[~own], present]))
-    found = SiteFits(
-        kept, share, rise
-    )  # the sites without a column would spoil their neighbors in the end
+    # the sites without a column would spoil their neighbors in the end
+    found = SiteFits(kept, share, rise)
     return (
         replace(found, columns=_settled_columns(image, kept, width, radius))
         if found.seen

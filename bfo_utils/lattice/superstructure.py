@@ -74,11 +74,6 @@ class Superstructure:
         """Displacement of every column in px, shape (R, C, 2)."""
         return (self.amplitude * _wave(self.amplitude.shape[:2], self.wave_vector)[..., None]).real
 
-    @property
-    def magnitude(self) -> np.ndarray:
-        """Local amplitude in px, shape (R, C)."""
-        return np.sqrt((np.abs(self.amplitude) ** 2).sum(axis=-1))
-
 
 def find_superstructures(xy: np.ndarray, sublattice: str = "A") -> list[Superstructure]:
     """Ordered displacements of the columns of one sublattice, the most significant first.
@@ -168,9 +163,8 @@ def _spectrum(u: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, 
         np.broadcast_to(np.nanmedian(lines, axis=axis, keepdims=True), power.shape)
         for axis in (0, 1)
     ]
-    level = np.maximum(np.maximum(median, 1e-12), np.fmax(*along)) / np.log(
-        4
-    )  # median over mean of two components
+    # median over mean of two components
+    level = np.maximum(np.maximum(median, 1e-12), np.fmax(*along)) / np.log(4)
     return power, level, (k, h)
 
 
@@ -241,9 +235,8 @@ def _order(
     sublattice: str,
 ) -> Superstructure:
     """The order of a wave vector: local amplitudes, and their size less that of noise."""
-    folds = (
-        1 if all(2 * c % 1 == 0 for c in q) else 2
-    )  # a wave that is its own mirror image counts once
+    # a wave that is its own mirror image counts once
+    folds = 1 if all(2 * c % 1 == 0 for c in q) else 2
     product = np.where(known[..., None], u, 0) * _wave(u.shape, q)[..., None].conj()
     weight = ndimage.gaussian_filter(known * 1.0, _SPREAD, mode="constant")
     mean = [

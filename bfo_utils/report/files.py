@@ -6,7 +6,6 @@ import platform
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
-from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +51,7 @@ from ..search import (
     without_autoencoders,
 )
 from ..segmentation import Walls, connected_domains, trace_walls
+from .pages import fill_template
 
 _SURROGATES = {"shifted": "moved", "permuted": "dealt"}  # with the names until version 1
 FILES = (
@@ -151,8 +151,8 @@ def columns_table(lattice: Lattice, errors: ColumnErrors | None = None) -> pd.Da
     Returns
     -------
     DataFrame
-        Columns ``id, x_px, y_px, sublattice, intensity, sigma_px, ok, i, j``, and ``se_x_px,
-        se_y_px, se_intensity`` with errors.
+        Columns ``id, x_px, y_px, sublattice, intensity, sigma_px, ok, i, j, background``, and
+        ``se_x_px, se_y_px, se_intensity`` with errors.
     """
     c = lattice.columns
     se = (
@@ -175,6 +175,7 @@ def columns_table(lattice: Lattice, errors: ColumnErrors | None = None) -> pd.Da
             "ok": c.ok.astype(int),
             "i": lattice.ij[:, 0],
             "j": lattice.ij[:, 1],
+            "background": c.background,
             **se,
         }
     )
@@ -298,6 +299,7 @@ def result_summary(analysis: Analysis, walls: Walls, provenance: Provenance | No
         "versions": package_versions(),
         "input": _input(analysis.prepared.image),
         "scan": describe_scan(analysis.prepared.scan),
+        "frames": _frames(analysis.prepared.image),
         "provenance": plain,
         "recipe": plain,  # the same under its old name, for one version
     }
@@ -318,6 +320,18 @@ def _input(image: Image) -> dict:
         "shape": list(image.shape),
         "pixel_size_nm": image.pixel_size_nm,
         "dataset": image.dataset or None,
+        "analyzed_share": 1.0 if image.region is None else round(float(image.region.mean()), 4),
+    }
+
+
+def _frames(image: Image) -> dict | None:
+    """What the image is the mean of, where it is that of frames."""
+    if image.drift_px is None:
+        return None
+    return {
+        "averaged": len(image.drift_px),
+        "drift_px": image.drift_px.round(3).tolist(),
+        "row_displacement_rms_px": round(image.row_rms_px, 4),
     }
 
 
@@ -351,6 +365,7 @@ def _precision(prepared: PreparedImage) -> dict:
             "x": "odd and even rows",
             "y": "odd and even columns of pixels",
             "none": "checkerboard",
+            "frames": "every other frame",
         }[halves.axis],
         "noise_correlation": _rounded(halves.correlation),
         "halves_independent": halves.independent,
@@ -628,15 +643,11 @@ def warnings_html(result: Mapping) -> str:
 
     Examples
     --------
-    >>> warnings_html({"warnings": [{"code": "few_cells", "message": "Few cells in <b>.dm4"}]})
-    '<ul><li>Few cells in &lt;b&gt;.dm4</li></ul>'
+    >>> str(warnings_html({"warnings": [{"code": "few_cells", "message": "Few cells in <b>"}]}))
+    '<ul><li>Few cells in &lt;b&gt;</li></ul>'
     """
     told = [note["message"] for note in result["warnings"]]
-    return (
-        "<ul>"
-        + "".join(f"<li>{escape(note)}</li>" for note in told or ["There are no warnings."])
-        + "</ul>"
-    )
+    return fill_template("warnings.html", notes=told or ["There are no warnings."])
 
 
 def _variants(analysis: Analysis) -> list[dict]:

@@ -68,11 +68,8 @@ _STILL = 0.01  # of the cell: mean displacement of a phase that is not polar
 _TILTED = 0.015  # of the cell: slow displacement (rms) that a mistilt could make
 _WORDS = {"polar": "polar displacement", "lattice": "strain of the cells"}
 
-REFERENCE_WORDS = {
-    **_WORDS,
-    "patch": "content of the patches",
-    "order": "ordered displacement",
-}  # of reference fields
+# of reference fields
+REFERENCE_WORDS = {**_WORDS, "patch": "content of the patches", "order": "ordered displacement"}
 
 
 @dataclass(frozen=True)
@@ -230,7 +227,8 @@ def _fast(prepared: PreparedImage) -> int:
 
 def _contradicted(prepared: PreparedImage) -> bool:
     """Whether rows are displaced along one axis and noise is shared along the other."""
-    return prepared.scan.matters and prepared.halves.axis not in ("none", prepared.scan.axis)
+    other = {"x": "y", "y": "x"}.get(prepared.scan.axis)
+    return prepared.scan.matters and prepared.halves.axis == other
 
 
 def _field_halves(prepared: PreparedImage, kind: str) -> tuple[list[np.ndarray], int, int]:

@@ -317,11 +317,11 @@ def _scan(analysis: Analysis) -> str:
     scan = analysis.prepared.scan
     if not scan.matters:
         return ""
-    done = (
-        "they were shifted back before the columns were fitted"
-        if scan.corrected
-        else "the image was left as it is, because cells, or an ordered displacement, would be lost"
-    )
+    done = "the image was left as it is, because cells, or an ordered displacement, would be lost"
+    if scan.corrected:
+        done = "they were shifted back before the columns were fitted"
+    elif analysis.prepared.image.positions is not None:
+        done = "the image was left as it is, because the columns were given"
     return (
         f"The scan displaced its rows along {scan.axis} by {scan.rms_px:.2f} px (rms), an apparent"
         f" polar displacement of {scan.polar_rms_px / scan.cell_px:.1%} of a cell: {done}."

@@ -162,9 +162,8 @@ def analyzed_mask(cells: Cells) -> np.ndarray:
     ndarray of bool, shape (R, C)
     """
     bridged = bridge_gaps(np.where(cells.valid, 0, -1))[0] >= 0  # neither is a narrow gap an edge,
-    closed = ndimage.binary_closing(np.pad(bridged, 2), iterations=2)[
-        2:-2, 2:-2
-    ]  # nor a missing column
+    # nor a missing column
+    closed = ndimage.binary_closing(np.pad(bridged, 2), iterations=2)[2:-2, 2:-2]
     for depth in (2, 1):
         mask = ndimage.binary_erosion(closed, np.ones((3, 3)), depth) & cells.valid
         if mask.sum() > 0.6 * cells.n:

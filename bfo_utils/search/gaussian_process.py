@@ -103,9 +103,8 @@ class ProposalModel:
     def _improvement(self, x: np.ndarray) -> np.ndarray:
         """Expected improvement over the best loss at points, by a fresh Gaussian process."""
         with warnings.catch_warnings(), threadpool_limits(1):
-            warnings.simplefilter(
-                "ignore"
-            )  # bounds of kernel parameters that are reached: no concern of the caller's
+            # bounds of kernel parameters that are reached: no concern of the caller's
+            warnings.simplefilter("ignore")
             model = cook_estimator(
                 "GP", space=self._space, random_state=0, noise="gaussian", n_restarts_optimizer=0
             )

@@ -310,9 +310,8 @@ def _evaluated(
             *_together([known for trial_log in trial_logs if (known := trial_log.get(p))]),
         )
     for results in outcomes:
-        next(
-            results, None
-        )  # all are consumed; only then does the pool know that nothing is left to cancel
+        # all are consumed; only then does the pool know that nothing is left to cancel
+        next(results, None)
 
 
 def _together(known: Sequence[tuple[Mapping[str, float], float]]) -> tuple[dict[str, float], float]:

@@ -228,6 +228,8 @@ PARAMETERS: tuple[Parameter, ...] = (
 _NUMBER = r"-?\d+(\.\d+)?"
 
 #: Parameters of a run that are not choices of the analysis.
+#:
+#: :meta hide-value:
 RUN_PARAMETERS: tuple[Parameter, ...] = (
     Parameter("budget", "optimization", 64, "configurations that the search evaluates", 2, 100_000),
     Parameter(

@@ -29,6 +29,8 @@ KEPT_SHARE = 3  # one in so many goes on to the next rung
 TIED_TOTAL = 0.02
 #: Ways to cluster the latents of every model, by axes kept, clusters, covariance. They cost little
 #: beside its training.
+#:
+#: :meta hide-value:
 LATENT_CLUSTERINGS: list[dict[str, Value]] = [
     {"n_components": axes, "n_clusters": k, "covariance": covariance}
     for axes, k, covariance in product((1, 2, 3, 6), (2, 3, 4, 5, 6), ("full", "tied", "diag"))

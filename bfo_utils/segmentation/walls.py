@@ -237,9 +237,8 @@ def _local_lines(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rms distance, extent and direction of lines through edges within ``ROUGHNESS_RADIUS``."""
     n = len(midpoint)
-    apart = np.column_stack(
-        [midpoint, segment * (3 * ROUGHNESS_RADIUS)]
-    )  # segments in separate planes: one tree serves all
+    # segments in separate planes: one tree serves all
+    apart = np.column_stack([midpoint, segment * (3 * ROUGHNESS_RADIUS)])
     pairs = cKDTree(apart).query_pairs(ROUGHNESS_RADIUS + 1e-6, output_type="ndarray")
     p = np.concatenate([pairs[:, 0], pairs[:, 1], np.arange(n)])
     q = np.concatenate([pairs[:, 1], pairs[:, 0], np.arange(n)])

@@ -173,6 +173,55 @@ def simulate_phantom(specimen: Specimen = Specimen(), seed: int = 0) -> Phantom:
     return Phantom(image, _truth(sites, side, sigma, scan), specimen, seed)
 
 
+@dataclass(frozen=True)
+class FrameSeries:
+    """Frames of one place: counts (n, H, W), and how far (x, y) each lies off the first, in px."""
+
+    frames: np.ndarray
+    drift_px: np.ndarray
+
+
+def simulate_frames(
+    specimen: Specimen, n: int, drift_px: float = 0.0, seed: int = 0
+) -> FrameSeries:
+    """Simulate frames of one specimen, each with its own scan and counts.
+
+    Parameters
+    ----------
+    specimen : Specimen
+        What to simulate; ``dose`` is that of a single frame.
+    n : int
+        How many frames.
+    drift_px : float
+        Length (rms) of the step along x, and along y, from frame to frame.
+    seed : int
+        That of the specimen; its crystal is that of :func:`simulate_phantom`.
+
+    Returns
+    -------
+    FrameSeries
+
+    Examples
+    --------
+    >>> simulate_frames(Specimen(cells=8, cell_px=12), 3, drift_px=1).frames.shape
+    (3, 96, 96)
+    """
+    sites, rng = _build(specimen, np.random.default_rng(seed)), np.random.default_rng((seed, n))
+    side = round(specimen.cells * specimen.cell_px)
+    xy = np.concatenate([sites.a_xy.reshape(-1, 2), sites.b_xy.reshape(-1, 2)])
+    amplitude = np.concatenate(
+        [(sites.a_intensity * sites.present).ravel(), sites.b_intensity.ravel()]
+    )
+    steps = rng.normal(0, drift_px, (n, 2)) if drift_px else np.zeros((n, 2))
+    drift = np.cumsum(steps, axis=0) - steps[0]
+    sigma = specimen.sigma_cells * specimen.cell_px
+    frames = np.empty((n, side, side), np.float32)
+    for k in range(n):
+        scan = _scan(side, specimen, rng) + drift[k]
+        frames[k] = _exposed(_render(side, xy, amplitude, sigma, scan), specimen, rng)
+    return FrameSeries(frames, drift)
+
+
 def _build(specimen: Specimen, rng) -> _Sites:
     """Place all columns: layout -> smooth variant weights -> polarization, strain, intensities."""
     n = specimen.cells + 2 * _PAD
@@ -210,9 +259,8 @@ def _variant_weights(specimen: Specimen, n: int) -> tuple[np.ndarray, np.ndarray
             for v in range(4)
         ]
     )
-    score = np.exp(
-        -np.clip(distance / specimen.wall_cells, -40, 40)
-    )  # two variants: (1 + tanh(d / w)) / 2
+    # two variants: (1 + tanh(d / w)) / 2
+    score = np.exp(-np.clip(distance / specimen.wall_cells, -40, 40))
     wall = np.abs(distance).min(axis=0)
     return score / score.sum(axis=0), wall
 
@@ -337,9 +385,8 @@ def _render(
         gx = np.exp(-((cols[:, None, :] - x0).astype(np.float32) ** 2) / np.float32(2 * sigma**2))
         keep = ((rows >= 0) & (rows < side))[:, :, None] & ((cols >= 0) & (cols < side))[:, None, :]
         flat = (rows[:, :, None] * side + cols[:, None, :])[keep]
-        first = flat.min(
-            initial=image.size - 1
-        )  # a part holds few rows of columns: only those of the image are added to
+        # a part holds few rows of columns: only those of the image are added to
+        first = flat.min(initial=image.size - 1)
         light = np.bincount(flat - first, (gx * gy[..., None])[keep]).astype(np.float32)
         image[first : first + light.size] += light
     return image.reshape(side, side)
