@@ -320,7 +320,7 @@ def _steps(out: Path, settings: dict) -> Iterator[BookStep]:
     yield BookStep("09_composition", "series", base | series | {"seed": seed})
     tuned = best_trial(without_autoencoders(Artifacts(out / "artifacts").trials())).parameters
     yield from _analysis("tuned", base, tuned, seed)
-    yield BookStep("07_report", "report", base)
+    yield BookStep("07_report", "report", base | {"check": given.get("check", 0)})
 
 
 def _analysis(

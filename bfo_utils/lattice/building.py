@@ -93,7 +93,19 @@ class Lattice:
         b_sites = (
             (self.on_nodes(xy, "B"), self.on_nodes(intensity, "B")) if self.cells.has_b else None
         )
-        return measure_cells(self.cells.basis, self.on_nodes(xy), self.on_nodes(intensity), b_sites)
+        cells = measure_cells(
+            self.cells.basis, self.on_nodes(xy), self.on_nodes(intensity), b_sites
+        )
+        return replace(cells, order=self._order_at(xy))
+
+    def _order_at(self, xy: np.ndarray) -> np.ndarray | None:
+        """The ordered displacement that columns at other positions show; zero where they show none,
+        None where these columns show none.
+        """
+        if self.cells.order is None:
+            return None
+        order = _order_of_cells(replace(self, columns=replace(self.columns, xy=xy)))
+        return np.zeros(self.cells.order.shape) if order is None else order
 
 
 def build_lattice(

@@ -14,6 +14,7 @@ from ..rewards import SIGNIFICANCE_LEVEL
 from ..segmentation import is_nonpolar, mean_displacements
 from .analysis import Analysis
 from .judgment import DOMAINS, MIN_Z, REFERENCE_WORDS
+from .repeats import describe_repeats, is_repeated
 
 FEW_CELLS = 400
 COARSE_PX = 10  # px per cell: below, the columns of a cell run together
@@ -356,6 +357,17 @@ def _scan_along(analysis: Analysis) -> str:
     )
 
 
+def _seed(analysis: Analysis) -> str:
+    changed = [r for r in analysis.repeats if not is_repeated(analysis.verdict, r)]
+    if not changed:
+        return ""
+    said = describe_repeats(analysis.verdict, changed)
+    return (
+        f"The answer depends on the seed of the search: {said}; trust what recurs (check in"
+        " result.json), or raise the budget."
+    )
+
+
 _CHECKS: dict[str, WarningCheck] = {
     "second_sublattice_not_seen": _sublattice,
     "columns_at_edges": _edges,
@@ -379,4 +391,5 @@ _CHECKS: dict[str, WarningCheck] = {
     "thin_margin": _margin,
     "no_better_than_chance": _chance,
     "unsure_labels": _unsure,
+    "depends_on_seed": _seed,
 }
