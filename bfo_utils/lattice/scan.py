@@ -79,6 +79,9 @@ class ScanDistortion:
         Of the displacement of rows, of the polar displacement that it feigns along the axis, and of
         that which rows would feign if each were displaced for itself: such jitter averages out over
         the columns, and no two rows of cells share it.
+    shift_rms_px : float
+        Of the displacement of rows as columns show it, beyond what independent rows make: where it
+        beats with the lattice it feigns strain, though A and B columns move alike.
     line_px : ndarray, shape (m, 2)
         Lines of hum: period in rows, amplitude in px.
     peak_px : float
@@ -103,6 +106,7 @@ class ScanDistortion:
     rms_px: float = 0.0
     polar_rms_px: float = 0.0
     white_rms_px: float = 0.0
+    shift_rms_px: float = 0.0
     line_px: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)), repr=False)
     peak_px: float = 0.0
     explained: float = float("nan")
@@ -112,10 +116,11 @@ class ScanDistortion:
     @property
     def matters(self) -> bool:
         """Whether the scan feigns polar displacements that count: 0.5 % of a cell (rms), or 0.2
-        % beyond independent rows.
+        % beyond independent rows; or moves columns by 0.5 %.
         """
         beyond = self.polar_rms_px**2 - self.white_rms_px**2
-        return self.polar_rms_px > LEAST * self.cell_px or beyond > (BEYOND * self.cell_px) ** 2
+        most = max(self.polar_rms_px, self.shift_rms_px)
+        return most > LEAST * self.cell_px or beyond > (BEYOND * self.cell_px) ** 2
 
 
 @dataclass(frozen=True)
@@ -427,6 +432,7 @@ def _distortion(
         float(s.std()),
         float(_feigned(s, sigma, cell).std()),
         _white(rows.white, sigma, cell),
+        _shift(s, rows.white, sigma),
         lines,
         len(s) / peak if peak else 0.0,
         along=sites.along,
@@ -455,6 +461,14 @@ def _white(variance: float, sigma: float, cell_px: float) -> float:
     single = np.zeros(8 * int(np.ceil(cell_px)) + 1)
     single[len(single) // 2] = 1
     return float(np.sqrt(variance * (_feigned(single, sigma, cell_px) ** 2).sum()))
+
+
+def _shift(displacement: np.ndarray, variance: float, sigma: float) -> float:
+    """Displacement (rms, px) that columns show, beyond that of rows with some variance (px2), each
+    for itself.
+    """
+    independent = variance / (np.sqrt(2 * np.pi) * sigma)
+    return float(np.sqrt(max(_seen_by_columns(displacement, sigma).var() - independent, 0.0)))
 
 
 def _deviation(factor: np.ndarray, spread: np.ndarray) -> np.ndarray:

@@ -300,3 +300,11 @@ def test_a_phantom_without_faults_has_the_scan_it_had():
     drift *= made.drift_px / np.abs(drift).max()
     drift[:, 0] += rng.normal(0, made.jitter_px, 160)
     assert np.array_equal(scan_rows, drift)
+
+
+def test_hum_that_moves_both_sublattices_alike_is_undone_too():
+    # it beats with the lattice at half a cell: no polar displacement, but waves of strain
+    made = replace(CUBIC, cells=28, cell_px=32, rotation_deg=2.0, hum_px=0.6, hum_rows=17.6)
+    found = prepare_image(simulate_phantom(made, 7).image).scan
+    assert found.polar_rms_px < 0.005 * made.cell_px
+    assert found.corrected
