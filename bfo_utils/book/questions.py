@@ -282,7 +282,7 @@ CHAPTERS: dict[str, dict[str, Question]] = {
         ),
         "displacement": Question(
             _displacement,
-            "Take the length of every vector of `grid.polar[crystal.mask]` (in px), then their"
+            "Take the length of every vector of `grid.polar[prepared.mask]` (in px), then their"
             " median.",
             "A few per cent of the cell's edge: that small is the signal that everything else"
             " rests on.",

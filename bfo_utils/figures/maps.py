@@ -134,9 +134,7 @@ def _mark(axes, columns: Columns, sublattice: np.ndarray | None) -> list[Line2D]
         own = columns.ok & (sublattice == name if name else True)
         look = dict(mfc=color, mew=0) if size < 4 else dict(mfc="none", mec=color, mew=1.3)
         axes.plot(*columns.xy[own].T, "o", ms=size, **look)
-        handles += [_entry("o", color, f"{name} columns ({own.sum():,})".strip())] * bool(
-            own.any()
-        )
+        handles += [_entry("o", color, f"{name} columns ({own.sum():,})".strip())] * bool(own.any())
     axes.plot(*columns.xy[~columns.ok].T, "x", ms=min(size, 5), color=_DOUBTFUL, mew=1)
     return handles + [_entry("x", _DOUBTFUL, f"doubtful fit ({(~columns.ok).sum():,})")] * bool(
         (~columns.ok).any()

@@ -75,7 +75,9 @@ PACKAGES = (
 )
 
 
-def write_results(analysis: Analysis, out: str | Path, provenance: Provenance | None = None) -> dict:
+def write_results(
+    analysis: Analysis, out: str | Path, provenance: Provenance | None = None
+) -> dict:
     """Write all files of an analysis; ``result.json`` comes last, so that its presence means that
     all is there.
 

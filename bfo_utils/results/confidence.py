@@ -118,7 +118,9 @@ def _drawn(n: int, seed: int, k: int) -> np.ndarray:
 
 def _map(prepared: PreparedImage, labels: np.ndarray, shown: np.ndarray) -> np.ndarray:
     """Labels of another clustering without their speckle, under the names of the shown map."""
-    clean = Segmentation(_on_grid(labels, prepared.mask, -1), prepared.reference).clean[prepared.mask]
+    clean = Segmentation(_on_grid(labels, prepared.mask, -1), prepared.reference).clean[
+        prepared.mask
+    ]
     return _names(clean, shown)[clean]
 
 

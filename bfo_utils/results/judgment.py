@@ -467,9 +467,9 @@ def _reason(
     if verdict == DOMAINS:
         wall = max(answer.walls, key=lambda w: w.z)
         return (
-            f"the {what} steps by {_size(prepared, answer, wall)} across a wall that one half of the"
-            f" data draws and the other confirms (z = {z:.1f} for all walls, {wall.z:.1f} for the"
-            f" clearest; {MIN_Z} and {MIN_WALL_Z:.0f} are needed)"
+            f"the {what} steps by {_size(prepared, answer, wall)} across a wall that one half of"
+            f" the data draws and the other confirms (z = {z:.1f} for all walls, {wall.z:.1f} for"
+            f" the clearest; {MIN_Z} and {MIN_WALL_Z:.0f} are needed)"
         )
     if verdict == NO_DOMAINS:
         return (

@@ -202,8 +202,8 @@ def read_result(path: str | Path) -> StoredResult:
     made_from = stored.get("provenance") or stored.get("recipe")  # its name until version 1
     if not made_from:
         raise InputError(
-            f"{path}: was written without its provenance, by an earlier version or from Python; repeat"
-            " the command that made it"
+            f"{path}: was written without its provenance, by an earlier version or from Python;"
+            " repeat the command that made it"
         )
     try:
         return StoredResult(

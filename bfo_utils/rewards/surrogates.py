@@ -118,7 +118,10 @@ def surrogate_test(
     rng = np.random.default_rng(seed)
     moved, dealt = (
         np.array(
-            [score_map(segmentation.against(ReferenceField(f, kind)), total)["total"] for f in fields]
+            [
+                score_map(segmentation.against(ReferenceField(f, kind)), total)["total"]
+                for f in fields
+            ]
         )
         for fields in (_moved(segmentation, n, rng), _dealt(field, _LEAST, rng))
     )

@@ -203,7 +203,9 @@ def search_jointly(
         asked: list[dict[str, Value]] = [{}]
         source = "default"
         while asked:
-            for trial in _evaluated(images, plan, asked, source, len(trials), trial_logs, evaluators):
+            for trial in _evaluated(
+                images, plan, asked, source, len(trials), trial_logs, evaluators
+            ):
                 trials.append(trial)
                 report(trial)
             if source != "default":

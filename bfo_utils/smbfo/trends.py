@@ -57,7 +57,9 @@ def _row(finding: Finding) -> dict:
         "samarium": member.samarium,
         "verdict": best.verdict,
         **{f"total_{name}": outcome.rewards["total"] for name, outcome in totals.items()},
-        "walls": 100 * float(walls_between(variants).length.sum()) / int(member.prepared.mask.sum()),
+        "walls": 100
+        * float(walls_between(variants).length.sum())
+        / int(member.prepared.mask.sum()),
         **variant_shares(variants),
         **measured_means(member.prepared),
         **_authors(member),

@@ -122,7 +122,8 @@ def test_windows_do_not_depend_on_the_tiles(holed, side):
     prepared = prepare_image(holed)
     for site in prepared.sites:
         one, two = (
-            cut_windows(holed, prepared.lattice.cells, prepared.mask, site, s) for s in (side, WHOLE)
+            cut_windows(holed, prepared.lattice.cells, prepared.mask, site, s)
+            for s in (side, WHOLE)
         )
         assert same(one, two)
 

@@ -224,7 +224,9 @@ def test_straightness_is_the_mean_of_bend_and_extent():
         roughness=[0.45, 1.05, 1.65],
         extent=[9.0, 4.0, 8.0],
     )
-    assert straightness(segmentation) == pytest.approx((1 + 3 * np.exp(-1) / 2 + 2 * np.exp(-4)) / 6)
+    assert straightness(segmentation) == pytest.approx(
+        (1 + 3 * np.exp(-1) / 2 + 2 * np.exp(-4)) / 6
+    )
 
 
 def test_amount_asks_for_a_quarter_of_the_edge():

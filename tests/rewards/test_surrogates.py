@@ -46,7 +46,9 @@ def test_a_map_that_has_nothing_to_do_with_the_evidence_does_not(name, prepared,
 
 
 def test_geometry_stays_as_it_is(segmentation):
-    moved = segmentation.against(ReferenceField(np.roll(segmentation.reference.field, 9, axis=0), "polar"))
+    moved = segmentation.against(
+        ReferenceField(np.roll(segmentation.reference.field, 9, axis=0), "polar")
+    )
     before, after = score_map(segmentation), score_map(moved)
     assert all(
         before[name] == after[name]

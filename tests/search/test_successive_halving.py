@@ -134,7 +134,9 @@ def test_a_stopped_search_goes_on_and_trains_nothing_twice(prepared, made, tmp_p
         search_autoencoders(prepared, 4, plan, stop, TrialLog(tmp_path / "r.jsonl", {}), work=work)
     work = SharedWork(prepared, tmp_path)  # nothing in memory
     assert facts(
-        search_autoencoders(prepared, 4, plan, trial_log=TrialLog(tmp_path / "r.jsonl", {}), work=work)
+        search_autoencoders(
+            prepared, 4, plan, trial_log=TrialLog(tmp_path / "r.jsonl", {}), work=work
+        )
     ) == facts(made[1])
     assert len(epochs) == 4 * 1 + 2 * 1 + 2 * 2
 

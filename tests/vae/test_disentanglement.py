@@ -114,7 +114,9 @@ def test_the_mistilt_is_what_varies_slowly_inside_domains(prepared, truth_map):
 
 def test_without_b_columns_those_of_a_alone(prepared, truth_map):
     one_kind = replace(
-        prepared.lattice.cells, has_b=False, polar=np.full_like(prepared.lattice.cells.polar, np.nan)
+        prepared.lattice.cells,
+        has_b=False,
+        polar=np.full_like(prepared.lattice.cells.polar, np.nan),
     )
     assert set(known_quantities(one_kind, truth_map)) == {
         "strain",
