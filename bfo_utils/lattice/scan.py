@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import fft, linalg, ndimage, sparse
+from scipy.spatial import cKDTree
 
 from ..columns import Slices, cut_slices
 from ..compute import row_bands
@@ -49,6 +50,7 @@ SMOOTH = 3.0  # cells: slower displacements move A and B columns alike, and belo
 AGREE = 0.3
 LINES = 2  # of hum, at most
 LOST = 0.03  # of the cells: a correction that costs more is undone
+_NEAR = 1.25  # cells: up to there columns have four neighbors of their own kind, four of the other
 _OUTLIER = 4.5  # robust sigmas from which on an A column is no part of the smooth lattice
 _LEAST_SCATTER = 0.003  # of a cell
 _FEW = 9  # A columns: with fewer, a block of rows says nothing
@@ -200,7 +202,7 @@ def _estimate(given: _Problem, learned: _Learned) -> tuple[_Rows, np.ndarray]:
     sites = given.sites
     prior, lines, posterior = _expected(given, learned)
     given = replace(given, precision=_precision(given, posterior))
-    first = sites.x < np.median(sites.x)
+    first = sites.x < (sites.x.min() + sites.x.max()) / 2
     halves = [given.part(part).equations() for part in (first, ~first)]
     whole, *halves = (
         with_lines(given.complete(e), prior, lines) for e in (halves[0] + halves[1], *halves)
@@ -391,9 +393,8 @@ def measure_scan(
     check_axis(axis)
     if axis == "none":
         return ScanDistortion()
-    slices = cut_slices(
-        image.data, image.valid, lattice.columns, ("x", "y") if axis == "auto" else (axis,)
-    )
+    sound = replace(lattice.columns, ok=lattice.columns.ok & _surrounded(lattice))
+    slices = cut_slices(image.data, image.valid, sound, ("x", "y") if axis == "auto" else (axis,))
     if before is not None:
         seen = slices[axis]
         slices[axis] = replace(
@@ -408,6 +409,14 @@ def measure_scan(
     if axis == "auto" and learned[fast].gain < SEEN:
         return ScanDistortion()
     return _distortion(fast, *_estimate(given[fast], learned[fast]), given[fast].sites, lattice)
+
+
+def _surrounded(lattice: Lattice) -> np.ndarray:
+    """Whether all neighbors of a column are fitted too: light that is not displaces slices."""
+    near = _NEAR * lattice.cells.basis.cell_px
+    tree = cKDTree(lattice.columns.xy)
+    count = tree.query_ball_point(lattice.columns.xy, near, return_length=True) - 1
+    return count >= (8 if lattice.cells.has_b else 4)
 
 
 def _distortion(
