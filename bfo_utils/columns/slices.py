@@ -19,6 +19,7 @@ _REACH = 2.6
 _RENDERED = 4.0  # sigma to which the fitted columns are rendered
 _SLOW = 2.2  # sigma: residuals that are smoother than that are background
 _TRUNCATE = 2.5  # of that filter
+_SIDE = 64  # rows smoothed at once, at least
 _LEVELS = 20  # levels of brightness at which the variance of the pixels is measured
 _LEAST = 0.2  # of the mean variance of the pixels: no pixel is taken to be surer
 _SAMPLE = 5  # every n-th row and column of them, from either end
@@ -124,6 +125,39 @@ def _profiles(at: np.ndarray, sigma: np.ndarray, height: np.ndarray, size: int) 
     )
 
 
+def smooth_rows(values: np.ndarray, sigma: float) -> np.ndarray:
+    """Gaussian mean along the first axis, continued by its ends: products of small dense matrices,
+    which a processor multiplies several times as fast as it adds shifted rows.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, m)
+    sigma : float
+        In rows; the Gaussian is cut at 2.5 of them.
+
+    Returns
+    -------
+    ndarray, shape (n, m)
+        Of the same type.
+
+    Examples
+    --------
+    >>> smooth_rows(np.eye(9), 1.0)[:, 4].round(2).tolist()
+    [0.0, 0.0, 0.05, 0.24, 0.4, 0.24, 0.05, 0.0, 0.0]
+    """
+    reach = int(_TRUNCATE * sigma + 0.5)
+    side = max(_SIDE, reach)
+    step = np.arange(side + 2 * reach) - reach - np.arange(side)[:, None]
+    kernel = np.where(np.abs(step) <= reach, np.exp(-0.5 * (step / sigma) ** 2), 0)
+    kernel = (kernel / kernel[0].sum()).astype(values.dtype)
+    wide = np.pad(values, ((reach, reach), (0, 0)), mode="edge")
+    out = np.empty(values.shape, values.dtype)
+    for k in range(0, len(values), side):
+        n = len(out[k : k + side])
+        out[k : k + n] = kernel[:n, : n + 2 * reach] @ wide[k : k + n + 2 * reach]
+    return out
+
+
 def _residual(data: np.ndarray, valid: np.ndarray, columns: Columns, noise: "_Noise | None"):
     """Residual of an image against its fitted columns, and the noise of its pixels.
 
@@ -132,9 +166,8 @@ def _residual(data: np.ndarray, valid: np.ndarray, columns: Columns, noise: "_No
     """
     light = render_columns(data.shape, columns)
     rest = data - light
-    slow = ndimage.gaussian_filter(
-        rest, _SLOW * float(np.median(columns.sigma_px)), truncate=_TRUNCATE
-    )
+    width = _SLOW * float(np.median(columns.sigma_px))
+    slow = np.ascontiguousarray(smooth_rows(smooth_rows(rest, width).T, width).T)
     rest -= slow
     rest[~valid] = 0
     slow += light

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import fft, linalg, ndimage, sparse
 from scipy.spatial import cKDTree
 
-from ..columns import Slices, cut_slices
+from ..columns import Columns, Slices, cut_slices, smooth_rows
 from ..compute import row_bands
 from ..errors import InputError
 from ..io import Image
@@ -53,6 +53,7 @@ LOST = 0.03  # of the cells: a correction that costs more is undone
 _NEAR = 1.25  # cells: up to there columns have four neighbors of their own kind, four of the other
 _OUTLIER = 4.5  # robust sigmas from which on an A column is no part of the smooth lattice
 _LEAST_SCATTER = 0.003  # of a cell
+_FIRST_TURNS, _MORE_TURNS = 3, 6  # of the variances: until an axis is chosen, and for that one
 _FEW = 9  # A columns: with fewer, a block of rows says nothing
 # sigma of a column: larger displacements, and rows along the scan, are measured once more on the
 # corrected image
@@ -184,6 +185,13 @@ class _Learned:
     variances: np.ndarray
     gain: float
 
+    def settled(self) -> "_Learned":
+        """The same after all turns."""
+        variances, gain = learned_variances(
+            self.blocks, self.cell_px, self.rows, turns=_MORE_TURNS, start=self.variances
+        )
+        return replace(self, variances=variances, gain=gain)
+
     def with_lines(self, lines: tuple[float, ...]) -> np.ndarray:
         """Variances where lines of hum take part, theirs at the end."""
         return learned_variances(self.blocks, self.cell_px, self.rows, lines)[0]
@@ -258,9 +266,8 @@ def _learned(given: _Problem) -> _Learned:
         own = replace(own, basis=lattice_basis(own.sites.ij[own.sites.is_a]))
         equations = normal_equations(own.slices, own.sites, own.basis, own.precision, (first, n))
         blocks.append(dense_block(own.complete(equations, first), rows))
-    return _Learned(
-        blocks, given.sites.cell_px, rows, *learned_variances(blocks, given.sites.cell_px, rows)
-    )
+    cell = given.sites.cell_px
+    return _Learned(blocks, cell, rows, *learned_variances(blocks, cell, rows, turns=_FIRST_TURNS))
 
 
 def _precision(given: _Problem, posterior: Posterior) -> np.ndarray:
@@ -404,11 +411,12 @@ def measure_scan(
         name: _problem(own, sites_along(lattice, name), image.shape[name == "y"])
         for name, own in slices.items()
     }
-    learned = {name: _learned(problem) for name, problem in given.items()}
-    fast = max(learned, key=lambda name: learned[name].gain)
-    if axis == "auto" and learned[fast].gain < SEEN:
+    begun = {name: _learned(problem) for name, problem in given.items()}
+    fast = max(begun, key=lambda name: begun[name].gain)
+    learned = begun[fast].settled()
+    if axis == "auto" and learned.gain < SEEN:
         return ScanDistortion()
-    return _distortion(fast, *_estimate(given[fast], learned[fast]), given[fast].sites, lattice)
+    return _distortion(fast, *_estimate(given[fast], learned), given[fast].sites, lattice)
 
 
 def _surrounded(lattice: Lattice) -> np.ndarray:
@@ -499,9 +507,7 @@ def _reduced(spread: np.ndarray, cell_px: float) -> np.ndarray:
     """The columns of W that matter once slow displacements are taken away: principal axes with
     more than 1e-4 of the largest.
     """
-    fast = spread - ndimage.gaussian_filter1d(
-        spread, SMOOTH * cell_px, axis=0, mode="nearest", truncate=2.5
-    )
+    fast = spread - smooth_rows(spread, SMOOTH * cell_px)
     power, axes = np.linalg.eigh(fast.T @ fast)
     return fast @ axes[:, power > 1e-4 * power.max(initial=1e-30)]
 
@@ -660,7 +666,10 @@ def _note(scan: ScanDistortion) -> str:
 
 
 def undo_scan(
-    image: Image, lattice: Lattice, find: Callable[[Image], Lattice], axis: str = "auto"
+    image: Image,
+    lattice: Lattice,
+    find: Callable[[Image, Columns | None], Lattice],
+    axis: str = "auto",
 ) -> tuple[Image, Lattice, ScanDistortion]:
     """Image, lattice and scan, the first two corrected where rows are displaced by what matters.
 
@@ -674,7 +683,8 @@ def undo_scan(
     lattice : Lattice
         Its columns, indexed.
     find : callable
-        Finds and indexes the columns of an image, as ``lattice`` was made.
+        Finds and indexes the columns of an image, as ``lattice`` was made; where columns are given
+        that lie about where its own do, they are fitted again.
     axis : {"auto", "x", "y", "none"}
         See :func:`measure_scan`.
 
@@ -687,16 +697,35 @@ def undo_scan(
         return image, lattice, scan
     try:
         straight = undistorted(image, scan)
-        again = find(straight)
-        if scan.along or np.abs(scan.displacement_px).max() > _LARGE * scan.sigma_px:
+        large = np.abs(scan.displacement_px).max() > _LARGE * scan.sigma_px
+        again = find(straight, None if large else _moved_columns(lattice, scan))
+        if scan.along or large:
             scan = measure_scan(straight, again, scan.axis, scan.displacement_px)
             straight = undistorted(image, scan)
-            again = find(straight)
+            again = find(straight, None if large else _moved_columns(lattice, scan))
     except InputError:
         return image, lattice, scan
     if again.cells.n < (1 - LOST) * lattice.cells.n:
         return image, lattice, scan
     return straight, again, replace(scan, corrected=True, explained=_explained(scan, lattice.cells))
+
+
+def _moved_columns(lattice: Lattice, scan: ScanDistortion) -> Columns:
+    """All columns that were found, used or not, where they lie once the rows are moved back."""
+    known, unused = lattice.columns, lattice.unused_xy
+    xy, more = np.concatenate([known.xy, unused]), np.zeros(len(unused))
+    fast, slow = (0, 1) if scan.axis == "x" else (1, 0)
+    shown = _seen_by_columns(scan.displacement_px, scan.sigma_px)
+    xy[:, fast] += np.interp(xy[:, slow], np.arange(len(shown)), shown)
+    moved = Columns(
+        xy,
+        np.concatenate([known.intensity, more]),
+        np.concatenate([known.background, more]),
+        np.concatenate([known.sigma_px, more + scan.sigma_px]),
+        np.concatenate([known.ok, more > 0]),
+        known.spacing_px,
+    )
+    return moved.take(np.lexsort(np.rint(xy).T))
 
 
 def _crystal_may_do_the_same(lattice: Lattice, axis: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..columns import ColumnErrors, column_errors, find_columns
+from ..columns import ColumnErrors, Columns, column_errors, find_columns, refit_columns
 from ..compute import Cache
 from ..descriptors import (
     SITES,
@@ -168,8 +168,11 @@ def prepare_image(
     PreparedImage
     """
 
-    def find(picture: Image) -> Lattice:
-        found = find_columns(picture, detection_scale, refinement_radius)
+    def find(picture: Image, near: Columns | None = None) -> Lattice:
+        if near is None:
+            found = find_columns(picture, detection_scale, refinement_radius)
+        else:
+            found = refit_columns(picture, near, refinement_radius)
         return build_lattice(picture, found, refinement_radius, bright)
 
     image = repair_hot_pixels(image)

@@ -10,7 +10,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from bfo_utils.cli import bfo
-from bfo_utils.columns import cut_slices, find_columns, slices
+from bfo_utils.columns import cut_slices, find_columns, refit_columns, slices
 from bfo_utils.errors import InputError
 from bfo_utils.io import image_from_array
 from bfo_utils.lattice import (
@@ -54,8 +54,8 @@ FAULTS = {
 }
 
 
-def find(image):
-    return build_lattice(image, find_columns(image))
+def find(image, near=None):
+    return build_lattice(image, refit_columns(image, near) if near else find_columns(image))
 
 
 def spread_pm(prepared, made, axis=0):
@@ -222,7 +222,7 @@ def test_a_correction_that_loses_cells_is_left_out(jittered):
     fewer = replace(
         found, cells=replace(found.cells, valid=found.cells.valid & (found.ij[:, 0].max() < 0))
     )
-    image, kept, distortion = undo_scan(jittered.image, found, lambda picture: fewer)
+    image, kept, distortion = undo_scan(jittered.image, found, lambda picture, near: fewer)
     assert (
         image is jittered.image
         and kept is found
