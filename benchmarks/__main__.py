@@ -17,6 +17,7 @@ NAMES = (
     "search",
     "batch",
     "vae",
+    "headers",
 )
 LONG = ("huge", "series")
 

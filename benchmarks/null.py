@@ -25,8 +25,8 @@ SEEDS = 20
 
 
 def verdict(layout: str, dose: float, seed: int) -> tuple[bool, float, float]:
-    """Whether domains are found, z of the pattern of one half in the other, and the share of moved
-    surrogates that reach the total.
+    """Whether domains are found, z of the pattern of one half in the other, and the share of
+    shifted surrogates that reach the total.
     """
     substrate = 0.15 if layout == "misfit" else 0.0
     specimen = Specimen(layout=layout, cells=44, cell_px=16, dose=dose, substrate=substrate)
@@ -34,7 +34,7 @@ def verdict(layout: str, dose: float, seed: int) -> tuple[bool, float, float]:
     return (
         result.verdict == DOMAINS,
         result.judgment.answers["polar"].judged.z,
-        result.standing.p_moved,
+        result.surrogates.p_shifted,
     )
 
 

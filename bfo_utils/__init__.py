@@ -115,6 +115,6 @@ def __getattr__(name: str) -> Any:
     """A room, a public name of one, or the version of the installed package."""
     if name != "__version__":
         return _named(name)
-    from importlib import metadata  # it imports much that nobody else needs
+    from importlib import metadata  # it imports much that nothing else needs
 
     return metadata.version("bfo_utils")

@@ -2,11 +2,13 @@
 there at once.
 """
 
+import functools
 import os
 import runpy
 import sys
 import traceback
 from collections.abc import Callable, Iterable
+from functools import reduce
 from pathlib import Path
 
 import click
@@ -28,9 +30,10 @@ def main(arguments: list[str] | None = None) -> None:
             traceback.print_exc()
         message = error.format_message() if isinstance(error, click.ClickException) else str(error)
         line = " ".join(message.split())
+        # names come from files
         click.echo(
             "bfo: " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line), err=True
-        )  # names come from files
+        )
         sys.exit(2)
     except BrokenPipeError:  # who read the output, `head` say, has left
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  it stays open until the end
@@ -63,28 +66,6 @@ def _scan_axes() -> tuple[str, ...]:
     from .lattice import AXES
 
     return AXES
-
-
-def parameters(pairs: tuple[str, ...], run: bool = False) -> dict:
-    """Checked values of ``name=value`` options: of the workflow's parameters, and the run's too.
-
-    Raises
-    ------
-    InputError
-        For a pair without "=", an unknown name, a wrong type or a value out of range.
-
-    Examples
-    --------
-    >>> parameters(("n_clusters=4", "site=cell"))
-    {'n_clusters': 4, 'site': 'cell'}
-    """
-    from .search import PARAMETERS, RUN_PARAMETERS, check_parameters
-
-    for pair in pairs:
-        if "=" not in pair:
-            raise InputError(f"parameter '{pair}': no value; write it as name=value")
-    space = PARAMETERS + (RUN_PARAMETERS if run else ())
-    return check_parameters(dict(pair.split("=", 1) for pair in pairs), space)
 
 
 def progress(budget: int):
@@ -135,16 +116,6 @@ _SEED = click.option(
     show_default=True,
     help="Seed of everything random.",
 )
-_PIXEL = click.option(
-    "--pixel-size",
-    "pixel_size",
-    type=float,
-    metavar="NM",
-    help="Pixel size in nm; overrides the file's.",
-)
-_DATASET = click.option(
-    "--dataset", metavar="NAME", help="Dataset to read, where a file holds several."
-)
 _WORKERS = click.option(
     "--workers",
     type=click.IntRange(1),
@@ -153,17 +124,58 @@ _WORKERS = click.option(
     help="Threads that share the trials.",
 )
 _SCAN_AXIS = (
-    "Fast axis of the scan, whose displaced rows are put straight; auto finds it, none leaves them."
+    "Fast axis of the scan, whose displaced rows are shifted back; auto finds it, none leaves them."
 )
-_LATTICE = click.option(
-    "--lattice-nm",
-    "lattice_nm",
-    type=float,
-    metavar="NM",
-    help=(
-        "Edge of the known (pseudo-cubic) cell of film or "
-        "substrate in nm, 0.3905 for SrTiO3; gives the pixel size where the file does not."
+_READING = (
+    click.option(
+        "--pixel-size",
+        "pixel_size_nm",
+        type=float,
+        metavar="NM",
+        help="Pixel size in nm; overrides the file's.",
     ),
+    click.option(
+        "--lattice-nm",
+        "lattice_nm",
+        type=float,
+        metavar="NM",
+        help=(
+            "Edge of the known (pseudo-cubic) cell of film or "
+            "substrate in nm, 0.3905 for SrTiO3; gives the pixel size where the file does not."
+        ),
+    ),
+    click.option("--dataset", metavar="NAME", help="Dataset to read, where a file holds several."),
+    click.option(
+        "--frames",
+        default="",
+        metavar="N|A:B|each",
+        help=(
+            "Frames of a stack to align and average, of 0, 1, ...; each: analyze every frame."
+            "  [default: all]"
+        ),
+    ),
+    click.option(
+        "--roi",
+        default="",
+        metavar="X0:X1,Y0:Y1",
+        help="Analyze the columns in this box only, in px of the image.",
+    ),
+    click.option(
+        "--mask",
+        default="",
+        metavar="FILE",
+        help="Analyze the columns here only: an image of the same shape, or polygons (.json).",
+    ),
+    click.option(
+        "--exclude", default="", metavar="FILE", help="Leave out the columns here, likewise."
+    ),
+    click.option(
+        "--columns",
+        default="",
+        metavar="FILE",
+        help="Take the columns from here (csv, npy, atomap's hdf5) instead of looking for them.",
+    ),
+    click.option("--refine", is_flag=True, help="Fit the columns that --columns gives."),
 )
 _SEARCH = (
     click.option(
@@ -189,9 +201,9 @@ _SEARCH = (
     ),
     click.option(
         "--total",
-        "powers",
+        "exponents",
         multiple=True,
-        metavar="REWARD=POWER",
+        metavar="REWARD=EXPONENT",
         help="Rewards that make the total, instead of the default ones.",
     ),
     click.option(
@@ -199,7 +211,7 @@ _SEARCH = (
         type=_LazyChoice(_reference_kinds),
         default="auto",
         show_default=True,
-        help="What the map is judged by.",
+        help="Reference field that judges the map.",
     ),
     click.option(
         "--scan-axis",
@@ -251,11 +263,28 @@ _CONVENTION = (
 )
 
 
-def _convention_options(command):
-    """How the measured field is to be read: options that `_plan` takes."""
-    for option in reversed(_CONVENTION):
-        command = option(command)
-    return command
+def _declared(options):
+    """A decorator that gives a command several options, in this order."""
+    return lambda command: reduce(lambda done, option: option(done), reversed(options), command)
+
+
+_convention_options = _declared(_CONVENTION)  # how the measured field is to be read
+_search_options = _declared(_SEARCH)  # `_plan` takes them
+
+
+def _reading_options(command):
+    """How an image is read: options that become one argument, a `Reading`."""
+
+    @functools.wraps(command)
+    def read(**given):
+        from .io import Reading
+
+        reading = Reading(**{name: given.pop(name) for name in vars(Reading())})
+        return command(**given, reading=reading)
+
+    for option in reversed(_READING):
+        read = option(read)
+    return read
 
 
 def _plugin_option(text: str):
@@ -264,27 +293,7 @@ def _plugin_option(text: str):
     return click.option("--plugin", type=path, metavar="FILE.py", help=text)
 
 
-def _search_options(command):
-    """The options of a search, which `_plan` takes."""
-    for option in reversed(_SEARCH):
-        command = option(command)
-    return command
-
-
-def _plan(
-    budget,
-    seed,
-    given,
-    whole,
-    goal,
-    powers,
-    evidence,
-    vae,
-    scan_axis,
-    bright,
-    polar_sign,
-    strain_reference,
-):
+def _plan(given, exponents, vae, strain_reference, **choices):
     """The plan of a search; ``given`` holds checked parameters."""
     from .lattice import reference_numbers
     from .rewards import parse_total
@@ -295,18 +304,11 @@ def _plan(
         require_vae()
     reference_numbers(strain_reference)
     return SearchPlan(
-        budget,
-        seed,
-        parse_total(powers),
-        given,
-        goal,
-        whole,
-        evidence,
-        vae,
-        scan_axis,
-        bright,
-        polar_sign,
-        strain_reference,
+        total=parse_total(exponents),
+        fixed=given,
+        autoencoders=vae,
+        strain_reference=strain_reference,
+        **choices,
     )
 
 
@@ -330,33 +332,39 @@ def bfo(context) -> None:
 @_convention_options
 @_plugin_option("Python file of yours that registers rewards; it is run.")
 @_WORKERS
-@_PIXEL
-@_LATTICE
-@_DATASET
+@_reading_options
 @_DEBUG
-def analyze_command(
-    image, out, plugin, workers, pixel_size, lattice_nm, dataset, debug, **search
-) -> None:
+def analyze_command(image, out, plugin, workers, reading, debug, **search) -> None:
     """Analyze IMAGE without notebooks and write tables, result.json and pictures to DIR.
 
-    Every trial is recorded in DIR/trials.jsonl as it ends; the same call goes on from there if it
-    was stopped.
+    Every trial is recorded in DIR/trials.jsonl as it ends; the same command continues from there if
+    it was stopped.
     """
-    search["given"] = parameters(search["given"])
+    from .search import parse_parameters
+
+    search["given"] = parse_parameters(search["given"])
     from .io import read_image
     from .results import Provenance, plugin_of
 
+    if reading.frames == "each":
+        if plugin:
+            raise click.UsageError("--frames each: is not for rewards of a --plugin; leave one out")
+        return _analyze_frames(image, out, _plan(**search), reading, workers)
     if plugin:
         run_plugin(plugin)
-    provenance = Provenance(
-        _plan(**search), pixel_size, dataset, plugin=plugin_of(plugin), lattice_nm=lattice_nm
-    )
-    _analyzed(
-        read_image(image, pixel_size_nm=pixel_size, dataset=dataset, lattice_nm=lattice_nm),
-        provenance,
-        out,
-        workers,
-    )
+    plan, picture = _plan(**search), read_image(image, **vars(reading))
+    provenance = Provenance(plan, reading, plugin=plugin_of(plugin), files=reading.files)
+    _analyzed(picture, provenance, out, workers)
+
+
+def _analyze_frames(image, out, plan, reading, workers) -> None:
+    """Analyze every frame of a stack by itself."""
+    from .report import SUMMARY_FILE, BatchSettings, analyze_frames
+
+    table = analyze_frames(image, out, BatchSettings(plan, reading), workers)
+    failed = table["error"].notna().sum()
+    click.echo(f"{len(table)} frames: {len(table) - failed} analyzed, {failed} with an error")
+    click.echo(Path(out, SUMMARY_FILE))
 
 
 def _analyzed(picture, provenance, out, workers) -> None:
@@ -373,8 +381,8 @@ def _analyzed(picture, provenance, out, workers) -> None:
         sweep(Path(out, "networks"))
         done = analyze(picture, plan, bar, Path(out, "trials.jsonl"), workers)
         result = write_results(done, out, provenance)
-    for note in result["warnings"]:
-        click.echo(f"note: {note['message']}", err=True)
+    for warning in result["warnings"]:
+        click.echo(f"warning: {warning['message']}", err=True)
     click.echo(f"{result['verdict']}: {result['reason']}")
     click.echo(Path(out) / "result.json")
 
@@ -392,8 +400,8 @@ def _analyzed(picture, provenance, out, workers) -> None:
 @_WORKERS
 @_DEBUG
 def rerun(result, out, image, plugin, workers, debug) -> int:
-    """Make a result again from what RESULT.json, or that of a folder, says: same image (checked by
-    its hash), options and seed.
+    """Repeat the analysis of RESULT.json, or of a folder that holds one: same image (checked by its
+    hash), options and seed.
 
     Works for analyze, batch, and the artifacts of run, whose phantom is simulated again. Exit
     status 1 where a table differs from the one beside RESULT.json, wall times aside.
@@ -416,12 +424,12 @@ def rerun(result, out, image, plugin, workers, debug) -> int:
     differ = changed_versions(before.versions, package_versions())
     if differ:
         click.echo(
-            f"note: other versions than before, so that numbers may differ: {differ}", err=True
+            f"warning: other versions than before, so that numbers may differ: {differ}", err=True
         )
     _analyzed(picture, before.provenance, out, workers)
     tables = dict(compare_tables(home, out))
     if not tables:
-        click.echo(f"note: no tables lie beside {before.path} to compare with", err=True)
+        click.echo(f"warning: no tables lie beside {before.path} to compare with", err=True)
     for name, same in tables.items():
         click.echo(f"{name}: {'identical' if same else 'DIFFERS'}")
     return int(not all(tables.values()))
@@ -446,18 +454,18 @@ def rerun(result, out, image, plugin, workers, debug) -> int:
     metavar="ADDRESS",
     help="Use the Dask cluster of this scheduler, such as tcp://10.0.0.1:8786.",
 )
-@_PIXEL
-@_LATTICE
-@_DATASET
+@_reading_options
 @_DEBUG
-def batch(image, out, workers, scheduler, pixel_size, lattice_nm, dataset, debug, **search) -> None:
+def batch(image, out, workers, scheduler, reading, debug, **search) -> None:
     """Analyze every IMAGE (files, or folders of them): one row each in DIR/summary.csv, and a
     folder of files as analyze writes.
 
-    What DIR already holds is not done again, so the same call goes on from where it was stopped. An
+    What DIR already holds is not done again, so the same command continues where it was stopped. An
     image that cannot be analyzed is a row with its error.
     """
-    search["given"] = parameters(search["given"])
+    from .search import parse_parameters
+
+    search["given"] = parse_parameters(search["given"])
     if workers and scheduler:
         raise click.UsageError(
             "--workers: a cluster has its own workers; leave it out, or --scheduler"
@@ -467,7 +475,7 @@ def batch(image, out, workers, scheduler, pixel_size, lattice_nm, dataset, debug
     from .compute import connect_pool, n_cores
     from .report import SUMMARY_FILE, BatchSettings, find_images, run_batch
 
-    settings = BatchSettings(_plan(**search), pixel_size, dataset, lattice_nm)
+    settings = BatchSettings(_plan(**search), reading.absolute)
     names = find_images(image)
     with (
         connect_pool(workers or n_cores(), scheduler) as pool,
@@ -477,7 +485,8 @@ def batch(image, out, workers, scheduler, pixel_size, lattice_nm, dataset, debug
     failed = table["error"].notna()
     if failed.all():
         raise InputError(
-            f"{Path(out, SUMMARY_FILE)}: no image could be analyzed; its column 'error' says why"
+            f"{Path(out, SUMMARY_FILE)}: no image could be analyzed; its column 'error' gives the"
+            " reasons"
         )
     click.echo(f"{len(table)} images: {(~failed).sum()} analyzed, {failed.sum()} with an error")
     click.echo(Path(out, SUMMARY_FILE))
@@ -513,9 +522,7 @@ def batch(image, out, workers, scheduler, pixel_size, lattice_nm, dataset, debug
 @click.option(
     "--scan-axis", type=_LazyChoice(_scan_axes), default="auto", show_default=True, help=_SCAN_AXIS
 )
-@_PIXEL
-@_LATTICE
-@_DATASET
+@_reading_options
 @_SEED
 @_DEBUG
 def run(
@@ -525,9 +532,7 @@ def run(
     given,
     resume,
     scan_axis,
-    pixel_size,
-    lattice_nm,
-    dataset,
+    reading,
     seed,
     debug,
     **convention,
@@ -535,21 +540,44 @@ def run(
     """Run the notebooks on IMAGE (without it: on a phantom) and render the book to
     DIR/html/index.html.
     """
-    from .search import RUN_PARAMETERS, check_parameters, parameter
+    from .search import RUN_PARAMETERS, check_parameters, parameter, parse_parameters
 
     asked = {
         name: value
         for name, value in convention.items()
         if value != parameter(name, RUN_PARAMETERS).default
     }
-    values = parameters(given, run=True) | check_parameters(asked, RUN_PARAMETERS)
+    values = parse_parameters(given, run=True) | check_parameters(asked, RUN_PARAMETERS)
     from .book import run_book
 
-    click.echo(
-        run_book(
-            image, out, profile, values, pixel_size, dataset, seed, resume, scan_axis, lattice_nm
-        )
-    )
+    click.echo(run_book(image, out, profile, values, reading, seed, resume, scan_axis))
+
+
+@bfo.command()
+@click.argument("image")
+@click.option(
+    "--out", required=True, metavar="DIR", callback=folder, help="Folder for the table and picture."
+)
+@click.option(
+    "--bright",
+    type=click.Choice(["A", "B"]),
+    default="A",
+    show_default=True,
+    help="The brighter of the two sublattices.",
+)
+@_reading_options
+@_DEBUG
+def columns(image, out, bright, reading, debug) -> None:
+    """Find the columns of IMAGE, for you to check and to correct: DIR/columns.csv, and
+    DIR/columns.png with every column over the image and doubtful places enlarged.
+
+    Delete, add or move rows of the table, and give it to `analyze --columns`.
+    """
+    from .io import read_image
+    from .report import write_columns
+
+    for path in write_columns(read_image(image, **vars(reading)), out, bright):
+        click.echo(path)
 
 
 @bfo.command()
@@ -562,7 +590,7 @@ def info(file, as_json, debug) -> None:
     """
     import json
 
-    from .io import as_text, describe_file
+    from .report import as_text, describe_file
 
     told = describe_file(file)
     click.echo(json.dumps(told, indent=2) if as_json else as_text(told))
@@ -661,7 +689,7 @@ def phantom(out, layout, cells, dose, cell_px, seed, debug) -> None:
         "Fetch record 4876786 instead, the series as ONE PICKLED FILE (2.1 GB), and unpack it to"
         " .npz files. DANGEROUS: reading a pickle can run any code that its author, or whoever"
         " replaced the file, put into it, with your rights. It is read only if its MD5 sum is the"
-        " record's and it names nothing but arrays. You hardly need it: the pairs hold the same"
+        " record's and it names nothing but arrays. You rarely need it: the pairs hold the same"
         " data."
     ),
 )
@@ -671,7 +699,7 @@ def fetch(series, ids, where, unpickle, debug) -> None:
     or all 14.
 
     Prints size, license and citation first. What is there already is not downloaded again; what
-    came in part goes on.
+    came in part is continued.
     """
     from .compute import require_extra
 
@@ -716,7 +744,7 @@ def workshop(folder, run, debug) -> None:
 
 @bfo.command("parameters")
 def list_parameters() -> None:
-    """List the parameters: --set accepts those of the workflow, -p also those of the run."""
+    """List the parameters: `--set` accepts those of the workflow, `-p` also those of the run."""
     from .search import PARAMETERS, RUN_PARAMETERS
 
     for p in PARAMETERS + RUN_PARAMETERS:

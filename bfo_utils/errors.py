@@ -99,7 +99,7 @@ def as_input_error(label, error, expected):
     Parameters
     ----------
     label : str or Path
-        What to blame: a file, an array.
+        The input that the error is about: a file, an array.
     error : Exception
         What went wrong; an `InputError` keeps its text behind the label.
     expected : str

@@ -47,7 +47,7 @@ TABLES: dict[str, dict[str, str]] = {
     "surrogates": {
         "map": "map",
         "total": "its total",
-        "largest_moved": "largest total with moved evidence",
+        "largest_shifted": "largest total with a shifted field",
         "p": "p",
     },
     "confidence": {

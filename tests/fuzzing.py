@@ -22,7 +22,7 @@ READ, REFUSED = "read", "refused"
 class Worker:
     """A process that reads files and is started again when it dies or hangs.
 
-    Its address space may grow by `ROOM` only, so that a reader which allocates what a header claims
+    Its address space may grow by `ROOM` only, so that a reader which allocates what a header states
     gets a MemoryError; that is a failure, as is whatever does not end in an image or in one line
     that begins with the path.
     """

@@ -44,7 +44,7 @@ class Tags:
         return self._head(21, name) + (self.words(len(body)) if self.version == 4 else b"") + body
 
     def group(self, name: str, *entries: bytes, count: int | None = None) -> bytes:
-        """A group of tags and groups; ``count`` is the number that it claims to hold."""
+        """A group of tags and groups; ``count`` is the number that its header states."""
         body = self.words(len(entries) if count is None else count) + b"".join(entries)
         return (
             self._head(20, name)
@@ -76,7 +76,7 @@ DM_TYPES = {
 def write_dm(
     path: Path, data=RAMP, scale=0.02, title="HAADF", shape=None, extra=(), units="nm"
 ) -> Path:
-    """Write a dm3 or dm4 file; ``shape`` is what it claims, ``extra`` are tags behind the image."""
+    """Write a dm3 or dm4 file; ``shape`` is that of the header, ``extra`` tags behind the image."""
     order = "<" if data.dtype.newbyteorder("<") == data.dtype else ">"
     tags = Tags(int(path.suffix[-1]), order)
     kind, element = DM_TYPES[data.dtype.str[1:]]
@@ -118,7 +118,7 @@ SER_TYPES = {"u1": 1, "u2": 2, "u4": 3, "i1": 4, "i2": 5, "i4": 6, "f4": 7, "f8"
 def write_ser(
     path: Path, data=RAMP, scale=2e-11, shape=None, elements=1, dimensions=1, size=1
 ) -> Path:
-    """Write one image as TIA does; the keywords are what the header claims."""
+    """Write one image as TIA does; the keywords are what the header states."""
     height, width = shape or data.shape
     head = struct.pack("<HHHIIII", 0x4949, 0x0197, 0x0220, 16674, 16722, elements, elements)
     dimension = struct.pack("<IddIII", size, 0.0, 1.0, 0, 0, 0)
@@ -263,10 +263,8 @@ def zeros(size: int, wrapper: int = -15) -> bytes:
     return start + again * (-(-size // 2**22) - 1) + engine.flush()
 
 
-def zip_bomb(path: Path, shape=(2**15, 2**15), name="image.npy", claimed=None, copies=1) -> None:
-    """Write an archive of an array of zeros that is thousand times the file, or that claims to
-    be small.
-    """
+def zip_bomb(path: Path, shape=(2**15, 2**15), name="image.npy", stated=None, copies=1) -> None:
+    """Write an archive of an array of zeros, thousand times the file; the header may state less."""
     size = 4 * shape[0] * shape[1]
     engine = zlib.compressobj(9, zlib.DEFLATED, -15)
     head = header(shape)
@@ -277,7 +275,7 @@ def zip_bomb(path: Path, shape=(2**15, 2**15), name="image.npy", claimed=None, c
         for info in archive.infolist():
             info.compress_type, info.file_size = (
                 zipfile.ZIP_DEFLATED,
-                size + len(head) if claimed is None else claimed,
+                size + len(head) if stated is None else stated,
             )
 
 
@@ -417,7 +415,7 @@ def dm_back(path: Path) -> None:
 
 
 def rpl(path: Path, width, height) -> None:
-    """Write a Ripple file that claims a size."""
+    """Write a Ripple file whose header states a size."""
     write(path)
     text = (
         path.read_text("latin-1")
@@ -457,7 +455,7 @@ LIES = {
     "npz": {
         "10^12 pixels": lambda p: zip_of(p, header((WIDE, WIDE)) + bytes(8000)),
         "zeros, 4 GB": zip_bomb,
-        "zeros, 4 GB, said to be 1 kB": lambda p: zip_bomb(p, claimed=1000),
+        "zeros, 4 GB, said to be 1 kB": lambda p: zip_bomb(p, stated=1000),
         "many members": lambda p: zip_bomb(p, (2**12, 2**12), copies=40),
     },
     "prz": {

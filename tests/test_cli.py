@@ -52,7 +52,7 @@ def bad_images(folder):
         "text": (text, "unknown format"),
         "disguised": (disguised, "image.tif"),
         "rgb": (rgb, "RGB image"),
-        "stack": (npy("stack.npy", RNG.random((40, 64, 64))), "stack"),
+        "stack": (npy("stack.npy", RNG.random((64, 64, 20))), "no stack of frames"),
         "constant": (npy("constant.npy", np.ones((64, 64))), "constant image"),
         "nan": (npy("nan.npy", np.full((64, 64), np.nan)), "all pixels are NaN"),
         "tiny": (npy("tiny.npy", RNG.random((16, 16))), "16 x 16 px is too small"),
@@ -108,7 +108,7 @@ def test_bad_images_are_one_clear_line(capsys, tmp_path, command, kind):
         (["analyze", "x.npy", "--out", "o", "--goal", "fame"], "goal 'fame': no such goal"),
         (["analyze", "x.npy"], "--out"),
         (["analyze", "--out", "o"], "IMAGE"),
-        (["analyze"], "No such command"),
+        (["analyse"], "No such command"),
         (["run", "--out", "o", "-p", "color=red"], "parameter 'color': no such parameter"),
         (
             ["run", "--out", "o", "-p", "site=D"],

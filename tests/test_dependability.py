@@ -108,6 +108,10 @@ def test_a_bar_in_a_mutant_stays_in_its_cell():
     assert page.splitlines()[-1] == r"| walls | `a \| b` | `a & b` | the same |"
 
 
+def test_every_explanation_names_a_module_of_the_check():
+    assert {key.split(": ")[0] for key in mutants.EXPLAINED} <= set(mutants.MODULES)
+
+
 @pytest.mark.parametrize("module", mutants.MODULES)
 def test_every_explanation_is_of_a_mutant_that_can_be_made(module):
     made = {m.key for m in mutants.mutants(module)}

@@ -217,7 +217,7 @@ def test_records_of_runs_are_used_or_refused(tmp_path, content):
         "search.json",
         "provenance.json",
         "default/rewards.json",
-        "ledger.jsonl",
+        "trials.jsonl",
         "one/batch.json",
         "one/result.json",
         "one/run.json",
@@ -233,7 +233,7 @@ def test_records_of_runs_are_used_or_refused(tmp_path, content):
     assert ends_well(lambda: read_result(tmp_path / "one"))
     assert ends_well(lambda: load_compared(tmp_path / "one"))
     assert ends_well(lambda: _replaceable(tmp_path / "one"))
-    assert ends_well(lambda: TrialLog(tmp_path / "ledger.jsonl", {}))
+    assert ends_well(lambda: TrialLog(tmp_path / "trials.jsonl", {}))
     assert ends_well(lambda: _assign(["a.tif"], tmp_path, {}))
     assert ends_well(lambda: _row_of_before(BatchJob("a", "a", tmp_path / "one")))
 

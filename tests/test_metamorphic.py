@@ -414,4 +414,4 @@ def test_the_whole_analysis_of_a_disturbed_image_says_so(data):
         compare(*(Solved(d.prepared, d.labels) for d in (clean, done))),
         Bars(0.8, 0.98, 0.1),
     )
-    assert "invalid_pixels" in {caveat["code"] for caveat in find_warnings(done)}
+    assert "invalid_pixels" in {warning["code"] for warning in find_warnings(done)}

@@ -281,6 +281,8 @@ def test_the_wheel_carries_the_notebooks_and_the_book(tmp_path):
     names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
     for wanted in ("notebooks/01_data.ipynb", "book/_toc.yml", "_config.yml"):
         assert f"bfo_utils/resources/{wanted}" in names
+    for template in (ROOT / "bfo_utils" / "report" / "templates").iterdir():
+        assert f"bfo_utils/report/templates/{template.name}" in names
 
 
 def test_the_public_names_are_those_that_are_promised():

@@ -17,7 +17,7 @@ from bfo_utils import cli
 from bfo_utils.book import Artifacts
 from bfo_utils.cli import main
 from bfo_utils.errors import InputError
-from bfo_utils.io import file_sha256
+from bfo_utils.io import Reading, file_sha256
 from bfo_utils.report import package_versions, write_results
 from bfo_utils.results import (
     Plugin,
@@ -183,7 +183,7 @@ def test_a_recipe_comes_back_as_it_was():
         "lattice",
         2,
     )
-    made = Provenance(plan, 0.02, "HAADF", Simulation(CRYSTAL, 7), Plugin("mine.py", "0"))
+    made = Provenance(plan, Reading(0.02, "HAADF"), Simulation(CRYSTAL, 7), Plugin("mine.py", "0"))
     back = provenance_from_plain(json.loads(json.dumps(made.plain, sort_keys=True)))
     assert back == made and list(back.plan.total) == list(plan.total)
 
@@ -219,7 +219,7 @@ def stored(folder, **changes):
     ("changes", "expected"),
     [
         ({}, "scan.npy: the image of"),
-        ({"recipe": None}, "written without its recipe"),
+        ({"recipe": None}, "written without its provenance"),
         ({"input": {"path": None, "sha256": None}}, "an array in Python"),
         ({"input": None}, "result.json"),
         (

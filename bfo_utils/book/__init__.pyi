@@ -19,16 +19,16 @@ from .build import (
 from .checks import Mark as Mark
 from .checks import check_answers as check_answers
 from .checks import judge_answer as judge_answer
-from .questions import (
+from .exercises import (
     CHAPTERS as CHAPTERS,
 )
-from .questions import (
-    Question as Question,
+from .exercises import (
+    Exercise as Exercise,
 )
-from .questions import (
+from .exercises import (
     b_columns as b_columns,
 )
-from .questions import (
+from .exercises import (
     striped_map as striped_map,
 )
 from .stages import repeat_command as repeat_command

@@ -1,14 +1,13 @@
 """What one notebook leaves for the next: a folder with named files, read and written in one place.
 
-    prepared.npz                    image, indexed columns, analyzed cells, evidence      (01 data)
-    truth.npz                       ground truth, for phantoms only                       (01 data)
-    <stage>/features.npz            descriptors of the analyzed cells                     (02
-    descriptors) <stage>/labels.npz              label map
-    (03 clustering) <stage>/rewards.json            rewards of the map
-    (04 rewards) provenance.json                 what all of it is made from
-    (01 data, 06 optimization, 05 vae) search.json                     every trial of the search
-    (06 optimization, 05 vae) networks/                       trained autoencoders
-    (05 vae)
+    prepared.npz          image, indexed columns, analyzed cells, reference field (01)
+    truth.npz             ground truth, for phantoms only                         (01)
+    <stage>/features.npz  descriptors of the analyzed cells                       (02)
+    <stage>/labels.npz    label map                                               (03)
+    <stage>/rewards.json  rewards of the map                                      (04)
+    provenance.json       what all of it is made from                             (01, 06, 05)
+    search.json           every trial of the search                               (06, 05)
+    networks/             trained autoencoders                                    (05)
 
 ``<stage>`` is "default" or "tuned": the same notebooks before and after the optimization.
 """
@@ -24,8 +23,6 @@ from ..io import load_arrays, save_arrays
 from ..results import Provenance, provenance_from_plain
 from ..search import PreparedImage, SharedWork, Trial
 from ..simulation import Truth
-
-STAGES = ("default", "tuned")
 
 
 @dataclass(frozen=True)

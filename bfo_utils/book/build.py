@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from tqdm import tqdm
@@ -32,7 +33,7 @@ from ..compute import (
     writing,
 )
 from ..errors import InputError
-from ..io import read_image
+from ..io import Reading, read_image
 from ..results import SCHEMA_VERSION, check_run
 from ..search import (
     PARAMETERS,
@@ -50,6 +51,7 @@ from .artifacts import Artifacts
 
 PROFILE_BUDGETS = {"quick": 64, "full": 256}  # configurations that a profile evaluates
 PROFILE_AUTOENCODERS = {"quick": 4, "full": 36}  # and autoencoders that it begins
+_UNSAID = {"pixel_size_nm": 0.0, "lattice_nm": 0.0, "dataset": ""}  # papermill's for None
 _SECONDS = {
     "01_data": 9,
     "02_descriptors": 7,
@@ -64,7 +66,7 @@ _SECONDS = {
 # With these an image is prepared.
 _PREPARED = ("detection_scale", "refinement_radius", "bright", "polar_sign", "strain_reference")
 _OF_THE_SERIES = {p.name for p in RUN_PARAMETERS if p.stage == "series"}
-BOOK_PACKAGES = ("jupyter_book", "papermill", "ipykernel")  # of the extra book
+BOOK_PACKAGES = ("jupyter_book", "papermill", "ipykernel", "sphinx_click")  # of the extra book
 # What a run writes in its folder.
 _FOLDERS = ("html", "notebooks", "artifacts", "run.json", ".book")
 # What notebooks declare.
@@ -91,12 +93,10 @@ def run_book(
     out: str | Path,
     profile: str = "quick",
     given: Mapping[str, Value] | None = None,
-    pixel_size_nm: float | None = None,
-    dataset: str | None = None,
+    reading: Reading | None = None,
     seed: int = 0,
     resume: bool = False,
     scan_axis: str = "auto",
-    lattice_nm: float | None = None,
 ) -> Path:
     """Execute the notebooks with the default parameters, optimize, execute them with the tuned
     ones, render the book.
@@ -113,17 +113,13 @@ def run_book(
     given : mapping, optional
         Parameters of the workflow, which are then not searched, and of the run (see
         :data:`bfo_utils.search.RUN_PARAMETERS`).
-    pixel_size_nm : float, optional
-        Overrides the file's.
-    dataset : str, optional
-        Dataset to read, where the file holds several.
+    reading : Reading, optional
+        How the image is read.
     seed : int
     resume : bool
         Keep notebooks that an earlier run with the same settings has finished.
     scan_axis : {"auto", "x", "y", "none"}
         Fast axis of the scan, see :func:`bfo_utils.lattice.measure_scan`.
-    lattice_nm : float, optional
-        Edge of the known cell, see :func:`bfo_utils.io.read_image`.
 
     Returns
     -------
@@ -141,20 +137,17 @@ def run_book(
     refuse_foreign(
         (out / name for name in _FOLDERS), _is_run(out), "give another folder with --out"
     )
-    for text in (str(out), image or "", dataset or ""):
+    reading = reading or Reading()
+    for text in (str(out), image or "", reading.dataset or "", reading.mask, reading.columns):
         _notable(text)
-    settings = _settings(
-        image, profile, given or {}, pixel_size_nm, dataset, seed, lattice_nm, scan_axis
-    )
+    settings = _settings(image, profile, given or {}, reading.absolute, seed, scan_axis)
     with locked_folder(out):
         _tidy(out)
         return _run(out, settings, _finished(out, settings) if resume else set())
 
 
 def _is_run(out: Path) -> bool:
-    """Whether an earlier run has written to a folder; its record cannot be damaged, for it is
-    written as a whole.
-    """
+    """Whether an earlier run has written to a folder; its record is written as a whole."""
     with suppress(InputError):
         stored = read_json(out / "run.json")
         return isinstance(stored, dict) and {"image", "finished"} <= set(stored)
@@ -162,7 +155,7 @@ def _is_run(out: Path) -> bool:
 
 
 def _run(out: Path, settings: dict, finished: set[str]) -> Path:
-    """Execute the notebooks that are not finished, and render; nobody else writes to the folder."""
+    """Execute the notebooks that are not finished, and render; no other process writes here."""
     write_json(out / "run.json", settings | {"finished": sorted(finished)})
     with tqdm(
         total=_total(),
@@ -178,9 +171,8 @@ def _run(out: Path, settings: dict, finished: set[str]) -> Path:
                 finished.add(step.target)
                 write_json(out / "run.json", settings | {"finished": sorted(finished)})
             bar.update(_SECONDS[step.notebook])
-        for notebook in (out / "notebooks").rglob(
-            "*.ipynb"
-        ):  # of an earlier run with other settings
+        # of an earlier run with other settings
+        for notebook in (out / "notebooks").rglob("*.ipynb"):
             if notebook.relative_to(out / "notebooks").as_posix() not in finished:
                 notebook.unlink()
         bar.set_description("rendering the book")
@@ -209,21 +201,15 @@ def _tidy(out: Path) -> None:
     put_back(out / "html")
 
 
-def _settings(
-    image, profile, given, pixel_size_nm, dataset, seed, lattice_nm=None, scan_axis="auto"
-) -> dict:
+def _settings(image, profile, given, reading: Reading, seed, scan_axis="auto") -> dict:
     """Everything that the result of a run depends on, checked, as plain values."""
     if profile not in PROFILE_BUDGETS:
         raise InputError(
             f"profile '{profile}': no such profile; choose one of {', '.join(PROFILE_BUDGETS)}"
         )
     parameters = check_parameters(given, PARAMETERS + RUN_PARAMETERS)
-    read = (
-        read_image(image, pixel_size_nm=pixel_size_nm, dataset=dataset, lattice_nm=lattice_nm)
-        if image
-        else None
-    )
-    _applicable(read, parameters, pixel_size_nm, dataset, lattice_nm)
+    read = read_image(image, **vars(reading)) if image else None
+    _applicable(read, parameters, reading)
     if parameters.get("series"):
         parameters["series"] = str(Path(parameters["series"]).expanduser().absolute())
     return {
@@ -237,9 +223,8 @@ def _settings(
             }
             | parameters
         ),
-        "pixel_size_nm": pixel_size_nm or 0.0,
-        "lattice_nm": lattice_nm or 0.0,
-        "dataset": dataset or "",
+        **{n: _UNSAID.get(n) if v is None else v for n, v in vars(reading).items()},
+        "files": reading.files,
         "scan_axis": scan_axis,
         "seed": seed,
         "series": _members(parameters),
@@ -247,9 +232,7 @@ def _settings(
 
 
 def _members(parameters: Mapping[str, Value]) -> list[str]:
-    """Ids of the images in the folder of the series, which is looked into before anything is
-    written.
-    """
+    """Ids of the images in the folder of the series, looked up before anything is written."""
     if not parameters.get("series"):
         return []
     return [
@@ -261,36 +244,30 @@ def _members(parameters: Mapping[str, Value]) -> list[str]:
 
 
 def _autoencoders(profile: str, parameters: Mapping[str, Value]) -> int:
-    """How many autoencoders a run begins: none, with a note, where their libraries are missing
-    and none were asked for.
-    """
+    """Number of autoencoders: none, with a warning, if their libraries are missing."""
     if vae_available():
         return PROFILE_AUTOENCODERS[profile]
     if parameters.get("vae_budget"):
         require_vae()
     print(
-        f"note: the chapter on autoencoders is left out; for it run: {install_command('vae')}",
+        f"warning: the chapter on autoencoders is left out; for it run: {install_command('vae')}",
         file=sys.stderr,
     )
     return 0
 
 
-def _applicable(image, parameters: Mapping[str, Value], pixel_size_nm, dataset, lattice_nm) -> None:
-    """Refuse, before anything is written, what this image cannot be analyzed with and what would
-    be ignored.
-    """
+def _applicable(image, parameters: Mapping[str, Value], reading: Reading) -> None:
+    """Refuse what this image cannot be analyzed with, and what would be ignored."""
     if image is None:
-        if dataset or (pixel_size_nm, lattice_nm) != (None, None):
-            raise InputError(
-                "--pixel-size, --lattice-nm and --dataset belong to an image; give its path, or"
-                " leave them out"
-            )
+        if not reading.is_plain:
+            said = ", ".join(f"--{n.removesuffix('_nm')}" for n, v in vars(reading).items() if v)
+            raise InputError(f"{said}: belongs to an image; give its path, or leave it out")
         return
     ignored = sorted({p.name for p in RUN_PARAMETERS if p.stage == "phantom"} & set(parameters))
     if ignored:
         raise InputError(
-            f"parameter {ignored[0]}: it shapes the simulated image; leave out it or the path of"
-            " the image"
+            f"parameter {ignored[0]}: it shapes the simulated image; leave out either it or the"
+            " path of the image"
         )
     from ..search import prepare_image
 
@@ -327,10 +304,7 @@ def _steps(out: Path, settings: dict) -> Iterator[BookStep]:
     base = {"artifacts": str(out / "artifacts")}
     run_level = {k: v for k, v in given.items() if k in ("layout", "cells", "dose")}
     columns = {k: given[k] for k in _PREPARED if k in given}
-    source = {
-        name: settings[name]
-        for name in ("image", "pixel_size_nm", "dataset", "lattice_nm", "scan_axis")
-    }
+    source = {name: settings[name] for name in ("image", "scan_axis", *vars(Reading()))}
     yield BookStep("01_data", "default", base | source | run_level | columns | {"seed": seed})
     fixed = {k: v for k, v in given.items() if k in parameter_names()}
     yield from _analysis("default", base, complete_parameters(fixed), seed)
@@ -444,9 +418,8 @@ def _papermill(source: Path, target: Path, parameters: Mapping[str, Value], out:
         }
     )
     with warnings.catch_warnings(), own_jupyter(out):
-        warnings.simplefilter(
-            "ignore"
-        )  # of the execution machinery; what a notebook warns of is in its output
+        # of the execution machinery; what a notebook warns of is in its output
+        warnings.simplefilter("ignore")
         try:
             papermill.execute_notebook(
                 _literal(source),
@@ -502,6 +475,7 @@ def _build(out: Path, stage: Path) -> None:
     for page in stage.rglob("*.ipynb"):
         notebook = json.loads(page.read_text("utf-8"))
         notebook = with_install_cell(notebook, page.stem, repository_url())
+        notebook = with_captions(notebook, f"{page.parent.name}-{page.stem}")
         page.write_text(json.dumps(notebook), "utf-8")
     _stand_in(stage / "search" / "05_vae")
     _sphinx(stage)
@@ -573,6 +547,51 @@ def with_install_cell(notebook: dict, chapter: str, url: str) -> dict:
         "source": _INSTALL.format(extras=extras, url=url, chapter=chapter).splitlines(True),
     }
     return notebook | {"cells": [*notebook["cells"][:1], cell, *notebook["cells"][1:]]}
+
+
+def with_captions(notebook: dict, page: str) -> dict:
+    """A notebook in which a paragraph in bold before a cell that draws is its figure's caption.
+
+    Jupyter shows the paragraph above the code; the book shows the caption below the picture,
+    numbered.
+
+    Parameters
+    ----------
+    notebook : dict
+        As read from the file.
+    page : str
+        Its name, with which the names of the figures begin.
+
+    Returns
+    -------
+    dict
+
+    Examples
+    --------
+    >>> text = {"cell_type": "markdown", "source": ["Text.\\n", "\\n", "**A map.** Of labels."]}
+    >>> draws = {"cell_type": "code", "metadata": {}, "outputs": [{"data": {"image/png": ""}}]}
+    >>> text, draws = with_captions({"cells": [text, draws]}, "03_clustering")["cells"]
+    >>> text["source"], draws["metadata"]["mystnb"]["figure"]
+    ('Text.', {'caption': '**A map.** Of labels.', 'name': '03_clustering-0'})
+    """
+    cells = list(notebook["cells"])
+    for k, (before, cell) in enumerate(pairwise(notebook["cells"])):
+        *rest, last = "".join(before["source"]).rstrip().split("\n\n")
+        if before["cell_type"] == "markdown" and last.startswith("**") and _draws(cell):
+            figure = {"caption": last, "name": f"{page}-{k}"}
+            options = cell["metadata"].get("mystnb", {}) | {"figure": figure}
+            cells[k] = before | {"source": "\n\n".join(rest)}
+            cells[k + 1] = cell | {"metadata": cell["metadata"] | {"mystnb": options}}
+    return notebook | {"cells": cells}
+
+
+def _draws(cell: dict) -> bool:
+    """Whether a picture is among the outputs, or HTML in which one of `bfo_utils.report` stands."""
+    shown = [output.get("data", {}) for output in cell.get("outputs", ())]
+    return any(
+        "image/png" in data or 'class="bfo-stage"' in "".join(data.get("text/html", ()))
+        for data in shown
+    )
 
 
 def _stand_in(chapter: Path) -> None:

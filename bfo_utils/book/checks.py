@@ -1,6 +1,6 @@
 """The self-check of a chapter: tells a right answer from a wrong one, and gives a hint.
 
-What is asked, and how the right answer is computed, is in :mod:`bfo_utils.book`.
+The exercises, and how the right answer is computed, are in :mod:`bfo_utils.book`.
 """
 
 import difflib
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from .questions import CHAPTERS, GivenAnswer, Question
+from .exercises import CHAPTERS, Exercise, GivenAnswer
 
 MARKS = {"open": "…", "right": "✓", "wrong": "✗", "void": "–"}
 
@@ -23,7 +23,7 @@ class Mark:
     Attributes
     ----------
     state : {"open", "right", "wrong", "void"}
-        Not answered yet, right, wrong, or a question that this image does not allow.
+        Not answered yet, right, wrong, or an exercise that this image does not allow.
     text : str
         What follows from a right answer, a hint for a wrong one.
     """
@@ -46,12 +46,12 @@ def check_answers(chapter: str, source: Any, **answers: GivenAnswer | None) -> N
         What the right answers are computed from: the result of the notebook that
         :data:`bfo_utils.book.CHAPTERS` names.
     **answers
-        One per question; None for those that are left open.
+        One per exercise; None for those that are left open.
 
     Raises
     ------
     InputError
-        If there is no such chapter, or no such question in it.
+        If there is no such chapter, or no such exercise in it.
 
     Examples
     --------
@@ -75,9 +75,9 @@ def judge_answer(
     Parameters
     ----------
     chapter, source
-        As for :func:`check`.
+        As for :func:`check_answers`.
     answers : dict
-        Questions that are not in it count as not answered.
+        Exercises that are not in it count as not answered.
 
     Returns
     -------
@@ -86,53 +86,51 @@ def judge_answer(
     Raises
     ------
     InputError
-        If there is no such chapter, or no such question in it.
+        If there is no such chapter, or no such exercise in it.
     """
     if chapter not in CHAPTERS:
         raise InputError(
             f"chapter '{chapter}': has no self-check; choose one of {', '.join(CHAPTERS)}"
         )
-    questions = CHAPTERS[chapter]
+    exercises = CHAPTERS[chapter]
     for name in answers:
-        if name not in questions:
+        if name not in exercises:
             raise InputError(
-                f"answer '{name}': is not asked in {chapter}; it asks for {', '.join(questions)}"
+                f"answer '{name}': is not asked in {chapter}; it asks for {', '.join(exercises)}"
             )
     return {
-        name: _mark(question, answers.get(name), source) for name, question in questions.items()
+        name: _mark(exercise, answers.get(name), source) for name, exercise in exercises.items()
     }
 
 
-def _mark(question: Question, answer: GivenAnswer | None, source: Any) -> Mark:
-    """The mark of one answer; the right one is computed only where there is something to
-    compare.
-    """
+def _mark(exercise: Exercise, answer: GivenAnswer | None, source: Any) -> Mark:
+    """The mark of one answer; the right one is computed only if there is one to compare."""
     if answer is None:
         return Mark("open", "not answered yet")
-    kind = _misfit(question, answer)
+    kind = _misfit(exercise, answer)
     if kind:
         return Mark("wrong", kind)
-    right = question.right(source)
+    right = exercise.right(source)
     if right is None:
-        return Mark("void", "this image does not allow the question")
-    if _agree(answer, right, question.tolerance):
-        return Mark("right", question.then)
-    return Mark("wrong", _direction(answer, right) + question.hint)
+        return Mark("void", "this image does not allow the exercise")
+    if _agree(answer, right, exercise.tolerance):
+        return Mark("right", exercise.then)
+    return Mark("wrong", _direction(answer, right) + exercise.hint)
 
 
-def _misfit(question: Question, answer: GivenAnswer) -> str:
+def _misfit(exercise: Exercise, answer: GivenAnswer) -> str:
     """What is wrong with the form of an answer, empty if nothing."""
-    if question.choices:
-        known = set(question.choices)
+    if exercise.choices:
+        known = set(exercise.choices)
         unknown = sorted(str(a) for a in _listed(answer) if a not in known)
         if unknown:
-            near = difflib.get_close_matches(unknown[0], map(str, question.choices), 1)
+            near = difflib.get_close_matches(unknown[0], map(str, exercise.choices), 1)
             meant = f" Did you mean {near[0]!r}?" if near else ""
-            return f"{unknown[0]!r} is none of {', '.join(map(repr, question.choices))}.{meant}"
+            return f"{unknown[0]!r} is none of {', '.join(map(repr, exercise.choices))}.{meant}"
     elif isinstance(answer, str) or not all(
         isinstance(v, (int, float)) or hasattr(v, "item") for v in _listed(answer)
     ):
-        return "Give a number, or numbers in brackets, as the question says."
+        return "Give a number, or numbers in brackets, as the exercise says."
     return ""
 
 
@@ -143,9 +141,7 @@ def _listed(answer: GivenAnswer) -> list:
 
 
 def _agree(answer: GivenAnswer, right: GivenAnswer, tolerance: float) -> bool:
-    """Whether an answer is right: sets as sets, numbers within the tolerance (relative; absolute
-    about zero).
-    """
+    """Whether an answer is right; the tolerance is relative, and absolute about zero."""
     if isinstance(right, (set, frozenset)):
         return set(_listed(answer)) == set(right)
     given, wanted = _listed(answer), _listed(right)

@@ -4,6 +4,7 @@ import shlex
 from pathlib import Path
 
 from ..compute import read_json
+from ..io import Reading
 
 
 def stage_durations(out: str | Path) -> dict[str, float]:
@@ -66,9 +67,10 @@ def repeat_command(artifacts: str | Path) -> str:
         "--seed",
         str(run["seed"]),
     ]
-    words += ["--pixel-size", str(run["pixel_size_nm"])] if run["pixel_size_nm"] else []
-    words += ["--dataset", run["dataset"]] if run["dataset"] else []
-    words += ["--lattice-nm", str(run["lattice_nm"])] if run.get("lattice_nm") else []
+    for name in (*vars(Reading()), "scan_axis"):
+        if run.get(name, "auto") not in ("", 0, "auto"):
+            option = name.replace("_", "-") if name != "pixel_size_nm" else "pixel-size"
+            words += [f"--{option}", *([] if run[name] is True else [str(run[name])])]
     return shlex.join(
         words
         + [word for name, value in run["parameters"].items() for word in ("-p", f"{name}={value}")]

@@ -32,6 +32,8 @@ from .build import BOOK_PACKAGES, BookStep, execute_step, with_install_cell
 LEFT_OUT = {"solution"}  # tags of the cells that participants do not get
 MANIFEST = "workshop.json"
 #: The notebooks in the order in which they are run, and those whose results each of them reads.
+#:
+#: :meta hide-value:
 CHAPTER_NEEDS: dict[str, tuple[str, ...]] = {
     "01_data": (),
     "02_descriptors": ("01_data",),
@@ -263,7 +265,7 @@ def _replaceable(folder: Path) -> None:
 
 
 def _artifacts(run: str | Path) -> Path:
-    """The artifacts of a finished run, at which nobody is at work."""
+    """The artifacts of a finished run, to which no process writes."""
     if (busy := Path(run) / OWNER).exists():
         with hold_lock(busy):  # left behind by a killed run, or refused
             pass

@@ -21,6 +21,7 @@ _AGAIN = 3  # steps of columns that were fitted before, with their rows elsewher
 _MOST_PASSES = 40  # of them where columns overlap, so that widths and backgrounds settle late
 # Of the plane spacing: widths of columns that overlap; wider ones have tails that no Gaussian has.
 _OVERLAP = (0.24, 0.3)
+_FILTER = 0.18  # of the plane spacing: sigma of the blob filter
 _SETTLED = 1e-3  # relative change of the median width in one step
 _HUGE = 1e30  # amplitude of a fit that diverges, where there is no column
 # expected relative spread of the columns' widths: holds the width where noise would drown it
@@ -38,7 +39,8 @@ class Columns:
     xy : ndarray, shape (N, 2)
         Positions (x to the right, y down) in px, pixel centers at integers.
     intensity, background, sigma_px : ndarray, shape (N,)
-        Height of the fitted Gaussian over its background, the background, the standard deviation.
+        Amplitude of the fitted Gaussian above its background, the background, the standard
+        deviation.
     ok : ndarray of bool, shape (N,)
         Whether the fit stayed at its column; where not, ``xy`` is the detected position.
     spacing_px : float
@@ -112,9 +114,7 @@ def column_spacing(image: Image) -> float:
 
 
 def _power_spectrum(image: Image) -> np.ndarray:
-    """Mean power spectrum of parts, flattened by a high pass so that slow background does not
-    leak.
-    """
+    """Mean power spectrum of parts, high-passed against leakage of slow background."""
     size = min(_SAMPLE, *image.data.shape)
     starts = [
         np.unique(
@@ -151,7 +151,7 @@ def find_columns(
     refinement_radius: float = 0.45,
     side: int = TILE_SIDE,
 ) -> Columns:
-    """Find and fit all columns of an image.
+    """Find and fit all columns of an image that lie in its region, or take those that were given.
 
     Local maxima of a scale-normalized Laplacian of Gaussian whose width follows the image's
     lattice, kept where they exceed the response that the image's own noise would give; then a
@@ -180,11 +180,26 @@ def find_columns(
     Notes
     -----
     Detection after Barakati et al., Digital Discovery 2024 (d4dd00132j), with scale and threshold
-    from the image.
+    from the image. Columns outside the region are found and fitted, too, so that those at its rim
+    are measured as in the whole image.
     """
     period = column_spacing(image)
-    xy, sigma = detect_maxima(image, period, detection_scale, side)
-    return fit_columns(image, xy, sigma, refinement_radius * period, period, side)
+    if image.positions is None:
+        xy, sigma = detect_maxima(image, period, detection_scale, side)
+    else:
+        xy, sigma = image.positions[:, :2], _FILTER * period * detection_scale
+    columns = fit_columns(image, xy, sigma, refinement_radius * period, period, side)
+    if image.positions is not None and not image.refine:
+        columns = _as_given(columns, image.positions)
+    return columns.take(image.looks_at(columns.xy))
+
+
+def _as_given(fitted: Columns, given: np.ndarray) -> Columns:
+    """Columns at the places that were given, with what was said of them; the rest is fitted."""
+    names = ("intensity", "background", "sigma_px")
+    known = given[:, 2:5].T
+    values = {n: np.where(np.isnan(v), getattr(fitted, n), v) for n, v in zip(names, known)}
+    return replace(fitted, xy=given[:, :2].copy(), ok=given[:, 5] != 0, **values)
 
 
 def refit_columns(image: Image, columns: Columns, refinement_radius: float = 0.45) -> Columns:
@@ -227,27 +242,25 @@ def detect_maxima(
     ----------
     image : Image
     period : float
-        Plane spacing in px, of :func:`spacing`.
+        Plane spacing in px, of :func:`column_spacing`.
     detection_scale : float
         Factor on the filter's width.
     side : int
         Largest side of the tiles in px.
     """
-    sigma = 0.18 * period * detection_scale
+    sigma = _FILTER * period * detection_scale
     threshold = 3 * image.noise * _laplace_norm(sigma)
     size = 2 * round(0.3 * period) + 1
-    reach = (
-        int(4 * sigma + 0.5) + size // 2
-    )  # of the Laplacian of Gaussian, and of the maximum filter after it
+    # of the Laplacian of Gaussian, and of the maximum filter after it
+    reach = int(4 * sigma + 0.5) + size // 2
     peaks = np.concatenate(
         [
             _peaks(image, tile, sigma, size, threshold)
             for tile in divide_into_tiles(image.shape, reach, side)
         ]
     )
-    inside = np.all(
-        (peaks > 0) & (peaks < np.array(image.shape[::-1]) - 1), axis=1
-    )  # one on the edge may lie outside
+    # one on the edge may lie outside
+    inside = np.all((peaks > 0) & (peaks < np.array(image.shape[::-1]) - 1), axis=1)
     peaks = peaks[inside]
     return peaks[np.lexsort(peaks.T)].astype(float), sigma
 
@@ -261,9 +274,7 @@ def _peaks(image: Image, tile: Tile, sigma: float, size: int, threshold: float) 
 
 
 def _laplace_norm(sigma: float) -> float:
-    """Factor from white pixel noise to noise of the filtered image: L2 norm of the filter, 1 /
-    (sigma^3 sqrt(2 pi)).
-    """
+    """L2 norm of the filter: noise of the filtered image per white noise of pixels."""
     return float(1 / (sigma**3 * np.sqrt(2 * np.pi)))
 
 
@@ -389,7 +400,7 @@ def scatter_fits(parts: list[FitState], groups: list[np.ndarray]) -> FitState:
 
 
 def window_corners(shape: tuple[int, int], xy: np.ndarray, half: int) -> np.ndarray:
-    """First column and row (N, 2) of the windows around the nearest pixels; at the border they
+    """First column and row (N, 2) of the windows around the nearest pixels; at the frame they
     are moved inside.
     """
     return np.clip(np.rint(xy).astype(int) - half, 0, np.array(shape[::-1]) - 1 - 2 * half)
@@ -434,9 +445,8 @@ def _step(
     combine[5, 4] = 1  # x^2 g and y^2 g share one coefficient
     a, b = combine.T @ a @ combine, b @ combine
     stiff = (noise / (WIDTH_LIMITS * width)) ** 2
-    slope = (
-        np.maximum(state.amplitude, 3 * noise) / state.sigma**3
-    )  # coefficient of the last term per unit of width
+    # coefficient of the last term per unit of width
+    slope = np.maximum(state.amplitude, 3 * noise) / state.sigma**3
     a[:, 4, 4] += stiff / slope**2
     b[:, 4] += stiff / slope * (width - state.sigma)
     scale = np.sqrt(np.einsum("nii->ni", a))
@@ -458,9 +468,7 @@ def _turn(
     noise: float,
     width: float,
 ) -> FitState:
-    """The next state of a group of columns; with a tree of all columns, their neighbors are
-    subtracted first.
-    """
+    """The next state of a group of columns; neighbors in the tree are subtracted first."""
     own = state.take(group)
     if tree is not None:
         windows = subtract_neighbors(

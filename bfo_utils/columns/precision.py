@@ -1,6 +1,6 @@
 """Standard errors of fitted columns, from the fit's covariance and the noise that the fit leaves.
 
-The fit weighs all pixels alike, but counts scatter more where there are more of them. The
+The fit gives all pixels the same weight, but counts scatter more where there are more of them. The
 covariance of a column's parameters is therefore that of ordinary least squares under unequal noise,
 ``(J'J)^-1 J'VJ (J'J)^-1`` (White, Econometrica 48, 817, 1980), with the variance ``V = v0 + v1 m``
 of a pixel of expected value m fitted to the squared residuals of all columns.
@@ -266,9 +266,7 @@ def _leverage(part: FittedWindows) -> np.ndarray:
 
 
 def _line(x: np.ndarray, squared: np.ndarray) -> tuple[float, float]:
-    """Straight line through the means of squared residuals over bins of x, weighted by their own
-    scatter.
-    """
+    """Straight line through means of squared residuals over bins of x, weighted by scatter."""
     edges = np.linspace(x.min(), x.max() + 1e-12, _BINS + 1)
     at = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, _BINS - 1)
     count = np.bincount(at, minlength=_BINS)

@@ -69,7 +69,7 @@ class Slices:
     response : ndarray, shape (N, R)
         Displacement of the slice per displacement of the whole row: 1 but for neighbors in the
         window, which move as well.
-    height : ndarray, shape (N, R)
+    offset : ndarray, shape (N, R)
         Distance of the row from the center of the column, in units of the median sigma of the
         columns.
     """
@@ -78,7 +78,7 @@ class Slices:
     weight: np.ndarray
     moment: np.ndarray
     response: np.ndarray
-    height: np.ndarray
+    offset: np.ndarray
 
     def take(self, index: np.ndarray) -> "Slices":
         """Slices of some of the columns."""
@@ -112,11 +112,13 @@ def render_columns(shape: tuple[int, int], columns: Columns) -> np.ndarray:
     return (down.T.tocsr() @ across).toarray()
 
 
-def _profiles(at: np.ndarray, sigma: np.ndarray, height: np.ndarray, size: int) -> sparse.csr_array:
+def _profiles(
+    at: np.ndarray, sigma: np.ndarray, amplitude: np.ndarray, size: int
+) -> sparse.csr_array:
     """Gaussian profiles along one axis, one row per column, shape (N, size)."""
     reach = int(np.ceil(_RENDERED * np.median(sigma)))
     pixel = np.rint(at).astype(np.int32)[:, None] + np.arange(-reach, reach + 1, dtype=np.int32)
-    value = height[:, None] * np.exp(-0.5 * ((pixel - at[:, None]) / sigma[:, None]) ** 2)
+    value = amplitude[:, None] * np.exp(-0.5 * ((pixel - at[:, None]) / sigma[:, None]) ** 2)
     value[(pixel < 0) | (pixel >= size)] = 0
     ends = np.arange(len(at) + 1) * (2 * reach + 1)
     return sparse.csr_array(
@@ -180,9 +182,7 @@ def _residual(data: np.ndarray, valid: np.ndarray, columns: Columns, noise: "_No
 
 @dataclass(frozen=True)
 class _Noise:
-    """Variance of the pixels: slope over their brightness, offset, and the least that is
-    believed.
-    """
+    """Variance of the pixels: slope over their brightness, offset, and lower limit."""
 
     slope: float
     offset: float
@@ -270,16 +270,16 @@ def _axis_slices(
         _cut(residual, steep, columns.take(slice(k, k + _PART)), reach)
         for k in range(0, max(len(columns), 1), _PART)
     ]
-    row, *values, height = (np.concatenate(v) for v in zip(*parts))
+    row, *values, offset = (np.concatenate(v) for v in zip(*parts))
     return Slices(
-        row + first * (axis == "x"), *(v.astype(np.float32) for v in (*values, height / sigma))
+        row + first * (axis == "x"), *(v.astype(np.float32) for v in (*values, offset / sigma))
     )
 
 
 def _cut(
     residual: _Residual, steep: np.ndarray, columns: Columns, reach: int
 ) -> tuple[np.ndarray, ...]:
-    """Rows, weights, moments, responses and heights (px) of the slices of some columns."""
+    """Rows, weights, moments, responses and offsets (px) of the slices of some columns."""
     shape, step = residual.weight.shape, np.arange(-reach, reach + 1)
     x, y = (v[:, None] + step for v in np.rint(columns.xy).astype(int).T)
     inside = (y >= 0) & (y < shape[0]) & columns.ok[:, None]
@@ -288,11 +288,15 @@ def _cut(
     slope = np.where((x >= 0) & (x < shape[1]), -2 * dx / two * np.exp(-(dx**2) / two), 0).astype(
         np.float32
     )
-    height = np.where(inside, np.maximum(columns.intensity, 0)[:, None] * np.exp(-(dy**2) / two), 0)
+    amplitude = np.where(
+        inside, np.maximum(columns.intensity, 0)[:, None] * np.exp(-(dy**2) / two), 0
+    )
     y, x = np.clip(y, 0, shape[0] - 1), np.clip(x, 0, shape[1] - 1)
     at = y[:, :, None], x[:, None, :]
-    moment = height * np.matmul(residual.scaled[at], slope[..., None])[..., 0]
-    weight = height**2 * np.matmul(residual.weight[at], slope[..., None] ** 2)[..., 0]
-    response = height * np.matmul(steep[at], slope[..., None])[..., 0] / np.maximum(weight, 1e-30)
+    moment = amplitude * np.matmul(residual.scaled[at], slope[..., None])[..., 0]
+    weight = amplitude**2 * np.matmul(residual.weight[at], slope[..., None] ** 2)[..., 0]
+    response = (
+        amplitude * np.matmul(steep[at], slope[..., None])[..., 0] / np.maximum(weight, 1e-30)
+    )
     alone = response > _ALONE
     return y, weight * alone, moment * alone, response * alone, dy

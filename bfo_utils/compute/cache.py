@@ -23,8 +23,8 @@ class Cache:
 
     Examples
     --------
-    >>> memo = Cache(2)
-    >>> memo.once("a", lambda: 1), memo.once("a", lambda: 2)
+    >>> cache = Cache(2)
+    >>> cache.once("a", lambda: 1), cache.once("a", lambda: 2)
     (1, 1)
     """
 

@@ -92,7 +92,7 @@ def connect_pool(workers: int = 1, scheduler: str | None = None) -> Iterator[Poo
     """
     if scheduler is None and (hindrance := _hindrance()):
         print(
-            f"note: no process can be started here ({hindrance}); working in this one",
+            f"warning: no process can be started here ({hindrance}); working in this one",
             file=sys.stderr,
         )
         yield ThisProcess()
@@ -108,9 +108,7 @@ def connect_pool(workers: int = 1, scheduler: str | None = None) -> Iterator[Poo
 
 
 def _hindrance() -> str:
-    """Why processes cannot talk to each other here: their semaphores lie in shared memory, which
-    may be full or not writable.
-    """
+    """Why no process can be started: their semaphores lie in shared memory, which may be full."""
     try:
         Lock()
     except (OSError, ImportError) as error:
@@ -211,9 +209,7 @@ class Processes:
 
 
 def _follow() -> None:
-    """End this process with its parent, so that a call that is killed leaves no worker behind; a
-    call that is interrupted ends its workers itself.
-    """
+    """End this process with its parent, so that a killed call leaves no worker behind."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None  # workers have one

@@ -96,9 +96,8 @@ def writing(what: str | Path) -> Iterator[None]:
         with writable_names():
             yield
     except OSError as error:
-        if error.errno is None and not isinstance(
-            error, shutil.Error
-        ):  # not the file system: a kernel that died, say
+        # not the file system: a kernel that died, say
+        if error.errno is None and not isinstance(error, shutil.Error):
             raise
         reason = (
             error.args[0][0][-1] if isinstance(error, shutil.Error) else error.strerror or error
@@ -199,9 +198,7 @@ def atomic_folder(path: str | Path, first: str) -> Iterator[Path]:
 
 
 def _fill(folder: Path, new: Path, first: str) -> None:
-    """Move the content of a folder into an empty one, which may be a mount or have rights of its
-    own.
-    """
+    """Move the content of a folder into an empty one, which may be a mount or have own rights."""
     for name in [first, *sorted(p.name for p in new.iterdir() if p.name != first)]:
         os.replace(new / name, folder / name)
 
@@ -287,17 +284,16 @@ def to_disk(path: Path) -> None:
         return
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
-        with (
-            suppress(OSError) if path.is_dir() else writing(path)
-        ):  # not every file system does it for folders
+        # not every file system does it for folders
+        with suppress(OSError) if path.is_dir() else writing(path):
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
 def sweep(folder: str | Path, deep: bool = False) -> None:
-    """Remove the temporary files of processes that were killed as they wrote; nobody may be writing
-    there now.
+    """Remove the temporary files of processes that were killed as they wrote; no process may be
+    writing there now.
 
     Parameters
     ----------

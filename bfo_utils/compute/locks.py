@@ -1,5 +1,5 @@
-"""One process at a time in a folder: locks that the operating system takes back when their
-holder ends, however it ends.
+"""One process at a time in a folder: locks that the operating system releases
+when the process ends, however it ends.
 """
 
 import errno
@@ -17,14 +17,16 @@ from filelock import BaseFileLock, FileLock, Timeout, UnixFileLock, WindowsFileL
 from ..errors import InputError
 from .files import sweep, writing
 
-OWNER, HELPERS = ".lock", ".lock-helpers"  # files in the folder; gone when nobody works there
+OWNER, HELPERS = ".lock", ".lock-helpers"  # files in the folder; absent when no process works there
 _ORPHANS_S = (
     60.0  # s in which processes that a killed run has started notice that it is gone; most need one
 )
 _FOREVER = -1.0  # s, in filelock's words
 _WITHOUT_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}  # of file systems
-_NATIVE = (UnixFileLock, WindowsFileLock)  # the operating system takes them back
-_joined: set[BaseFileLock] = set()  # runs that this process helps: a lock that is forgotten is lost
+_NATIVE = (UnixFileLock, WindowsFileLock)  # released by the operating system
+_joined: set[BaseFileLock] = (
+    set()
+)  # runs that this process helps: a lock without reference is released
 
 
 @contextmanager
@@ -138,9 +140,7 @@ def _await_helpers(folder: Path, seconds: float) -> None:
 
 
 def _acquired(path: Path, seconds: float, aloud: bool = False) -> BaseFileLock:
-    """The lock of a file, held; a file system that knows no locks leaves it to the user to be
-    alone.
-    """
+    """The lock of a file, held; without it on a file system that knows no locks."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, thread_local=False)
     try:
@@ -149,14 +149,14 @@ def _acquired(path: Path, seconds: float, aloud: bool = False) -> BaseFileLock:
         holder = f"{path.parent}: in use by {_holder(path)}"
         if not aloud:
             raise InputError(f"{holder}; wait until it has ended, or give another folder") from None
-        _note(f"{holder}; waiting until it has ended")
+        _print(f"note: {holder}; waiting until it has ended")
         lock.acquire(timeout=seconds)
     except OSError as error:
         if error.errno not in _WITHOUT_LOCKS:
             raise
-        _note(
-            f"this file system has no locks ({error.strerror}); let no second run write to the same"
-            " folder"
+        _print(
+            f"warning: this file system has no locks ({error.strerror}); start no second run in"
+            " this folder"
         )
     return lock
 
@@ -171,8 +171,8 @@ def _give_back(lock: BaseFileLock) -> None:
     lock.release()
 
 
-def _note(text: str) -> None:
-    print(f"note: {text}", file=sys.stderr, flush=True)
+def _print(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _sign(path: Path) -> None:
@@ -184,7 +184,7 @@ def _sign(path: Path) -> None:
 
 
 def _holder(path: Path) -> str:
-    """Who holds a lock, as far as its file says so."""
+    """Who holds a lock, if its file tells."""
     with suppress(OSError), open(path, "rb", buffering=0) as file:
         file.seek(1)
         line = (file.read(200) or b"").decode(errors="replace").split("\n")[0]

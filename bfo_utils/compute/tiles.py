@@ -75,7 +75,8 @@ def _cuts(size: int, side: int) -> list[int]:
 def owned_by_tile(
     xy: np.ndarray, shape: tuple[int, int], side: int = TILE_SIDE
 ) -> list[np.ndarray]:
-    """The points that lie in the core of every tile of :func:`divide`, in their own order.
+    """The points that lie in the core of every tile of :func:`divide_into_tiles`, in their own
+    order.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ def owned_by_tile(
     shape : tuple of int
         Height and width of the image in px.
     side : int
-        As for :func:`divide`.
+        As for :func:`divide_into_tiles`.
 
     Returns
     -------

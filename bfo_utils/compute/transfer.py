@@ -1,7 +1,8 @@
-"""Transfer over HTTP that survives bad lines: pauses and new tries, and files that go on where
-they broke off.
+"""Transfer over HTTP over unreliable connections: pauses and new tries, and files that continue
+where they broke off.
 
-Our own, as pooch begins every try anew, and leaves a file of a random name where it is killed.
+Our own, as pooch begins every try anew, and leaves a file of a random name where it is killed; the
+retries of urllib3 end where the body of an answer begins, which is where a large file breaks off.
 """
 
 import sys
@@ -22,7 +23,7 @@ PAUSES = (1.0, 2.0, 4.0, 8.0)
 _TIMEOUT = 30.0  # s without a byte: the connection counts as lost
 _CHUNK = 1 << 16  # bytes; as much is lost at most where a line breaks
 _LONGEST_PAUSE = 60.0  # s, where the server asks for one
-_AGAIN = "repeat the command later: it goes on where it stopped"
+_AGAIN = "repeat the command later: it continues where it stopped"
 
 
 def body(url: str) -> bytes:
@@ -113,7 +114,7 @@ class Download:
                 "Content-Range", ""
             ).startswith(f"bytes {have}-"):
                 self.part.unlink(missing_ok=True)
-                raise requests.ConnectionError("the server has not the part that is missing")
+                raise requests.ConnectionError("the server does not have the missing part")
             have = have if response.status_code == 206 else 0
             bar.n = have
             with open(self.part, "ab" if have else "wb") as file:
@@ -156,7 +157,7 @@ def _persist(action: Callable, reached: Callable[[], int] = lambda: 0):
     """Do something over the network; try again after a pause where it may help.
 
     A try that has brought something (``reached`` has grown) does not count as failed: a large file
-    over a line that breaks every minute still arrives.
+    over a connection that breaks every minute still arrives.
     """
     failed, farthest = 0, reached()
     while True:

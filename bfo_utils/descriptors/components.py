@@ -31,8 +31,8 @@ def project_vectors(vectors: np.ndarray, n_components: int, seed: int = 0) -> np
 def project_in_parts(
     describe: Callable[[np.ndarray], np.ndarray], n: int, n_components: int, seed: int = 0
 ) -> np.ndarray:
-    """As :func:`project`, for vectors that are made when they are asked for, so that they are never
-    all there.
+    """As :func:`project_vectors`, for vectors that are made when they are asked for, so that they
+    are never all there.
 
     Of more than 32,768 vectors, the components are those of as many drawn at random.
 
@@ -43,7 +43,7 @@ def project_in_parts(
     n : int
         Number of vectors N.
     n_components, seed : int
-        As for :func:`project`.
+        As for :func:`project_vectors`.
 
     Returns
     -------

@@ -26,13 +26,14 @@ def measured_vectors(cells: Cells, mask: np.ndarray, without: str = "") -> np.nd
     cells : Cells
     mask : ndarray of bool, shape (R, C)
     without : {"", "polar", "lattice", "patch", "order"}
-        Kind of evidence to leave out, so that a map is not judged by what it was made from.
+        Kind of reference field to leave out, so that a map is not judged by what it was made from.
 
     Returns
     -------
     ndarray, shape (N, K)
-        Columns in the order of :data:`PHYSICS`; those of the B sublattice are left out where it is
-        not seen; the local amplitude of an ordered displacement follows where there is one.
+        Columns in the order of :data:`MEASURED_QUANTITIES`; those of the B sublattice are left out
+        where it is not seen; the local amplitude of an ordered displacement follows where there is
+        one.
     """
     order = {} if cells.order is None else {"order": np.linalg.norm(cells.order, axis=-1)}
     left_out = {

@@ -94,12 +94,9 @@ def cut_windows(
 
 
 def _sample(data: np.ndarray, origin: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Bilinear interpolation of a part of the image, which begins at ``origin``, at positions
-    (2, ...) in the image.
-    """
-    at -= origin[
-        :, None, None, None
-    ]  # exact: the origin is whole, and no position is larger for it
+    """Bilinear interpolation of a part of the image from ``origin`` on, at positions (2, ...)."""
+    # exact: the origin is whole, and no position is larger for it
+    at -= origin[:, None, None, None]
     return ndimage.map_coordinates(data, at[::-1], order=1, mode="reflect")
 
 

@@ -65,6 +65,9 @@ from .maps import (
     plot_before_after as plot_before_after,
 )
 from .maps import (
+    plot_doubtful_columns as plot_doubtful_columns,
+)
+from .maps import (
     plot_image as plot_image,
 )
 from .maps import (

@@ -16,6 +16,7 @@ from .style import GRAY, INK, label_colors, scale_bar
 #: of their range:
 #: a light or dark backdrop leaves the other grays to what is drawn over it.
 TONES = {"plain": (0.0, 0.0), "light": (0.4, 0.0), "dark": (0.0, 1.2)}
+_VEIL = 0.65  # opacity over the part of an image that is not looked at
 _SHOWN = 1600  # px: larger images are averaged over whole pixels before they are drawn
 
 
@@ -45,13 +46,22 @@ def backdrop(axes, image: Image, tone: str = "plain", part=None) -> None:
     axes.set(xticks=[], yticks=[], aspect="equal", autoscale_on=False)
     axes.spines[:].set_visible(False)
     _gray(axes, image, TONES[tone], (left, top, width, height))
+    if image.region is not None:
+        _veil(axes, image.region)
     scale_bar(axes, image.pixel_size_nm or 1.0, "nm" if image.pixel_size_nm else "px")
 
 
+def _veil(axes, region: np.ndarray) -> None:
+    """A veil over the pixels that are not looked at."""
+    step = max(1, -(-max(region.shape) // _SHOWN))
+    seen = region[::step, ::step]
+    bottom, right = (n * step - 0.5 for n in seen.shape)
+    veil = np.where(seen[..., None], 0.0, (1.0, 1.0, 1.0, _VEIL))
+    axes.imshow(veil, extent=(-0.5, right, bottom, -0.5), aspect="equal", interpolation="nearest")
+
+
 def _gray(axes, image: Image, tone: tuple[float, float], part=None, **kwargs) -> None:
-    """The gray levels of a part of the image, ``tone`` times their range wider at the black and
-    the white end.
-    """
+    """Gray levels of a part of the image, their range wider by ``tone`` at either end."""
     left, top, width, height = _whole_pixels(part, image.shape)
     data = image.data[top : top + height, left : left + width]
     step = max(1, -(-max(data.shape) // _SHOWN))
@@ -203,4 +213,4 @@ def walls_of(labels: np.ndarray) -> Walls:
     >>> walls_of(np.repeat([[0, 0, 0, 1, 1, 1]], 6, axis=0)).n_segments
     1
     """
-    return Segmentation(labels, None).walls  # type: ignore[arg-type]  # walls need no evidence
+    return Segmentation(labels, None).walls  # type: ignore[arg-type]  # walls need no reference field

@@ -372,7 +372,7 @@ def plot_importance(series: Mapping[str, float] | pd.Series) -> Figure:
     axes.set(
         yticks=np.arange(len(ranked)),
         yticklabels=ranked.index,
-        xlabel="R² lost when the values are shuffled",
+        xlabel="R² lost when the values are permuted",
     )
     axes.set_ylim(len(ranked) - 0.4, -0.6)
     axes.margins(x=0.12)
@@ -415,9 +415,8 @@ def plot_landscape(
     axes = figure.subplots()
     shown = axes.imshow(values, cmap=VALUES, origin="lower", vmin=0, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
-        halo = withStroke(
-            linewidth=3, foreground=shown.to_rgba(value)
-        )  # keeps the star off the number
+        # keeps the star off the number
+        halo = withStroke(linewidth=3, foreground=shown.to_rgba(value))
         axes.text(
             column,
             row,

@@ -72,9 +72,7 @@ def plot_polarization(
 
 
 def _arrows(axes, image: Image, cells: Cells, sign: int) -> None:
-    """Quiver of the mean displacement of square blocks of cells, with the color wheel of
-    directions.
-    """
+    """Quiver of the mean displacement of square blocks of cells, with the color wheel."""
     backdrop(axes, image, "dark")
     block = max(1, int(np.ceil(np.sqrt(cells.n / _ARROWS))))
     at, polar = _block_means(cells, block)
@@ -145,9 +143,7 @@ def ordered(image: Image, cells: Cells, superstructures: Sequence[Superstructure
 
 
 def _block_means(cells: Cells, block: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean position (px) and displacement (px) of the valid cells of every block that is at
-    least half full.
-    """
+    """Mean position and displacement (px) of valid cells, per block at least half full."""
     rows, cols = -(-np.array(cells.shape) // block)
     i, j = np.nonzero(cells.valid)
     index = (i // block) * cols + j // block
@@ -180,9 +176,7 @@ def _field(
     about=None,
     scale=None,
 ) -> None:
-    """Values of the cells at their true places over the image, with a color bar; diverging
-    ``about`` a center.
-    """
+    """Values of the cells at their places over the image; diverging ``about`` a center."""
     backdrop(axes, image)
     shown = np.isfinite(values)
     painted = paint(
@@ -272,7 +266,7 @@ def _quantities(cells: Cells, pixel_size_nm: float | None) -> list[tuple]:
         _signed("rotation", cells.rotation, "degrees", 0),
     ]
     if not cells.has_b:
-        return [*edges, *angles, _height("A columns", cells.a_intensity)]
+        return [*edges, *angles, _amplitude("A columns", cells.a_intensity)]
     scale, small = _picometers(pixel_size_nm)
     x, y = np.moveaxis(cells.polar, -1, 0)
     polar = [
@@ -281,10 +275,10 @@ def _quantities(cells: Cells, pixel_size_nm: float | None) -> list[tuple]:
     ]
     return [
         *polar,
-        _height("A columns", cells.a_intensity),
+        _amplitude("A columns", cells.a_intensity),
         *edges,
         *angles,
-        _height("B columns", cells.b_intensity),
+        _amplitude("B columns", cells.b_intensity),
     ]
 
 
@@ -296,9 +290,9 @@ def _signed(title, values, unit, about) -> tuple:
     return title, values, unit, SIGNED, color_limits(values, about)
 
 
-def _height(title, values) -> tuple:
-    """Heights have no unit of their own: they are shown relative to their median."""
-    return _value(f"height of {title}", values / np.nanmedian(values), "of median", INTENSITIES)
+def _amplitude(title, values) -> tuple:
+    """Amplitudes have no physical unit: they are shown relative to their median."""
+    return _value(f"amplitude of {title}", values / np.nanmedian(values), "of median", INTENSITIES)
 
 
 @styled
@@ -382,9 +376,8 @@ def grid_panels(n: int, shape: tuple[int, int]) -> tuple[Figure, list]:
     figure, axes = make_panels(
         n, shape[1] / shape[0], least=1.5, beside=1.0, footer=0.4, sharex=True, sharey=True
     )
-    lowest = (
-        n - axes[0].get_subplotspec().get_gridspec().ncols
-    )  # panels from here on have none below
+    # panels from here on have none below
+    lowest = n - axes[0].get_subplotspec().get_gridspec().ncols
     for k, panel in enumerate(axes):
         panel.locator_params(integer=True, nbins=4)
         panel.set(xlabel="column j (cells)", ylabel="row i (cells)")

@@ -24,17 +24,14 @@ from .style import (
     styled,
 )
 
-_UNITS = {
-    "angle": "degrees",
-    "shift x": "half windows",
-    "shift y": "half windows",
-}  # of latents that have one
+# of latents that have one
+_UNITS = {"angle": "degrees", "shift x": "half windows", "shift y": "half windows"}
 
 
 @styled
 def plot_training(history: Sequence[Mapping[str, float]]) -> Figure:
-    """Course of a training: reconstruction, divergence, and the share of held-out variance that is
-    explained.
+    """Course of a training: reconstruction error, KL divergence, and the share of held-out variance
+    that is explained.
 
     Parameters
     ----------
@@ -49,14 +46,14 @@ def plot_training(history: Sequence[Mapping[str, float]]) -> Figure:
     --------
     >>> row = {"epoch": 1, "reconstruction": 0.5, "kl": 2.0, "explained": 0.4}
     >>> [axes.get_ylabel() for axes in plot_training([row]).axes]
-    ['squared error per pixel', 'divergence (nats per window)', 'explained variance']
+    ['squared error per pixel', 'KL divergence (nats per window)', 'explained variance']
     """
     figure = Figure(figsize=(WIDTH, 2.7), layout="constrained")
     axes = figure.subplots(1, 3)
     rows = pd.DataFrame(history)
     labels = {
         "reconstruction": "squared error per pixel",
-        "kl": "divergence (nats per window)",
+        "kl": "KL divergence (nats per window)",
         "explained": "explained variance",
     }
     for k, (panel, (name, label)) in enumerate(zip(axes, labels.items())):
@@ -245,7 +242,7 @@ def plot_anomalies(scores: Anomalies) -> Figure:
     figure, axes = grid_panels(2, scores.error.shape)
     rows, cols = np.nonzero(scores.found)
     for panel, title, values in zip(
-        axes, ("badly redrawn", "far from others"), (scores.error, scores.distance)
+        axes, ("reconstruction error", "distance to others"), (scores.error, scores.distance)
     ):
         shown = panel.imshow(values, cmap=VALUES, vmin=0, vmax=2 * ANOMALY_LIMIT)
         panel.plot(cols, rows, "o", ms=7, mfc="none", mec=ACCENT, mew=1.2)

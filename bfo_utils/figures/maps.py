@@ -8,6 +8,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
+from scipy.spatial import cKDTree
 
 from ..columns import Columns
 from ..io import Image
@@ -33,6 +34,8 @@ from .style import (
 )
 
 _DOUBTFUL = "#CC79A7"
+_PLACES = 4  # that are enlarged to check columns
+_ENLARGED = 9  # plane spacings along the edge of such a place
 
 LabelNames = Mapping[int, str] | Sequence[str]
 
@@ -109,10 +112,72 @@ def unused_columns(image: Image, lattice: Lattice) -> Figure:
     return figure
 
 
-def _overview(image: Image, zoom) -> tuple[Figure, list]:
-    """Figure with a panel for the image and, where a part is enlarged, a second one beside or
-    below it.
+@styled
+def plot_doubtful_columns(image: Image, columns: Columns, sublattice: np.ndarray) -> Figure:
+    """All columns over the image, and the places with most doubtful ones enlarged.
+
+    Parameters
+    ----------
+    image : Image
+    columns : Columns
+    sublattice : ndarray of str, shape (N,)
+        "A", "B", or "" for a column without a place in the lattice.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from bfo_utils.columns import find_columns
+    >>> from bfo_utils.simulation import Specimen, simulate_phantom
+    >>> image = simulate_phantom(Specimen(cells=20, cell_px=16)).image
+    >>> found = find_columns(image)
+    >>> len(plot_doubtful_columns(image, found, np.full(len(found), "")).axes)
+    5
     """
+    side = min(_ENLARGED * columns.spacing_px, *image.shape)
+    places = _doubtful_places(columns, sublattice, side, image.shape)
+    tall, small = WIDTH * image.shape[0] / image.shape[1], WIDTH / len(places)
+    figure = Figure(figsize=(WIDTH, tall + small + 0.4), layout="constrained")
+    grid = figure.add_gridspec(2, len(places), height_ratios=[tall, small])
+    panels = [figure.add_subplot(grid[0, :])]
+    panels += [figure.add_subplot(grid[1, k]) for k in range(len(places))]
+    for panel, corner in zip(panels, [None, *places]):
+        part = None if corner is None else (*corner, side, side)
+        backdrop(panel, image, part=part)
+        handles = _mark(panel, columns, sublattice)
+        lost = columns.ok & (sublattice == "")
+        panel.plot(*columns.xy[lost].T, "s", ms=4, mfc="none", mec=_DOUBTFUL, mew=1)
+        if corner is not None:
+            panels[0].add_patch(Rectangle(corner, side, side, fill=False, ec=ACCENT, lw=1.4))
+        if lost.any():
+            handles += [_entry("s", _DOUBTFUL, f"not in the lattice ({lost.sum():,})")]
+    label_legend(figure, handles)
+    return figure
+
+
+def _doubtful_places(
+    columns: Columns, sublattice: np.ndarray, side: float, shape: tuple[int, int]
+) -> list[tuple[float, float]]:
+    """Left and top of the squares that hold most doubtful columns, without overlap; filled up by
+    squares along the diagonal.
+    """
+    edge = np.array(shape[::-1]) - side
+    doubt = columns.xy[~columns.ok | (sublattice == "")]
+    corners: list[tuple[float, float]] = []
+    while len(doubt) and len(corners) < _PLACES:
+        counts = cKDTree(doubt).query_ball_point(doubt, side / 2, p=np.inf, return_length=True)
+        corner = np.clip(doubt[np.argmax(counts)] - side / 2, 0, edge)
+        corners.append((float(corner[0]), float(corner[1])))
+        doubt = doubt[np.abs(doubt - corner - side / 2).max(axis=1) > side]
+    steps = np.linspace(0, 1, _PLACES)
+    spare = [(float(edge[0] * s), float(edge[1] * s)) for s in steps]
+    return (corners + spare)[:_PLACES]
+
+
+def _overview(image: Image, zoom) -> tuple[Figure, list]:
+    """Figure with a panel for the image, and a second one where a part is enlarged."""
     height, width = image.shape
     if zoom is None:
         return make_panels(1, width / height, extra=0.05, footer=0.3)
@@ -280,9 +345,7 @@ def plot_walls(image: Image, cells: Cells, labels: np.ndarray, walls: Walls) -> 
 
 
 def _beside_a_rose(aspect: float) -> tuple:
-    """Figure with a panel for an image and a smaller polar one: to its right, or below a wide
-    image.
-    """
+    """Figure with a panel for an image and a polar one to its right, or below a wide image."""
     wide = column_handles(2, aspect) == 1
     height = WIDTH / aspect + 3.4 if wide else min(5.2 / aspect, TALLEST) + 0.9
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
@@ -357,7 +420,7 @@ def draw_rose(axes, walls: Walls, vectors: np.ndarray | None) -> None:
     axes : matplotlib.projections.polar.PolarAxes
     walls : Walls
     vectors : ndarray, shape (2, 2), or None
-        As for :func:`rose`.
+        As for :func:`plot_rose`.
     """
     direction = walls.direction if vectors is None else direction_px(vectors, walls.direction)
     bins = 18

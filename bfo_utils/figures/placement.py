@@ -1,7 +1,7 @@
 """Placement: where on the image a place of the crystal's grid lies.
 
 Labels and walls live on the grid of cells; figures and tables need them in pixels. The map between
-the two follows the measured cell centers and goes on with the mean lattice where there are none.
+the two follows the measured cell centers and continues with the mean lattice where there are none.
 """
 
 import numpy as np
@@ -85,9 +85,8 @@ def wall_lines(cells: Cells, walls: Walls) -> np.ndarray:
     ndarray, shape (E, 2, 2)
         Both ends (x, y) in px.
     """
-    across = (walls.cells[:, 1] - walls.cells[:, 0]).astype(
-        float
-    )  # (di, dj): along (x, y) = (di, dj) runs the edge
+    # (di, dj): along (x, y) = (di, dj) runs the edge
+    across = (walls.cells[:, 1] - walls.cells[:, 0]).astype(float)
     ends = walls.midpoint[:, None] + np.array([-0.5, 0.5])[None, :, None] * across[:, None]
     return to_px(cells, ends)
 

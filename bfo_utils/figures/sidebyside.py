@@ -66,9 +66,7 @@ def plot_over_composition(
 
 
 def _points(axes, x: Sequence[float], values: Sequence[float], k: int, name: str) -> None:
-    """Points of one quantity, in the color and with the marker of its number, and the line
-    through their means.
-    """
+    """Points of one quantity, and the line through their means."""
     color, marker = SERIES_STYLES[k % len(SERIES_STYLES)], _MARKERS[k % len(_MARKERS)]
     means = pd.Series(np.asarray(values, float)).groupby(np.asarray(x)).mean()
     axes.plot(x, values, marker, ms=5, mfc="none", mec=color, alpha=0.8)

@@ -185,7 +185,7 @@ def make_panels(
     aspect : float
         Width / height of what they show.
     least : float
-        Least height of a panel in inches, see :func:`columns`.
+        Least height of a panel in inches, see :func:`column_handles`.
     beside : float
         Width in inches that color bars and labels take beside every panel.
     extra : float
@@ -213,9 +213,8 @@ def make_panels(
     width = float(
         np.clip(side_by_side * (height * aspect + beside), 3.0 + 1.5 * side_by_side, WIDTH)
     )
-    layout = (
-        "compressed" if aspect > 0.6 else "constrained"
-    )  # titles need the room beside tall panels
+    # titles need the room beside tall panels
+    layout = "compressed" if aspect > 0.6 else "constrained"
     figure = Figure(figsize=(width, rows * (height + extra) + footer), layout=layout)
     grid = figure.subplots(rows, side_by_side, squeeze=False, **kwargs).ravel()
     for spare in grid[n:]:
@@ -227,9 +226,7 @@ def make_panels(
 
 
 def _hue_circle(n: int = 256) -> np.ndarray:
-    """RGB colors of equal steps in hue (OKLCH), lighter on one side so that opposite hues
-    differ in gray too.
-    """
+    """RGB colors of equal steps in hue (OKLCH); opposite hues differ in gray too."""
     turn = 2 * np.pi * np.arange(n) / n
     lightness = 0.73 + 0.12 * np.cos(turn - 1.2)
     lab = np.stack([lightness, 0.11 * np.cos(turn + 0.5), 0.11 * np.sin(turn + 0.5)])

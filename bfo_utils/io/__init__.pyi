@@ -1,5 +1,3 @@
-from .arrays import load_arrays as load_arrays
-from .arrays import save_arrays as save_arrays
 from .calibration import (
     AGREE as AGREE,
 )
@@ -27,6 +25,11 @@ from .calibration import (
 from .calibration import (
     unit_nm as unit_nm,
 )
+from .calibration import unit_text as unit_text
+from .frames import average_frames as average_frames
+from .frames import displace_rows as displace_rows
+from .given import read_positions as read_positions
+from .given import region_pixels as region_pixels
 from .hdf5 import opened as opened
 from .headers import ROOM as ROOM
 from .headers import check_hdf5 as check_hdf5
@@ -35,7 +38,13 @@ from .images import (
     Image as Image,
 )
 from .images import (
+    Reading as Reading,
+)
+from .images import (
     calibrated as calibrated,
+)
+from .images import (
+    count_frames as count_frames,
 )
 from .images import (
     file_sha256 as file_sha256,
@@ -49,10 +58,17 @@ from .images import (
 from .images import (
     repair_hot_pixels as repair_hot_pixels,
 )
-from .info import as_text as as_text
-from .info import describe_file as describe_file
 from .readers import PLUGINS as PLUGINS
 from .readers import READERS as READERS
 from .readers import Order as Order
+from .readers import open_arrays as open_arrays
+from .readers import without_reader_warnings as without_reader_warnings
+from .stored import CHANNELS as CHANNELS
+from .stored import StoredArray as StoredArray
+from .stored import check_axes as check_axes
 from .stored import choose as choose
+from .stored import is_stack as is_stack
+from .stored import load_arrays as load_arrays
 from .stored import others as others
+from .stored import save_arrays as save_arrays
+from .stored import squeezed as squeezed

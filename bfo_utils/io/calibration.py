@@ -308,7 +308,7 @@ def checked_lattice_nm(value: Any) -> float | None:
 def by_lattice(pixel_size_nm: float | None, lattice_nm: float | None, cell_px: float) -> PixelSize:
     """The pixel size of an image whose lattice is known.
 
-    A size that is known stays; where the lattice disagrees by more than 2 %, `unused` says so.
+    A size that is known stays; where the lattice disagrees by more than 2 %, `unused` tells it.
 
     Parameters
     ----------

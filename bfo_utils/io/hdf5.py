@@ -29,10 +29,8 @@ _FILTERS = {
     32015: "zstd",
     32026: "blosc2",
 }  # registered ones
-_ATTRIBUTES = (
-    ("pixel_size_nm", "nm"),
-    ("element_size_um", "um"),
-)  # of a dataset or its file, with the unit in the name
+# of a dataset or its file, with the unit in the name
+_ATTRIBUTES = (("pixel_size_nm", "nm"), ("element_size_um", "um"))
 _PAIRS = (
     ("pixel_size", ("pixel_unit", "pixel_units", "units", "unit")),
     ("scale", ("units", "unit")),
@@ -143,7 +141,7 @@ def _in_emd(item) -> bool:
 
 
 def _stored(name: str, item, arrays: Mapping[str, Any]) -> StoredArray:
-    """A dataset as the readers hand it over; turned where its axes are called x and y."""
+    """A dataset as the readers hand it over; transposed where its axes are called x and y."""
     statements = [axes for axes in _statements(item, arrays) if axes]
     if (
         _in_emd(item)
@@ -161,7 +159,7 @@ def _stored(name: str, item, arrays: Mapping[str, Any]) -> StoredArray:
 
 
 def _load(item) -> np.ndarray:
-    """Read a dataset, once it can be what it claims and can be decompressed."""
+    """Read a dataset, once its header is possible and it can be decompressed."""
     check_hdf5(item.file, item)
     _decompressible(item)
     return item[()]

@@ -3,7 +3,7 @@ and its pixel size.
 """
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -12,8 +12,20 @@ import numpy as np
 from ..compute import row_bands
 from ..errors import InputError, as_input_error, check_text
 from .calibration import PixelSize, by_lattice, checked_lattice_nm, checked_nm
+from .frames import FrameAverage, average_frames, frame_numbers
+from .given import read_positions, region_pixels
 from .readers import open_arrays, without_reader_warnings
-from .stored import CHANNELS, MIN_SIDE, check_axes, check_kind, choose, others, squeezed
+from .stored import (
+    CHANNELS,
+    MIN_SIDE,
+    StoredArray,
+    check_axes,
+    check_kind,
+    choose,
+    is_stack,
+    others,
+    squeezed,
+)
 
 _MEDIAN_OF = 2**25  # px: the median of a larger image is that of every n-th row
 _NOISE_OF = 500_000  # px that the noise, and the range of the gray levels, is estimated from
@@ -23,7 +35,76 @@ _COMFORT = (1e-6, 1e9)
 # Of the range of the gray levels, and of the noise: a hot pixel exceeds its neighbors by both.
 _SPIKE = (2.5, 14)
 _OFF_SCALE = 4  # times that range beyond it lie no columns
+_FILES = ("mask", "exclude", "columns")  # arguments of a reading that name files
 _TINT = 4  # gray levels of 256 by which the colors of a gray picture differ once it was compressed
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is taken of a file, and what is known of it besides: the arguments of `read_image`.
+
+    Attributes
+    ----------
+    pixel_size_nm : float or None
+        Nanometers per pixel; overrides the file.
+    dataset : str or None
+        Name or title of the image, where the file holds several.
+    lattice_nm : float or None
+        Edge of the known (pseudo-cubic) cell in nm, which gives the pixel size where there is none.
+    frames : str
+        Which frames of a stack are averaged, see `frame_numbers`; "" for all.
+    roi, mask, exclude : str
+        The part of the image that is looked at, see `region_pixels`.
+    columns : str
+        File of the positions of the columns, which are then not looked for, see `read_positions`.
+    refine : bool
+        Whether they are where the fits begin, instead of taken as they are.
+
+    Examples
+    --------
+    >>> Reading(roi="0:200,0:100").files
+    {}
+    """
+
+    pixel_size_nm: float | None = None
+    dataset: str | None = None
+    lattice_nm: float | None = None
+    frames: str = ""
+    roi: str = ""
+    mask: str = ""
+    exclude: str = ""
+    columns: str = ""
+    refine: bool = False
+
+    def __post_init__(self):
+        checked_nm(self.pixel_size_nm)
+        checked_lattice_nm(self.lattice_nm)
+        if self.refine and not self.columns:
+            raise InputError("--refine: belongs to --columns FILE; give it, or leave --refine out")
+
+    @property
+    def absolute(self) -> "Reading":
+        """The same with the full paths of its files."""
+        full = {name: str(Path(getattr(self, name)).absolute()) for name in self._named}
+        return Reading(**vars(self) | full)
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Hashes of the files besides the image, by path."""
+        paths = [getattr(self, name) for name in self._named]
+        gone = next((path for path in paths if not Path(path).is_file()), None)
+        if gone:
+            raise InputError(f"{gone}: no such file; give the path of one")
+        return {path: file_sha256(path) for path in paths}
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is said about the image that its file does not say."""
+        return self == Reading()
+
+    @property
+    def _named(self) -> list[str]:
+        return [f.name for f in fields(self) if f.name in _FILES and getattr(self, f.name)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +132,19 @@ class Image:
     size_note : str
         What is stated about the pixel size but could not be used, or does not fit; a sentence,
         mostly empty.
+    region : ndarray of bool, shape (H, W), or None
+        The pixels that are looked at, where some are left out on purpose; columns elsewhere do not
+        count.
+    positions : ndarray, shape (N, 6), or None
+        Columns that were given, see `read_positions`.
+    refine : bool
+        Whether these are fitted, instead of taken as they are.
+    halves : ndarray of float32, shape (2, H, W), or None
+        Means of every other frame, where the image is that of four frames or more.
+    drift_px : ndarray, shape (n, 2), or None
+        How far every frame that was averaged lay off the first.
+    row_rms_px : float
+        Displacement of single rows of the frames that was undone.
     """
 
     data: np.ndarray = field(repr=False)
@@ -63,6 +157,19 @@ class Image:
     dataset: str = field(default="", repr=False)
     others: str = field(default="", repr=False)
     size_note: str = field(default="", repr=False)
+    region: np.ndarray | None = field(default=None, repr=False)
+    positions: np.ndarray | None = field(default=None, repr=False)
+    refine: bool = field(default=False, repr=False)
+    halves: np.ndarray | None = field(default=None, repr=False)
+    drift_px: np.ndarray | None = field(default=None, repr=False)
+    row_rms_px: float = field(default=0.0, repr=False)
+
+    def looks_at(self, xy: np.ndarray) -> np.ndarray:
+        """Whether places (N, 2) in px lie in the region."""
+        if self.region is None:
+            return np.ones(len(xy), bool)
+        x, y = np.clip(np.rint(xy).astype(int), 0, np.array(self.shape[::-1]) - 1).T
+        return self.region[y, x]
 
     @property
     def shape(self):
@@ -130,13 +237,25 @@ def image_from_array(array, *, pixel_size_nm=None, name="image", lattice_nm=None
     """
     size, edge = checked_nm(pixel_size_nm), checked_lattice_nm(lattice_nm)
     try:
-        data, valid = _clean(array)
+        data, valid, *_ = _clean(array)
     except Exception as error:
         raise as_input_error(name, error, "a 2-D array of numbers") from error
     return Image(data, valid, size, name, None, None, edge)
 
 
-def read_image(path, *, pixel_size_nm=None, dataset=None, lattice_nm=None):
+def read_image(
+    path,
+    *,
+    pixel_size_nm=None,
+    dataset=None,
+    lattice_nm=None,
+    frames="",
+    roi="",
+    mask="",
+    exclude="",
+    columns="",
+    refine=False,
+):
     """Read one image from a file; the suffix, in any case, says the format (`READERS` lists them).
 
     Rows are the first axis of an array and run downwards, in every format. The file's calibration
@@ -156,6 +275,15 @@ def read_image(path, *, pixel_size_nm=None, dataset=None, lattice_nm=None):
     lattice_nm : float, optional
         Edge of the known (pseudo-cubic) cell of film or substrate in nm: it gives the pixel size
         where there is none.
+    frames : str, optional
+        Which frames of a stack are aligned and averaged, see `frame_numbers`; all by default.
+    roi, mask, exclude : str or Path, optional
+        The part of the image that is looked at, see `region_pixels`. Coordinates stay those of the
+        whole image.
+    columns : str or Path, optional
+        File of the positions of the columns, which are then not looked for, see `read_positions`.
+    refine : bool
+        Whether these are where the fits begin, instead of taken as they are.
 
     Returns
     -------
@@ -179,10 +307,10 @@ def read_image(path, *, pixel_size_nm=None, dataset=None, lattice_nm=None):
         try:
             with open_arrays(file) as arrays:
                 chosen = choose(arrays, None if dataset is None else str(dataset))
-                check_axes(squeezed(chosen.shape))
-                data, valid = _clean(chosen.load())
+                taken = _averaged(chosen, frames)
+                data, valid, offset, scale = _clean(taken.mean if taken else chosen.load())
                 stated = PixelSize(size) if size else chosen.stated_size
-                return Image(
+                image = Image(
                     data,
                     valid,
                     stated.nm,
@@ -196,6 +324,51 @@ def read_image(path, *, pixel_size_nm=None, dataset=None, lattice_nm=None):
                 )
         except Exception as error:
             raise as_input_error(path, error, f"an intact {file.suffix} file") from error
+    return replace(
+        image,
+        region=region_pixels(image.shape, roi, mask, exclude),
+        positions=read_positions(columns, image.shape) if columns else None,
+        refine=refine,
+        halves=None if not taken or taken.halves is None else (taken.halves - offset) * scale,
+        drift_px=taken.drift_px if taken else None,
+        row_rms_px=taken.row_rms_px if taken else 0.0,
+    )
+
+
+def count_frames(path, dataset=None):
+    """How many frames the image of a file has.
+
+    Parameters
+    ----------
+    path : str or Path
+    dataset : str, optional
+        As for `read_image`.
+
+    Returns
+    -------
+    int
+        1 for a single image.
+    """
+    with without_reader_warnings():
+        try:
+            with open_arrays(Path(path)) as arrays:
+                chosen = choose(arrays, dataset)
+                return squeezed(chosen.shape)[0] if is_stack(chosen) else 1
+        except Exception as error:
+            raise as_input_error(path, error, f"an intact {Path(path).suffix} file") from error
+
+
+def _averaged(chosen: StoredArray, frames: str) -> FrameAverage | None:
+    """The average of the frames of a stack that are asked for; None for a single image."""
+    if not is_stack(chosen):
+        check_axes(squeezed(chosen.shape))
+        if frames:
+            raise InputError("--frames: the file holds one image, no stack; leave it out")
+        return None
+    numbers = frame_numbers(frames, squeezed(chosen.shape)[0])
+    stack = np.asarray(chosen.load()).reshape(squeezed(chosen.shape))
+    check_kind(stack.dtype)
+    return average_frames(stack[numbers])
 
 
 def calibrated(image, cell_px):
@@ -225,8 +398,8 @@ def calibrated(image, cell_px):
 
 
 def repair_hot_pixels(image):
-    """An image without what its detector added: hot pixels, up to two abreast, and spots far off
-    the scale of the rest.
+    """An image without what its detector added: clusters of hot pixels up to two wide, and spots
+    far off the scale of the rest.
 
     A pixel that stands out of the median of its 5 x 5 neighborhood by 2.5 times the range of the
     gray levels, and by 14 times the noise, takes that median: columns never do. Pixels that lie
@@ -247,8 +420,8 @@ def repair_hot_pixels(image):
     >>> y, x = np.mgrid[:64, :64]
     >>> waves = np.cos(x / 3) + np.cos(y / 3)
     >>> waves[20, 30] = 50
-    >>> mended = repair_hot_pixels(image_from_array(waves))
-    >>> int((~mended.valid).sum()), bool(mended.data.max() < 3)
+    >>> repaired = repair_hot_pixels(image_from_array(waves))
+    >>> int((~repaired.valid).sum()), bool(repaired.data.max() < 3)
     (1, True)
     """
     low, high = np.quantile(image.data[:: _every(image.data.size, _NOISE_OF)], [0.02, 0.98])
@@ -294,16 +467,12 @@ def file_sha256(path):
 
 
 def _every(pixels, most):
-    """Return n such that every n-th row holds enough pixels, and no more than that, for a
-    median.
-    """
+    """Step n such that every n-th row holds enough pixels for a median."""
     return -(-pixels // most)
 
 
 def _neighborhood_median(data, rows, cols):
-    """Return the median of the 5 x 5 pixels around each of some pixels; those beyond the edge
-    repeat it.
-    """
+    """Median of the 5 x 5 pixels around each of some pixels; the edge is repeated."""
     height, width = data.shape
     near = range(-2, 3)
     around = [
@@ -320,7 +489,8 @@ def _triples(valid):
 
 
 def _clean(array):
-    """Return float32 values without holes, and where there were none; refuse what is no image.
+    """Return float32 values without holes, where there were none, and the offset and scale that
+    the values were changed by; refuse what is no image.
 
     Band by band: in double precision the whole of a large image would cost four times its memory.
     """
@@ -336,13 +506,11 @@ def _clean(array):
         offset = hole if high - low < abs(hole) / 256 else 0.0
     for rows in row_bands(array.shape):
         data[rows] = (np.where(valid[rows], _double(array[rows]), hole) - offset) * scale
-    return data, valid
+    return data, valid, np.float32(offset), np.float32(scale)
 
 
 def _plane(array):
-    """Return an array of any kind as an (H, W) array of integers or floats, NaN where it is
-    masked.
-    """
+    """An array of any kind as an (H, W) array of integers or floats, NaN where it is masked."""
     if isinstance(array, np.ma.MaskedArray) and array.dtype.kind in "iuf":
         array = np.ma.filled(array.astype(np.float64), np.nan)
     array = np.asarray(array)
@@ -394,18 +562,15 @@ def _extremes(values):
 
 
 def _median(array, valid):
-    """Return the median of the valid values, of every n-th row that has any where the image is
-    large.
-    """
+    """Median of the valid values, of every n-th row where the image is large."""
     rows = np.flatnonzero(valid.any(axis=1))[:: _every(array.size, _MEDIAN_OF)]
     return np.median(_double(array[rows])[valid[rows]])
 
 
 def _gray(array):
     """Return the one channel of a gray image that was stored with colors."""
-    if array.dtype.names and set(array.dtype.names) <= set(
-        "RGBA"
-    ):  # of HyperSpy and DigitalMicrograph, whose alpha means nothing
+    # of HyperSpy and DigitalMicrograph, whose alpha means nothing
+    if array.dtype.names and set(array.dtype.names) <= set("RGBA"):
         array = np.stack([array[name] for name in "RGB"], axis=-1)
     check_axes(array.shape)
     if array.ndim == 2:

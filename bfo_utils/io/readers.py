@@ -30,6 +30,7 @@ from .headers import (
     check_semper,
     check_tags,
     check_tia,
+    npy_header,
 )
 from .pictures import read_picture, read_tiff
 from .stored import StoredArray, check_axes, squeezed
@@ -48,6 +49,7 @@ _PICKLED = (
     "the file keeps its scale in a pickle, as Panta Rhei did before 24.03, "
     "and pickles are never read; save it anew"
 )
+_CALIBRATIONS = ("device.calib", "inherited.calib", "user.calib")  # of Panta Rhei, in this order
 _MODES = range(128)  # of MRC; in the wrong byte order a mode is larger
 
 
@@ -119,15 +121,9 @@ def _read_numpy(file: Path) -> Iterator[list[StoredArray]]:
 
 def _member(archive, name: str) -> StoredArray:
     """An array of an npz file, by its header."""
-    with archive.zip.open(
-        f"{name}.npy" if f"{name}.npy" in archive.zip.namelist() else name
-    ) as stream:
-        version = np.lib.format.read_magic(stream)
-        shape, _, dtype = (
-            np.lib.format.read_array_header_1_0
-            if version == (1, 0)
-            else np.lib.format.read_array_header_2_0
-        )(stream)
+    stored = f"{name}.npy" if f"{name}.npy" in archive.zip.namelist() else name
+    with archive.zip.open(stored) as stream:
+        shape, dtype = npy_header(stream)
     return StoredArray(name, shape, dtype, lambda: archive[name])
 
 
@@ -195,9 +191,8 @@ def _read_mrc(file: Path) -> Iterator[list[StoredArray]]:
     """The image of an MRC file; rosettasciio hangs at wrong shapes, takes bytes for unsigned."""
     order, signed = _mrc_kind(file)
     check_axes(squeezed(check_mrc(file, order)))
-    read = partial(
-        _plugin(file), metadata_file=None, virtual_images=[], external_images=[]
-    )  # files beside it are not asked for
+    # files beside it are not asked for
+    read = partial(_plugin(file), metadata_file=None, virtual_images=[], external_images=[])
     found = _of_signals(read(str(file), lazy=True, endianness=order))
     yield [_rewritten(one, order, signed) for one in found]
 
@@ -221,10 +216,7 @@ def _mrc_kind(file: Path) -> tuple[Order, bool]:
     narrower = min(both, key=lambda order: struct.unpack(f"{order}I", head[:4])[0])
     order = orders[0] if len(orders) == 1 else _STAMPS.get(head[212], narrower)
     most = struct.unpack(f"{order}f", head[80:84])[0]
-    version, flags = (
-        struct.unpack(f"{order}i", head[108:112])[0],
-        struct.unpack(f"{order}i", head[156:160])[0],
-    )
+    version, flags = struct.unpack(f"{order}i44xi", head[108:160])
     if version < _MRC2014 and head[152:156] in (_IMOD, _IMOD[::-1]):
         return order, bool(flags & 1)
     return order, not 127 < most <= 255
@@ -238,17 +230,8 @@ def _read_prz(file: Path) -> Iterator[list[StoredArray]]:
     check_archive(file)
     with np.load(file, allow_pickle=False) as archive:
         told = json.loads(str(archive["meta_data_json"]))[0] if "meta_data_json" in archive else {}
-        calibration = next(
-            (
-                told[name]
-                for name in ("device.calib", "inherited.calib", "user.calib")
-                if told.get(name)
-            ),
-            None,
-        )
-        told |= (
-            {"device.calib": calibration} if calibration else {}
-        )  # the only one that rosettasciio looks at
+        found = [told[name] for name in _CALIBRATIONS if told.get(name)]
+        told |= {"device.calib": found[0]} if found else {}  # all that rosettasciio looks at
         unread = _PICKLED if "meta_data" in archive.files and not told else ""
         yield [
             replace(one, unread=unread)

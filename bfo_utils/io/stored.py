@@ -1,19 +1,24 @@
-"""Arrays as they lie in a file: what is told of each before it is read, and which is the image."""
+"""Arrays as they lie in a file: what is told of each before it is read, which is the image, and
+dataclasses of arrays as ``.npz`` files, without pickle.
+"""
 
+import dataclasses
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_type_hints
 
 import numpy as np
 
+from ..compute import atomic
 from ..errors import InputError
 from .calibration import PixelSize, Statement, pixel_size
+from .headers import check_archive
 
 MIN_SIDE = 32  # px: below, there is no lattice to see
-PREFERRED = (
-    "MainImage",
-    "image",
-    "HAADF",
-)  # names that win where a file holds several images, best first
+# names that win where a file holds several images, best first
+PREFERRED = ("MainImage", "image", "HAADF")
 CHANNELS = {2: "gray image with transparency", 3: "RGB image", 4: "RGBA image"}
 _LISTED = 8  # names that a message lists
 
@@ -66,6 +71,19 @@ class StoredArray:
         return is_number(self.dtype) and flat and min(plane[:2]) >= MIN_SIDE
 
 
+def is_stack(one: StoredArray) -> bool:
+    """Whether an array is a stack of images: frames first, and no axis of energies."""
+    shape = squeezed(one.shape)
+    units = [str(unit).strip().lower() for axes in one.statements for _, unit in axes]
+    return (
+        len(shape) == 3
+        and one.dtype.names is None
+        and shape[-1] not in CHANNELS
+        and min(shape[1:]) >= MIN_SIDE
+        and not {"ev", "kev", "channel", "channels"} & set(units)
+    )
+
+
 def is_number(dtype: np.dtype) -> bool:
     """Whether values are numbers, or colors packed into records."""
     return dtype.kind in "iufc" or (dtype.names is not None and set(dtype.names) <= set("RGBA"))
@@ -82,7 +100,8 @@ def check_axes(shape):
         raise InputError(f"{len(shape)}-D data of shape {shape}; give a 2-D image")
     if len(shape) > 3 or (len(shape) == 3 and shape[-1] not in CHANNELS):
         raise InputError(
-            f"{len(shape)}-D stack of shape {shape}; choose or average a frame to get a 2-D image"
+            f"{len(shape)}-D data of shape {shape} are no image and no stack of frames; give a 2-D"
+            f" image, or frames of at least {MIN_SIDE} px on each side"
         )
 
 
@@ -164,3 +183,73 @@ def _listing(arrays):
         if len(arrays) <= _LISTED
         else f"{shown} and {len(arrays) - _LISTED} more (bfo info lists them)"
     )
+
+
+def save_arrays(path: str | Path, item: Any) -> None:
+    """Write a (nested) dataclass of arrays, numbers, strings and None to one file.
+
+    Parameters
+    ----------
+    path : str or Path
+    item : dataclass instance
+        Its fields become entries ``name`` or ``name.name``.
+    """
+    arrays: dict[str, Any] = {}
+    plain: dict[str, Any] = {}
+    _flatten("", item, arrays, plain)
+    with atomic(path) as part, open(part, "wb") as file:
+        np.savez(file, __plain__=json.dumps(plain), **arrays)
+
+
+def load_arrays(path: str | Path, kind: type) -> Any:
+    """Read back what :func:`save_arrays` wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+    kind : type
+        The dataclass that was saved.
+
+    Returns
+    -------
+    instance of ``kind``
+
+    Raises
+    ------
+    InputError
+        If the file is missing or of another kind.
+    """
+    try:
+        check_archive(Path(path))
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
+            plain = json.loads(str(file["__plain__"]))
+            return _build("", kind, {k: file[k] for k in file.files}, plain)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; run the notebook that writes it first") from None
+    except Exception as error:  # of what a damaged archive, or another one, makes NumPy do
+        raise InputError(
+            f"{path}: not a stored {kind.__name__} ({error}); run the notebook that writes it again"
+        ) from error
+
+
+def _flatten(prefix: str, item: Any, arrays: dict, plain: dict) -> None:
+    for one in dataclasses.fields(item):
+        value, name = getattr(item, one.name), prefix + one.name
+        if dataclasses.is_dataclass(value):
+            _flatten(name + ".", value, arrays, plain)
+        elif isinstance(value, np.ndarray):
+            arrays[name] = value
+        else:
+            plain[name] = value.item() if isinstance(value, np.generic) else value
+
+
+def _build(prefix: str, kind: type, arrays: dict, plain: dict) -> Any:
+    hints = get_type_hints(kind)
+    values = {}
+    for one in dataclasses.fields(kind):
+        name, hint = prefix + one.name, hints[one.name]
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+            values[one.name] = _build(name + ".", hint, arrays, plain)
+        else:
+            values[one.name] = arrays[name] if name in arrays else plain[name]
+    return kind(**values)

@@ -44,9 +44,6 @@ from .scan import (
     describe_scan as describe_scan,
 )
 from .scan import (
-    displace_rows as displace_rows,
-)
-from .scan import (
     measure_scan as measure_scan,
 )
 from .scan import (

@@ -27,14 +27,11 @@ MIN_CELLS = 36
 _MISSED = 0.1  # of a cell: links between unlike columns that miss by more are no links
 # of the contrast between the sublattices: how far their levels on two sides of an antiphase
 # boundary differ
-_ALIKE = 0.15
+_SAME_LEVEL = 0.15
 _SUDDEN = 0.7  # of that contrast: the step of the brightness along a row at such a boundary
 _COMPLETE = 0.2  # cells per column of the A sublattice: fewer, and the lattice is a mistake
-_BLURS = (
-    3.0,
-    6.0,
-    8.0,
-)  # bins of the histogram of differences: more where displacements alternate and split its peaks
+# bins of the histogram of differences: more where displacements alternate and split its peaks
+_BLURS = (3.0, 6.0, 8.0)
 _LINKED = 0.7  # of the columns must be linked along both lattice vectors, else more blur is tried
 # of a cell: range between the quartiles of the steps along a lattice vector that noise does not
 # reach
@@ -75,9 +72,8 @@ class Lattice:
         + 1, ...), B (R, C, ...).
         """
         rows, cols = self.cells.shape
-        shape, origin = (
-            ((rows + 1, cols + 1), 0) if sublattice == "A" else ((rows, cols), 1)
-        )  # B has a rim of half cells
+        # B has a rim of half cells
+        shape, origin = ((rows + 1, cols + 1), 0) if sublattice == "A" else ((rows, cols), 1)
         own = (self.sublattice == sublattice) & self.columns.ok
         i, j = (self.ij[own] - origin).T
         inside = (i >= 0) & (j >= 0) & (i < shape[0]) & (j < shape[1])
@@ -100,8 +96,8 @@ def build_lattice(
 ) -> Lattice:
     """Index the columns of an image and measure its unit cells.
 
-    Columns that the lattice predicts but the detection missed are looked for at their place;
-    columns off the lattice are dropped.
+    Columns that the lattice predicts but the detection missed are looked for at their place, unless
+    the columns were given; columns off the lattice are dropped.
 
     Parameters
     ----------
@@ -137,7 +133,9 @@ def build_lattice(
     except InputError as error:
         raise InputError(f"{image.name}: {error}") from error
     nodes, found = _indexed(image, columns, basis, refinement_radius, bright)
-    if not found.cells.has_b or _too_wide(columns, basis, nodes, found):
+    if image.positions is None and (
+        not found.cells.has_b or _too_wide(columns, basis, nodes, found)
+    ):
         sites = _weak_sites(image, nodes, basis, refinement_radius)
         if sites.seen:
             nodes, found = _indexed(
@@ -166,9 +164,7 @@ def _indexed(
 
 
 def _too_wide(columns: Columns, basis: Basis, nodes: _Nodes, found: Lattice) -> bool:
-    """Whether columns were looked for with a filter too wide for weak ones between them, and
-    some were missed.
-    """
+    """Whether the filter was too wide for weak columns between others, and some were missed."""
     whole = int(np.isfinite(corner_mean(nodes.sound[0])[..., 0]).sum())
     return columns.spacing_px > _WIDE * basis.cell_px and found.cells.n < _MOST_FOUND * whole
 
@@ -200,9 +196,7 @@ def _weak_sites(image: Image, nodes: _Nodes, basis: Basis, radius: float) -> Sit
 
 
 def _edges_seen(image: Image, nodes: _Nodes, basis: Basis, radius: float) -> str:
-    """Lattice vectors at whose middle columns are seen: another zone axis, or another kind of
-    image.
-    """
+    """Lattice vectors at whose middle columns are seen: another zone axis or kind of image."""
     node, seen = nodes.values(nodes.columns.xy), []
     for name, vector, step in zip(
         "ab", basis.vectors, ((slice(None), slice(1, None)), (slice(1, None), slice(None)))
@@ -257,7 +251,7 @@ def mean_basis(columns: Columns) -> Basis:
     """Lattice vectors of the image from the differences between neighboring columns.
 
     The two shortest independent, frequent differences span the column lattice. If columns one such
-    vector apart differ more in height than columns two steps apart do, two sublattices alternate
+    vector apart differ more in amplitude than columns two steps apart do, two sublattices alternate
     and the cell is the centered one.
 
     Parameters
@@ -301,14 +295,12 @@ def _linked(xy: np.ndarray, basis: Basis, tree: cKDTree) -> float:
 
 
 def _basis(columns: Columns, tree: cKDTree, blur: float = _BLURS[0]) -> Basis:
-    """The lattice vectors that a histogram of neighbor differences gives, blurred by so many
-    bins.
-    """
+    """The lattice vectors from a histogram of neighbor differences, blurred by so many bins."""
     v1, v2 = _primitive_vectors(columns, blur)
     single, double = [v1, v2], [v1 + v2, v1 - v2]
     contrast = [
-        max(_height_difference(columns, v, tree) for v in double),
-        min(_height_difference(columns, v, tree) for v in single),
+        max(_amplitude_difference(columns, v, tree) for v in double),
+        min(_amplitude_difference(columns, v, tree) for v in single),
     ]
     two = contrast[1] > 1.25 * contrast[0]
     a, b = _oriented(*(_settled(columns.xy, v, tree) for v in (double if two else single)))
@@ -319,7 +311,7 @@ def _settled(xy: np.ndarray, vector: np.ndarray, tree: cKDTree) -> np.ndarray:
     """A lattice vector made exact: median difference of the columns that it links, three times
     over.
 
-    Where displacements alternate the differences have two humps and no middle value; then their
+    Where displacements alternate the differences are bimodal and have no middle value; then their
     mean.
     """
     for _ in range(3):
@@ -332,9 +324,7 @@ def _settled(xy: np.ndarray, vector: np.ndarray, tree: cKDTree) -> np.ndarray:
 
 
 def _alternate(steps: np.ndarray, tail: np.ndarray, head: np.ndarray, length: float) -> bool:
-    """Whether steps along a lattice vector differ by more than noise and strain, and every other
-    way from one to the next.
-    """
+    """Whether steps along a lattice vector alternate by more than noise and strain."""
     if np.ptp(np.quantile(steps, [0.25, 0.75], axis=0), axis=0).max() < _ALTERNATING * length:
         return False
     step_from = np.full(max(tail.max(), head.max()) + 1, -1)
@@ -345,9 +335,7 @@ def _alternate(steps: np.ndarray, tail: np.ndarray, head: np.ndarray, length: fl
 
 
 def _primitive_vectors(columns: Columns, blur: float) -> tuple[np.ndarray, np.ndarray]:
-    """The two shortest independent vectors among the peaks of the histogram of neighbor
-    differences.
-    """
+    """The two shortest independent vectors among the peaks of neighbor differences."""
     reach = 1.7 * columns.spacing_px
     strong = columns.take(columns.intensity > 0.1 * np.median(columns.intensity))
     near = cKDTree(strong.xy).query(strong.xy, k=min(13, len(strong)), distance_upper_bound=reach)[
@@ -361,9 +349,8 @@ def _primitive_vectors(columns: Columns, blur: float) -> tuple[np.ndarray, np.nd
     peak = (density == ndimage.maximum_filter(density, 9)) & (density > 0.3 * density.max())
     centers = (bins[1:] + bins[:-1]) / 2
     vectors = np.stack([centers[np.nonzero(peak)[1]], centers[np.nonzero(peak)[0]]], axis=1)
-    vectors = vectors[
-        np.hypot(*vectors.T) > 0.3 * columns.spacing_px
-    ]  # columns found twice are no lattice
+    # columns found twice are no lattice
+    vectors = vectors[np.hypot(*vectors.T) > 0.3 * columns.spacing_px]
     vectors = vectors[np.argsort(np.hypot(*vectors.T))]
     for v in vectors[1:]:
         sine = (
@@ -379,12 +366,12 @@ def _primitive_vectors(columns: Columns, blur: float) -> tuple[np.ndarray, np.nd
 def _mean_vector(differences: np.ndarray, about: np.ndarray, blur: float) -> np.ndarray:
     close = np.hypot(*(differences - about).T) < 0.2 * blur / _BLURS[0] * np.hypot(*about)
     if blur > _BLURS[0]:
-        return differences[close].mean(axis=0)  # of two humps, which have no middle value
+        return differences[close].mean(axis=0)  # bimodal: there is no middle value
     return np.median(differences[close], axis=0) if close.any() else about
 
 
-def _height_difference(columns: Columns, vector: np.ndarray, tree: cKDTree) -> float:
-    """Median absolute difference in height of columns that lie one vector apart."""
+def _amplitude_difference(columns: Columns, vector: np.ndarray, tree: cKDTree) -> float:
+    """Median absolute difference in amplitude of columns that lie one vector apart."""
     tail, head = neighbor_links(columns.xy, vector, INDEX_TOLERANCE * np.hypot(*vector), tree)
     if len(tail) < 10:
         return np.inf
@@ -392,7 +379,7 @@ def _height_difference(columns: Columns, vector: np.ndarray, tree: cKDTree) -> f
 
 
 def _oriented(v1: np.ndarray, v2: np.ndarray) -> np.ndarray:
-    """The pair as rows (a, b): a within 45 degrees of +x, b turned from it towards +y."""
+    """The pair as rows (a, b): a within 45 degrees of +x, b rotated from it towards +y."""
     a, b = (v1, v2) if abs(v1[0]) * np.hypot(*v2) >= abs(v2[0]) * np.hypot(*v1) else (v2, v1)
     a = a * np.sign(a[0])
     return np.array([a, b * np.sign(a[0] * b[1] - a[1] * b[0])])
@@ -421,7 +408,7 @@ class _Nodes:
 
     @property
     def sound(self) -> tuple[np.ndarray, np.ndarray]:
-        """Positions and heights of the soundly fitted columns on the grid."""
+        """Positions and amplitudes of the soundly fitted columns on the grid."""
         return self.values(self.columns.xy, sound=True), self.values(
             self.columns.intensity, sound=True
         )
@@ -483,9 +470,7 @@ def _mixed(
 def _unlike_links(
     columns: Columns, bright: np.ndarray, vectors: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Links between a bright and a dark column: tails, heads, and by how much of a cell they
-    miss their mark.
-    """
+    """Links from bright to dark columns: tails, heads, and errors as fractions of a cell."""
     tree, rows = cKDTree(columns.xy), []
     for vector in vectors:
         length = np.hypot(*vector)
@@ -502,21 +487,21 @@ def _unlike_links(
 def _antiphase(
     columns: Columns, bright: np.ndarray, component: np.ndarray, tail: np.ndarray, head: np.ndarray
 ) -> bool:
-    """Whether bright columns turn dark from one cell to the next, and are as bright and as dark
-    on either side.
-    """
-    height = columns.intensity
-    contrast = np.median(height[bright]) - np.median(height[~bright])
+    """Whether bright columns become dark from cell to cell, with equal levels on both sides."""
+    amplitude = columns.intensity
+    contrast = np.median(amplitude[bright]) - np.median(amplitude[~bright])
     first = component == 0
     levels = [
-        [np.median(height[(first == one) & (bright == lit)]) for lit in (True, False)]
+        [np.median(amplitude[(first == one) & (bright == lit)]) for lit in (True, False)]
         for one in (True, False)
         if ((first == one) & bright).any() and ((first == one) & ~bright).any()
     ]
     if len(levels) < 2:
         return False
-    alike = np.ptp(levels, axis=0).max() < _ALIKE * contrast
-    return bool(alike and np.median(np.abs(height[head] - height[tail])) > _SUDDEN * contrast)
+    same_levels = np.ptp(levels, axis=0).max() < _SAME_LEVEL * contrast
+    return bool(
+        same_levels and np.median(np.abs(amplitude[head] - amplitude[tail])) > _SUDDEN * contrast
+    )
 
 
 def _bright(
@@ -530,9 +515,9 @@ def _bright(
     """
     sizes = np.bincount(component)
     pieces = [c for c in range(len(sizes)) if c == 0 or sizes[c] >= MIN_CELLS]
-    height = {c: np.median(columns.intensity[component == c]) for c in pieces}
+    amplitude = {c: np.median(columns.intensity[component == c]) for c in pieces}
     share = {c: standing[component == c].mean() for c in pieces}
-    large = [height[c] for c in pieces if sizes[c] > _PIECE * sizes[0]]
+    large = [amplitude[c] for c in pieces if sizes[c] > _PIECE * sizes[0]]
     if not basis.two_sublattices:
         return pieces
     if len(large) == 1:
@@ -541,16 +526,16 @@ def _bright(
     return [
         c
         for c in pieces
-        if share[c] > 0.8 or (share[c] > 0.2 and height[c] >= middle) or height[c] == max(large)
+        if share[c] > 0.8
+        or (share[c] > 0.2 and amplitude[c] >= middle)
+        or amplitude[c] == max(large)
     ]
 
 
 def _complete_nodes(
     image: Image, nodes: _Nodes, basis: Basis, radius: float, order: np.ndarray | float
 ) -> _Nodes:
-    """Look for missed A columns between two opposite neighbors that were found, less the order
-    of their displacements.
-    """
+    """Look for missed A columns between two opposite neighbors, less their order."""
     xy = nodes.values(nodes.columns.xy)
     guess = _between(xy - order) + order
     wanted = np.isnan(xy[..., 0]) & np.isfinite(guess[..., 0])
@@ -566,9 +551,7 @@ def _between(xy: np.ndarray) -> np.ndarray:
 
 
 def _order(nodes: _Nodes, basis: Basis) -> np.ndarray | float:
-    """Ordered displacements of the nodes in px; 0 where few columns lie off the middle of their
-    neighbors.
-    """
+    """Ordered displacements of the nodes in px; 0 where few columns are displaced."""
     xy = nodes.values(nodes.columns.xy)
     if np.nanmean(_bend(xy) > _BENT * basis.cell_px) < _ORDERED:
         return 0.0
@@ -578,9 +561,7 @@ def _order(nodes: _Nodes, basis: Basis) -> np.ndarray | float:
 
 
 def _bend(xy: np.ndarray) -> np.ndarray:
-    """Distance of every node from the middle of its neighbors, along the row or the column
-    where it is larger, in px.
-    """
+    """Distance in px of every node from the middle of its neighbors, the larger of two axes."""
     padded = np.pad(xy, ((1, 1), (1, 1), (0, 0)), constant_values=np.nan)
     across = np.linalg.norm(xy - (padded[1:-1, :-2] + padded[1:-1, 2:]) / 2, axis=-1)
     down = np.linalg.norm(xy - (padded[:-2, 1:-1] + padded[2:, 1:-1]) / 2, axis=-1)
@@ -602,14 +583,12 @@ def _doubted(nodes: _Nodes, basis: Basis, order: np.ndarray | float) -> _Nodes:
 def _add(
     image: Image, nodes: _Nodes, wanted: np.ndarray, guess: np.ndarray, basis: Basis, radius: float
 ) -> _Nodes:
-    """Fit columns at guessed places and keep those that are there: high enough, and near the
-    guess.
-    """
-    if not wanted.any():
+    """Fit columns at guessed places; keep those of sufficient amplitude near the guess."""
+    if not wanted.any() or image.positions is not None:
         return nodes
     old = nodes.columns
     used = old.take(nodes.grid[nodes.grid >= 0])
-    height = np.median(used.intensity)
+    amplitude = np.median(used.intensity)
     new = fit_columns(
         image,
         guess[wanted],
@@ -617,11 +596,11 @@ def _add(
         radius * old.spacing_px,
         old.spacing_px,
     )
-    inside = np.all(
+    inside = image.looks_at(guess[wanted]) & np.all(
         (guess[wanted] > 1) & (guess[wanted] < np.array(image.data.shape[::-1]) - 2), axis=1
     )
     shift = np.hypot(*(new.xy - guess[wanted]).T)
-    keep = inside & new.ok & (new.intensity > 0.25 * height) & (shift < 0.15 * basis.cell_px)
+    keep = inside & new.ok & (new.intensity > 0.25 * amplitude) & (shift < 0.15 * basis.cell_px)
     grid = nodes.grid.copy()
     grid[tuple(np.argwhere(wanted)[keep].T)] = len(old) + np.arange(keep.sum())
     return _Nodes(_joined(old, new.take(keep)), grid)
@@ -639,9 +618,7 @@ def _joined(first: Columns, second: Columns) -> Columns:
 def _b_sites(
     image: Image, columns: Columns, a_nodes: _Nodes, basis: Basis, radius: float
 ) -> _Nodes | None:
-    """B columns on the grid of cells, one cell wider than the complete ones on every side, or
-    None if not seen.
-    """
+    """B columns on the grid of cells, one cell wider on every side, or None if not seen."""
     if not basis.two_sublattices:
         return None
     node = a_nodes.values(a_nodes.columns.xy)
@@ -666,9 +643,7 @@ def _b_sites(
 
 
 def _cell_centres(node: np.ndarray, basis: Basis) -> np.ndarray:
-    """Expected center of every cell with at least one corner: mean over the corners of corner +
-    half diagonal.
-    """
+    """Expected center of cells with a corner: mean over the corners plus half diagonals."""
     a, b = basis.vectors
     wide = np.pad(node, ((1, 1), (1, 1), (0, 0)), constant_values=np.nan)
     guesses = [
@@ -684,7 +659,7 @@ def _cell_centres(node: np.ndarray, basis: Basis) -> np.ndarray:
 
 
 def _unique(grid: np.ndarray) -> np.ndarray:
-    """Keep the first of several cells that claim one column."""
+    """Keep the first of several cells that contain one column."""
     flat = grid.ravel().copy()
     first = np.zeros(flat.size, bool)
     first[np.unique(flat, return_index=True)[1]] = True
@@ -693,9 +668,9 @@ def _unique(grid: np.ndarray) -> np.ndarray:
 
 
 def _assemble(a_nodes: _Nodes, b_sites: _Nodes | None, basis: Basis) -> Lattice:
-    node, height = a_nodes.sound
+    node, amplitude = a_nodes.sound
     cells = measure_cells(
-        basis, node, height, tuple(v[1:-1, 1:-1] for v in b_sites.sound) if b_sites else None
+        basis, node, amplitude, tuple(v[1:-1, 1:-1] for v in b_sites.sound) if b_sites else None
     )
     groups = [(a_nodes.grid, "A")] + ([(b_sites.grid, "B")] if b_sites else [])
     source = (b_sites or a_nodes).columns

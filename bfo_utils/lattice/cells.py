@@ -46,7 +46,7 @@ class Cells:
         Cell edges, angle between them, area, rotation of the cell against the mean lattice; the
         edges are means (weights 1 2 1 along both axes) over the cell and its neighbors.
     a_intensity, b_intensity : ndarray, shape (R, C)
-        Fitted heights: mean of the four A columns, and of the B column.
+        Fitted amplitudes: mean of the four A columns, and of the B column.
     valid : ndarray of bool, shape (R, C)
         Whether the cell has its four corners (and a B column where ``has_b``).
     basis : Basis
@@ -105,9 +105,9 @@ def measure_cells(
     node : ndarray, shape (R + 1, C + 1, 2)
         Positions of the A columns in px, NaN where there is none.
     a_intensity : ndarray, shape (R + 1, C + 1)
-        Their heights.
+        Their amplitudes.
     b_sites : tuple of ndarray, shapes (R, C, 2) and (R, C), or None
-        Positions and heights of the B columns; None where the second sublattice is not seen.
+        Positions and amplitudes of the B columns; None where the second sublattice is not seen.
 
     Returns
     -------
@@ -161,9 +161,7 @@ def _smooth(edges: np.ndarray) -> np.ndarray:
 
 
 def _rotation(edge_a: np.ndarray, edge_b: np.ndarray, basis: Basis) -> np.ndarray:
-    """Rotation in degrees of the cell's edges against the mean lattice (x towards y positive),
-    mean of both.
-    """
+    """Mean rotation in degrees of a cell's edges against the mean lattice (x to y positive)."""
     angles = [
         np.arctan2(e[..., 1], e[..., 0]) - np.arctan2(v[1], v[0])
         for e, v in zip((edge_a, edge_b), basis.vectors)

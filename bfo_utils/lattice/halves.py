@@ -1,15 +1,14 @@
-"""The measurement made twice, from two halves of the pixels: their difference is noise and nothing
-else.
+"""The measurement made twice, from two halves of the pixels: their difference is pure noise.
 
 Every column is fitted again in either half, from the full fit and with its neighbors subtracted.
 Where the noise is white the errors of the two are independent, each sqrt(2) times that of the full
 fit, and their mean is the full fit: what one half suggests the other can test (Neufeld et al., JMLR
 25, 2024). Rows share what a scan does to a whole row, so the halves are odd and even rows along the
-fast axis; where no axis stands out they are the two colors of a checkerboard. Both rules turn with
-the image.
+fast axis; where no axis stands out they are the two colors of a checkerboard. Both rules rotate
+with the image.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -78,8 +77,9 @@ class Halves:
     ----------
     cells : tuple of Cells
         The same cells, from either half; their mean is the measurement from all pixels.
-    axis : {"x", "y", "none"}
-        Fast axis whose rows were dealt to the halves in turn; "none": a checkerboard.
+    axis : {"x", "y", "none", "frames"}
+        Fast axis whose rows are in the halves alternately; "none": a checkerboard; "frames": the
+        halves are means of every other frame.
     correlation : float
         Largest correlation between the noise of a pixel of one half and that of its neighbor in the
         other.
@@ -147,6 +147,10 @@ def half_fits(
     (True, (2,))
     """
     radius = refinement_radius * lattice.columns.spacing_px
+    if image.halves is not None:
+        of_frames = [replace(image, data=half) for half in image.halves]
+        one, two = (_half(half, lattice, radius, "frames", 0) for half in of_frames)
+        return Halves((one, two), "frames", 0.0)
     noise = row_noise(image, lattice, radius)
     axis = noise.fast_axis if axis == "auto" else axis
     one, two = (_half(image, lattice, radius, axis, parity) for parity in (0, 1))
@@ -183,9 +187,7 @@ def row_noise(image: Image, lattice: Lattice, radius: float) -> RowNoise:
 
 
 def _excess(parts, columns: Columns, shape, axis: int) -> float:
-    """Variance of displacements along an axis (0: x) common to all pixels of a row, over that of
-    white noise, minus 1.
-    """
+    """Variance of displacements common to a row along an axis, over that of white noise, - 1."""
     size = shape[axis]
     sums = np.zeros((2, size))
     for part in parts:
@@ -216,9 +218,7 @@ def _correlations(parts, ok: np.ndarray, sublattice: np.ndarray) -> tuple[float,
 
 
 def _neighboring(residual: np.ndarray, pulled: np.ndarray, design: np.ndarray) -> np.ndarray:
-    """Covariance of the noise of neighbors along x and y, and its variance, both summed over all
-    pairs: shape (2, 2).
-    """
+    """Covariance of noise of neighbors along x and y, and its variance, summed: shape (2, 2)."""
     side = int(np.sqrt(residual.shape[-1]))
     r, left, right = (v.reshape(len(v), -1, side, side) for v in (residual, pulled, design))
     variance = float((r**2).sum() / (r.size - (left * right).sum()))
@@ -256,6 +256,8 @@ def _half(image: Image, lattice: Lattice, radius: float, axis: str, parity: int)
 def _chosen(windows: FitWindows, axis: str, parity: int) -> np.ndarray:
     """Which pixels (N, P) of the windows belong to a half."""
     row, col = windows.y.astype(int)[:, :, None], windows.x.astype(int)[:, None, :]
+    if axis == "frames":
+        return np.ones((len(row), 1, windows.data[0].size), bool)
     line = {"x": row, "y": col}.get(axis, row + col)
     return np.broadcast_to(line % 2 == parity, windows.data.shape).reshape(len(row), 1, -1)
 

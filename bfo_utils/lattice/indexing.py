@@ -83,9 +83,7 @@ def _by_size(component: np.ndarray) -> np.ndarray:
 
 
 def _accumulate(graph, component: np.ndarray, steps) -> np.ndarray:
-    """Indices by summing steps from every node back to its root (pointer doubling over the
-    breadth-first tree).
-    """
+    """Indices by summing steps from every node to its root (pointer doubling)."""
     tail, head, step = steps
     size = len(component)
     parent = np.arange(size)
@@ -129,9 +127,7 @@ def rejoin_pieces(
 
 
 def _free_offset(taken: np.ndarray, ij: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """Whole cells nearest to an offset by which few indices come to lie on those that are taken;
-    else the nearest at all.
-    """
+    """Whole cells nearest to an offset at which few indices are taken; else the nearest."""
     steps = np.stack(np.meshgrid(_SHIFTS, _SHIFTS, indexing="ij"), axis=-1).reshape(-1, 2)
     tries = np.rint(offset).astype(int) + steps
     tries = tries[np.argsort(np.hypot(*(tries - offset).T), kind="stable")]

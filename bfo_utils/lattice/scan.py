@@ -1,9 +1,9 @@
 """Scan distortion: the displacement of every row of a scan, measured without the polar
-displacement, and undone.
+displacement, and corrected.
 
 A scan draws an image row by row. Vibration, mains hum and the electronics displace rows along the
-fast axis, and A columns and B columns lie in different rows, so that their distance changes by what
-no crystal did: one scan of a cubic crystal shows domains with walls along its rows. Every row is
+fast axis, and A columns and B columns lie in different rows, so their distance changes although the
+crystal does not: one scan of a cubic crystal shows domains with walls along its rows. Every row is
 placed anew by all columns that it crosses; see :mod:`bfo_utils.lattice`.
 """
 
@@ -15,9 +15,8 @@ from scipy import fft, linalg, ndimage, sparse
 from scipy.spatial import cKDTree
 
 from ..columns import Columns, Slices, cut_slices, smooth_rows
-from ..compute import row_bands
 from ..errors import InputError
-from ..io import Image
+from ..io import Image, displace_rows
 from .building import Lattice, superstructures
 from .cells import Cells
 from .scan_model import (
@@ -40,11 +39,13 @@ from .scan_model import (
 )
 
 AXES = ("auto", "x", "y", "none")
-LEAST = 0.005  # of a cell: a scan that feigns smaller polar displacements (rms) is left as it is,
-# if no more than this is beyond what rows that are displaced at random, each for itself, feign
+LEAST = (
+    0.005  # of a cell: smaller apparent polar displacements (rms) of the scan are not corrected,
+)
+# unless they exceed those of independently displaced rows by more than this
 BEYOND = 0.002
 SEEN = 2.0  # log likelihood that displaced rows must gain; where they are not displaced it falls
-SMOOTH = 3.0  # cells: slower displacements move A and B columns alike, and belong to the drift
+SMOOTH = 3.0  # cells: slower displacements shift A and B columns equally, and belong to the drift
 # correlation of what the left and the right half of the image say, below which a band of periods is
 # left alone
 AGREE = 0.3
@@ -58,7 +59,6 @@ _FEW = 9  # A columns: with fewer, a block of rows says nothing
 # sigma of a column: larger displacements, and rows along the scan, are measured once more on the
 # corrected image
 _LARGE = 1.0
-_PAD = 32  # px by which rows are continued, mirrored, before they are displaced
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,12 @@ class ScanDistortion:
     cell_px, sigma_px : float
         Edge of a cell, and width of its columns.
     rms_px, polar_rms_px, white_rms_px : float
-        Of the displacement of rows, of the polar displacement that it feigns along the axis, and of
-        that which rows would feign if each were displaced for itself: such jitter averages out over
-        the columns, and no two rows of cells share it.
+        Of the displacement of rows, of the apparent polar displacement that it causes along the
+        axis, and of that of independently displaced rows: such jitter averages out over the
+        columns, and no two rows of cells share it.
     shift_rms_px : float
         Of the displacement of rows as columns show it, beyond what independent rows make: where it
-        beats with the lattice it feigns strain, though A and B columns move alike.
+        beats with the lattice it looks like strain, though A and B columns move alike.
     line_px : ndarray, shape (m, 2)
         Lines of hum: period in rows, amplitude in px.
     peak_px : float
@@ -118,8 +118,8 @@ class ScanDistortion:
 
     @property
     def matters(self) -> bool:
-        """Whether the scan feigns polar displacements that count: 0.5 % of a cell (rms), or 0.2
-        % beyond independent rows; or moves columns by 0.5 %.
+        """Whether the scan causes apparent polar displacements that count: 0.5 % of a cell (rms),
+        or 0.2 % beyond independent rows; or moves columns by 0.5 %.
         """
         beyond = self.polar_rms_px**2 - self.white_rms_px**2
         most = max(self.polar_rms_px, self.shift_rms_px)
@@ -128,9 +128,7 @@ class ScanDistortion:
 
 @dataclass(frozen=True)
 class _Problem:
-    """Slices of an image, their columns, and what is supposed of the lattice: its functions,
-    spread (px), precision (1 / px2).
-    """
+    """Slices of an image, their columns, and the prior of the lattice: spread, precision."""
 
     slices: Slices
     sites: Sites
@@ -164,9 +162,7 @@ class _Problem:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Displacement of the rows as found: posterior, lines of hum by frequency (per row) and
-    variance (px2), that of single rows.
-    """
+    """Displacement of the rows: posterior, lines of hum (per row, px2), variance of one row."""
 
     posterior: Posterior
     lines: list[tuple[float, float]]
@@ -175,9 +171,7 @@ class _Rows:
 
 @dataclass(frozen=True)
 class _Learned:
-    """What blocks of rows say of the rows' variances: dense equations, the cell in px, rows
-    taken together; variances, gain.
-    """
+    """Variances of the rows from blocks: dense equations, cell (px), rows together, gain."""
 
     blocks: list[tuple[np.ndarray, np.ndarray]]
     cell_px: float
@@ -204,9 +198,7 @@ def _problem(slices: Slices, sites: Sites, height: int) -> _Problem:
 
 
 def _estimate(given: _Problem, learned: _Learned) -> tuple[_Rows, np.ndarray]:
-    """Displacement of every row, and that part of it which is fast, and confirmed where it
-    matters.
-    """
+    """Displacement of every row, and its fast part, confirmed where it matters."""
     sites = given.sites
     prior, lines, posterior = _expected(given, learned)
     given = replace(given, precision=_precision(given, posterior))
@@ -239,9 +231,7 @@ def _expected(
 def _with_hum(
     equations: Equations, prior: np.ndarray, sites: Sites
 ) -> tuple[Posterior, list[tuple[float, float]]]:
-    """Displacements, and lines of hum that stand out of what is expected of them: frequency and
-    variance (px2) of each.
-    """
+    """Displacements, and lines of hum above expectation: frequency and variance (px2)."""
     lines: list[tuple[float, float]] = []
     posterior = solve_rows(equations, prior)
     while len(lines) < LINES and (
@@ -271,9 +261,7 @@ def _learned(given: _Problem) -> _Learned:
 
 
 def _precision(given: _Problem, posterior: Posterior) -> np.ndarray:
-    """1 / variance of A columns about the smooth lattice, from how far they lie off it; 0 for
-    outliers and B columns.
-    """
+    """1 / variance of A columns about the smooth lattice; 0 for outliers and B columns."""
     slices, sites, basis = given.slices, given.sites, given.basis
     a = np.flatnonzero(sites.is_a)
     weight = slices.weight[a]
@@ -299,9 +287,7 @@ def _fast(displacement: np.ndarray, cell_px: float) -> np.ndarray:
 def _confirmed(
     whole: np.ndarray, left: np.ndarray, right: np.ndarray, cell_px: float
 ) -> np.ndarray:
-    """The displacement in those octaves of periods in which the left and the right half of the
-    image agree.
-    """
+    """The displacement in octaves of periods in which both halves of the image agree."""
     n = len(whole)
     waves, one, two = (fft.dct(v, norm="ortho") for v in (whole, left, right))
     octave = np.floor(np.log2(np.maximum(np.arange(n), 1) * cell_px / n)).astype(int)
@@ -310,44 +296,6 @@ def _confirmed(
     together, alone, other = (np.bincount(octave, v, count) for v in (one * two, one**2, two**2))
     agree = together > AGREE * np.sqrt(alone * other)
     return fft.idct(np.where(agree[octave], waves, 0), norm="ortho")
-
-
-def displace_rows(data: np.ndarray, displacement: np.ndarray) -> np.ndarray:
-    """Move every row of an array along itself: out(x, y) = data(x - s(y), y).
-
-    Rows are continued by their mirror image and moved by the phase of their Fourier transform,
-    which leaves the noise white.
-
-    Parameters
-    ----------
-    data : ndarray, shape (H, W)
-    displacement : ndarray, shape (H,)
-        s in px.
-
-    Returns
-    -------
-    ndarray of float32, shape (H, W)
-
-    Examples
-    --------
-    >>> wave = np.cos(2 * np.pi * np.arange(64) / 16)
-    >>> moved = displace_rows(np.stack([wave, wave]), np.array([0, 4]))
-    >>> float(np.abs(moved[1, 8:56] - np.sin(2 * np.pi * np.arange(8, 56) / 16)).max()) < 0.05
-    True
-    """
-    width = data.shape[1]
-    size = fft.next_fast_len(width + 2 * _PAD, real=True)
-    frequency = np.arange(size // 2 + 1, dtype=np.float32) / size
-    out = np.empty(data.shape, np.float32)
-    for rows in row_bands(data.shape):
-        wide = np.pad(data[rows], ((0, 0), (_PAD, size - width - _PAD)), mode="symmetric").astype(
-            np.float32
-        )
-        phase = np.exp(
-            -2j * np.pi * frequency * displacement[rows, None].astype(np.float32)
-        ).astype(np.complex64)
-        out[rows] = fft.irfft(fft.rfft(wide, axis=1) * phase, size, axis=1)[:, _PAD : _PAD + width]
-    return out
 
 
 def check_axis(axis: str) -> None:
@@ -447,7 +395,7 @@ def _distortion(
         cell,
         sigma,
         float(s.std()),
-        float(_feigned(s, sigma, cell).std()),
+        float(_apparent_displacement(s, sigma, cell).std()),
         _white(rows.white, sigma, cell),
         _shift(s, rows.white, sigma),
         lines,
@@ -458,13 +406,11 @@ def _distortion(
 
 
 def _seen_by_columns(displacement: np.ndarray, sigma: float) -> np.ndarray:
-    """Displacement of a fitted column at every row: mean over its light, whose square weighs the
-    rows.
-    """
+    """Displacement of a fitted column at every row: mean over its light squared."""
     return ndimage.gaussian_filter1d(displacement, sigma / np.sqrt(2), mode="nearest")
 
 
-def _feigned(displacement: np.ndarray, sigma: float, cell_px: float) -> np.ndarray:
+def _apparent_displacement(displacement: np.ndarray, sigma: float, cell_px: float) -> np.ndarray:
     """Displacement of a B column at every row against A columns half a cell above and below."""
     shown, row = _seen_by_columns(displacement, sigma), np.arange(len(displacement))
     return (
@@ -474,10 +420,10 @@ def _feigned(displacement: np.ndarray, sigma: float, cell_px: float) -> np.ndarr
 
 
 def _white(variance: float, sigma: float, cell_px: float) -> float:
-    """What rows feign (rms, px) that are displaced with some variance (px2), each for itself."""
+    """Apparent displacement (rms, px) of independent rows of some variance (px2)."""
     single = np.zeros(8 * int(np.ceil(cell_px)) + 1)
     single[len(single) // 2] = 1
-    return float(np.sqrt(variance * (_feigned(single, sigma, cell_px) ** 2).sum()))
+    return float(np.sqrt(variance * (_apparent_displacement(single, sigma, cell_px) ** 2).sum()))
 
 
 def _shift(displacement: np.ndarray, variance: float, sigma: float) -> float:
@@ -489,9 +435,7 @@ def _shift(displacement: np.ndarray, variance: float, sigma: float) -> float:
 
 
 def _deviation(factor: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """Posterior standard deviation of every row: the diagonal of A^-1, from its Cholesky factor
-    from the last row up, and W.
-    """
+    """Posterior standard deviation of every row: diagonal of A^-1 by Cholesky, and W."""
     order, n = len(factor) - 1, factor.shape[1]
     near, variance = np.zeros((order, order)), np.empty(n)
     for row in range(n - 1, -1, -1):
@@ -504,18 +448,14 @@ def _deviation(factor: np.ndarray, spread: np.ndarray) -> np.ndarray:
 
 
 def _reduced(spread: np.ndarray, cell_px: float) -> np.ndarray:
-    """The columns of W that matter once slow displacements are taken away: principal axes with
-    more than 1e-4 of the largest.
-    """
+    """Principal axes of W above 1e-4 of the largest, without slow displacements."""
     fast = spread - smooth_rows(spread, SMOOTH * cell_px)
     power, axes = np.linalg.eigh(fast.T @ fast)
     return fast @ axes[:, power > 1e-4 * power.max(initial=1e-30)]
 
 
 def _rows_of_cells(scan: ScanDistortion, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
-    """Rows at which the five columns of every cell lie, (R, C, 5), and their parts in the polar
-    displacement.
-    """
+    """Rows of the five columns of every cell, (R, C, 5), and their parts in the displacement."""
     k = 1 if scan.axis == "x" else 0
     a, b = cells.basis.vectors[:, k]
     corners = [cells.xy[..., k] + (i * a + j * b) / 2 for i in (-1, 1) for j in (-1, 1)]
@@ -540,16 +480,13 @@ def scan_polar(scan: ScanDistortion, cells: Cells) -> np.ndarray:
     """
     at, part = _rows_of_cells(scan, cells)
     shown = _seen_by_columns(scan.displacement_px, scan.sigma_px)
-    moved = -np.interp(
-        np.nan_to_num(at), np.arange(len(shown)), shown
-    )  # a row that looks at x + s shows a column at x - s
+    # a row that looks at x + s shows a column at x - s
+    moved = -np.interp(np.nan_to_num(at), np.arange(len(shown)), shown)
     return np.where(np.isfinite(at).all(axis=-1), moved @ part, np.nan)
 
 
 def _explained(scan: ScanDistortion, cells: Cells) -> float:
-    """Share of the variance of the polar displacement along the fast axis that the scan
-    explains.
-    """
+    """Share of the variance of the polar displacement on the fast axis that the scan explains."""
     if not cells.has_b:
         return float("nan")
     seen, false = cells.polar[..., 0 if scan.axis == "x" else 1], scan_polar(scan, cells)
@@ -627,10 +564,10 @@ def describe_scan(scan: ScanDistortion) -> dict:
     Returns
     -------
     dict
-        ``axis``, ``corrected``, ``rms_px`` of the rows and ``polar_rms_px`` of what they feign,
-        ``explained_share`` of the variance of the polar displacement along the axis (None where it
-        is not seen), ``peak_period_px`` of the spectrum (None where there is none), ``lines`` of
-        hum, and a ``note`` on what it cannot tell.
+        ``axis``, ``corrected``, ``rms_px`` of the rows and ``polar_rms_px`` of the apparent polar
+        displacement, ``explained_share`` of the variance of the polar displacement along the axis
+        (None where it is not seen), ``peak_period_px`` of the spectrum (None where there is none),
+        ``lines`` of hum, and a ``note`` on what it cannot tell.
 
     Examples
     --------
@@ -662,7 +599,7 @@ def _note(scan: ScanDistortion) -> str:
             " displacement that differs only from row to row, cannot be told from errors of the"
             " scan."
         )
-    return "Displacements slower than about three cells move all columns alike, and are left in."
+    return "Displacements slower than about three cells shift all columns equally, and are left in."
 
 
 def undo_scan(
@@ -729,9 +666,7 @@ def _moved_columns(lattice: Lattice, scan: ScanDistortion) -> Columns:
 
 
 def _crystal_may_do_the_same(lattice: Lattice, axis: str) -> bool:
-    """Whether columns alternate from row to row of cells, or only one sublattice is seen: displaced
-    rows and a crystal whose rows are displaced are the same image then.
-    """
+    """Whether a crystal with displaced rows, or one sublattice, would look the same."""
     if not lattice.cells.has_b:
         return True
     across = np.array([0.0, 1.0]) if axis == "x" else np.array([1.0, 0.0])
@@ -756,8 +691,12 @@ def undistorted(image: Image, scan: ScanDistortion) -> Image:
     valid = image.valid
     if not valid.all():
         valid = np.ascontiguousarray(turn(_moved_holes(turn(valid), scan.displacement_px)))
-    data = np.ascontiguousarray(turn(displace_rows(turn(image.data), scan.displacement_px)))
-    return replace(image, data=data, valid=valid)
+
+    def moved(data: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(turn(displace_rows(turn(data), scan.displacement_px)))
+
+    halves = None if image.halves is None else np.stack([moved(half) for half in image.halves])
+    return replace(image, data=moved(image.data), valid=valid, halves=halves)
 
 
 def _moved_holes(valid: np.ndarray, displacement: np.ndarray) -> np.ndarray:

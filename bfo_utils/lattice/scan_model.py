@@ -18,12 +18,8 @@ from .building import Lattice
 
 KNOTS = 8.0  # cells between the knots of the smooth lattice
 SCATTER = 0.006  # of a cell: first guess of how far A columns lie off the smooth lattice
-LENGTHS = (
-    1.5,
-    4.0,
-    10.0,
-    25.0,
-)  # sixteenths of a cell: correlation lengths of the row displacement, besides none
+# sixteenths of a cell: correlation lengths of the row displacement, besides none
+LENGTHS = (1.5, 4.0, 10.0, 25.0)
 _START = (0.01, 0.01, 0.01, 0.01, 0.03)  # px2: their variances before anything is known
 _BOUNDS = 1e-7, 4.0  # px2
 _TURNS = 9  # of the variances
@@ -36,11 +32,8 @@ _ALONG = (
 # columns
 _REPEATS = 0.1
 _ORDERS = 5  # of what repeats with the rows of cells
-_LINE_RANGE = (
-    3.5,
-    7.2,
-    0.45,
-)  # hum is looked for from 1 / (3.5 cells) to 7.2 per cell, at most 0.45 per row
+# hum is looked for from 1 / (3.5 cells) to 7.2 per cell, at most 0.45 per row
+_LINE_RANGE = (3.5, 7.2, 0.45)
 # chi squared of a line of hum; the largest of some thousand frequencies by chance is about 20
 _LINE = 30.0
 _LINE_LEAST = 1e-4  # px2: least variance of the amplitude of a line
@@ -199,7 +192,7 @@ def lattice_basis(ij: np.ndarray, step: float = KNOTS) -> sparse.csr_array:
     Returns
     -------
     sparse array, shape (N, K)
-        Functions that hardly reach any column are left out.
+        Functions that reach almost no column are left out.
     """
     (i, n), (j, m) = (_splines(v - v.min(), step) for v in ij.T)
     at = i.indices.reshape(-1, 4, 1) * m + j.indices.reshape(-1, 1, 4)
@@ -271,9 +264,7 @@ def normal_equations(
 
 @dataclass(frozen=True)
 class _System:
-    """Rows and columns with the positions of the columns eliminated: row, coupling (N, R), total
-    weight and precision (N,).
-    """
+    """Rows and columns, positions eliminated: row, coupling (N, R), weight and precision (N,)."""
 
     row: np.ndarray
     coupling: np.ndarray
@@ -288,7 +279,7 @@ class _System:
 
     @property
     def kept(self) -> np.ndarray:
-        """Part of what is said about a position that says something about the lattice."""
+        """Share of the information on a position that is information on the lattice."""
         return 1 - self.total * self.share
 
     def by_row(self, direct: np.ndarray, total: np.ndarray) -> np.ndarray:
@@ -329,10 +320,8 @@ class _System:
 
 
 def _shapes(slices: Slices, sites: Sites) -> list[np.ndarray]:
-    """Displacement profiles over the height that columns of a kind share: three orders per kind,
-    and a shear that varies.
-    """
-    t, a = slices.height, sites.is_a[:, None]
+    """Displacement profiles over the offset that a kind of column shares, and a shear."""
+    t, a = slices.offset, sites.is_a[:, None]
     powers = [np.where(kind, t**k, 0) for kind in (a, ~a) for k in (1, 2, 3)]
     return powers + [t * sites.place[:, [axis]] for axis in (0, 1)]
 
@@ -371,9 +360,7 @@ def without_repeats(equations: Equations, sites: Sites, first: int) -> Equations
 
 
 def _kernels(cell_px: float, lag: np.ndarray) -> list[np.ndarray]:
-    """Correlations of the displacements of rows ``lag`` px apart: white, and squared
-    exponentials of :data:`LENGTHS`.
-    """
+    """Correlations of rows ``lag`` px apart: white, and squared exponentials of LENGTHS."""
     return [(lag == 0) * 1.0] + [
         np.exp(-0.5 * (lag * 16 / (length * cell_px)) ** 2) for length in LENGTHS
     ]
@@ -479,9 +466,8 @@ def block_rows(height: int, cell_px: float) -> tuple[list[tuple[int, int]], int]
     the rows taken together there.
     """
     rows = 3 if cell_px >= _FINE else 1
-    size = min(
-        height // rows, _BLOCK + (height - _BLOCK) % 2
-    )  # as many rows left on either side, so that flips change nothing
+    # as many rows left on either side, so that flips change nothing
+    size = min(height // rows, _BLOCK + (height - _BLOCK) % 2)
     size -= (height - rows * size) % 2
     n = min(3, max(1, height // (rows * size)))
     left = height - rows * size
@@ -600,9 +586,7 @@ def find_line(
 def _information(
     prior: np.ndarray, posterior: Posterior, frequency: np.ndarray, points: int = 48
 ) -> np.ndarray:
-    """Information (1 / px2) about the amplitude of a wave of each frequency, interpolated
-    between some.
-    """
+    """Information (1 / px2) on the amplitude of a wave of each frequency, interpolated."""
     some = np.linspace(frequency[0], frequency[-1], points)
     phase = 2 * np.pi * some * (np.arange(prior.shape[1]) - (prior.shape[1] - 1) / 2)[:, None]
     waves = np.hstack([np.cos(phase), np.sin(phase)])

@@ -133,9 +133,8 @@ def fit_sites(
     if present.any():
         present &= amplitude > _LEAST * np.median(amplitude[present])
     kept = joint.take(np.concatenate([~own[~own], present]))
-    found = SiteFits(
-        kept, share, rise
-    )  # the sites without a column would spoil their neighbors in the end
+    # the sites without a column would spoil their neighbors in the end
+    found = SiteFits(kept, share, rise)
     return (
         replace(found, columns=_settled_columns(image, kept, width, radius))
         if found.seen
@@ -144,9 +143,7 @@ def fit_sites(
 
 
 def _settled_columns(image: Image, columns: Columns, width: float, radius: float) -> Columns:
-    """Columns fitted until they settle; those that run away, as some at the frame do, stay as
-    they are.
-    """
+    """Columns fitted until they settle; those that diverge, at the frame, keep their start."""
     again = fit_columns(image, columns.xy, width, radius, columns.spacing_px, thorough=True)
     good = again.ok & (np.hypot(*(again.xy - columns.xy).T) < _RUN_AWAY * columns.spacing_px)
     merged = {

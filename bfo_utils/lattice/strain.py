@@ -152,7 +152,7 @@ def reference_numbers(reference: str) -> tuple[float, ...]:
 def _given(
     mean: np.ndarray, lengths: tuple[float, ...], reference: str, pixel_size_nm: float | None
 ) -> np.ndarray:
-    """Edges of given lengths at right angles, turned as the mean cell is."""
+    """Edges of given lengths at right angles, rotated as the mean cell is."""
     if pixel_size_nm is None:
         raise InputError(
             f"strain reference '{reference}': lengths in nm need a pixel size; give"
@@ -187,12 +187,12 @@ def measure_strain(cells: Cells, reference: np.ndarray) -> Strain:
     0.02
     """
     f = np.stack(cell_edges(cells), axis=-1) @ np.linalg.inv(reference.T)
-    turn = np.arctan2(f[..., 1, 0] - f[..., 0, 1], f[..., 0, 0] + f[..., 1, 1])
-    cos, sin = np.cos(turn), np.sin(turn)
+    angle = np.arctan2(f[..., 1, 0] - f[..., 0, 1], f[..., 0, 0] + f[..., 1, 1])
+    cos, sin = np.cos(angle), np.sin(angle)
     exx = cos * f[..., 0, 0] + sin * f[..., 1, 0] - 1
     eyy = cos * f[..., 1, 1] - sin * f[..., 0, 1] - 1
     exy = cos * f[..., 0, 1] + sin * f[..., 1, 1]
-    return Strain(exx, eyy, exy, np.rad2deg(turn), reference)
+    return Strain(exx, eyy, exy, np.rad2deg(angle), reference)
 
 
 def cell_errors(lattice: Lattice, column_se: np.ndarray, reference: np.ndarray) -> CellErrors:
@@ -240,24 +240,20 @@ def cell_errors(lattice: Lattice, column_se: np.ndarray, reference: np.ndarray) 
 
 
 def _turned(vectors: np.ndarray) -> np.ndarray:
-    """Vectors turned by 90 degrees from x towards y."""
+    """Vectors rotated by 90 degrees from x towards y."""
     return np.stack([-vectors[..., 1], vectors[..., 0]], axis=-1)
 
 
 def _error(
     spread: tuple[np.ndarray, np.ndarray, np.ndarray], on_a: np.ndarray, on_b: np.ndarray
 ) -> np.ndarray:
-    """Standard error of a quantity that changes by on_a per px of edge a, and by on_b per px of
-    edge b.
-    """
+    """Standard error of a quantity that changes by on_a, on_b per px of edges a and b."""
     aa, ab, bb = spread
     return np.sqrt(np.maximum((on_a**2 * aa + 2 * on_a * on_b * ab + on_b**2 * bb).sum(axis=-1), 0))
 
 
 def _edge_variances(node: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Variance of edge a, covariance of a and b, variance of b, shape (R, C, 2) each, from those
-    of the nodes.
-    """
+    """Variance of a, covariance, variance of b, shape (R, C, 2) each, from the nodes."""
     known = np.isfinite(corner_mean(node)[..., 0])
     smooth = _smoothing(known)
     a, b = (smooth @ _differences(node.shape[:2], axis) for axis in (1, 0))

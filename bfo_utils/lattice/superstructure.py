@@ -1,8 +1,8 @@
 """Ordered displacements of a sublattice: a superstructure is found, named and mapped, not refused
 as a defect.
 
-In many perovskites columns are displaced in turn (zigzag and antipolar order of the A columns of
-DyScO3, of Pbnm phases, of Sm-rich BiFeO3). Such an order is a sharp peak in the spectrum of the
+In many perovskites columns are displaced alternately (zigzag and antipolar order of the A columns
+of DyScO3, of Pbnm phases, of Sm-rich BiFeO3). Such an order is a sharp peak in the spectrum of the
 displacements from the mean lattice, at a wave vector of 1/4 of a reciprocal cell or more; walls,
 strain and noise are not sharp. Its local amplitude comes from demodulation: the displacements times
 the conjugate wave, averaged over a few cells.
@@ -21,9 +21,7 @@ _HARMONICS = (2, 3, 4, 5)
 # ones)
 _STRONGER = 4.0
 _MOST = 4  # orders that are looked for
-_ALIKE = (
-    0.1  # of the mean height: alternation of the heights that columns of one sublattice do not show
-)
+_UNIFORM = 0.1  # of the mean amplitude: columns of one sublattice alternate by less
 _SPREAD = 2.5  # cells: Gaussian over which local amplitudes are averaged
 _DEGREE = 3  # of the polynomial in (i, j) that the mean lattice is
 _LARGEST_PART = 6  # denominators that a wave vector is named by
@@ -76,11 +74,6 @@ class Superstructure:
         """Displacement of every column in px, shape (R, C, 2)."""
         return (self.amplitude * _wave(self.amplitude.shape[:2], self.wave_vector)[..., None]).real
 
-    @property
-    def magnitude(self) -> np.ndarray:
-        """Local amplitude in px, shape (R, C)."""
-        return np.sqrt((np.abs(self.amplitude) ** 2).sum(axis=-1))
-
 
 def find_superstructures(xy: np.ndarray, sublattice: str = "A") -> list[Superstructure]:
     """Ordered displacements of the columns of one sublattice, the most significant first.
@@ -117,19 +110,21 @@ def find_superstructures(xy: np.ndarray, sublattice: str = "A") -> list[Superstr
     ]
 
 
-def ordered_displacements(xy: np.ndarray, height: np.ndarray, least_px: float = 0.0) -> np.ndarray:
+def ordered_displacements(
+    xy: np.ndarray, amplitude: np.ndarray, least_px: float = 0.0
+) -> np.ndarray:
     """Sum of the ordered displacements of a sublattice in px, shape (R, C, 2); zero where there are
     none.
 
-    Orders under an amplitude do not count, nor those with which the heights of the columns
+    Orders under an amplitude do not count, nor those with which the amplitudes of the columns
     alternate: these are two sublattices.
     """
-    total, relative = np.zeros(xy.shape), np.nan_to_num(height / np.nanmean(height) - 1)
+    total, relative = np.zeros(xy.shape), np.nan_to_num(amplitude / np.nanmean(amplitude) - 1)
     for order in find_superstructures(xy):
-        alternating = np.abs((relative * _wave(height.shape, order.wave_vector)).sum()) / max(
-            1, np.isfinite(height).sum()
+        alternating = np.abs((relative * _wave(amplitude.shape, order.wave_vector)).sum()) / max(
+            1, np.isfinite(amplitude).sum()
         )
-        if order.amplitude_px >= least_px and alternating < _ALIKE:
+        if order.amplitude_px >= least_px and alternating < _UNIFORM:
             total += np.nan_to_num(order.displacement)
     return total
 
@@ -168,18 +163,15 @@ def _spectrum(u: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, 
         np.broadcast_to(np.nanmedian(lines, axis=axis, keepdims=True), power.shape)
         for axis in (0, 1)
     ]
-    level = np.maximum(np.maximum(median, 1e-12), np.fmax(*along)) / np.log(
-        4
-    )  # median over mean of two components
+    # median over mean of two components
+    level = np.maximum(np.maximum(median, 1e-12), np.fmax(*along)) / np.log(4)
     return power, level, (k, h)
 
 
 def _peaks(
     power: np.ndarray, level: np.ndarray, frequencies: tuple[np.ndarray, np.ndarray]
 ) -> list[tuple[tuple[float, float], float]]:
-    """Sharp peaks of a spectrum, one of q and -q, the highest first; no harmonics of the long
-    periods of domains.
-    """
+    """Sharp peaks of a spectrum, highest first, one of q and -q; no harmonics of domains."""
     high = np.maximum(np.abs(frequencies[0])[:, None], np.abs(frequencies[1])[None]) >= _LEAST_Q
     ratio = np.where(high, power / level, 0)
     top = (ratio == ndimage.maximum_filter(ratio, 9, mode="wrap")) & (ratio > _SHARP)
@@ -194,9 +186,7 @@ def _peaks(
 
 
 def _is_harmonic(power: np.ndarray, q: tuple[float, float]) -> bool:
-    """Whether a wave is a harmonic of stripes: a wave of a long period, a whole fraction of its
-    vector, is stronger.
-    """
+    """Whether a wave is a harmonic of a stronger wave of a long period."""
     own = _near(power, q)
     return any(
         _near(power, (q[0] / n, q[1] / n)) > _STRONGER * own
@@ -245,9 +235,8 @@ def _order(
     sublattice: str,
 ) -> Superstructure:
     """The order of a wave vector: local amplitudes, and their size less that of noise."""
-    folds = (
-        1 if all(2 * c % 1 == 0 for c in q) else 2
-    )  # a wave that is its own mirror image counts once
+    # a wave that is its own mirror image counts once
+    folds = 1 if all(2 * c % 1 == 0 for c in q) else 2
     product = np.where(known[..., None], u, 0) * _wave(u.shape, q)[..., None].conj()
     weight = ndimage.gaussian_filter(known * 1.0, _SPREAD, mode="constant")
     mean = [

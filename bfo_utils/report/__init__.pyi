@@ -14,11 +14,15 @@ from .batch import (
     analyze_file as analyze_file,
 )
 from .batch import (
+    analyze_frames as analyze_frames,
+)
+from .batch import (
     find_images as find_images,
 )
 from .batch import (
     run_batch as run_batch,
 )
+from .columns import write_columns as write_columns
 from .comparison import (
     Match as Match,
 )
@@ -67,6 +71,8 @@ from .files import (
 from .files import (
     write_results as write_results,
 )
+from .info import as_text as as_text
+from .info import describe_file as describe_file
 from .interactive import (
     MOST_SHOWN as MOST_SHOWN,
 )

@@ -6,7 +6,7 @@ import os
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -33,8 +33,8 @@ from ..compute import (
 from ..errors import DiskError, InputError
 from ..io import (
     READERS,
-    checked_lattice_nm,
-    checked_nm,
+    Reading,
+    count_frames,
     file_sha256,
     load_arrays,
     read_image,
@@ -55,13 +55,14 @@ from ..search import (
 from .files import FILES, is_ours, write_results
 
 SUMMARY_FILE, TRIALS_FILE, RESULT_FILE = "summary.csv", "batch.json", "result.json"
-IMAGE_SUFFIXES = set(READERS) - {
-    ".emi"
-}  # the image that an .emi file describes is in the .ser file beside it
+# the image that an .emi file describes is in the .ser file beside it
+IMAGE_SUFFIXES = set(READERS) - {".emi"}
 SUMMARY_REWARDS = ("total", "continuity", "straightness", "evidence", "contrast")
 SUMMARY_COUNTS = ("n_columns", "n_cells", "n_analysed", "n_domains")
 _LONGEST = 180  # bytes of a folder's name
 #: Columns of ``summary.csv``.
+#:
+#: :meta hide-value:
 SUMMARY_COLUMNS = (
     "image",
     "folder",
@@ -85,27 +86,21 @@ class BatchSettings:
     ----------
     plan : SearchPlan
         Budget, seed, rewards, and what is fixed.
-    pixel_size_nm : float or None
-        Nanometers per pixel, where the files do not say; overrides them.
-    dataset : str or None
-        Name of the image, where files hold several.
-    lattice_nm : float or None
-        Edge of the known cell in nm, which gives the pixel size of files that do not state it.
+    reading : Reading
+        How every image is read.
     """
 
     plan: SearchPlan = SearchPlan()
-    pixel_size_nm: float | None = None
-    dataset: str | None = None
-    lattice_nm: float | None = None
-
-    def __post_init__(self):
-        checked_nm(self.pixel_size_nm)
-        checked_lattice_nm(self.lattice_nm)
+    reading: Reading = field(default_factory=Reading)
 
     @property
     def key(self) -> dict:
         """All that a result depends on besides its image, as plain values."""
-        return asdict(self) | {"rewards": rewards_fingerprint(), "version": version("bfo_utils")}
+        return (
+            asdict(self)
+            | {"files": self.reading.files}
+            | {"rewards": rewards_fingerprint(), "version": version("bfo_utils")}
+        )
 
 
 @dataclass(frozen=True)
@@ -179,7 +174,7 @@ def run_batch(
     Parameters
     ----------
     given : iterable of str
-        Files and folders, see :func:`find`.
+        Files and folders, see :func:`find_images`.
     out : str or Path
         Folder for ``summary.csv`` and a folder of files per image. All workers must see it, and the
         images, under the same path.
@@ -215,7 +210,7 @@ def _run(
     settings: BatchSettings,
     show: Callable[[pd.DataFrame], None],
 ) -> pd.DataFrame:
-    """See :func:`run`; nobody else writes to the folder."""
+    """See :func:`run_batch`; no other process writes to the folder."""
     jobs, ready = _assign(names, out, settings.key)
     rows = {k: _row_of_before(jobs[k]) for k in ready}
     table = _keep(rows, out)
@@ -291,6 +286,49 @@ def analyze_file(
         )
 
 
+def analyze_frames(
+    image: str, out: str | Path, settings: BatchSettings, workers: int = 1
+) -> pd.DataFrame:
+    """Analyze every frame of a stack by itself.
+
+    Parameters
+    ----------
+    image : str
+        File of the stack.
+    out : str or Path
+        Folder for ``summary.csv`` and a folder per frame, ``frame-000`` and so on.
+    settings : BatchSettings
+    workers : int
+        Threads that share the trials of a frame.
+
+    Returns
+    -------
+    DataFrame
+        The content of ``summary.csv``: one row per frame.
+
+    Raises
+    ------
+    InputError
+        If the file holds no stack, or the folder cannot be written or is in use.
+    """
+    out, n = Path(os.path.abspath(out)), count_frames(image, settings.reading.dataset)
+    if n == 1:
+        raise InputError(
+            f"{image}: --frames each: the file holds one image, no stack; leave it out"
+        )
+    refuse_foreign(
+        [out / SUMMARY_FILE], _is_summary(out / SUMMARY_FILE), "give another folder with --out"
+    )
+    rows: dict[int, dict] = {}
+    with locked_folder(out):
+        for k in range(n):
+            own = replace(settings, reading=replace(settings.reading, frames=str(k)))
+            job = BatchJob(f"{image} frame {k}", os.path.abspath(image), out / f"frame-{k:03d}")
+            rows[k] = analyze_file(own, job, workers)
+            table = _keep(rows, out)
+    return table
+
+
 @contextmanager
 def on_pool(pool: Pool, folder: Path, work: SharedWork, plan: SearchPlan) -> Iterator[Evaluator]:
     """The evaluator of a search whose trials are tasks of a pool, to be bound to pool and folder.
@@ -336,22 +374,13 @@ def _rows(jobs: list[BatchJob], pool: Pool, settings: BatchSettings) -> Iterator
 
 
 def _written(settings: BatchSettings, job: BatchJob, workers: int | EvaluatorFactory) -> dict:
-    """The content of ``result.json``, when all files of the image are written, with the record
-    for later calls among them.
-    """
-    image = read_image(
-        job.path,
-        pixel_size_nm=settings.pixel_size_nm,
-        dataset=settings.dataset,
-        lattice_nm=settings.lattice_nm,
-    )
+    """The content of ``result.json``, after all files of the image and the record are written."""
+    image = read_image(job.path, **vars(settings.reading))
     for folder in (job.folder, job.folder / "networks"):
         sweep(folder)
     done = analyze(image, settings.plan, record=job.folder / "trials.jsonl", workers=workers)
     with together(job.folder, RESULT_FILE) as stage:
-        provenance = Provenance(
-            settings.plan, settings.pixel_size_nm, settings.dataset, lattice_nm=settings.lattice_nm
-        )
+        provenance = Provenance(settings.plan, settings.reading, files=settings.reading.files)
         result = write_results(done, stage, provenance)
         write_json(
             stage / TRIALS_FILE,

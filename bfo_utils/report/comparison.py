@@ -1,11 +1,9 @@
-"""Two results beside each other: what was chosen, what it earned, and where the maps differ, on
+"""Two results beside each other: what was chosen, its rewards, and where the maps differ, on
 one page without a network.
 """
 
-import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ from ..errors import InputError
 from ..figures import plot_differences, plot_rewards, png_bytes
 from ..results import check_run, result_path
 from ..segmentation import match_labels
+from .pages import data_uri, fill_template
 
 _SAME_PLACE = 1 / 3  # of a cell: closer than this, a cell of one result is a cell of the other
 _COINCIDE = 0.9  # share of the cells that must lie at one place for two grids to count as one
@@ -32,29 +31,9 @@ _COUNTS = (
     "budget",
     "autoencoders",
 )
-_CELLS = {
-    "i": int,
-    "j": int,
-    "x_px": float,
-    "y_px": float,
-    "label": int,
-}  # columns of cells.csv that a page needs
-_HEADING = "<h1>Two results beside each other</h1>"
-_STYLE = """
-:root { color-scheme: light dark; --ink: #222; --paper: #fff; --line: #ccc; --mark: #fff0c2; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e6e6e6; --paper: #16181b; --line: #555; --mark: #4d3f10; } }
-body { margin: 2rem auto; max-width: 70rem; padding: 0 1rem;
-  font: 1rem/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
-table { border-collapse: collapse; }
-th, td { padding: 0.25rem 0.8rem; border-bottom: 1px solid var(--line); text-align: left; }
-td { overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
-tr.differs { background: var(--mark); }
-
-.wide { overflow-x: auto; } .pair { display: flex; flex-wrap: wrap; gap: 1rem; }
-.pair figure { flex: 1 1 20rem; }
-figure { margin: 0 0 1rem; } img { max-width: 100%; height: auto; background: #fff; }
-"""
+# columns of cells.csv that a page needs
+_CELLS = {"i": int, "j": int, "x_px": float, "y_px": float, "label": int}
+_HEADING = "Two results beside each other"
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,9 +198,7 @@ def match_runs(one: pd.DataFrame, two: pd.DataFrame) -> Match | None:
 
 
 def _renamed(one: np.ndarray, two: np.ndarray, both: np.ndarray) -> np.ndarray:
-    """Labels of the second map under the names of the first; those without a partner get names
-    that are not in use.
-    """
+    """Labels of the second map under the names of the first; others get unused names."""
     names = one.max() + 1 + np.arange(two.max() + 1)
     partner = match_labels(two[both], one[both])
     names[: len(partner)] = np.where(partner < 0, names[: len(partner)], partner)
@@ -281,44 +258,27 @@ def comparison_html(a: ComparedResult, b: ComparedResult) -> str:
     -------
     str
     """
-    same = match_runs(a.cells, b.cells)
-    title = f"{a.name} and {b.name}"
-    return "\n".join(
-        [
-            (
-                '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta'
-                f' charset="utf-8">\n<title>{escape(title)}</title>'
+    same, results = match_runs(a.cells, b.cells), {"A": a, "B": b}
+    return fill_template(
+        "comparison.html",
+        heading=_HEADING,
+        results=results,
+        words=_in_words(a, b, same),
+        rows={
+            "parameters": _rows(a.summary["parameters"], b.summary["parameters"]),
+            "rewards": _rows(a.summary["rewards"], b.summary["rewards"], True),
+            "counts": _rows(_counts(a), _counts(b)),
+            "timings_s": _rows(
+                a.summary.get("timings_s", {}), b.summary.get("timings_s", {}), True, marked=False
             ),
-            (
-                '<meta name="viewport" content="width=device-width,'
-                f' initial-scale=1">\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>'
-            ),
-            _HEADING,
-            *(
-                f"<p><b>{k}</b> is <code>{escape(r.name)}</code>:"
-                f" <b>{escape(str(r.summary['verdict']))}</b>."
-                f" {escape(str(r.summary['reason']).capitalize())}.</p>"
-                for k, r in (("A", a), ("B", b))
-            ),
-            f"<p>{escape(_in_words(a, b, same))}</p>",
-            _table("Parameters", a.summary["parameters"], b.summary["parameters"]),
-            "<h2>Rewards</h2>",
-            _chart(a, b),
-            _table("", a.summary["rewards"], b.summary["rewards"], "B − A"),
-            "<h2>Maps</h2>",
-            _maps(a, b, same),
-            _table("Counts and settings", _counts(a), _counts(b)),
-            _table(
-                "Timings (s)",
-                a.summary.get("timings_s", {}),
-                b.summary.get("timings_s", {}),
-                "B − A",
-                marked=False,
-            ),
-            _table("Input", a.summary["input"], b.summary["input"]),
-            _table("Versions", a.summary.get("versions", {}), b.summary.get("versions", {})),
-            "</main>\n</body>\n</html>\n",
-        ]
+            "input": _rows(a.summary["input"], b.summary["input"]),
+            "versions": _rows(a.summary.get("versions", {}), b.summary.get("versions", {})),
+        },
+        bars=data_uri(
+            png_bytes(plot_rewards({k: r.summary["rewards"] for k, r in results.items()}))
+        ),
+        maps={k: data_uri(path.read_bytes()) for k, path in _pictures(results).items()},
+        difference=same and data_uri(png_bytes(plot_differences(same.one, same.two, ("A", "B")))),
     )
 
 
@@ -355,30 +315,17 @@ def _counts(result: ComparedResult) -> dict:
     )
 
 
-def _table(caption: str, a: Mapping, b: Mapping, difference: str = "", marked: bool = True) -> str:
-    """A table of two mappings under a heading; rows that differ are marked by a sign and a
-    color.
-    """
-    names = list(dict.fromkeys([*a, *b]))
-    head = "".join(
-        f'<th scope="col">{column}</th>' for column in ("", "A", "B", difference or "differs")
-    )
-    rows = "\n".join(
-        _row(name, a.get(name), b.get(name), bool(difference), marked) for name in names
-    )
-    heading = f"<h2>{escape(caption)}</h2>\n" if caption else ""
-    return (
-        f'{heading}<div class="wide" tabindex="0">\n<table>\n<thead><tr>{head}</tr></thead>\n'
-        f"<tbody>\n{rows}\n</tbody>\n</table>\n</div>"
-    )
+def _rows(a: Mapping, b: Mapping, difference: bool = False, marked: bool = True) -> list[dict]:
+    """Rows of a table of two mappings; differing rows have a sign and a color."""
+    names = dict.fromkeys([*a, *b])
+    return [_row(name, a.get(name), b.get(name), difference, marked) for name in names]
 
 
-def _row(name: str, a, b, difference: bool, marked: bool) -> str:
+def _row(name: str, a, b, difference: bool, marked: bool) -> dict:
     numbers = all(isinstance(value, (int, float)) for value in (a, b))
     sign = (f"{b - a:+.3g}" if numbers and difference else "≠") if a != b else ""
-    look = ' class="differs"' if marked and a != b else ""
-    cells = "".join(f"<td>{escape(text)}</td>" for text in (_text(a), _text(b), sign))
-    return f'<tr{look}><th scope="row">{escape(str(name))}</th>{cells}</tr>'
+    row = {"name": name, "a": _text(a), "b": _text(b), "sign": sign}
+    return row | {"marked": marked and a != b}
 
 
 def _text(value) -> str:
@@ -388,49 +335,7 @@ def _text(value) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _chart(a: ComparedResult, b: ComparedResult) -> str:
-    bars = plot_rewards({"A": a.summary["rewards"], "B": b.summary["rewards"]})
-    return _figure(
-        png_bytes(bars),
-        "Bars of all rewards of both maps",
-        "All rewards lie between 0 and 1; the total is on top.",
-    )
-
-
-def _maps(a: ComparedResult, b: ComparedResult, same: Match | None) -> str:
-    """Both maps over their images and, where the cells are the same, what differs between them."""
-    pair = "".join(
-        _figure(
-            path.read_bytes(),
-            f"Label map of {name}",
-            f"<b>{name}</b>: labels over the image, with the walls.",
-        )
-        for name, path in _pictures(a, b)
-    )
-    parts = [f'<div class="pair">{pair}</div>']
-    if same is not None:
-        third = plot_differences(same.one, same.two, ("A", "B"))
-        parts.append(
-            _figure(
-                png_bytes(third),
-                "Both label maps on the grid of cells, and the cells in which they differ",
-                "The same on the grid of cells, B in the colors of A; at the end the cells in"
-                " which they differ.",
-            )
-        )
-    return "\n".join(parts)
-
-
-def _pictures(a: ComparedResult, b: ComparedResult) -> Iterator[tuple[str, Path]]:
-    for name, result in (("A", a), ("B", b)):
-        path = result.folder / "label_map.png"
-        if path.is_file():
-            yield name, path
-
-
-def _figure(picture: bytes, alt: str, caption: str) -> str:
-    data = base64.b64encode(picture).decode()
-    return (
-        f'<figure><img alt="{alt}"'
-        f' src="data:image/png;base64,{data}"><figcaption>{caption}</figcaption></figure>'
-    )
+def _pictures(results: Mapping[str, ComparedResult]) -> dict[str, Path]:
+    """The label maps that there are."""
+    paths = {name: result.folder / "label_map.png" for name, result in results.items()}
+    return {name: path for name, path in paths.items() if path.is_file()}

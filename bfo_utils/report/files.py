@@ -5,7 +5,6 @@ import json
 import platform
 from collections.abc import Mapping
 from contextlib import suppress
-from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +50,9 @@ from ..search import (
     without_autoencoders,
 )
 from ..segmentation import Walls, connected_domains, trace_walls
+from .pages import fill_template
 
-_SHUFFLED = {"moved": "moved elsewhere", "dealt": "dealt to the cells at random"}
+_SURROGATES = {"shifted": "moved", "permuted": "dealt"}  # with the names until version 1
 FILES = (
     "columns.csv",
     "cells.csv",
@@ -138,8 +138,8 @@ def is_ours(out: str | Path) -> bool:
 
 
 def columns_table(lattice: Lattice, errors: ColumnErrors | None = None) -> pd.DataFrame:
-    """Indexed columns: id, position in px, sublattice, fitted height and width, whether the fit is
-    sound.
+    """Indexed columns: id, position in px, sublattice, fitted amplitude and width, whether the fit
+    is sound.
 
     Parameters
     ----------
@@ -150,8 +150,8 @@ def columns_table(lattice: Lattice, errors: ColumnErrors | None = None) -> pd.Da
     Returns
     -------
     DataFrame
-        Columns ``id, x_px, y_px, sublattice, intensity, sigma_px, ok, i, j``, and ``se_x_px,
-        se_y_px, se_intensity`` with errors.
+        Columns ``id, x_px, y_px, sublattice, intensity, sigma_px, ok, i, j, background``, and
+        ``se_x_px, se_y_px, se_intensity`` with errors.
     """
     c = lattice.columns
     se = (
@@ -174,6 +174,7 @@ def columns_table(lattice: Lattice, errors: ColumnErrors | None = None) -> pd.Da
             "ok": c.ok.astype(int),
             "i": lattice.ij[:, 0],
             "j": lattice.ij[:, 1],
+            "background": c.background,
             **se,
         }
     )
@@ -233,9 +234,7 @@ def cells_table(analysis: Analysis) -> pd.DataFrame:
 def _measured(
     prepared: PreparedImage, length: float, displacement: float, nm: str, pm: str
 ) -> dict[str, np.ndarray]:
-    """What follows in the table of cells, on the grid: errors, displacement along the cell's
-    edges, strain, order.
-    """
+    """Further columns of the table of cells: errors, displacement on edges, strain, order."""
     cells, strain, se = prepared.lattice.cells, prepared.strain, prepared.cell_errors
     along = [
         (cells.polar * edge).sum(-1) / np.linalg.norm(edge, axis=-1) for edge in cell_edges(cells)
@@ -298,6 +297,7 @@ def result_summary(analysis: Analysis, walls: Walls, provenance: Provenance | No
         "versions": package_versions(),
         "input": _input(analysis.prepared.image),
         "scan": describe_scan(analysis.prepared.scan),
+        "frames": _frames(analysis.prepared.image),
         "provenance": plain,
         "recipe": plain,  # the same under its old name, for one version
     }
@@ -318,6 +318,18 @@ def _input(image: Image) -> dict:
         "shape": list(image.shape),
         "pixel_size_nm": image.pixel_size_nm,
         "dataset": image.dataset or None,
+        "analyzed_share": 1.0 if image.region is None else round(float(image.region.mean()), 4),
+    }
+
+
+def _frames(image: Image) -> dict | None:
+    """What the image is the mean of, where it is that of frames."""
+    if image.drift_px is None:
+        return None
+    return {
+        "averaged": len(image.drift_px),
+        "drift_px": image.drift_px.round(3).tolist(),
+        "row_displacement_rms_px": round(image.row_rms_px, 4),
     }
 
 
@@ -337,9 +349,7 @@ def _convention(prepared: PreparedImage) -> dict:
 
 
 def _precision(prepared: PreparedImage) -> dict:
-    """Standard errors (px; medians over columns and cells) from the fits and from two halves of
-    the pixels.
-    """
+    """Standard errors (px; medians) from the fits and from two halves of the pixels."""
     lattice, halves, se = prepared.lattice, prepared.halves, prepared.cell_errors
     columns = {
         name: _rounded(np.nanmedian(prepared.column_errors.xy[lattice.sublattice == name], axis=0))
@@ -353,6 +363,7 @@ def _precision(prepared: PreparedImage) -> dict:
             "x": "odd and even rows",
             "y": "odd and even columns of pixels",
             "none": "checkerboard",
+            "frames": "every other frame",
         }[halves.axis],
         "noise_correlation": _rounded(halves.correlation),
         "halves_independent": halves.independent,
@@ -370,9 +381,7 @@ def _rounded(values) -> float | list[float]:
 
 
 def _superstructures(prepared: PreparedImage) -> list[dict]:
-    """Ordered displacements: sublattice, wave vector in units of the cell, amplitude, direction,
-    significance.
-    """
+    """Ordered displacements: sublattice, wave vector, amplitude, direction, significance."""
     size = prepared.image.pixel_size_nm
     return [
         {
@@ -395,7 +404,7 @@ def facts_table(analysis: Analysis, result: Mapping) -> pd.Series:
     ----------
     analysis : Analysis
     result : mapping
-        Content of ``result.json``, from :func:`write`.
+        Content of ``result.json``, from :func:`write_results`.
 
     Returns
     -------
@@ -422,14 +431,12 @@ def facts_table(analysis: Analysis, result: Mapping) -> pd.Series:
 
 
 def _counted(analysis: Analysis, result: Mapping) -> str:
-    """How many domains of how many clusters, and how many of these are hardly polar: substrate,
-    say; in a word where there are none, or it is not decided.
-    """
+    """Number of domains, of clusters, and of non-polar ones; a word where there are none."""
     if result["verdict"] != DOMAINS:
         return "not decided" if result["verdict"] == UNDECIDED else "none"
-    flat, clusters = len(nonpolar_labels(analysis)), len(result["variants"])
+    nonpolar, clusters = len(nonpolar_labels(analysis)), len(result["variants"])
     return f"{result['n_domains']}, of {clusters} clusters" + (
-        f", {flat} of them hardly polar (see the notes)" if flat else ""
+        f", {nonpolar} of them nearly non-polar (see the warnings)" if nonpolar else ""
     )
 
 
@@ -439,7 +446,7 @@ def origin_table(result: Mapping) -> pd.Series:
     Parameters
     ----------
     result : mapping
-        Content of ``result.json``, from :func:`write`.
+        Content of ``result.json``, from :func:`write_results`.
 
     Returns
     -------
@@ -467,7 +474,7 @@ def grounds_table(analysis: Analysis, result: Mapping) -> pd.DataFrame:
     ----------
     analysis : Analysis
     result : mapping
-        Content of ``result.json``, from :func:`write`.
+        Content of ``result.json``, from :func:`write_results`.
 
     Returns
     -------
@@ -480,12 +487,12 @@ def grounds_table(analysis: Analysis, result: Mapping) -> pd.DataFrame:
         "contrast": (
             rewards["contrast"],
             "",
-            "how much of the walls of the map by rewards the evidence jumps across",
+            "share of the walls of the map by rewards across which the reference field jumps",
         ),
         "evidence": (
             rewards["evidence"],
             "",
-            "share of the variance of the evidence that the map explains",
+            "share of the variance of the reference field that the map explains",
         ),
         "stability": (
             result["stability"],
@@ -515,7 +522,7 @@ def _judged(analysis: Analysis) -> dict[str, tuple[float, str, str]]:
         rows[f"{what}: the other half"] = (
             answer.judged.z,
             f"≥ {MIN_Z}",
-            "pattern that one half of the data draws in the other, over its error; noise has 0 ± 1",
+            "pattern of one half of the data in the other, over its error; noise gives 0 ± 1",
         )
         rows[f"{what}: clearest wall"] = (
             max((w.z for w in answer.walls), default=0.0),
@@ -539,13 +546,14 @@ def _confident(result: Mapping) -> dict[str, tuple[float, str, str]]:
 
 def _by_chance(result: Mapping) -> dict[str, tuple[float, str, str]]:
     """The largest totals of surrogates, where the crystal's outline leaves any."""
-    kinds = {name: result["surrogates"][name] for name in ("moved", "dealt")}
+    stored = result["surrogates"]
+    kinds = {name: stored.get(name) or stored[old] for name, old in _SURROGATES.items()}
     return {
         f"surrogates, {name}": (
             found["largest"],
             "",
             (
-                f"largest total of {found['n']} with the evidence {_SHUFFLED[name]}; p ="
+                f"largest total of {found['n']} with the reference field {name}; p ="
                 f" {found['p']:.2g}"
             ),
         )
@@ -589,9 +597,7 @@ def choices_table(analysis: Analysis) -> pd.DataFrame:
 
 
 def _confidence(analysis: Analysis) -> dict | None:
-    """Means over the analyzed cells, and the share of the cells below 0.8; None where there is
-    one label only.
-    """
+    """Means over the analyzed cells, and share below 0.8; None where there is one label only."""
     if analysis.verdict != DOMAINS:
         return None
     values = {
@@ -605,21 +611,19 @@ def _confidence(analysis: Analysis) -> dict | None:
 
 
 def _surrogates(analysis: Analysis) -> dict:
-    """Total of the map, and of its surrogates: how many, the median, the largest, and the share
-    that reach the map's.
-    """
-    standing = analysis.standing
-    rows: dict[str, float | dict[str, float]] = {"total": round(standing.total, 6)}
+    """Totals of the surrogate test; under the old names of the kinds too, for one version."""
+    tested = analysis.surrogates
+    rows: dict[str, float | dict[str, float]] = {"total": round(tested.total, 6)}
     for name, totals, p in (
-        ("moved", standing.moved, standing.p_moved),
-        ("dealt", standing.dealt, standing.p_dealt),
+        ("shifted", tested.shifted, tested.p_shifted),
+        ("permuted", tested.permuted, tested.p_permuted),
     ):
         spread = (
             {"median": round(float(np.median(totals)), 6), "largest": round(float(totals.max()), 6)}
             if len(totals)
             else {}
         )
-        rows[name] = {"n": len(totals), "p": round(p, 4), **spread}
+        rows[name] = rows[_SURROGATES[name]] = {"n": len(totals), "p": round(p, 4), **spread}
     return rows
 
 
@@ -629,7 +633,7 @@ def warnings_html(result: Mapping) -> str:
     Parameters
     ----------
     result : mapping
-        Content of ``result.json``, from :func:`write`.
+        Content of ``result.json``, from :func:`write_results`.
 
     Returns
     -------
@@ -637,21 +641,15 @@ def warnings_html(result: Mapping) -> str:
 
     Examples
     --------
-    >>> warnings_html({"warnings": [{"code": "few_cells", "message": "Few cells in <b>.dm4"}]})
-    '<ul><li>Few cells in &lt;b&gt;.dm4</li></ul>'
+    >>> str(warnings_html({"warnings": [{"code": "few_cells", "message": "Few cells in <b>"}]}))
+    '<ul><li>Few cells in &lt;b&gt;</li></ul>'
     """
     told = [note["message"] for note in result["warnings"]]
-    return (
-        "<ul>"
-        + "".join(f"<li>{escape(note)}</li>" for note in told or ["There are no warnings."])
-        + "</ul>"
-    )
+    return fill_template("warnings.html", notes=told or ["There are no warnings."])
 
 
 def _variants(analysis: Analysis) -> list[dict]:
-    """Share of the analyzed cells and mean polar displacement (px) of every label of the final
-    map.
-    """
+    """Share of the analyzed cells and mean polar displacement (px) of every final label."""
     cells, labels = analysis.prepared.lattice.cells, analysis.labels
     rows = []
     for label in np.unique(labels[labels >= 0]).tolist():

@@ -2,19 +2,15 @@
 server or a network.
 
 Every piece stands alone: pictures are ``data:`` URIs, values are JSON, the style and the script
-(``interactive.css`` and ``interactive.js``, beside this module) are inlined. Where scripts are off,
+(``interactive.css`` and ``interactive.js`` in ``templates``) are inlined. Where scripts are off,
 and in print, the first picture remains. Notebooks show a piece with ``IPython.display.HTML``.
 """
 
-import base64
 import io
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -26,6 +22,7 @@ from ..figures import INK, LABELS, gray_levels, label_colors, round_down
 from ..results import Analysis, alternative_maps, maps_over_windows
 from ..rewards import Segmentation
 from ..search import PARAMETERS, Outcome, PreparedImage, format_value
+from .pages import data_uri, fill_template
 
 PICTURE_SIDE = 640  # px: longer edge of a picture
 MOST_SHOWN = 12_000  # cells whose values a page holds; of larger maps, every n-th along both axes
@@ -84,15 +81,22 @@ class Stage:
         rows, cols = (size // self.step for size in self.prepared.image.shape)
         return cols, rows
 
+    @property
+    def scale_bar(self) -> tuple[str, float]:
+        """Its length in words, and in percent of the width."""
+        size = self.prepared.image.pixel_size_nm
+        width, height = self.size
+        per_px = (size or 1.0) * self.step
+        length = round_down(min(0.2 * width, 0.8 * height) * per_px)
+        return f"{length:g} {'nm' if size else 'px'}", round(100 * length / per_px / width, 2)
+
     def at(self, xy: np.ndarray) -> np.ndarray:
         """Places in the image as places on the screen, both in pixels with centers at integers."""
         return (xy + 0.5) / self.step - 0.5
 
     @cached_property
     def _cell(self) -> tuple[np.ndarray, np.ndarray]:
-        """Row and column of the analyzed cell at every pixel of the screen, -1 where there is
-        none.
-        """
+        """Row and column of the analyzed cell at every pixel of the screen, else -1."""
         own = np.argwhere(self.prepared.mask)
         cells = self.prepared.lattice.cells
         width, height = self.size
@@ -119,7 +123,7 @@ class Stage:
 
 
 def _borders(labels: np.ndarray) -> np.ndarray:
-    """Pixels on either side of a border between two labels that are not negative."""
+    """Pixels on either side of a boundary between two labels that are not negative."""
     on = np.zeros(labels.shape, bool)
     for one, other in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
         unlike = (labels[one] != labels[other]) & (labels[one] >= 0) & (labels[other] >= 0)
@@ -138,7 +142,7 @@ def _uri(pixels: np.ndarray, kind: str, **options) -> str:
         metadata={"Software": None} if kind == "png" else None,
         pil_kwargs=options,
     )
-    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return data_uri(buffer.getvalue(), kind)
 
 
 # ---- the map under the pointer -------------------------------------------------------
@@ -156,7 +160,7 @@ def interactive_map(prepared: PreparedImage, labels: np.ndarray, table: pd.DataF
     table : DataFrame
         One row per cell: ``i, j, x_px, y_px, label`` and any further quantities, such as
         :func:`bfo_utils.report.cells_table` gives. The end of a name is its unit (``a_nm``). Of
-        more than :data:`MOST` cells, only every second (third, ...) along both axes is kept;
+        more than :data:`MOST_SHOWN` cells, only every second (third, ...) along both axes is kept;
         quantities that no cell has are left out, and standard errors (``se_``).
 
     Returns
@@ -186,28 +190,21 @@ def interactive_map(prepared: PreparedImage, labels: np.ndarray, table: pd.DataF
         "colors": LABELS,
         "vectors": (prepared.lattice.cells.basis.vectors / stage.step).round(2).tolist(),
     }
-    rows = "".join(
-        _row(q["name"], "–", k)
-        for k, q in enumerate([{"name": "cell (row i, column j)"}, *quantities])
+    names = ["cell (row i, column j)", *(q["name"] for q in quantities)]
+    return fill_template(
+        "cells.html",
+        kind="cells",
+        label="Map of the cells",
+        data=data,
+        stage=stage,
+        frame=stage.frame(labels),
+        clusters=_clusters([labels]),
+        rows=[(name, "–") for name in names],
     )
-    hint = "Move over the map, or reach it with Tab and move with the arrow keys."
-    picture = _stage(stage, stage.frame(labels), "Map of the domains over the image", live=True)
-    body = (
-        f"{picture}{_legend([labels])}"
-        f'<div class="bfo-only-live"><p class="bfo-hint">{hint}{_thinned(every)}</p>'
-        f'<table class="bfo-values" aria-live="polite"><tbody>{rows}</tbody></table></div>'
-    )
-    return _piece("cells", body, data)
-
-
-def _thinned(every: int) -> str:
-    return f" This page keeps the values of one cell in {every**2}." if every > 1 else ""
 
 
 def _quantity(column: str, values: pd.Series) -> dict:
-    """A column of the table for the page: name and unit in words, values rounded to what can be
-    read.
-    """
+    """A column of the table for the page: name and unit in words, values rounded."""
     stem, _, end = column.rpartition("_")
     name, unit = (stem, _UNITS[end]) if stem and end in _UNITS else (column, "")
     finite = values[np.isfinite(values)]
@@ -297,19 +294,14 @@ def interactive_windows(analysis: Analysis) -> str:
         for size, outcome in zip(sizes, outcomes, strict=True)
     ]
     chosen = _highest(choices)
-    slider = (
-        f'<label class="bfo-slider bfo-only-live">window: <output>{choices[chosen].name}</output>'
-        f'<input type="range" min="0" max="{len(choices) - 1}" step="1" value="{chosen}" '
-        f'aria-valuetext="{choices[chosen].name}"></label>'
-    )
     chart = _chart(choices, (), chosen, ("window (cells)", "total"))
     return _chooser(
         analysis.prepared,
         choices,
         chosen,
-        slider + chart,
+        chart,
         "Size of the window: move the slider to see the map",
-        (),
+        slider=True,
     )
 
 
@@ -322,9 +314,11 @@ def _chooser(
     choices: Sequence[Choice],
     chosen: int,
     chart: str,
-    caption: str,
-    parameters: Sequence[str],
+    label: str,
+    parameters: Sequence[str] = (),
+    slider: bool = False,
 ) -> str:
+    """A chart, or a slider and a chart, beside the map of what is chosen."""
     stage = Stage(prepared)
     values = [_values(choice, parameters) for choice in choices]
     frames = [stage.frame(choice.outcome.labels) for choice in choices]
@@ -339,14 +333,18 @@ def _chooser(
             for c, f, v in zip(choices, frames, values, strict=True)
         ]
     }
-    rows = "".join(_row(name, value, k) for k, (name, value) in enumerate(values[chosen].items()))
-    body = (
-        f'<div class="bfo-beside"><div>{chart}</div>'
-        f"<div>{_stage(stage, frames[chosen], 'Label map of the chosen configuration')}"
-        f"{_legend([choice.outcome.labels for choice in choices], chosen)}</div></div>"
-        f'<table class="bfo-values" aria-live="polite"><tbody>{rows}</tbody></table>'
+    return fill_template(
+        "choices.html",
+        kind="choices",
+        label=label,
+        data=data,
+        stage=stage,
+        chart=chart,
+        slider=slider,
+        chosen=chosen,
+        clusters=_clusters([choice.outcome.labels for choice in choices], chosen),
+        rows=list(values[chosen].items()),
     )
-    return _piece("choices", body, data, caption)
 
 
 def _values(choice: Choice, parameters: Sequence[str]) -> dict[str, str]:
@@ -364,32 +362,33 @@ def _chart(
     chosen: int,
     names: tuple[str, str],
 ) -> str:
-    """A chart whose choices are buttons, with the names of its axes; others are drawn as far as
-    they lie on it.
-    """
+    """A chart whose choices are buttons, with the names of its axes."""
     width, height = _CHART
     ends = [_range(values) for values in zip(*(choice.place for choice in choices))]
 
     def at(x: float, y: float) -> tuple[float, float]:
         across, up = ((v - low) / (high - low) for v, (low, high) in zip((x, y), ends))
-        return _LEFT + across * (width - _LEFT - _RIGHT), height - _BOTTOM - up * (
-            height - _TOP - _BOTTOM
-        )
+        left, top = across * (width - _LEFT - _RIGHT), (1 - up) * (height - _TOP - _BOTTOM)
+        return round(_LEFT + left, 1), round(_TOP + top, 1)
 
-    seen = [
-        place for place in others if all(low <= v <= high for v, (low, high) in zip(place, ends))
-    ]
-    dots = "".join(
-        '<circle class="bfo-dot" cx="{:.1f}" cy="{:.1f}" r="2.5"/>'.format(*at(*place))
-        for place in seen
+    (left, right), (low, high) = ends
+    return fill_template(
+        "chart.html",
+        width=width,
+        height=height,
+        names=names,
+        up=[(at(left, y), at(right, y)[0], f"{y:g}") for y in _ticks(low, high)],
+        across=[(at(x, low), f"{x:g}") for x in _ticks(left, right)],
+        middle=at((left + right) / 2, (low + high) / 2),
+        dots=[at(x, y) for x, y in others if left <= x <= right and low <= y <= high],
+        points=[(_told(choice, names), at(*choice.place)) for choice in choices],
+        chosen=chosen,
     )
-    points = "".join(
-        _point(choice, k == chosen, at(*choice.place), names) for k, choice in enumerate(choices)
-    )
-    return (
-        f'<svg class="bfo-chart" viewBox="0 0 {width} {height}" role="group" '
-        f'aria-label="{names[1]} against {names[0]}">{_axes(at, ends, names)}{dots}{points}</svg>'
-    )
+
+
+def _told(choice: Choice, names: tuple[str, str]) -> str:
+    """A point in words."""
+    return f"{choice.name}: {names[0]} {choice.place[0]:.2f}, {names[1]} {choice.place[1]:.2f}"
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
@@ -404,79 +403,12 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
     return min(low, 0.75), max(1.0, math.ceil(4 * max(values)) / 4)
 
 
-def _axes(at, ends: Sequence[tuple[float, float]], names: tuple[str, str]) -> str:
-    """Grid lines, numbers and names of the axes of a chart."""
-    (left, right), (low, high) = ends
-    lines = []
-    for y in _ticks(low, high):
-        (start, level), (end, _) = at(left, y), at(right, y)
-        lines.append(
-            f'<path class="bfo-grid" d="M{start:.1f} {level:.1f}H{end:.1f}"/>'
-            f'<text x="{start - 7:.1f}" y="{level + 4:.1f}" text-anchor="end">{y:g}</text>'
-        )
-    for x in _ticks(left, right):
-        across, foot = at(x, low)
-        lines.append(
-            f'<text x="{across:.1f}" y="{foot + 18:.1f}" text-anchor="middle">{x:g}</text>'
-        )
-    middle = at((left + right) / 2, (low + high) / 2)
-    lines.append(
-        f'<text x="{middle[0]:.1f}" y="{at(left, low)[1] + 38:.1f}"'
-        f' text-anchor="middle">{names[0]}</text><text transform="translate(14 {middle[1]:.1f})'
-        f' rotate(-90)" text-anchor="middle">{names[1]}</text>'
-    )
-    return "".join(lines)
-
-
 def _ticks(low: float, high: float) -> list[float]:
     """Round numbers along an axis, four to ten of them."""
     step = next(s for s in (0.05, 0.1, 0.25, 0.5) if (high - low) / s <= 5 or s == 0.5)
     return [
         round(step * k, 2) for k in range(math.ceil(low / step - 1e-9), int(high / step + 1e-9) + 1)
     ]
-
-
-def _point(choice: Choice, pressed: bool, at: tuple[float, float], names: tuple[str, str]) -> str:
-    told = f"{choice.name}: {names[0]} {choice.place[0]:.2f}, {names[1]} {choice.place[1]:.2f}"
-    return (
-        f'<circle class="bfo-point" cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="7" role="button"'
-        f' tabindex="0" aria-pressed="{str(pressed).lower()}"'
-        f' aria-label="{escape(told)}"><title>{escape(told)}</title></circle>'
-    )
-
-
-# ---- parts of a page -----------------------------------------------------------------
-
-
-def _stage(stage: Stage, frame: str, alt: str, live: bool = False) -> str:
-    """The image with a label map and a scale bar over it; a live one takes the focus."""
-    width, height = stage.size
-    focus = (
-        'tabindex="0" role="application" aria-roledescription="map" '
-        f'aria-label="{escape(alt)}; arrow keys move from cell to cell"'
-        if live
-        else ""
-    )
-    marker = '<polygon class="bfo-marker" points=""/>' if live else ""
-    return (
-        f'<div class="bfo-stage" style="aspect-ratio:{width}/{height};max-width:{width}px"'
-        f' {focus}><img class="bfo-image dark-light" src="{stage.backdrop}" width="{width}"'
-        f' height="{height}" alt="{escape(alt)}"><img class="bfo-frame dark-light" src="{frame}"'
-        f' width="{width}" height="{height}" alt=""><svg viewBox="-0.5 -0.5 {width} {height}"'
-        f' aria-hidden="true">{marker}</svg>{_scale_bar(stage)}</div>'
-    )
-
-
-def _scale_bar(stage: Stage) -> str:
-    size = stage.prepared.image.pixel_size_nm
-    width, height = stage.size
-    per_px = (size or 1.0) * stage.step
-    length = round_down(min(0.2 * width, 0.8 * height) * per_px)
-    text = f"{length:g} {'nm' if size else 'px'}"
-    return (
-        f'<div class="bfo-bar"><span>{text}</span><i'
-        f' style="width:{100 * length / per_px / width:.2f}%"></i></div>'
-    )
 
 
 def _shares(labels: np.ndarray) -> dict[int, str]:
@@ -487,42 +419,11 @@ def _shares(labels: np.ndarray) -> dict[int, str]:
     }
 
 
-def _legend(maps: Sequence[np.ndarray], shown: int = 0) -> str:
-    """Swatches of all labels of the maps with their share of the cells; those that the shown one
-    lacks are hidden.
+def _clusters(maps: Sequence[np.ndarray], shown: int = 0) -> list[tuple[int, str, str]]:
+    """Label, color and share of the cells of all clusters of the maps; no share where the shown
+    one lacks it.
     """
     shares = [_shares(labels) for labels in maps]
-    items = [
-        f'<li data-label="{k}"{"" if k in shares[shown] else " hidden"}><span style="background:'
-        f'{LABELS[k % len(LABELS)]}"></span>cluster {k}: <b>{shares[shown].get(k, "")}</b></li>'
-        for k in sorted(set().union(*shares))
+    return [
+        (k, LABELS[k % len(LABELS)], shares[shown].get(k, "")) for k in sorted(set().union(*shares))
     ]
-    return f'<ul class="bfo-legend">{"".join(items)}</ul>'
-
-
-def _row(name: str, value: str, k: int) -> str:
-    return f'<tr><th scope="row">{escape(name)}</th><td data-k="{k}">{escape(value)}</td></tr>'
-
-
-def _piece(kind: str, body: str, data: Mapping, label: str = "Map of the cells") -> str:
-    """Style, content, data and script of one piece."""
-    here = Path(__file__)
-    return (
-        f"<style>{here.with_suffix('.css').read_text()}</style>"
-        f'<div class="bfo-interactive" data-kind="{kind}" role="group"'
-        f' aria-label="{escape(label)}">{body}'
-        f'<script type="application/json">{_json(data)}</script></div>'
-        f"<script>{here.with_suffix('.js').read_text()}</script>"
-    )
-
-
-def _json(data: Mapping) -> str:
-    """JSON that may stand between script tags, whatever its texts are.
-
-    Examples
-    --------
-    >>> _json({"name": "</script><b>"})
-    '{"name":"\\\\u003c/script\\\\u003e\\\\u003cb\\\\u003e"}'
-    """
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -95,9 +95,8 @@ def print_pdf(folder: str | Path, to: str | Path | None = None) -> Path:
 
 def _print(program: str, page: Path, to: Path) -> None:
     """Have a browser with a profile of its own print a page."""
-    root = (
-        ("--no-sandbox",) if hasattr(os, "geteuid") and os.geteuid() == 0 else ()
-    )  # Chromium's sandbox refuses root
+    # Chromium's sandbox refuses root
+    root = ("--no-sandbox",) if hasattr(os, "geteuid") and os.geteuid() == 0 else ()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = [
             program,

@@ -49,7 +49,7 @@ class Analysis:
     Attributes
     ----------
     prepared : PreparedImage
-        Image, indexed columns, analyzed cells, evidence.
+        Image, indexed columns, analyzed cells, reference field.
     trials : list of Trial
         All evaluated configurations, number 0 the default one.
     default, tuned : Outcome
@@ -99,7 +99,7 @@ class Analysis:
 
     @property
     def segmentation(self) -> Segmentation:
-        """The tuned map with its evidence."""
+        """The tuned map with the reference field."""
         return Segmentation(self.tuned.labels, self.prepared.reference)
 
     @cached_property
@@ -112,10 +112,8 @@ class Analysis:
         )
 
     @cached_property
-    def standing(self) -> SurrogateTest:
-        """Where the total of the tuned map lies among those that it earns from surrogates of the
-        evidence.
-        """
+    def surrogates(self) -> SurrogateTest:
+        """The total of the tuned map among those of surrogates of the reference field."""
         return surrogate_test(self.segmentation, self.total, self.seed)
 
 

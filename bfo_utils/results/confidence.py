@@ -1,9 +1,9 @@
 """Confidence: how sure the label of every single cell is.
 
-Two questions with two answers. The posterior asks the model: given this cell's descriptor, how
-probable is its label among the others? The stability asks the data: had other cells been drawn,
-would this cell bear the same label in the map? A model that is sure of itself can be wrong, so both
-are given, and neither says that the domains are real: that is what rewards and verdict are for.
+The posterior is the probability of a label among the others under the model, given the descriptor
+of the cell. The stability is the share of resampled data sets for which the cell has the same label
+in the map. A model can be confident and wrong, so both are given. Neither tells that the domains
+are real: rewards and verdict do.
 """
 
 from dataclasses import dataclass
@@ -125,9 +125,7 @@ def _map(prepared: PreparedImage, labels: np.ndarray, shown: np.ndarray) -> np.n
 
 
 def _names(clusters: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """Name in the shown map of every cluster: one to one as far as possible; what is left without
-    is part of the label that most of its cells bear.
-    """
+    """Name in the shown map of every cluster: one to one, else the label of most cells."""
     names = match_labels(clusters, shown)
     for cluster in np.nonzero(names < 0)[0]:
         own = shown[clusters == cluster]
@@ -136,9 +134,7 @@ def _names(clusters: np.ndarray, shown: np.ndarray) -> np.ndarray:
 
 
 def _of_shown(posterior: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """Probability (N,) of the shown label, from those (N, K) of the clusters that the map was
-    drawn with.
-    """
+    """Probability (N,) of the shown label, from those (N, K) of the clusters."""
     out = np.zeros(len(shown))
     for cluster, name in enumerate(_names(posterior.argmax(axis=1), shown)):
         out += np.where(shown == name, posterior[:, cluster], 0)

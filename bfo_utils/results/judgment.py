@@ -1,8 +1,8 @@
-"""The verdict: which measured fields hold domains, by a judge that had no part in drawing them.
+"""The verdict: which measured fields hold domains, by a judge that had no part in making them.
 
-Every field (polar displacement, strain) is asked by itself: one half of the data draws a map, the
-other half tests it (see :mod:`bfo_utils.segmentation`). What else the fields say, such as an
-interface, an ordered state, or errors of the scan, is a finding and no domain.
+Every field (polar displacement, strain) is judged by itself: a map is made from one half of the
+data and tested in the other (see :mod:`bfo_utils.segmentation`). What else the fields say, such as
+an interface, an ordered state, or errors of the scan, is a finding and no domain.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ MIN_Z = (
     3.5  # of the pattern of a map in the other half, from the null curves of benchmarks/judge.py
 )
 MIN_WALL_Z = 3.0  # of one wall at least
-UNSURE_Z = 3.0  # of the pattern, from which on "no domains" would be a claim
+UNSURE_Z = 3.0  # of the pattern, from which on "no domains" would be unjustified
 MERGE_Z = 2.0  # walls that are seen less do not divide anything
 _UNEXPLAINED_CELLS = 12  # in a patch that no level explains: something is there
 _EXPLAINED = 0.8  # of what the judge's own map gains: a map by rewards that gains less is not shown
@@ -61,17 +61,14 @@ _LEAST_POWER = 0.05
 _MIN_SEPARATION = 4.0
 _SCAN_ALONG = 3.0  # times the error of the scan where rows of cells lie along it
 _MOST_SHARED = 0.7  # correlation of pixels, that noise is enlarged for
-_INTERFACE = 0.15  # step of the columns' height (log) across an interface between materials
+_INTERFACE = 0.15  # step of the columns' amplitude (log) across an interface between materials
 _NULL_SD = 1.25  # of z where there is nothing
 _STILL = 0.01  # of the cell: mean displacement of a phase that is not polar
 _TILTED = 0.015  # of the cell: slow displacement (rms) that a mistilt could make
 _WORDS = {"polar": "polar displacement", "lattice": "strain of the cells"}
 
-REFERENCE_WORDS = {
-    **_WORDS,
-    "patch": "content of the patches",
-    "order": "ordered displacement",
-}  # of evidence
+# of reference fields
+REFERENCE_WORDS = {**_WORDS, "patch": "content of the patches", "order": "ordered displacement"}
 
 
 @dataclass(frozen=True)
@@ -130,7 +127,7 @@ class FieldAnswer:
         return float(wall_power(self.judged).max())
 
     @property
-    def power(self) -> float:
+    def detectable_step(self) -> float:
         """Step (pm, px or per cent) of such a wall that would be seen."""
         return _POWER * self.wall_error * self.unit
 
@@ -246,18 +243,15 @@ def _fast(prepared: PreparedImage) -> int:
 
 
 def _contradicted(prepared: PreparedImage) -> bool:
-    """Whether rows are displaced along one axis, and noise shared along the other: strain may then
-    be that of the scan, in any direction.
-    """
-    return prepared.scan.matters and prepared.halves.axis not in ("none", prepared.scan.axis)
+    """Whether rows are displaced along one axis and noise is shared along the other."""
+    other = {"x": "y", "y": "x"}.get(prepared.scan.axis)
+    return prepared.scan.matters and prepared.halves.axis == other
 
 
 def _field_halves(
     prepared: PreparedImage, kind: str, fast: int
 ) -> tuple[list[np.ndarray], int, int]:
-    """A field from both halves, the blocks that it is judged on, and its component that rows of
-    the scan share.
-    """
+    """A field from both halves, its blocks, and the component that rows of the scan share."""
     n = int(prepared.mask.sum())
     if kind == "polar":
         return list(prepared.halves.polar), int(np.ceil(np.sqrt(n / _MOST_CELLS))), fast
@@ -267,9 +261,7 @@ def _field_halves(
 
 
 def _gradient(cells: Cells, inverse: np.ndarray, fast: int) -> np.ndarray:
-    """Gradient of the lattice (R, C, 2) along the fast axis, which the scan leaves alone; along
-    both (R, C, 4) where there is none.
-    """
+    """Gradient of the lattice (R, C, 2) along the fast axis; (R, C, 4) where there is none."""
     slope = np.stack(cell_edges(cells), axis=-1) @ inverse
     return slope[..., fast] if fast >= 0 else slope.reshape(*slope.shape[:2], 4)
 
@@ -365,14 +357,12 @@ def _able(prepared: PreparedImage, answers: Mapping[str, FieldAnswer]) -> bool:
 
 
 def _by_contrast(prepared: PreparedImage, outcome: Outcome) -> tuple[str, str]:
-    """Verdict on a field that is not measured twice: it must be alike over three cells, and jump
-    across most of the walls of the best map.
-    """
-    alike = autocorrelation(prepared.reference.field)
+    """Verdict on a field measured once: correlated at lag 3, and jumping at most walls."""
+    correlation = autocorrelation(prepared.reference.field)
     contrast, what = outcome.rewards["contrast"], REFERENCE_WORDS[prepared.reference.kind]
-    if alike < MIN_CORRELATION:
+    if correlation < MIN_CORRELATION:
         return NO_DOMAINS, (
-            f"the {what} of cells three apart correlates by {alike:.2f} only; domains need"
+            f"the {what} of cells three apart correlates by {correlation:.2f} only; domains need"
             f" {MIN_CORRELATION:.2f}"
         )
     if contrast < MIN_CONTRAST:
@@ -387,9 +377,7 @@ def _by_contrast(prepared: PreparedImage, outcome: Outcome) -> tuple[str, str]:
 
 
 def _map_to_show(prepared: PreparedImage, answer: FieldAnswer, chosen: np.ndarray) -> np.ndarray:
-    """The map by rewards where its walls hold and explain as much as the judge's own; else that
-    one.
-    """
+    """The map by rewards where its walls hold and explain enough; else the judge's own."""
     accepted = _accepted(answer, chosen)
     own = accepted if accepted is not None else _cell_labels(answer, answer.shown, prepared.mask)
     return name_labels(prepared, own) if own.max() > 0 else own
@@ -432,18 +420,20 @@ def _cell_labels(answer: FieldAnswer, found: LevelMap, mask: np.ndarray) -> np.n
 
 
 def _interfaces(prepared: PreparedImage, answer: FieldAnswer) -> list[dict]:
-    """Walls of a field's map beyond which the columns are of another height, if all of them are."""
+    """Walls of a map beyond which columns have another amplitude, if all walls are such."""
     labels = _cell_labels(answer, answer.shown, prepared.mask)
     cells, found = prepared.lattice.cells, []
-    heights = [np.log(np.maximum(h, 1e-9)) for h in (cells.a_intensity, cells.b_intensity)]
+    amplitudes = [np.log(np.maximum(h, 1e-9)) for h in (cells.a_intensity, cells.b_intensity)]
     for wall in answer.walls:
         one, two = (labels == k for k in wall.labels)
         steps = [
-            np.nanmedian(h[two]) - np.nanmedian(h[one]) for h in heights if np.isfinite(h).any()
+            np.nanmedian(h[two]) - np.nanmedian(h[one]) for h in amplitudes if np.isfinite(h).any()
         ]
         step = max(steps, key=abs, default=0.0)
         if abs(step) > _INTERFACE:
-            found.append({"labels": list(wall.labels), "height_step": round(float(step), 3)})
+            step = round(float(step), 3)
+            both = {"amplitude_step": step, "height_step": step}  # the old name for one version
+            found.append({"labels": list(wall.labels), **both})
     several = answer.kind == "polar" and _polar_states(prepared, labels) > 1
     return found if len(found) == len(answer.walls) and not several else []
 
@@ -467,31 +457,30 @@ def _reason(
     if verdict == DOMAINS:
         wall = max(answer.walls, key=lambda w: w.z)
         return (
-            f"the {what} steps by {_size(prepared, answer, wall)} across a wall that one half of"
-            f" the data draws and the other confirms (z = {z:.1f} for all walls, {wall.z:.1f} for"
+            f"the {what} steps by {_size(prepared, answer, wall)} across a wall found in one half"
+            f" of the data and confirmed by the other (z = {z:.1f} for all walls, {wall.z:.1f} for"
             f" the clearest; {MIN_Z} and {MIN_WALL_Z:.0f} are needed)"
         )
     if verdict == NO_DOMAINS:
         return (
-            f"no wall that one half of the data draws holds in the other (z = {z:.1f} for the"
-            f" {what}; {MIN_Z} is needed); a wall of {least} or"
-            " more would have been seen"
+            f"no wall found in one half of the data is confirmed by the other (z = {z:.1f} for the"
+            f" {what}; {MIN_Z} is needed); a step of {least} or more would have been seen"
         )
     if answer.doubtful and answer.judged.z >= UNSURE_Z:
         return (
-            f"the {what} of one half repeats in the other (z = {z:.1f}), but in no wall that holds:"
-            " weak domains, soft walls, tilt or errors of the scan; more dose, a larger field of"
+            f"the {what} of one half is seen in the other (z = {z:.1f}), but no wall is confirmed:"
+            " weak domains, wide walls, tilt or errors of the scan; more dose, a larger field of"
             " view or a second image with the scan rotated would decide"
         )
     if answer.doubtful:
         large = max(int(p.sum()) for p in answer.patches) * answer.block**2
         return (
-            f"the {what} of {large} cells differs from its surroundings without being alike inside:"
+            f"the {what} of {large} cells differs from its surroundings and is not uniform inside:"
             " domains too small for this image, or damage; more dose or a second image would decide"
         )
     return (
-        f"no wall is seen, but only one of {least} or more would have been; more dose or a larger"
-        " field of view would decide"
+        f"no wall is seen, but only a step of {least} or more would have been; more dose or a"
+        " larger field of view would decide"
     )
 
 
@@ -518,7 +507,7 @@ def _length(wall: WallTest) -> tuple[float, float]:
 def _least_seen(prepared: PreparedImage, answers: Mapping[str, FieldAnswer]) -> str:
     """Step that would have been seen."""
     answer = answers.get("polar") or answers["lattice"]
-    return f"{answer.power:.2g} {_unit(prepared, answer)}"
+    return f"{answer.detectable_step:.2g} {_unit(prepared, answer)}"
 
 
 def _findings(
@@ -549,7 +538,7 @@ def _findings(
     )
 
 
-_BEYOND = "columns of another height beyond every wall: an interface or a substrate, not domains"
+_BEYOND = "columns of another amplitude beyond every wall: an interface or a substrate, not domains"
 _STRIP = "the {} differs in strips of one or two rows: a layer or an interface, not domains"
 
 
@@ -578,14 +567,14 @@ def _of_domains(prepared: PreparedImage, answer: FieldAnswer) -> tuple[str, dict
         rows.append({k: v if np.all(np.isfinite(v)) else None for k, v in row.items()})
     numbers = {"variants": states, "z": round(answer.judged.z, 2), "walls": rows}
     name = "polar variants" if answer.kind == "polar" else "states of strain"
-    return f"{states} {name}, divided by {len(rows)} kinds of wall that hold", numbers
+    return f"{states} {name}, divided by {len(rows)} kinds of confirmed wall", numbers
 
 
 def _ordered(prepared: PreparedImage) -> list[dict]:
     return [
         _finding(
             "ordered state",
-            f"{s.sublattice} columns are displaced in turn, wave vector {s.name}: antipolar"
+            f"{s.sublattice} columns are displaced alternately, wave vector {s.name}: antipolar"
             " order or tilted octahedra",
             {"amplitude_px": round(s.amplitude_px, 4), "significance": round(s.significance, 1)},
             float(np.sqrt(max(s.significance, 0))),
@@ -602,14 +591,14 @@ def _polar_state(prepared: PreparedImage, answers: Mapping[str, FieldAnswer]) ->
     labels = _cell_labels(answer, answer.shown, prepared.mask)
     names, means = mean_displacements(prepared.lattice.cells.polar, labels)
     if len(names) == 1:
-        flat = np.hypot(*means.T) < _STILL * prepared.lattice.cells.basis.cell_px
+        still = np.hypot(*means.T) < _STILL * prepared.lattice.cells.basis.cell_px
     else:
-        flat = is_nonpolar(means)
-    share = float(np.isin(labels, names[flat]).sum() / (labels >= 0).sum())
+        still = is_nonpolar(means)
+    share = float(np.isin(labels, names[still]).sum() / (labels >= 0).sum())
     if not share:
         return []
-    what = f"{share:.0%} of the cells have hardly any polar displacement"
-    mean = np.hypot(*means[flat].T).max() * answer.unit
+    what = f"{share:.0%} of the cells are non-polar or nearly so"
+    mean = np.hypot(*means[still].T).max() * answer.unit
     numbers = {"share": round(share, 4), "displacement": round(float(mean), 3)}
     return [_finding("non-polar phase", what, numbers, 2.0)]
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..compute import read_json
 from ..errors import InputError
-from ..io import Image, checked_lattice_nm, file_sha256, read_image
+from ..io import Image, Reading, file_sha256, read_image
 from ..search import SearchPlan, check_parameters
 from ..simulation import Specimen, simulate_phantom
 
@@ -42,24 +42,21 @@ class Provenance:
     ----------
     plan : SearchPlan
         The search, as it was asked for.
-    pixel_size_nm : float or None
-        Pixel size that was given and overrode the file's.
-    dataset : str or None
-        Name of the image, where the file holds several.
+    reading : Reading
+        How the image was read: what was given besides its file.
     phantom : Simulation or None
         What was simulated, where no image was given.
     plugin : Plugin or None
         Rewards of the user's own.
-    lattice_nm : float or None
-        Edge of the known cell that was given.
+    files : dict of str to str
+        Hashes of the files that the reading names, by path.
     """
 
     plan: SearchPlan = field(default_factory=SearchPlan)
-    pixel_size_nm: float | None = None
-    dataset: str | None = None
+    reading: Reading = field(default_factory=Reading)
     phantom: Simulation | None = None
     plugin: Plugin | None = None
-    lattice_nm: float | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def plain(self) -> dict:
@@ -67,6 +64,7 @@ class Provenance:
         depends on their order by a digit.
         """
         values = asdict(self)
+        values |= values.pop("reading")
         values["plan"]["total"] = [list(pair) for pair in self.plan.total.items()]
         return values
 
@@ -94,14 +92,8 @@ def provenance_from_plain(values: Mapping) -> Provenance:
         plan = _plan(values["plan"])
         made = values["phantom"] and _simulation(values["phantom"])
         own = values["plugin"] and Plugin(**values["plugin"])
-        return Provenance(
-            plan,
-            values["pixel_size_nm"],
-            values["dataset"],
-            made,
-            own,
-            checked_lattice_nm(values.get("lattice_nm")),
-        )
+        reading = Reading(**{n: values[n] for n in vars(Reading()) if n in values})
+        return Provenance(plan, reading, made, own, dict(values.get("files", {})))
     except InputError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -118,10 +110,8 @@ def _simulation(values: Mapping) -> Simulation:
 
 
 def _plan(values: Mapping) -> SearchPlan:
-    """A plan whose values have the types of the default one's, which stands in for what an earlier
-    version did not write.
-    """
-    total = {str(name): float(power) for name, power in values["total"]}
+    """A plan with the types of the default one, which replaces missing values."""
+    total = {str(name): float(exponent) for name, exponent in values["total"]}
     values = {**vars(SearchPlan()), **values, "total": total}
     for name, default in vars(SearchPlan()).items():
         if type(values[name]) is not type(default):
@@ -185,7 +175,7 @@ class StoredResult:
 
 
 def read_result(path: str | Path) -> StoredResult:
-    """Read a ``result.json``, or that of a folder of results, see :func:`where`.
+    """Read a ``result.json``, or that of a folder of results, see :func:`result_path`.
 
     Raises
     ------
@@ -266,14 +256,15 @@ def result_image(result: StoredResult, moved_to: str | None = None) -> Image:
     path = Path(moved_to) if moved_to else _place(result)
     if not path.is_file():
         raise InputError(
-            f"{path}: the image of {result.path} is gone; say where it is with --image FILE"
+            f"{path}: the image of {result.path} is gone; give its path with --image FILE"
         )
-    found = read_image(
-        path,
-        pixel_size_nm=provenance.pixel_size_nm,
-        dataset=provenance.dataset,
-        lattice_nm=provenance.lattice_nm,
-    )
+    for name, digest in provenance.files.items():
+        if not Path(name).is_file() or file_sha256(name) != digest:
+            raise InputError(
+                f"{name}: is gone or has changed since {result.path} was made; put it back as it"
+                " was"
+            )
+    found = read_image(path, **vars(provenance.reading))
     if found.sha256 != result.sha256:
         raise InputError(
             f"{path}: has changed since {result.path} was made (another sha256); give the image as"

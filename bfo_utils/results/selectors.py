@@ -143,14 +143,14 @@ def product_of_rewards(*names: str) -> Callable[[pd.DataFrame], pd.Series]:
 
 
 def _total(left_out: Sequence[str] = (), kind: str = "") -> Callable[[pd.DataFrame], pd.Series]:
-    """The default total without some of its rewards, or with evidence of another kind."""
-    powers = {name: power for name, power in DEFAULT_TOTAL.items() if name not in left_out}
+    """The default total without some of its rewards, or with a reference field of another kind."""
+    exponents = {name: exponent for name, exponent in DEFAULT_TOTAL.items() if name not in left_out}
 
     def select(table: pd.DataFrame) -> pd.Series:
         columns = {
-            n: f"{n}_{kind}" if kind and n in ("evidence", "contrast") else n for n in powers
+            n: f"{n}_{kind}" if kind and n in ("evidence", "contrast") else n for n in exponents
         }
-        return np.prod([table[columns[n]] ** power for n, power in powers.items()], axis=0)
+        return np.prod([table[columns[n]] ** exponent for n, exponent in exponents.items()], axis=0)
 
     return lambda table: pd.Series(select(table), table.index)
 
@@ -189,7 +189,7 @@ def judge_selectors(table: pd.DataFrame) -> dict[str, tuple[float, float]]:
     Parameters
     ----------
     table : DataFrame
-        From :func:`table`.
+        From :func:`selector_table`.
 
     Returns
     -------

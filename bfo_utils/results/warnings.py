@@ -1,7 +1,7 @@
-"""Caveats: what a user should know about a result and can act on.
+"""Warnings: what a user should know about a result and can act on.
 
-Every caveat is a pair of a code, for programs, and a message, for people: what is the matter with
-this image or this map, by how much, and what would help. None of them changes the result.
+Every warning is a pair of a code, for programs, and a message, for people: what is wrong with this
+image or this map, by how much, and what would help. None of them changes the result.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ WarningCheck = Callable[[Analysis], str]
 
 
 def find_warnings(analysis: Analysis) -> list[dict[str, str]]:
-    """All that is to be said about an analysis, in a fixed order.
+    """All warnings about an analysis, in a fixed order.
 
     Parameters
     ----------
@@ -240,8 +240,8 @@ def _filled(mask: np.ndarray) -> np.ndarray:
 
 
 def nonpolar_labels(analysis: Analysis) -> list[int]:
-    """Labels whose cells have hardly any polar displacement together, beside those of the others,
-    see :func:`bfo_utils.segmentation.is_nonpolar`.
+    """Labels whose mean polar displacement is small beside those of the others, see
+    :func:`bfo_utils.segmentation.is_nonpolar`.
 
     Parameters
     ----------
@@ -260,14 +260,14 @@ def nonpolar_labels(analysis: Analysis) -> list[int]:
 
 
 def _substrate(analysis: Analysis) -> str:
-    flat, labels = nonpolar_labels(analysis), analysis.labels
-    if not flat:
+    nonpolar, labels = nonpolar_labels(analysis), analysis.labels
+    if not nonpolar:
         return ""
-    share = sum((labels == name).sum() for name in flat) / (labels >= 0).sum()
+    share = sum((labels == name).sum() for name in nonpolar) / (labels >= 0).sum()
     return (
-        f"Label {', '.join(map(str, flat))} ({share:.0%} of the cells) has hardly any polar"
-        " displacement: a substrate, another phase, or domains mixed finer than can be told apart;"
-        " leave it out of what you say about the variants."
+        f"Label {', '.join(map(str, nonpolar))} ({share:.0%} of the cells) is nearly non-polar:"
+        " a substrate, another phase, or domains mixed finer than can be told apart;"
+        " exclude it from statements about the variants."
     )
 
 
@@ -276,20 +276,21 @@ def _margin(analysis: Analysis) -> str:
     if abs(best - MIN_Z) > MARGIN:
         return ""
     return (
-        f"The verdict is a close call: what one half of the data draws is seen in the other with z"
-        f" = {best:.1f}, and {MIN_Z} decides; repeat it with another image of the same place, or"
-        " with more dose."
+        "The verdict is close to its limit: the pattern of one half of the data is seen in the"
+        f" other with z = {best:.1f}, and {MIN_Z} decides; repeat it with another image of the same"
+        " place, or with more dose."
     )
 
 
 def _chance(analysis: Analysis) -> str:
-    standing = analysis.standing
-    if analysis.verdict != DOMAINS or standing.beaten:
+    tested = analysis.surrogates
+    if analysis.verdict != DOMAINS or tested.is_significant:
         return ""
     return (
-        f"The total of the map ({standing.total:.2f}) is not above what shuffled evidence reaches:"
-        f" p = {standing.p_moved:.2f} among {len(standing.moved)} moved and {standing.p_dealt:.2f}"
-        f" among {len(standing.dealt)} dealt surrogates ({SIGNIFICANCE_LEVEL} would do). Walls and"
+        f"The total of the map ({tested.total:.2f}) is not significantly above those of surrogates:"
+        f" p = {tested.p_shifted:.2f} among {len(tested.shifted)} shifted and"
+        f" {tested.p_permuted:.2f} among {len(tested.permuted)} permuted ones, where at most"
+        f" {SIGNIFICANCE_LEVEL} is needed. Walls and"
         f" {REFERENCE_WORDS[analysis.prepared.reference.kind]} may have nothing to do with each"
         " other; look at both before you believe the map."
     )
@@ -315,14 +316,14 @@ def _scan(analysis: Analysis) -> str:
     scan = analysis.prepared.scan
     if not scan.matters:
         return ""
-    done = (
-        "they were put straight before the columns were fitted"
-        if scan.corrected
-        else "the image was left as it is, because cells, or an ordered displacement, would be lost"
-    )
+    done = "the image was left as it is, because cells, or an ordered displacement, would be lost"
+    if scan.corrected:
+        done = "they were shifted back before the columns were fitted"
+    elif analysis.prepared.image.positions is not None:
+        done = "the image was left as it is, because the columns were given"
     return (
-        f"The scan displaced its rows along {scan.axis} by {scan.rms_px:.2f} px (rms), which feigns"
-        f" a polar displacement of {scan.polar_rms_px / scan.cell_px:.1%} of a cell: {done}."
+        f"The scan displaced its rows along {scan.axis} by {scan.rms_px:.2f} px (rms), an apparent"
+        f" polar displacement of {scan.polar_rms_px / scan.cell_px:.1%} of a cell: {done}."
     )
 
 

@@ -12,7 +12,7 @@ def continuity(segmentation: Segmentation) -> float:
     """How far walls run before they end: mean over the wall of min(segment length / (s/2), 1),
     times exp(-f/0.15).
 
-    f is the share of speckle. Segments end at junctions and at the border; lengths are those of the
+    f is the share of speckle. Segments end at junctions and at the rim; lengths are those of the
     smooth wall.
     """
     walls = segmentation.walls

@@ -11,7 +11,7 @@ from .segmentation import Segmentation
 
 @register_reward("evidence")
 def evidence(segmentation: Segmentation) -> float:
-    """Share of the variance of the evidence field that the labels explain, on the labels without
+    """Share of the variance of the reference field that the labels explain, on the labels without
     speckle.
 
     E = 1 - within-label variance / total variance, corrected for the number of labels (k labels of
@@ -24,7 +24,7 @@ def evidence(segmentation: Segmentation) -> float:
 
 @register_reward("contrast")
 def contrast(segmentation: Segmentation) -> float:
-    """Whether the evidence field really jumps across the walls, between every pair of labels that
+    """Whether the reference field jumps across the walls, between every pair of labels that
     share a wall.
 
     The step between the means of up to three cells on either side of a wall edge is compared with
@@ -32,7 +32,7 @@ def contrast(segmentation: Segmentation) -> float:
     step no more than the inside does. For every pair of labels h is the share of its edges that
     step more than 95 % of the inside, corrected for chance, h = max(0, (share - 0.05) / 0.95). The
     contrast is the geometric mean of h + 0.02, at most 1, over the pairs with at least s/6 edges,
-    so that one border that is not there costs most of it, however much true wall there is beside
+    so that one boundary that is not there costs most of it, however much true wall there is beside
     it.
     """
     crossing, staying = [], []
@@ -51,9 +51,7 @@ def contrast(segmentation: Segmentation) -> float:
 
 
 def _pairwise(pairs: np.ndarray, real: np.ndarray, least: float) -> float:
-    """Geometric mean over pairs of labels of their share of real edges, at most 1; pairs of few
-    edges do not count.
-    """
+    """Geometric mean over pairs of labels, with enough edges, of their share of real edges."""
     _, pair, count = np.unique(pairs, axis=0, return_inverse=True, return_counts=True)
     share = np.bincount(pair.ravel(), real) / count
     share = share[count >= least] if (count >= least).any() else np.array([real.mean()])
@@ -61,9 +59,7 @@ def _pairwise(pairs: np.ndarray, real: np.ndarray, least: float) -> float:
 
 
 def _steps(labels: np.ndarray, field: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Along rows, at every border between two cells: is it a wall, is it inside a domain, size
-    of the field's step.
-    """
+    """Along rows, per boundary of two cells: is it a wall, is it inside, step of the field."""
     left = _run_mean(labels, field)[:, :-1]
     right = _run_mean(labels[:, ::-1], field[:, ::-1])[:, ::-1][:, 1:]
     known = (labels[:, :-1] >= 0) & (labels[:, 1:] >= 0)
@@ -75,9 +71,7 @@ def _steps(labels: np.ndarray, field: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _run_mean(labels: np.ndarray, field: np.ndarray) -> np.ndarray:
-    """Mean of the field over each cell and up to two cells before it in its row that share its
-    label.
-    """
+    """Mean of the field over a cell and up to two before it in its row of the same label."""
     total, count = field.copy(), np.ones(labels.shape)
     same = np.ones(labels.shape, bool)
     for back in (1, 2):

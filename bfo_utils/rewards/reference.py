@@ -1,4 +1,4 @@
-"""Evidence: measured fields that a clustering did not choose, against which its map can be judged.
+"""Reference field: a measured field that had no part in a clustering and judges its map.
 
 A map of domains is believed when a field that had no part in making it agrees. The fields are the
 polar displacement where both sublattices are seen, else the strain of the cells; as the option
@@ -30,7 +30,7 @@ class ReferenceField:
 
 
 def best_reference_kind(cells: Cells) -> str:
-    """The kind of evidence that an image offers: "polar" where both sublattices are seen, else
+    """The kind of reference field of an image: "polar" where both sublattices are seen, else
     "lattice".
     """
     return "polar" if cells.has_b else "lattice"
@@ -39,7 +39,7 @@ def best_reference_kind(cells: Cells) -> str:
 def measure_reference(
     image: Image, cells: Cells, mask: np.ndarray, kind: str = "auto"
 ) -> ReferenceField:
-    """The evidence field of an image.
+    """The reference field of an image.
 
     Parameters
     ----------
@@ -158,9 +158,8 @@ def analyzed_mask(cells: Cells) -> np.ndarray:
     ndarray of bool, shape (R, C)
     """
     bridged = bridge_gaps(np.where(cells.valid, 0, -1))[0] >= 0  # neither is a narrow gap an edge,
-    closed = ndimage.binary_closing(np.pad(bridged, 2), iterations=2)[
-        2:-2, 2:-2
-    ]  # nor a missing column
+    # nor a missing column
+    closed = ndimage.binary_closing(np.pad(bridged, 2), iterations=2)[2:-2, 2:-2]
     for depth in (2, 1):
         mask = ndimage.binary_erosion(closed, np.ones((3, 3)), depth) & cells.valid
         if mask.sum() > 0.6 * cells.n:

@@ -1,9 +1,8 @@
 """Scores: every registered reward of a label map, and their total.
 
 Every reward is a function of a :class:`Segmentation` registered under a name, a number in [0, 1]
-that says how much the map looks like ferroic domains, and why. The total is a weighted geometric
-product of named rewards, so that one failing guard cannot be bought back by another, and so that
-users can add their own.
+that measures how much the map looks like ferroic domains. The total is a weighted geometric product
+of named rewards, so that no reward compensates a failing guard, and users can add their own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,10 +15,9 @@ from .registry import _REWARDS, Reward
 from .registry import register_reward as register_reward  # after the built-in ones
 from .segmentation import Segmentation
 
-#: The default total, the product of rewards, each to the power given here. The powers were chosen
-#: on 24 phantoms whose
-#: seeds no reported figure uses: geometry must count (weak contrast), but not outvote the evidence
-#: (domains with corners).
+#: The default total, the product of rewards with these exponents. They were chosen on 24 phantoms
+#: whose seeds no reported figure uses: geometry must count (weak contrast), but not outweigh the
+#: reference field (domains with corners).
 DEFAULT_TOTAL: dict[str, float] = {
     "continuity": 0.5,
     "straightness": 0.25,
@@ -38,12 +36,12 @@ def reward_names() -> list[str]:
 
 
 def parse_total(pairs: Sequence[str]) -> dict[str, float]:
-    """The total that ``name=power`` pairs describe; the default total where there are none.
+    """The total of ``name=exponent`` pairs; the default total where there are none.
 
     Raises
     ------
     InputError
-        For an unknown reward, or a power that is no positive number.
+        For an unknown reward, or an exponent that is no positive number.
 
     Examples
     --------
@@ -52,13 +50,15 @@ def parse_total(pairs: Sequence[str]) -> dict[str, float]:
     """
     chosen = {}
     for pair in pairs:
-        name, _, power = pair.partition("=")
+        name, _, exponent = pair.partition("=")
         try:
-            chosen[name] = float(power)
+            chosen[name] = float(exponent)
         except ValueError:
             chosen[name] = 0.0
         if not 0 < chosen[name] < np.inf:
-            raise InputError(f"total '{pair}': not a reward with its power; write it as evidence=1")
+            raise InputError(
+                f"total '{pair}': not a reward with its exponent; write it as evidence=1"
+            )
     return _known(chosen) or dict(DEFAULT_TOTAL)
 
 
@@ -81,7 +81,7 @@ def score_map(
     ----------
     segmentation : Segmentation
     total : mapping of str to float
-        Rewards that make the total, with their powers: total = prod(r_k ^ p_k).
+        Rewards that make the total, with their exponents: total = prod(r_k ^ p_k).
 
     Returns
     -------
@@ -95,7 +95,7 @@ def score_map(
     """
     _known(total)
     values = {name: _value(name, function(segmentation)) for name, function in _ordered().items()}
-    values["total"] = float(np.prod([values[name] ** power for name, power in total.items()]))
+    values["total"] = float(np.prod([values[name] ** exponent for name, exponent in total.items()]))
     return values
 
 

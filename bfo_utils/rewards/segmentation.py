@@ -26,7 +26,7 @@ class _Geometry:
 
 @dataclass(frozen=True)
 class Segmentation:
-    """A label map with the evidence that it is judged by.
+    """A label map with the reference field that judges it.
 
     Attributes
     ----------

@@ -1,9 +1,9 @@
-"""Shuffles: what total a map would earn if it had nothing to do with the evidence.
+"""Surrogate test: the total that a map gets from fields which its walls have nothing to do with.
 
-A neat map earns something from any field, and more where the field has large patches of its own. So
-the total is compared with what the same map earns from surrogates of the evidence: the same field
-moved elsewhere over the map, which keeps the patches and parts them from the walls, and the same
-values dealt to the cells at random.
+A neat map gets some total from any field, and more where the field has large patches of its own. So
+the total is compared with those of the same map and surrogates of the reference field: the field
+shifted over the map, which keeps the patches and separates them from the walls, and its values
+permuted among the cells.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,11 +19,9 @@ from .segmentation import Segmentation
 SIGNIFICANCE_LEVEL = 0.05  # a map that so many surrogates equal is no better than chance
 _MOST, _LEAST = 59, 19  # surrogates: 19 are the fewest that can fall below the level
 _WORK = 240_000  # cells, over all surrogates: large maps get fewer of them
-_OVERLAP = 0.5  # of the cells: how many must still lie on the field after it was moved
-_TRIES = 8  # moves that are looked at for one that is used
-_ALIKE = (
-    0.5  # adjusted Rand index of the map and the map moved likewise: above, the move parts nothing
-)
+_OVERLAP = 0.5  # of the cells that must still lie on the field after a shift
+_TRIES = 8  # shifts that are drawn for one that is used
+_MAX_OVERLAP_ARI = 0.5  # of the map and the shifted map: above, the shift separates nothing
 
 
 @dataclass(frozen=True)
@@ -34,35 +32,33 @@ class SurrogateTest:
     ----------
     total : float
         Total of the map.
-    moved, dealt : ndarray
-        Totals with the evidence field moved (shifted, turned by 180 degrees, mirrored), and with
-        its values dealt to the cells at random.
+    shifted, permuted : ndarray
+        Totals with the reference field shifted (and mirrored or rotated by 180 degrees), and with
+        its values permuted among the cells.
     """
 
     total: float
-    moved: np.ndarray
-    dealt: np.ndarray
+    shifted: np.ndarray
+    permuted: np.ndarray
 
     @property
-    def p_moved(self) -> float:
-        """Share of the moved surrogates, the map itself among them, that reach the total of the
-        map; 1 without any.
-        """
-        return p_value(self.total, self.moved)
+    def p_shifted(self) -> float:
+        """Share of the shifted surrogates, the map among them, that reach its total."""
+        return p_value(self.total, self.shifted)
 
     @property
-    def p_dealt(self) -> float:
-        """The same for the dealt ones."""
-        return p_value(self.total, self.dealt)
+    def p_permuted(self) -> float:
+        """Share of the permuted surrogates that reach it."""
+        return p_value(self.total, self.permuted)
 
     @property
-    def beaten(self) -> bool:
+    def is_significant(self) -> bool:
         """Whether the total is above what surrogates reach: at most 1 in 20 of either kind
         equals it, where there are 19 to tell.
         """
         return all(
             p <= SIGNIFICANCE_LEVEL
-            for p, totals in ((self.p_moved, self.moved), (self.p_dealt, self.dealt))
+            for p, totals in ((self.p_shifted, self.shifted), (self.p_permuted, self.permuted))
             if len(totals) >= _LEAST
         )
 
@@ -81,13 +77,12 @@ def p_value(value: float, surrogates: np.ndarray) -> float:
 def surrogate_test(
     segmentation: Segmentation, total: Mapping[str, float] = DEFAULT_TOTAL, seed: int = 0
 ) -> SurrogateTest:
-    """Compare the total of a map with the totals that it earns from surrogates of its evidence.
+    """Compare the total of a map with its totals for surrogates of the reference field.
 
     The labels stay where they are, so that all rewards of the geometry alone stay the same; what
-    changes is what the evidence has to do with them. Moves wrap around. Two kinds are not used:
-    those that leave less than half of the cells on the field (a crystal that fills the frame
-    askew), and those that carry the map onto itself (a shift along a straight wall), which part
-    nothing.
+    changes is how the field lies to them. Shifts wrap around. Two kinds are not used: those that
+    leave less than half of the cells on the field (a crystal that is rotated in the frame), and
+    those that carry the map onto itself (along a straight wall), which separate nothing.
 
     Parameters
     ----------
@@ -95,12 +90,12 @@ def surrogate_test(
     total : mapping of str to float
         Rewards that make the total.
     seed : int
-        Seed of the moves.
+        Seed of the shifts and permutations.
 
     Returns
     -------
     SurrogateTest
-        With no surrogates where the crystal's outline leaves no move.
+        Without shifted surrogates where the outline of the crystal leaves no shift.
 
     Examples
     --------
@@ -110,28 +105,26 @@ def surrogate_test(
     ...     surrogate_test(Segmentation(labels, ReferenceField(field, "polar")))
     ...     for field in (labels[..., None] + noise, noise)
     ... )
-    >>> seen.beaten, unseen.beaten
+    >>> seen.is_significant, unseen.is_significant
     (True, False)
     """
     n = int(np.clip(_WORK // max(1, segmentation.n), _LEAST, _MOST))
     field, kind = segmentation.reference.field, segmentation.reference.kind
     rng = np.random.default_rng(seed)
-    moved, dealt = (
+    shifted, permuted = (
         np.array(
             [
                 score_map(segmentation.against(ReferenceField(f, kind)), total)["total"]
                 for f in fields
             ]
         )
-        for fields in (_moved(segmentation, n, rng), _dealt(field, _LEAST, rng))
+        for fields in (_shifted(segmentation, n, rng), _permuted(field, _LEAST, rng))
     )
-    return SurrogateTest(score_map(segmentation, total)["total"], moved, dealt)
+    return SurrogateTest(score_map(segmentation, total)["total"], shifted, permuted)
 
 
-def _moved(segmentation: Segmentation, n: int, rng) -> Iterator[np.ndarray]:
-    """The evidence shifted by random steps around its own frame, three times out of four
-    mirrored or turned as well.
-    """
+def _shifted(segmentation: Segmentation, n: int, rng) -> Iterator[np.ndarray]:
+    """The field shifted by random steps, in three of four mirrored or rotated as well."""
     known = np.isfinite(segmentation.reference.field[..., 0])
     rows, cols = (np.flatnonzero(known.any(axis=axis)) for axis in (1, 0))
     if not len(rows):
@@ -148,18 +141,18 @@ def _moved(segmentation: Segmentation, n: int, rng) -> Iterator[np.ndarray]:
         both = known[box] & np.isfinite(other[..., 0])
         if (
             both.sum() >= _OVERLAP * known.sum()
-            and adjusted_rand_score(labels[both], likewise[both]) <= _ALIKE
+            and adjusted_rand_score(labels[both], likewise[both]) <= _MAX_OVERLAP_ARI
         ):
             given += 1
-            moved = np.full(segmentation.reference.field.shape, np.nan)
-            moved[box] = other
-            yield moved
+            shifted = np.full(segmentation.reference.field.shape, np.nan)
+            shifted[box] = other
+            yield shifted
 
 
-def _dealt(field: np.ndarray, n: int, rng) -> Iterator[np.ndarray]:
-    """The known values of the field, dealt to the cells at random."""
+def _permuted(field: np.ndarray, n: int, rng) -> Iterator[np.ndarray]:
+    """The field with its known values permuted among the cells."""
     known = np.isfinite(field[..., 0])
     for _ in range(n):
-        dealt = field.copy()
-        dealt[known] = rng.permutation(field[known])
-        yield dealt
+        permuted = field.copy()
+        permuted[known] = rng.permutation(field[known])
+        yield permuted

@@ -1,7 +1,7 @@
 """The search: every choice declared once, one configuration from end to end, and the optimizer over
 all of them.
 
-Belongs here: the parameter space, the pipeline, trials and what they teach. Does not belong here:
+Belongs here: the parameter space, the pipeline, trials and their evaluation. Does not belong here:
 what the best trial means (:mod:`bfo_utils.results`).
 """
 

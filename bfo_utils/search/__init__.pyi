@@ -129,6 +129,9 @@ from .space import (
     parameter_names as parameter_names,
 )
 from .space import (
+    parse_parameters as parse_parameters,
+)
+from .space import (
     searched_parameters as searched_parameters,
 )
 from .successive_halving import (

@@ -101,13 +101,10 @@ class ProposalModel:
         return chosen
 
     def _improvement(self, x: np.ndarray) -> np.ndarray:
-        """Expected improvement over the best loss at transformed points, by a freshly fitted
-        Gaussian process.
-        """
+        """Expected improvement over the best loss at points, by a fresh Gaussian process."""
         with warnings.catch_warnings(), threadpool_limits(1):
-            warnings.simplefilter(
-                "ignore"
-            )  # bounds of kernel parameters that are reached: no concern of the caller's
+            # bounds of kernel parameters that are reached: no concern of the caller's
+            warnings.simplefilter("ignore")
             model = cook_estimator(
                 "GP", space=self._space, random_state=0, noise="gaussian", n_restarts_optimizer=0
             )

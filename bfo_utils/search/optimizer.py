@@ -41,7 +41,7 @@ class SearchPlan:
     seed : int
         Seed of the search and of every clustering.
     total : mapping of str to float
-        Rewards that make the total, with their powers.
+        Rewards that make the total, with their exponents.
     fixed : mapping of str to value
         Parameters that are set and not varied.
     goal : {"total", "pareto"}
@@ -49,7 +49,7 @@ class SearchPlan:
     whole : bool
         Vary the column finding as well.
     evidence : str
-        Kind of evidence, see :func:`bfo_utils.rewards.measure_reference`;
+        Kind of reference field, see :func:`bfo_utils.rewards.measure_reference`;
         :func:`bfo_utils.results.analyze` prepares it.
     autoencoders : int
         Number of autoencoders that :func:`bfo_utils.search.search_autoencoders` begins.
@@ -111,7 +111,7 @@ EvaluatorFactory = Callable[[SharedWork, SearchPlan], AbstractContextManager[Eva
 
 @contextmanager
 def thread_evaluator(workers: int, work: SharedWork, plan: SearchPlan) -> Iterator[Evaluator]:
-    """The evaluator of :data:`Spread` that shares configurations between threads of this
+    """The evaluator of :data:`EvaluatorFactory` that shares configurations between threads of this
     process.
     """
     with Parallel(n_jobs=workers, prefer="threads", return_as="generator") as pool:
@@ -185,8 +185,9 @@ def search_jointly(
     Returns
     -------
     list of Trial
-        As of :func:`search`. Rewards are means over the images: the mean of the totals is their
-        sum but for the constant number of images, and stays between 0 and 1. Seconds are sums.
+        As of :func:`search_configurations`. Rewards are means over the images: the mean of the
+        totals is their sum but for the constant number of images, and stays between 0 and 1.
+        Seconds are sums.
     """
     trial_logs = trial_logs or [TrialLog(None, {}) for _ in works]
     images = [work.prepared for work in works]
@@ -255,9 +256,7 @@ def _evaluated(
     trial_logs: Sequence[TrialLog],
     evaluators: Sequence[Evaluator],
 ) -> Iterator[Trial]:
-    """Trials of one batch as they end; a configuration that comes to the same as an earlier one
-    takes its rewards.
-    """
+    """Trials of one batch as they end; equivalent configurations share rewards."""
     parameters = [effective_parameters(images[0], {**plan.fixed, **given}) for given in asked]
     once = [p for k, p in enumerate(parameters) if p not in parameters[:k]]
     outcomes = [
@@ -276,9 +275,8 @@ def _evaluated(
             *_together([known for trial_log in trial_logs if (known := trial_log.get(p))]),
         )
     for results in outcomes:
-        next(
-            results, None
-        )  # all are consumed; only then does the pool know that nothing is left to cancel
+        # all are consumed; only then does the pool know that nothing is left to cancel
+        next(results, None)
 
 
 def _together(known: Sequence[tuple[Mapping[str, float], float]]) -> tuple[dict[str, float], float]:

@@ -1,4 +1,6 @@
-"""Several rewards at once: what nothing beats, how much that covers, and which point to take."""
+"""Several rewards at once: the non-dominated trials, their hypervolume, and which point to
+choose.
+"""
 
 from collections.abc import Sequence
 

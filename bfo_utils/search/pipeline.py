@@ -86,7 +86,7 @@ def cluster_cells(
     ----------
     prepared : PreparedImage
     values : ndarray, shape (N, K)
-        Descriptors of the analyzed cells, from :func:`features`.
+        Descriptors of the analyzed cells, from :func:`cell_descriptors`.
     parameters : mapping
         ``n_clusters``, ``method``, ``covariance``; those not given take their defaults.
     seed : int
@@ -234,9 +234,7 @@ def name_labels(prepared: PreparedImage, labels: np.ndarray) -> np.ndarray:
 
 
 def _distinct(wanted: np.ndarray, sizes: np.ndarray) -> list[int]:
-    """A number for every cluster: the wanted one for the largest that wants it, else the next free
-    one of those that are no variant's.
-    """
+    """A number for every cluster: the wanted one for the largest, else the next free one."""
     numbers = np.full(len(wanted), -1)
     for k in np.argsort(-sizes, kind="stable"):
         free = [n for n in range(len(wanted) + 8) if n not in numbers]

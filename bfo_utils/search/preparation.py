@@ -34,6 +34,7 @@ from ..lattice import (
     build_lattice,
     cell_errors,
     half_fits,
+    measure_scan,
     measure_strain,
     reference_cell,
     superstructures,
@@ -44,6 +45,7 @@ from ..vae import VAE, independent_axes, settings_of, trained_vae
 from .space import PARAMETERS, Value, complete_parameters, parameter
 
 _MOST = int(parameter("n_components").high or 1)
+_IN_PART = ", in the part of the image that --roi, --mask and --exclude leave"
 _WINDOWS, _COMPONENTS = 3 * 2**30, 2**29  # bytes of windows and of components that are kept
 _DESCRIBES = [
     *(p.name for p in PARAMETERS if p.stage == "descriptors" and p.name != "n_components"),
@@ -124,6 +126,8 @@ class PreparedImage:
         """
         digest = hashlib.sha256(np.ascontiguousarray(self.image.data).data)
         digest.update(np.ascontiguousarray(self.image.valid).data)
+        if self.image.region is not None:
+            digest.update(np.ascontiguousarray(self.image.region).data)
         digest.update(
             f"{self.detection_scale} {self.refinement_radius} {self.reference.kind}".encode()
         )
@@ -142,7 +146,7 @@ def prepare_image(
     scan_axis: str = "auto",
 ) -> PreparedImage:
     """Columns, lattice, analyzed cells and reference field of an image, hot pixels repaired,
-    displaced scan rows put straight.
+    displaced scan rows shifted back.
 
     Parameters
     ----------
@@ -156,7 +160,7 @@ def prepare_image(
         four A neighbors.
     polar_sign : {1, -1}
         Whether the polarization points with that displacement (BaTiO3) or against it (PbTiO3,
-        BiFeO3): the way of the arrows.
+        BiFeO3): the direction of the arrows.
     strain_reference : str
         See :func:`bfo_utils.lattice.reference_cell`.
     scan_axis : {"auto", "x", "y", "none"}
@@ -173,18 +177,25 @@ def prepare_image(
             found = find_columns(picture, detection_scale, refinement_radius)
         else:
             found = refit_columns(picture, near, refinement_radius)
-        return build_lattice(picture, found, refinement_radius, bright)
+        try:
+            return build_lattice(picture, found, refinement_radius, bright)
+        except InputError as error:
+            raise error if picture.region is None else InputError(f"{error}{_IN_PART}") from None
 
     image = repair_hot_pixels(image)
-    image, indexed, scan = undo_scan(image, find(image), find, scan_axis)
+    indexed = find(image)
+    if image.positions is None or image.refine:
+        image, indexed, scan = undo_scan(image, indexed, find, scan_axis)
+    else:
+        scan = measure_scan(image, indexed, scan_axis)
     image = calibrated(image, indexed.cells.basis.cell_px)
     # A reference that cannot be used is refused before the search begins.
     reference_cell(indexed.cells, strain_reference, image.pixel_size_nm)
     mask = analyzed_mask(indexed.cells)
     if mask.sum() < MIN_CELLS:
         raise InputError(
-            f"{image.name}: only {int(mask.sum())} unit cells lie inside the crystal's edge; "
-            f"at least {MIN_CELLS} are needed"
+            f"{image.name}: only {int(mask.sum())} unit cells lie inside the crystal's edge"
+            f"; at least {MIN_CELLS} are needed{'' if image.region is None else _IN_PART}"
         )
     return PreparedImage(
         image,

@@ -15,10 +15,10 @@ from .space import PARAMETERS, Value
 
 
 def parameter_importance(trials: pd.DataFrame, reward: str = "total", seed: int = 0) -> pd.Series:
-    """How much of the reward's variation is lost when one parameter's values are shuffled among the
+    """How much of the reward's variation is lost when one parameter's values are permuted among the
     trials.
 
-    A forest learns the reward from the parameters; the loss of its R2 when a parameter is shuffled
+    A forest learns the reward from the parameters; the loss of its R2 when a parameter is permuted
     is that parameter's importance (Breiman 2001, doi 10.1023/A:1010933404324). Trials of a search
     crowd where the reward is high; the figures describe that neighborhood.
 

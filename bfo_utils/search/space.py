@@ -5,7 +5,7 @@ declaration.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -160,7 +160,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "normalisation",
         "descriptors",
         "none",
-        "normalisation of every window",
+        "normalization of every window",
         choices=NORMALIZATIONS,
     ),
     Parameter("binning", "descriptors", 1, "samples averaged along both axes of the window", 1, 3),
@@ -191,7 +191,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "kl_weight",
         "autoencoder",
         VAESettings.kl_weight,
-        "weight of the divergence from the prior",
+        "weight of the KL divergence from the prior",
         0.001,
         10,
         searched=False,
@@ -200,7 +200,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "kl_schedule",
         "autoencoder",
         VAESettings.kl_schedule,
-        "course of that weight over the epochs",
+        "schedule of that weight over the epochs",
         choices=SCHEDULES,
         searched=False,
     ),
@@ -228,6 +228,8 @@ PARAMETERS: tuple[Parameter, ...] = (
 _NUMBER = r"-?\d+(\.\d+)?"
 
 #: Parameters of a run that are not choices of the analysis.
+#:
+#: :meta hide-value:
 RUN_PARAMETERS: tuple[Parameter, ...] = (
     Parameter("budget", "optimization", 64, "configurations that the search evaluates", 2, 100_000),
     Parameter(
@@ -241,7 +243,7 @@ RUN_PARAMETERS: tuple[Parameter, ...] = (
         "polar_sign",
         "lattice",
         1,
-        "polarization with (1) or against (-1) the displacement of B: the way of the arrows",
+        "polarization with (1) or against (-1) the displacement of B: the direction of the arrows",
         choices=(1, -1),
     ),
     Parameter(
@@ -328,6 +330,26 @@ def check_parameters(
     return {name: parameter(name, space).check(value) for name, value in given.items()}
 
 
+def parse_parameters(pairs: Sequence[str], run: bool = False) -> dict[str, Value]:
+    """Checked values of ``name=value`` pairs: of the workflow's parameters, and the run's too.
+
+    Raises
+    ------
+    InputError
+        For a pair without "=", an unknown name, a wrong type or a value out of range.
+
+    Examples
+    --------
+    >>> parse_parameters(["n_clusters=4", "site=cell"])
+    {'n_clusters': 4, 'site': 'cell'}
+    """
+    for pair in pairs:
+        if "=" not in pair:
+            raise InputError(f"parameter '{pair}': no value; write it as name=value")
+    space = PARAMETERS + (RUN_PARAMETERS if run else ())
+    return check_parameters(dict(pair.split("=", 1) for pair in pairs), space)
+
+
 def default_parameters() -> dict[str, Value]:
     """The default configuration: the choices published with the method (40 x 40 px windows, two
     components, five clusters of full covariance).
@@ -408,9 +430,7 @@ def _ranged(
     ranges: Mapping[str, tuple[float, float]],
     sites: tuple[str, ...],
 ) -> tuple[Parameter, ...]:
-    """Parameters with narrower ranges, where some are given, and the sites that the image
-    offers.
-    """
+    """Parameters with narrower ranges where given, and the sites that the image offers."""
     varied = []
     for p in parameters:
         low, high = ranges.get(p.name, (p.low, p.high))

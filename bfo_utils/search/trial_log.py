@@ -1,4 +1,4 @@
-"""A record on disk of every evaluated configuration, so that a search that was stopped goes on
+"""A record on disk of every evaluated configuration, so that a search that was stopped continues
 where it was.
 """
 
@@ -90,7 +90,7 @@ def _is_json(line: str) -> bool:
 
 
 def _is_entry(entry) -> bool:
-    """Whether a line says what :meth:`Ledger.put` wrote; other lines count as torn."""
+    """Whether a line is one that :meth:`TrialLog.put` wrote; other lines count as torn."""
     if (
         not isinstance(entry, dict)
         or not isinstance(entry.get("key"), str)

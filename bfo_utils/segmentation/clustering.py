@@ -96,7 +96,7 @@ def predict_labels(
     seed: int = 0,
 ) -> np.ndarray:
     """Fit a clustering to a sample of cells and label all cells with it; arguments as for
-    :func:`cluster`.
+    :func:`cluster_vectors`.
 
     Returns
     -------
@@ -113,8 +113,8 @@ def label_probabilities(
     covariance: str = "full",
     seed: int = 0,
 ) -> np.ndarray:
-    """Posterior probability of every cluster for every cell; arguments as for :func:`cluster`, and
-    the same fit.
+    """Posterior probability of every cluster for every cell; arguments as for
+    :func:`cluster_vectors`, and the same fit.
 
     k-means has no probabilities of its own. It is the limit of a mixture of equal, round Gaussians,
     so its cells get those of the Gaussians about its centers, with the variance that the cells have

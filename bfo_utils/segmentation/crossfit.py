@@ -1,9 +1,10 @@
 """The judge: what one half of the data suggests, the other half tests.
 
-Both halves measure the same field with independent noise. A map is drawn from one and its pattern
-is looked for in the other, by generalized least squares against a slow field; then their roles are
-exchanged. Noise cannot pass: it is another in the other half (data fission and cross-fitting:
-Neufeld et al., JMLR 25, 2024). Every wall is tested in the same way, along its whole length.
+Both halves measure the same field with independent noise. A map is made from one and its pattern is
+tested in the other, by generalized least squares against a slow field; then their roles are
+exchanged. Noise does not pass, as it is independent in the other half (data fission and
+cross-fitting: Neufeld et al., JMLR 25, 2024). Every wall is tested in the same way, along its whole
+length.
 """
 
 from collections.abc import Callable
@@ -390,9 +391,7 @@ def _test_wall(judged: FieldJudgment, found: LevelMap, a: int, b: int, length: f
 
 @dataclass(frozen=True)
 class _Step:
-    """Step of a wall that one half drew, in the other: with its variance, what the scan leaves, and
-    signal and scan over the error in the direction that was drawn.
-    """
+    """Step of a wall from one half in the other: variance, scan, and both over the error."""
 
     step: np.ndarray
     variance: np.ndarray

@@ -1,8 +1,8 @@
 """Noise of a field on cells: its covariance, from the difference of two measurements of it.
 
-The difference of two halves of the data (see :mod:`bfo_utils.lattice`) is noise and nothing else.
+The difference of two halves of the data (see :mod:`bfo_utils.lattice`) is pure noise.
 Cells that share columns share their errors, and so do all cells that a row of the scan crosses at
-the same time: taken for independent, they make steps out of nothing (on single domains the largest
+the same time: taken as independent, they cause spurious steps (on single domains the largest
 z of plain least squares is 9.8, that of generalized ones 4.1).
 """
 
@@ -96,9 +96,7 @@ class FieldNoise:
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Cell ``order[i]`` and the k-th after it, k = 1 .. B: arrays (B, n), distance infinite where
-    there is none.
-    """
+    """Cell ``order[i]`` and the k-th after it, k = 1 .. B: arrays (B, n); no cell: inf."""
 
     order: np.ndarray
     apart: np.ndarray

@@ -1,10 +1,10 @@
 """Regularized segmentation: levels with walls, on top of a field that varies slowly.
 
 A map is worth the energy chi2 / 2 + (number of levels and slow functions) ln n + length of its
-walls: it must explain more than its freedom explains by chance, and more than a slow field (tilt of
-the crystal, bending) explains with no wall at all. Candidates come from straight cuts and from the
-vector total variation (Rudin, Osher and Fatemi, Physica D 60, 1992); the best are refined by
-minimum cuts, and labels merge while the energy falls.
+walls: it must explain more than its free parameters explain by chance, and more than a slow field
+(tilt of the crystal, bending) explains with no wall at all. Candidates come from straight cuts and
+from the vector total variation (Rudin, Osher and Fatemi, Physica D 60, 1992); the best are refined
+by minimum cuts, and labels merge while the energy falls.
 """
 
 from dataclasses import dataclass
@@ -210,9 +210,7 @@ def segment_field(
 
 
 def _candidates(domain: CellDomain, field: np.ndarray, degree: int) -> list[np.ndarray]:
-    """Maps to begin with. Without a slow field too: it can pass for domains as well as hide
-    them.
-    """
+    """Maps to begin with, also without a slow field, which can hide domains."""
     found = []
     for used in sorted({0, degree}):
         found += _straight_cuts(domain, field, domain.slow[:, : n_slow(used)])

@@ -2,7 +2,7 @@
 
 A wall edge is the side that two neighboring cells of unlike label share. Edges meet at cell
 corners; a corner where exactly two edges meet continues a segment, any other corner (a junction, or
-the border of the crystal) ends it.
+the boundary of the crystal) ends it.
 """
 
 from dataclasses import dataclass
@@ -164,9 +164,7 @@ def bridge_gaps(labels: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, ...]]
 
 
 def _gap_width(known: np.ndarray) -> np.ndarray:
-    """Along rows, number of unknown cells between the known ones on either side of every cell;
-    huge where there is none.
-    """
+    """Along rows, number of unknown cells between known ones; huge where there is none."""
     far = known.shape[1] * 10
     at = np.arange(known.shape[1])
     before = np.maximum.accumulate(np.where(known, at, -far), axis=1)
@@ -203,9 +201,7 @@ def trace_walls(labels: np.ndarray) -> Walls:
 
 
 def _edges(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Midpoints, divided cells and end corners (corner (i, j) is the upper left one of cell (i,
-    j)) of all edges.
-    """
+    """Midpoints, divided cells and end corners of all edges; (i, j): upper left of the cell."""
     width = labels.shape[1] + 1
     i, j = np.nonzero(
         (labels[:, :-1] != labels[:, 1:]) & (labels[:, :-1] >= 0) & (labels[:, 1:] >= 0)
@@ -239,13 +235,10 @@ def _segments(corners: np.ndarray) -> np.ndarray:
 def _local_lines(
     midpoint: np.ndarray, segment: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rms distance, extent and direction of the line through the edges of the same segment
-    within ``RADIUS``.
-    """
+    """Rms distance, extent and direction of lines through edges within ``ROUGHNESS_RADIUS``."""
     n = len(midpoint)
-    apart = np.column_stack(
-        [midpoint, segment * (3 * ROUGHNESS_RADIUS)]
-    )  # segments in separate planes: one tree serves all
+    # segments in separate planes: one tree serves all
+    apart = np.column_stack([midpoint, segment * (3 * ROUGHNESS_RADIUS)])
     pairs = cKDTree(apart).query_pairs(ROUGHNESS_RADIUS + 1e-6, output_type="ndarray")
     p = np.concatenate([pairs[:, 0], pairs[:, 1], np.arange(n)])
     q = np.concatenate([pairs[:, 1], pairs[:, 0], np.arange(n)])

@@ -41,7 +41,7 @@ def layout_variants(name: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     name : str
-        One of :func:`names`.
+        One of :func:`layout_names`.
     x, y : ndarray
         Positions as fractions of the frame (values outside 0..1 are allowed: the crystal goes on).
 
@@ -108,7 +108,7 @@ def _quadrants(x, y):
 
 @_register
 def _island(x, y):
-    """A rectangular 180-degree domain inside a matrix: walls that never reach the border."""
+    """A rectangular 180-degree domain inside a matrix: walls that never reach the frame."""
     inside = (np.abs(x - 0.52) < 0.27) & (np.abs(y - 0.47) < 0.22)
     return np.where(inside, 2, 0)
 
@@ -148,9 +148,7 @@ def _array71(x, y):
 
 @_register
 def _misfit(x, y):
-    """Two variants in a wide film beside a relaxed substrate: ferroelastic stripes on one side
-    only.
-    """
+    """Two variants in a wide film beside a relaxed substrate: stripes on one side only."""
     return np.where(x < 0.5, 0, np.where((y - 0.4 * x) % 0.5 < 0.22, 1, 0))
 
 

@@ -35,11 +35,11 @@ class Specimen:
     ``cells`` counts unit cells along each side of the square frame; ``dose`` is the expected number
     of counts at the peak of an A column; ``wall_cells`` is the tanh width of a wall; ``shear`` the
     spontaneous strain e_xy of a variant; ``composition`` the largest change of the A columns'
-    height, smooth over ``composition_cells`` cells; ``substrate`` the width of the unpolarized
+    amplitude, smooth over ``composition_cells`` cells; ``substrate`` the width of the unpolarized
     strip at the left as a fraction of the frame.
 
-    The scan displaces every row of pixels: ``jitter_px`` (rms) at random, alike over
-    ``jitter_rows`` rows; mains hum of amplitude ``hum_px`` and a period of ``hum_rows`` rows;
+    The scan displaces every row of pixels: ``jitter_px`` (rms) at random, correlated
+    over ``jitter_rows`` rows; mains hum of amplitude ``hum_px`` and a period of ``hum_rows`` rows;
     ``jumps`` steps of ``jump_px`` (rms) that stay; ``flyback_px`` (mean) to one side at one row of
     forty, which dies away over three rows.
     """
@@ -173,6 +173,55 @@ def simulate_phantom(specimen: Specimen = Specimen(), seed: int = 0) -> Phantom:
     return Phantom(image, _truth(sites, side, sigma, scan), specimen, seed)
 
 
+@dataclass(frozen=True)
+class FrameSeries:
+    """Frames of one place: counts (n, H, W), and how far (x, y) each lies off the first, in px."""
+
+    frames: np.ndarray
+    drift_px: np.ndarray
+
+
+def simulate_frames(
+    specimen: Specimen, n: int, drift_px: float = 0.0, seed: int = 0
+) -> FrameSeries:
+    """Simulate frames of one specimen, each with its own scan and counts.
+
+    Parameters
+    ----------
+    specimen : Specimen
+        What to simulate; ``dose`` is that of a single frame.
+    n : int
+        How many frames.
+    drift_px : float
+        Length (rms) of the step along x, and along y, from frame to frame.
+    seed : int
+        That of the specimen; its crystal is that of :func:`simulate_phantom`.
+
+    Returns
+    -------
+    FrameSeries
+
+    Examples
+    --------
+    >>> simulate_frames(Specimen(cells=8, cell_px=12), 3, drift_px=1).frames.shape
+    (3, 96, 96)
+    """
+    sites, rng = _build(specimen, np.random.default_rng(seed)), np.random.default_rng((seed, n))
+    side = round(specimen.cells * specimen.cell_px)
+    xy = np.concatenate([sites.a_xy.reshape(-1, 2), sites.b_xy.reshape(-1, 2)])
+    amplitude = np.concatenate(
+        [(sites.a_intensity * sites.present).ravel(), sites.b_intensity.ravel()]
+    )
+    steps = rng.normal(0, drift_px, (n, 2)) if drift_px else np.zeros((n, 2))
+    drift = np.cumsum(steps, axis=0) - steps[0]
+    sigma = specimen.sigma_cells * specimen.cell_px
+    frames = np.empty((n, side, side), np.float32)
+    for k in range(n):
+        scan = _scan(side, specimen, rng) + drift[k]
+        frames[k] = _exposed(_render(side, xy, amplitude, sigma, scan), specimen, rng)
+    return FrameSeries(frames, drift)
+
+
 def _build(specimen: Specimen, rng) -> _Sites:
     """Place all columns: layout -> smooth variant weights -> polarization, strain, intensities."""
     n = specimen.cells + 2 * _PAD
@@ -184,8 +233,8 @@ def _build(specimen: Specimen, rng) -> _Sites:
     p_pm *= (1 - strip)[..., None]
     shear = np.einsum("vij,v->ij", weights, VARIANTS.prod(axis=1)) * specimen.shear * (1 - strip)
     nodes, rotation = _nodes(specimen, shear, strip)
-    turn = np.deg2rad(specimen.rotation_deg)
-    matrix = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    angle = np.deg2rad(specimen.rotation_deg)
+    matrix = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     middle = specimen.cells * specimen.cell_px / 2
     a_xy = (nodes - n / 2) @ matrix * specimen.cell_px + middle
     p_pm = p_pm @ matrix
@@ -199,9 +248,7 @@ def _build(specimen: Specimen, rng) -> _Sites:
 
 
 def _variant_weights(specimen: Specimen, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Share of every variant in every cell (tanh across walls), and distance to the nearest wall
-    in cells.
-    """
+    """Share of every variant in every cell, and distance to the nearest wall in cells."""
     fine = 4 if n < 300 else 2
     at = (np.arange(n * fine) + 0.5) / fine - _PAD
     y, x = np.meshgrid(at / specimen.cells, at / specimen.cells, indexing="ij")
@@ -212,17 +259,14 @@ def _variant_weights(specimen: Specimen, n: int) -> tuple[np.ndarray, np.ndarray
             for v in range(4)
         ]
     )
-    score = np.exp(
-        -np.clip(distance / specimen.wall_cells, -40, 40)
-    )  # two variants: (1 + tanh(d / w)) / 2
+    # two variants: (1 + tanh(d / w)) / 2
+    score = np.exp(-np.clip(distance / specimen.wall_cells, -40, 40))
     wall = np.abs(distance).min(axis=0)
     return score / score.sum(axis=0), wall
 
 
 def _signed_distance(inside: np.ndarray) -> np.ndarray:
-    """Distance to the border of a region: negative inside, positive outside; a full or empty
-    region is far.
-    """
+    """Distance to the boundary of a region: negative inside; far if full or empty."""
     if inside.all() or not inside.any():
         return np.full(inside.shape, -1e3 if inside.all() else 1e3)
     return ndimage.distance_transform_edt(~inside) - ndimage.distance_transform_edt(inside)
@@ -264,9 +308,7 @@ def _smooth_noise(shape, scale: float, rng) -> np.ndarray:
 
 
 def _intensities(specimen: Specimen, strip: np.ndarray, rng) -> tuple[np.ndarray, np.ndarray]:
-    """Peak heights of A (follows the Sm content) and B columns, relative to an A column of the
-    film.
-    """
+    """Amplitudes of A (by Sm content) and B columns, relative to an A column of the film."""
     n = strip.shape[0]
     composition = 1 + specimen.composition * _smooth_noise(
         (n + 1, n + 1), specimen.composition_cells, rng
@@ -278,9 +320,7 @@ def _intensities(specimen: Specimen, strip: np.ndarray, rng) -> tuple[np.ndarray
 
 
 def _scan(side: int, specimen: Specimen, rng) -> np.ndarray:
-    """Displacement (x, y) in px of every scan row: jitter and faults along x, slow drift along
-    both.
-    """
+    """Displacement (x, y) in px of every scan row: jitter and faults along x, slow drift."""
     drift = ndimage.gaussian_filter1d(rng.standard_normal((side, 2)), side / 6, axis=0)
     drift *= specimen.drift_px / np.abs(drift).max()
     jitter = rng.normal(0, specimen.jitter_px, side)
@@ -292,9 +332,7 @@ def _scan(side: int, specimen: Specimen, rng) -> np.ndarray:
 
 
 def _faults(side: int, specimen: Specimen, rng) -> np.ndarray:
-    """Displacement (px) along x of every scan row by hum, jumps and flyback; nothing is drawn
-    for those that are off.
-    """
+    """Displacement (px) along x of every scan row by hum, jumps and flyback."""
     row, shift = np.arange(side), np.zeros(side)
     if specimen.hum_px > 0:
         shift += specimen.hum_px * np.sin(2 * np.pi * (row / specimen.hum_rows + rng.random()))
@@ -308,9 +346,7 @@ def _faults(side: int, specimen: Specimen, rng) -> np.ndarray:
 
 
 def _exposed(ideal: np.ndarray, specimen: Specimen, rng) -> np.ndarray:
-    """Counts of an image on its background, under uneven illumination; they replace the image,
-    band by band.
-    """
+    """Counts of an image on its background, unevenly illuminated, in place, band by band."""
     gain = _illumination(len(ideal), specimen.illumination)
     for rows in row_bands(ideal.shape):
         expected = (
@@ -349,9 +385,8 @@ def _render(
         gx = np.exp(-((cols[:, None, :] - x0).astype(np.float32) ** 2) / np.float32(2 * sigma**2))
         keep = ((rows >= 0) & (rows < side))[:, :, None] & ((cols >= 0) & (cols < side))[:, None, :]
         flat = (rows[:, :, None] * side + cols[:, None, :])[keep]
-        first = flat.min(
-            initial=image.size - 1
-        )  # a part holds few rows of columns: only those of the image are added to
+        # a part holds few rows of columns: only those of the image are added to
+        first = flat.min(initial=image.size - 1)
         light = np.bincount(flat - first, (gx * gy[..., None])[keep]).astype(np.float32)
         image[first : first + light.size] += light
     return image.reshape(side, side)
@@ -440,7 +475,7 @@ def load_truth(path: str | Path) -> Truth | None:
     Parameters
     ----------
     path : str or Path
-        File written by :func:`save`, or any other image file.
+        File written by :func:`save_phantom`, or any other image file.
 
     Returns
     -------

@@ -2,7 +2,7 @@
 how far.
 
 Their files do not say in which order ``Pxy`` and ``xy_COM`` hold x and y, nor the units. Both
-readings are tried against what our own chain measures in the image.
+readings are tried against what our own analysis measures in the image.
 """
 
 from collections.abc import Sequence
@@ -107,7 +107,7 @@ class Comparison:
             (
                 f"Pxy per measured px: {best.slope[0]:.4g} in x, {best.slope[1]:.4g} in y;"
                 f" {best.rms_px:.3f} px rms unexplained; {best.opposed:.1%} of the more polarized"
-                " cells point elsewhere"
+                " cells differ by more than 45 degrees"
             ),
         ]
 
@@ -195,8 +195,8 @@ def match_cells(
 
 
 def series_polar_order(comparisons: Sequence[Comparison]) -> str:
-    """The reading of ``Pxy`` that agrees better over several images: files of one series are
-    written alike.
+    """The reading of ``Pxy`` that agrees better over several images: files of one series have the
+    same convention.
 
     An image without polarization decides nothing by itself.
 
@@ -216,17 +216,13 @@ def series_polar_order(comparisons: Sequence[Comparison]) -> str:
 
 
 def _order_by_index(parameters: Parameterization) -> str:
-    """The reading of ``xy_COM`` in which the first index of ``ab`` runs down the image, as rows
-    do.
-    """
+    """The reading of ``xy_COM`` in which the first index of ``ab`` runs down the image."""
     steps = np.nanmedian(np.abs(np.diff(parameters.grid["xy_COM"], axis=0)), axis=(0, 1))
     return "xy" if steps[1] >= steps[0] else "yx"
 
 
 def _agreement(theirs: np.ndarray, measured: np.ndarray, order: str) -> Agreement:
-    """Fit the variations of the measured displacement by those of a reading of ``Pxy``, both of
-    shape (N, 2).
-    """
+    """Fit the variations of the measured displacement by a reading of ``Pxy``, both (N, 2)."""
     tame = _tame(theirs) & _tame(measured)
     if tame.sum() < _LEAST:
         raise InputError(f"only {tame.sum()} cells have a finite Pxy; at least {_LEAST} are needed")
@@ -248,12 +244,10 @@ def _agreement(theirs: np.ndarray, measured: np.ndarray, order: str) -> Agreemen
 
 
 def _opposed(scaled: np.ndarray, measured: np.ndarray) -> float:
-    """Share of the longer half of the measured vectors from which the others differ by more than
-    45 degrees.
-    """
+    """Share of the longer half of measured vectors that differ by more than 45 degrees."""
     length = np.hypot(*measured.T)
-    turned = (scaled * measured).sum(axis=1) < np.cos(np.pi / 4) * length * np.hypot(*scaled.T)
-    return float(turned[length >= np.median(length)].mean())
+    opposed = (scaled * measured).sum(axis=1) < np.cos(np.pi / 4) * length * np.hypot(*scaled.T)
+    return float(opposed[length >= np.median(length)].mean())
 
 
 def _tame(values: np.ndarray) -> np.ndarray:

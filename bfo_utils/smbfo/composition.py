@@ -98,7 +98,7 @@ class Finding:
 
     @property
     def best(self) -> Analysis:
-        """The one of both whose map earns the higher total."""
+        """The one of both whose map has the higher total."""
         return max(self.own, self.joint, key=lambda analysis: analysis.tuned.rewards["total"])
 
 
@@ -150,7 +150,7 @@ def simulate_members(
     cells : int
         Unit cells along each side of an image.
     most, workers : int
-        As for :func:`read`.
+        As for :func:`read_members`.
     seed : int
 
     Returns

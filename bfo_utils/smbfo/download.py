@@ -115,7 +115,7 @@ def fetch_dictionary(
     Parameters
     ----------
     where, server, say
-        As for :func:`series`.
+        As for :func:`fetch_series`.
 
     Returns
     -------
@@ -245,8 +245,8 @@ def _download(url: str, file: Remote, target: Path) -> None:
     if file_md5(part) != file.md5:
         part.unlink()
         raise InputError(
-            f"{file.name}: what came from {url} has not the MD5 sum {file.md5} of the record and"
-            " was not kept; repeat the command to download it anew"
+            f"{file.name}: what came from {url} does not have the MD5 sum {file.md5} of the record"
+            " and was not kept; repeat the command to download it anew"
         )
     to_disk(part)
     os.replace(part, target)

@@ -97,8 +97,8 @@ def read_parameterization(path: str | Path) -> Parameterization:
     Parameters
     ----------
     path : str or Path
-        HDF5 file with the arrays :data:`KEYS`; more are read as well, fewer accepted but for
-        ``ab``, ``xy_COM``, ``Pxy``.
+        HDF5 file with the arrays :data:`PARAMETERIZATION_KEYS`; more are read as well, fewer
+        accepted but for ``ab``, ``xy_COM``, ``Pxy``.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """A pickled dictionary of arrays, read with care: reading a pickle can run any code that its author
 put into it.
 
-Record 4876786 holds the series as one such file. It is read only on the user's explicit word and
+Record 4876786 holds the series as one such file. It is read only after an explicit opt-in and
 only if its MD5 sum is the record's; even then, names of anything but NumPy's arrays are refused.
 """
 
@@ -49,7 +49,7 @@ def read_trusted_pickle(
     md5 : str
         MD5 sum that the record gives.
     trust : bool
-        The user's explicit word. Without it nothing is read: a pickle can run code with the rights
+        Explicit opt-in. Without it nothing is read: a pickle can run code with the rights
         of whoever reads it.
 
     Returns
@@ -75,7 +75,7 @@ def read_trusted_pickle(
     try:
         if file_md5(Path(path)) != md5:
             raise InputError(
-                f"has not the MD5 sum {md5} of the record and is not read; download it anew"
+                f"does not have the MD5 sum {md5} of the record and is not read; download it anew"
             )
         content = _unpickled(Path(path))
     except Exception as error:
@@ -108,7 +108,7 @@ def unpack_series(content: dict[str, dict[str, np.ndarray]], folder: str | Path)
     Parameters
     ----------
     content : dict of str to dict of str to ndarray
-        From :func:`read`.
+        From :func:`read_trusted_pickle`.
     folder : str or Path
         Made where missing.
 

@@ -95,7 +95,7 @@ def pair_of(name: str) -> Pair:
     Parameters
     ----------
     name : str
-        One of :data:`IDS`.
+        One of :data:`SERIES_IDS`.
 
     Returns
     -------

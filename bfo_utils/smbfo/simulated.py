@@ -1,5 +1,5 @@
 """A simulated Sm-BFO series: small files with the names, arrays and gaps of the real ones, for
-tests and tours.
+tests and demonstrations.
 
 The polarization falls with the Sm content and vanishes at 20 %, as does the spontaneous shear that
 goes with it.
@@ -177,8 +177,8 @@ def write_series(
 
 
 def with_gaps(data: np.ndarray, pair: Pair) -> np.ndarray:
-    """Pixels as the file holds them: float64, and in the images of :data:`GAPS` a NaN margin and
-    infinite pixels.
+    """Pixels as the file holds them: float64, and in the images of :data:`GAP_SHARE` a NaN margin
+    and infinite pixels.
 
     Parameters
     ----------
@@ -223,12 +223,12 @@ def simulated_parameters(
     at = np.nonzero(cells.valid)
     n, flip = len(at[0]), {"xy": slice(None), "yx": slice(None, None, -1)}
     pm = cells.polar[at].T * made.specimen.pm_per_px + seen.normal(0, style.noise_pm, (2, n))
-    heights = cells.a_intensity[at] * (1 + seen.normal(0, 0.02, (4, n)))
+    amplitudes = cells.a_intensity[at] * (1 + seen.normal(0, 0.02, (4, n)))
     xy, b_xy = cells.xy[at].T[flip[style.xy_order]], cells.b_site[at].T[flip[style.xy_order]]
     edges = {"a": cells.a[at], "b": cells.b[at]}
     return {
-        **{f"I{k + 1}": row[None] for k, row in enumerate(heights)},
-        "I5": made.specimen.b_intensity * heights.mean(0)[None],
+        **{f"I{k + 1}": row[None] for k, row in enumerate(amplitudes)},
+        "I5": made.specimen.b_intensity * amplitudes.mean(0)[None],
         **{name: edge[None] for name, edge in edges.items()},
         **{f"meanuc{k}": np.full((1, 1), v.mean()) for k, v in edges.items()},
         "Pxy": (pm * style.unit)[flip[style.p_order]],
@@ -253,9 +253,9 @@ def _true_cells(made: Phantom) -> Cells:
     node, b_site = np.full((side + 1, side + 1, 2), np.nan), np.full((side, side, 2), np.nan)
     node[tuple(truth.column_ij[is_a].T)] = truth.column_xy[is_a]
     b_site[tuple(truth.column_ij[~is_a].T)] = truth.column_xy[~is_a]
-    height, corner = np.full((side, side), np.nan), np.ones((side + 1, side + 1))
-    height[tuple(truth.cell_ij.T)] = truth.cell_intensity
+    amplitude, corner = np.full((side, side), np.nan), np.ones((side + 1, side + 1))
+    amplitude[tuple(truth.cell_ij.T)] = truth.cell_intensity
     cells = measure_cells(
-        Basis(np.eye(2) * made.specimen.cell_px, True), node, corner, (b_site, height)
+        Basis(np.eye(2) * made.specimen.cell_px, True), node, corner, (b_site, amplitude)
     )
-    return Cells(**(vars(cells) | {"a_intensity": height}))
+    return Cells(**(vars(cells) | {"a_intensity": amplitude}))

@@ -18,7 +18,8 @@ from .composition import Finding, Member
 #: is no variant.
 DIRECTIONS = ("right-down", "left-down", "left-up", "right-up")
 NO_VARIANT = "no variant"
-#: Columns of :func:`table` that hold the authors' arrays, each with ours that it is compared with.
+#: Columns of :func:`trends_table` that hold the authors' arrays, each with ours that it is compared
+#: with.
 AUTHORS = {
     "Pxy": "displacement",
     "authors_a": "a",
@@ -146,9 +147,9 @@ def measured_means(prepared: PreparedImage) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        See :func:`table`. ``displacement`` is the median length of the polar displacement, which
-        noise alone keeps above zero; ``order`` its autocorrelation over three cells, which noise
-        leaves at zero.
+        See :func:`trends_table`. ``displacement`` is the median length of the polar displacement,
+        which noise alone keeps above zero; ``order`` its autocorrelation over three cells, which
+        noise leaves at zero.
     """
     cells, mask, size = prepared.lattice.cells, prepared.mask, prepared.image.pixel_size_nm
     polar = np.where(mask[..., None], cells.polar, np.nan)
@@ -200,9 +201,7 @@ def coherent_length(field: np.ndarray, lag: int = CORRELATION_LAG) -> float:
 
 
 def _authors(member: Member) -> dict[str, float]:
-    """Medians of the authors' arrays, the length of ``Pxy``, over the cells that we analyze; NaN
-    for what is not there.
-    """
+    """Medians of the authors' arrays over the cells that we analyze; NaN where absent."""
     if member.comparison is None or member.parameters is None:
         return dict.fromkeys(AUTHORS, np.nan)
     cells, grid = member.prepared.lattice.cells, member.parameters.grid
@@ -224,8 +223,8 @@ def _median(values: np.ndarray) -> float:
 
 
 def relative_to_first(frame: pd.DataFrame, column: str) -> pd.Series:
-    """A column of :func:`table` relative to its mean over the images with the least samarium: free
-    of any unit.
+    """A column of :func:`trends_table` relative to its mean over the images with the least
+    samarium: free of any unit.
 
     Examples
     --------
@@ -243,7 +242,7 @@ def trend_curves(frame: pd.DataFrame, calibrated: bool) -> dict[str, dict[str, p
     Parameters
     ----------
     frame : DataFrame
-        From :func:`table`.
+        From :func:`trends_table`.
     calibrated : bool
         Whether lengths are in nm and pm, else in px.
 
@@ -273,7 +272,7 @@ def curves_beside_authors(frame: pd.DataFrame) -> dict[str, dict[str, pd.Series]
     Parameters
     ----------
     frame : DataFrame
-        From :func:`table`.
+        From :func:`trends_table`.
 
     Returns
     -------

@@ -19,7 +19,7 @@ class Anomalies:
     Attributes
     ----------
     error : ndarray
-        How badly the window of the cell is drawn again.
+        Reconstruction error of the window of the cell.
     distance : ndarray
         How far its latents lie from those of other cells.
     """

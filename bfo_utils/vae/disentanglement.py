@@ -30,9 +30,9 @@ def known_quantities(cells: Cells, labels: np.ndarray) -> dict[str, np.ndarray]:
     Returns
     -------
     dict of str to ndarray, shape (N,)
-        Polar displacement, strain ln(a/b), shear (the angle between a and b), rotation, heights of
-        the columns, and the mistilt: what of the polar displacement varies slowly inside domains.
-        Without B columns those of A alone.
+        Polar displacement, strain ln(a/b), shear (the angle between a and b), rotation, amplitudes
+        of the columns, and the mistilt: what of the polar displacement varies slowly inside
+        domains. Without B columns those of A alone.
     """
     inside = labels >= 0
     measured = {
@@ -99,13 +99,12 @@ def explained_share(latent: np.ndarray, values: np.ndarray) -> float:
 
 
 def rotate_latents(latents: np.ndarray, measured: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Latents turned, as a rigid body, so that their axes line up with measured quantities as well
-    as they can.
+    """Latents rotated so that their axes correlate with measured quantities as well as possible.
 
-    The prior of an autoencoder is the same from all sides: any turn of its latents is as good a
-    model. Of all choices of as many quantities as latents, the one with the largest sum of squared
-    correlations after the best turn (Procrustes: Schonemann 1966, doi 10.1007/BF02289451) is taken.
-    Clustering never sees turned latents.
+    The prior of an autoencoder is isotropic: any rotation of its latents is as good a model. Of all
+    choices of as many quantities as latents, the one with the largest sum of squared correlations
+    after the best rotation (Procrustes: Schonemann 1966, doi 10.1007/BF02289451) is taken.
+    Clustering never uses rotated latents.
 
     Parameters
     ----------
@@ -121,8 +120,8 @@ def rotate_latents(latents: np.ndarray, measured: Mapping[str, np.ndarray]) -> n
     --------
     >>> rng = np.random.default_rng(0)
     >>> truth = rng.normal(size=(300, 2))
-    >>> turn = np.array([[0.8, 0.6], [-0.6, 0.8]])
-    >>> back = rotate_latents(truth @ turn, {"one": truth[:, 0], "two": truth[:, 1]})
+    >>> rotation = np.array([[0.8, 0.6], [-0.6, 0.8]])
+    >>> back = rotate_latents(truth @ rotation, {"one": truth[:, 0], "two": truth[:, 1]})
     >>> bool(np.abs(np.corrcoef(back[:, 0], truth[:, 0])[0, 1]) > 0.99)
     True
     """
@@ -133,11 +132,11 @@ def rotate_latents(latents: np.ndarray, measured: Mapping[str, np.ndarray]) -> n
     for chosen in combinations(range(fields.shape[1]), min(k, fields.shape[1])):
         wanted, n = fields[:, chosen], len(chosen)
         u, _, vt = np.linalg.svd(np.linalg.lstsq(centered, wanted, rcond=None)[0])
-        turn = np.hstack([u[:, :n] @ vt, u[:, n:]])
-        made = centered @ turn[:, :n]
+        rotation = np.hstack([u[:, :n] @ vt, u[:, n:]])
+        made = centered @ rotation[:, :n]
         fit = ((made * wanted).sum(axis=0) ** 2 / np.maximum((made**2).sum(axis=0), 1e-12)).sum()
         if fit > best:
-            best, axes = fit, turn
+            best, axes = fit, rotation
     return centered @ axes
 
 
@@ -189,8 +188,8 @@ def principal_components(windows: np.ndarray, k: int) -> np.ndarray:
 def align_latents(
     latents: np.ndarray, poses: int, measured: Mapping[str, np.ndarray]
 ) -> np.ndarray:
-    """Latents of a model with their content turned (see :func:`turned`); the first ``poses``, angle
-    and shift, stay.
+    """Latents of a model with their content rotated (see :func:`rotate_latents`); the first
+    ``poses``, angle and shift, stay.
 
     Parameters
     ----------

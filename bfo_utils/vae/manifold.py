@@ -1,5 +1,5 @@
-"""Walks through the latents of an autoencoder, decoded: what the model believes a change of a
-latent looks like.
+"""Walks through the latents of an autoencoder, decoded: what a change of a latent does to a
+window.
 """
 
 import numpy as np
@@ -39,7 +39,7 @@ def decode_manifold(
     encoded : ndarray, shape (N, K)
         Latents as the network encodes them.
     latents : ndarray, shape (N, K)
-        The same, turned (see :func:`bfo_utils.vae.align_latents`).
+        The same, rotated (see :func:`bfo_utils.vae.align_latents`).
     first, second : int
         Latents that grow to the right and downwards, from their 2nd to their 98th percentile.
     steps : int
@@ -56,5 +56,5 @@ def decode_manifold(
     points = np.tile(np.median(latents, axis=0), (steps, steps, 1))
     points[..., second], points[..., first] = np.meshgrid(down, right, indexing="ij")
     flat = points.reshape(steps**2, -1)
-    drawn = network.decode(np.column_stack([flat, np.ones(len(flat))]) @ back)
-    return drawn.reshape(steps, steps, *drawn.shape[1:])
+    windows = network.decode(np.column_stack([flat, np.ones(len(flat))]) @ back)
+    return windows.reshape(steps, steps, *windows.shape[1:])

@@ -1,10 +1,9 @@
 """Variational autoencoders of windows: fit, encode, decode, save, load. Torch and AtomAI stay
 behind this interface.
 
-An autoencoder squeezes every window through a few numbers, its latents, and draws it again from
-them. What can be drawn again has been understood. Angle and shift of the window can be kept apart
-from its content (Bepler et al. 2019, arXiv 1909.11663), so that a turned window has the same
-content as an upright one.
+An autoencoder maps every window to a few numbers, its latents, and reconstructs it from them.
+Angle and shift of the window can be kept apart from its content (Bepler et al. 2019, arXiv
+1909.11663), so that a rotated window has the same content as an upright one.
 """
 
 import hashlib
@@ -40,7 +39,7 @@ class VAESettings:
     latent_dim : int
         Dimensions of the content, 1 to 3.
     kl_weight : float
-        Weight of the divergence from the prior; larger values make fewer and smoother latents.
+        Weight of the KL divergence from the prior; larger values make fewer and smoother latents.
     kl_schedule : {"constant", "warmup", "cyclic"}
         The weight over the epochs: as it is, raised over the first ten, or raised anew every ten.
     learning_rate : float
@@ -91,7 +90,7 @@ class VAESettings:
         return poses + [f"latent {k + 1}" for k in range(self.latent_dim)]
 
     def weight_at(self, epoch: int) -> float:
-        """Weight of the divergence in an epoch, counted from 0.
+        """Weight of the KL divergence in an epoch, counted from 0.
 
         Examples
         --------
@@ -203,7 +202,7 @@ class VAE:
 
     @property
     def history(self) -> list[dict[str, float]]:
-        """One row per epoch with squared error per pixel and divergence of the training,
+        """One row per epoch with squared error per pixel and KL divergence of the training,
         explained variance of held-out windows.
         """
         return list(self._fitted.history)
@@ -225,7 +224,7 @@ class VAE:
         Returns
         -------
         float
-            1 for perfect drawings; below 0 where the mean window would be better.
+            1 for a perfect reconstruction; below 0 where the mean window would be better.
         """
         rest = windows - self.decode(self.encode(windows))
         return float(1 - (rest**2).sum() / ((windows - windows.mean(axis=0)) ** 2).sum())

@@ -28,7 +28,7 @@ with warnings.catch_warnings():
 HIDDEN = {"encoder": 128, "decoder": 64}  # units of each of the two layers
 TRAINING_BATCH = 128  # windows in one step
 EPOCH = 4096  # windows in one epoch, at most
-PIXELS = 64  # pixels of a window that a spatial decoder draws in one step, at most
+PIXELS = 64  # pixels of a window that a spatial decoder computes in one step, at most
 ANGLE_PRIOR, SHIFT_PRIOR = 0.2, 0.1  # radians; half windows
 _COORDINATES = (
     8.0  # factor on the decoder's initial weights for coordinates: details of a quarter of a window
@@ -165,7 +165,7 @@ class Training:
             after_epoch()
 
     def _begin_at(self, window: torch.Tensor) -> None:
-        """Let the decoder draw the mean window before it learns what windows differ by."""
+        """Start the decoder at the mean window, before it learns what windows differ by."""
         decoder = self.model.decoder
         if not self.model.spatial:
             with torch.no_grad():
@@ -197,9 +197,7 @@ class Training:
         }
 
     def _step(self, batch: torch.Tensor, weight: float) -> torch.Tensor:
-        """One step down the loss; returns the squared error per pixel and the divergence per
-        window.
-        """
+        """One step down the loss; returns the squared error per pixel and the KL divergence."""
         mean, log_sd = self.model.encoder(batch)
         z = mean + torch.exp(log_sd) * self._normal(mean.shape)
         n = batch.shape[1]
@@ -209,8 +207,8 @@ class Training:
             else None
         )
         target = batch if pixels is None else batch[:, pixels]
-        drawn = self.model.decode(z, pixels)
-        error = reconstruction_loss("mse", self.shape, target, drawn).mean() / target.shape[1]
+        made = self.model.decode(z, pixels)
+        error = reconstruction_loss("mse", self.shape, target, made).mean() / target.shape[1]
         kl = self.model.divergence(mean, log_sd).mean()
         (n * error + weight * kl).backward()
         for optimizer in self.optimizers:
@@ -236,8 +234,8 @@ class Training:
         """Share of the variance of windows about a mean window that the averaged model
         reconstructs.
         """
-        drawn = self.average.decode(self.average.encoder(flat)[0])
-        return float(1 - ((flat - drawn) ** 2).sum() / ((flat - mean) ** 2).sum())
+        made = self.average.decode(self.average.encoder(flat)[0])
+        return float(1 - ((flat - made) ** 2).sum() / ((flat - mean) ** 2).sum())
 
     @torch.no_grad()
     def encode(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

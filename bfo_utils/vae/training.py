@@ -1,4 +1,4 @@
-"""Autoencoders trained for an image: kept on disk, gone on with where they stopped, turned into
+"""Autoencoders trained for an image: kept on disk, continued where they stopped, rotated to
 descriptors.
 """
 
@@ -76,15 +76,14 @@ def _furthest(folder: Path, stem: str, epochs: int) -> VAE | None:
 
 
 def independent_axes(latents: np.ndarray, poses: int = 0) -> np.ndarray:
-    """Content turned to independent axes, then angle and shift as they are; of both the most
-    two-humped first, each of deviation 1.
+    """Content rotated to independent axes, then angle and shift as they are; of both the most
+    bimodal first, each of deviation 1.
 
-    The prior of an autoencoder looks the same from all sides, so the axes of its content mean
-    nothing. Independent component analysis (Hyvarinen and Oja 2000, doi
-    10.1016/S0893-6080(00)00026-5) turns them until each is as far from a bell curve as possible.
-    Angle and shift have a meaning of their own: they are not mixed in, and come last. Domains make
-    two humps, of any two sizes: a large (skewness² + 1) / kurtosis, which is 1 for two values and
-    1/3 for a bell curve.
+    The prior of an autoencoder is isotropic, so the axes of its content mean nothing. Independent
+    component analysis (Hyvarinen and Oja 2000, doi 10.1016/S0893-6080(00)00026-5) rotates them
+    until each is as far from a normal distribution as possible. Angle and shift have a meaning of
+    their own: they are not mixed in, and come last. Domains make a distribution bimodal: (skewness²
+    + 1) / kurtosis is large, 1 for two values and 1/3 for a normal distribution.
 
     Parameters
     ----------
@@ -99,23 +98,25 @@ def independent_axes(latents: np.ndarray, poses: int = 0) -> np.ndarray:
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> humps, bell = rng.choice([-1.0, 1.0], 500), rng.normal(size=500)
-    >>> axes = independent_axes(np.column_stack([humps + bell, humps - bell]))
-    >>> bool(abs(np.corrcoef(axes[:, 0], humps)[0, 1]) > 0.99)
+    >>> modes, bell = rng.choice([-1.0, 1.0], 500), rng.normal(size=500)
+    >>> axes = independent_axes(np.column_stack([modes + bell, modes - bell]))
+    >>> bool(abs(np.corrcoef(axes[:, 0], modes)[0, 1]) > 0.99)
     True
     """
     return np.hstack(
         [
-            _two_humped_first(_components(latents[:, poses:])),
-            _two_humped_first(_scaled(latents[:, :poses])),
+            _most_bimodal_first(_components(latents[:, poses:])),
+            _most_bimodal_first(_scaled(latents[:, :poses])),
         ]
     )
 
 
-def _two_humped_first(axes: np.ndarray) -> np.ndarray:
+def _most_bimodal_first(axes: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):  # of an axis without spread
-        humps = np.nan_to_num((skew(axes, axis=0) ** 2 + 1) / kurtosis(axes, axis=0, fisher=False))
-    return axes[:, np.argsort(-humps, kind="stable")]
+        bimodality = np.nan_to_num(
+            (skew(axes, axis=0) ** 2 + 1) / kurtosis(axes, axis=0, fisher=False)
+        )
+    return axes[:, np.argsort(-bimodality, kind="stable")]
 
 
 def _scaled(latents: np.ndarray) -> np.ndarray:

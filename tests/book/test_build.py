@@ -19,6 +19,7 @@ from bfo_utils.book import (
 from bfo_utils.book.build import _finished, _papermill, _settings, _stand_in, _steps
 from bfo_utils.compute import installation, resource_path
 from bfo_utils.errors import InputError
+from bfo_utils.io import Reading
 from bfo_utils.search import PARAMETERS, RUN_PARAMETERS, default_parameters
 
 from ..conftest import SMALL
@@ -111,7 +112,7 @@ def test_real_images_end_with_a_book(real_data, tmp_path, name):
         str(real_data / name),
         tmp_path,
         given={"budget": 24, "vae_budget": 1, "series_budget": 8},
-        pixel_size_nm=size,
+        reading=Reading(size),
     )
     assert page.exists()
     result = json.loads((tmp_path / "artifacts" / "result.json").read_text())

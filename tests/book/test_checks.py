@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from bfo_utils.book import CHAPTERS, Features, check_answers, judge_answer
-from bfo_utils.book.questions import _noise, _turn
+from bfo_utils.book.exercises import _noise, _turn
 from bfo_utils.compute import resource_path
 from bfo_utils.descriptors import crop_windows
 from bfo_utils.errors import InputError
@@ -36,7 +36,7 @@ def sources(prepared, truth_map):
     outcome = Outcome(default_parameters(), segmentation.labels, score_map(segmentation), 0.1)
     judgment = Judgment("domains", "", outcome.labels)
     done = Analysis(prepared, trials, outcome, outcome, judgment, 0, {})
-    earned = [{"continuity": c, "straightness": 1.0} for c in (0.8, 0.9, 0.7, 0.95)]
+    map_rewards = [{"continuity": c, "straightness": 1.0} for c in (0.8, 0.9, 0.7, 0.95)]
     table = pd.DataFrame(
         {
             "samarium": [0, 0, 20, 20],
@@ -53,7 +53,7 @@ def sources(prepared, truth_map):
         "05_vae": trials,
         "06_optimization": trials,
         "07_report": done,
-        "08_judgement": earned,
+        "08_judgement": map_rewards,
         "09_composition": table,
     }
 
@@ -61,7 +61,7 @@ def sources(prepared, truth_map):
 RIGHT = {
     "01_data": {"single_domain": "closed", "farther": "smaller"},
     "02_descriptors": {"blind": {"minmax", "zscore"}, "b_columns": (0, 4, 4)},
-    "03_clustering": {"from_noise": 4, "after_shuffle": "shares"},
+    "03_clustering": {"from_noise": 4, "after_permutation": "shares"},
     "04_rewards": {"not_fooled": "evidence", "speckle_costs": 0.82},
     "05_vae": {"latents": (3, 6), "unlearned": 2},
     "06_optimization": {"reached": 2, "best_on_front": True},
@@ -72,7 +72,7 @@ RIGHT = {
 WRONG = {
     "01_data": {"single_domain": "open", "farther": "larger", "displacement": 30.0},
     "02_descriptors": {"blind": {"none"}, "b_columns": (4, 4, 16)},
-    "03_clustering": {"from_noise": 1, "after_shuffle": "regions"},
+    "03_clustering": {"from_noise": 1, "after_permutation": "regions"},
     "04_rewards": {"not_fooled": "straightness", "speckle_costs": 0.97},
     "05_vae": {"latents": (3, 3), "unlearned": 0},
     "06_optimization": {"reached": 4, "best_on_front": False},

@@ -7,7 +7,7 @@ from ..exactness import indexed, rms, true_xy
 
 
 @pytest.mark.parametrize(
-    "crystal",
+    "specimen",
     [{"dose": 15}, {"dose": 150}, {"cell_px": 9, "dose": 80}, {"b_intensity": 0.15, "dose": 1000}],
 )
 def test_standard_errors_are_those_found_against_the_truth(specimen):

@@ -145,7 +145,7 @@ def test_processes_that_cannot_be_started_are_done_without(monkeypatch, capsys, 
         table = run_batch([str(image)], tmp_path / "out", pool, BatchSettings(SearchPlan(2)))
     assert table["error"].isna().all()
     assert (
-        "note: no process can be started here (/dev/shm: No space left on device); working in"
+        "warning: no process can be started here (/dev/shm: No space left on device); working in"
         " this one" in capsys.readouterr().err
     )
 

@@ -379,7 +379,7 @@ def test_polarization_without_b_columns_shows_strain(image, without_b, labels):
 
 def test_physics_shows_what_is_seen(cells, without_b):
     full = [axes.get_title() for axes in plot_quantities(cells, 0.02).axes if axes.get_title()]
-    assert len(full) == 9 and {"direction of P", "height of B columns", "rotation"} <= set(full)
+    assert len(full) == 9 and {"direction of P", "amplitude of B columns", "rotation"} <= set(full)
     part = plot_quantities(without_b)
     assert sum(bool(axes.get_title()) for axes in part.axes) == 6 and "px" in texts(part)
     assert not drawn(part.axes[0], QuadMesh) and "nm" not in texts(part)

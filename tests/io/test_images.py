@@ -212,9 +212,9 @@ BAD_ARRAYS = {
     "scalar": (3.0, "0-D data"),
     "stack": (
         np.stack([RAMP] * 10),
-        r"3-D stack of shape \(10, 40, 50\); choose or average a frame",
+        r"3-D data of shape \(10, 40, 50\) are no image",
     ),
-    "4-D": (np.zeros((5, 5, 40, 40)), r"4-D stack of shape \(5, 5, 40, 40\)"),
+    "4-D": (np.zeros((5, 5, 40, 40)), r"4-D data of shape \(5, 5, 40, 40\)"),
     "RGB": (
         np.stack([RAMP, RAMP, RAMP + 1], axis=-1),
         "RGB image, 3 channels; convert to grayscale",
@@ -520,9 +520,9 @@ def test_read_never_unpickles(tmp_path, monkeypatch, suffix):
     assert not (tmp_path / "exploded").exists()
 
 
-def test_read_refuses_stacks_by_name_and_shape(tmp_path):
-    path = write_hdf5(tmp_path / "stack.h5", frames=np.zeros((10, 64, 64)))
-    assert "3-D stack of shape (10, 64, 64); choose or average a frame" in refusal(path)
+def test_read_refuses_what_is_no_stack_by_name_and_shape(tmp_path):
+    path = write_hdf5(tmp_path / "cube.h5", frames=np.zeros((64, 64, 20)))
+    assert "3-D data of shape (64, 64, 20) are no image and no stack of frames" in refusal(path)
 
 
 @pytest.mark.parametrize("shape", [(2**31, 40, 50), (1, 2**32 - 1, 2**32 - 1), (1, 40, 51)])

@@ -12,13 +12,12 @@ from scipy.spatial import cKDTree
 from bfo_utils.cli import bfo
 from bfo_utils.columns import cut_slices, find_columns, refit_columns, slices
 from bfo_utils.errors import InputError
-from bfo_utils.io import image_from_array
+from bfo_utils.io import displace_rows, image_from_array
 from bfo_utils.lattice import (
     SMOOTH,
     ScanDistortion,
     build_lattice,
     describe_scan,
-    displace_rows,
     measure_scan,
     multiply_band,
     prior_band,

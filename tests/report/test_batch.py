@@ -20,6 +20,7 @@ import pytest
 from bfo_utils.cli import main
 from bfo_utils.compute import WorkerDied, connect_pool, executors, in_order
 from bfo_utils.errors import InputError
+from bfo_utils.io import Reading
 from bfo_utils.report import (
     SUMMARY_COLUMNS,
     BatchJob,
@@ -197,7 +198,7 @@ def test_other_settings_or_pixels_are_done_again(folder, reference, tmp_path):
     assert tasks_of([image], out) == 0
     for settings in (
         BatchSettings(SearchPlan(9, seed=1)),
-        BatchSettings(SearchPlan(9), pixel_size_nm=0.02),
+        BatchSettings(SearchPlan(9), Reading(0.02)),
     ):
         assert tasks_of([image], out, settings) == 1 and tasks_of([image], out, settings) == 0
     assert pd.read_csv(out / "summary.csv")["pixel_size_nm"].tolist() == [0.02]

@@ -30,8 +30,8 @@ def test_further_grounds_are_shown_where_there_are_any(answer, result):
         "confidence": {"posterior": {"mean": 0.951, "unsure": 0.04}},
         "surrogates": {
             "total": 0.9,
-            "dealt": {"n": 99, "p": 0.01, "largest": 0.21},
-            "moved": {"n": 0, "p": 1.0},
+            "permuted": {"n": 99, "p": 0.01, "largest": 0.21},
+            "shifted": {"n": 0, "p": 1.0},
         },
     }
     table = grounds_table(answer, result | more)
@@ -41,11 +41,11 @@ def test_further_grounds_are_shown_where_there_are_any(answer, result):
         "mean; 4% of the cells are unsure",
     ]
     assert (
-        table.loc["surrogates, dealt", "measured"] == "0.21"
-        and "p = 0.01" in table.loc["surrogates, dealt", "means"]
+        table.loc["surrogates, permuted", "measured"] == "0.21"
+        and "p = 0.01" in table.loc["surrogates, permuted", "means"]
     )
-    assert "surrogates, moved" not in table.index
-    none = {"moved": {"n": 0}, "dealt": {"n": 0}}
+    assert "surrogates, shifted" not in table.index
+    none = {"shifted": {"n": 0}, "permuted": {"n": 0}}
     assert (
         len(table)
         == len(grounds_table(answer, result | {"confidence": None, "surrogates": none})) + 2

@@ -1,4 +1,4 @@
-"""Every caveat is raised by what it is about, and not by a good image."""
+"""Every warning is raised by its cause, and not by a good image."""
 
 from dataclasses import replace
 
@@ -33,7 +33,7 @@ def analyzed(prepared, change=lambda array: array, clusters=3, pixel_size_nm=0.0
 
 
 def codes(done):
-    return [caveat["code"] for caveat in find_warnings(done)]
+    return [warning["code"] for warning in find_warnings(done)]
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_a_good_image_needs_none(good):
 def test_what_is_wrong_with_an_image_is_said(code, changes, change, clusters):
     prepared = Specimen(**{"layout": "junction", "cells": 32, "cell_px": 16, "dose": 80} | changes)
     done = analyzed(prepared, change or (lambda a: a), clusters)
-    said = {caveat["code"]: caveat["message"] for caveat in find_warnings(done)}
+    said = {warning["code"]: warning["message"] for warning in find_warnings(done)}
     assert code in said and "\n" not in said[code] and len(said[code]) > 40
 
 
@@ -81,7 +81,7 @@ def test_what_is_wrong_with_a_map_is_said(good):
     close = {"polar": replace(polar, judged=replace(polar.judged, z=3.8))}
     assert "thin_margin" in codes(replace(good, judgment=replace(good.judgment, answers=close)))
     chance = replace(good)
-    vars(chance)["standing"] = SurrogateTest(0.1, np.linspace(0, 0.3, 99), np.zeros(19))
+    vars(chance)["surrogates"] = SurrogateTest(0.1, np.linspace(0, 0.3, 99), np.zeros(19))
     assert "no_better_than_chance" in codes(chance)
     unsure = replace(good)
     half = np.where(good.prepared.mask, 0.6, np.nan)

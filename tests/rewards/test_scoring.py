@@ -382,7 +382,7 @@ def test_speckle_is_what_holds_fewer_than_six_cells_or_three_in_a_thousand(side,
     ["evidence=0", "evidence=-1", "evidence=inf", "evidence=nan", "evidence", "evidence=much"],
 )
 def test_a_power_is_a_positive_number(pair):
-    with pytest.raises(InputError, match=f"total '{pair}': not a reward with its power"):
+    with pytest.raises(InputError, match=f"total '{pair}': not a reward with its exponent"):
         parse_total([pair])
 
 
@@ -407,7 +407,7 @@ def test_rewards_beyond_their_range_are_cut_and_the_total_is_a_product():
     assert _value("x", 1.02) == 1 and _value("x", -0.1) == 0 and _value("x", 0.25) == 0.25
     values = score_map(Segmentation(TRUE, field_of(TRUE)))
     assert values["total"] == pytest.approx(
-        np.prod([values[name] ** power for name, power in DEFAULT_TOTAL.items()])
+        np.prod([values[name] ** exponent for name, exponent in DEFAULT_TOTAL.items()])
     )
 
 

@@ -95,7 +95,8 @@ def test_the_best_of_the_others_goes_on(made):
 def test_trials_say_what_was_learned_and_how_it_reads(made):
     for trial in made[1]:
         assert trial.parameters["descriptor"] == "vae"
-        assert 0 <= trial.rewards["explained"] <= 1 and 0 <= trial.rewards["clarity"] <= 1
+        assert 0 <= trial.rewards["explained"] <= 1
+        assert 0 <= trial.rewards["disentanglement"] == trial.rewards["clarity"] <= 1
         assert {"total", "continuity", "straightness"} <= set(trial.rewards)
         assert trial.seconds > 0
     assert made[1][6].rewards["explained"] > made[1][0].rewards["explained"]
@@ -186,12 +187,12 @@ def test_outputs_are_latents_of_the_analyzed_cells(prepared, made):
     assert {v.shape for v in measured.values()} == {(prepared.mask.sum(),)}
 
 
-def trial(number, total, explained=0.8, clarity=0.5, clusters=4, descriptor="vae"):
+def trial(number, total, explained=0.8, disentanglement=0.5, clusters=4, descriptor="vae"):
     return Trial(
         number,
         "rung 1",
         {"descriptor": descriptor, "n_clusters": clusters},
-        {"total": total, "explained": explained, "clarity": clarity},
+        {"total": total, "explained": explained, "disentanglement": disentanglement},
         0.0,
     )
 
@@ -200,9 +201,9 @@ def trial(number, total, explained=0.8, clarity=0.5, clusters=4, descriptor="vae
     ("trials", "chosen"),
     [
         ([trial(0, 0.6), trial(1, 0.7)], 1),
-        ([trial(0, 0.69, clarity=0.6), trial(1, 0.70)], 0),
-        ([trial(0, 0.67, clarity=0.9), trial(1, 0.70)], 1),
-        ([trial(0, 0.69, clusters=3, clarity=0.1), trial(1, 0.70)], 0),
+        ([trial(0, 0.69, disentanglement=0.6), trial(1, 0.70)], 0),
+        ([trial(0, 0.67, disentanglement=0.9), trial(1, 0.70)], 1),
+        ([trial(0, 0.69, clusters=3, disentanglement=0.1), trial(1, 0.70)], 0),
         ([trial(0, 0.9, explained=0.49), trial(1, 0.4)], 1),
         ([trial(0, 0.9, explained=0.1), trial(1, 0.4, explained=0.3)], 1),
         ([trial(0, 0.9, descriptor="windows"), trial(1, 0.4)], 1),

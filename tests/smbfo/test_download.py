@@ -149,7 +149,7 @@ def test_every_new_byte_buys_new_tries(archive, tmp_path):
 
 def test_the_next_call_goes_on_with_the_part_that_came(archive, tmp_path, capsys):
     archive.faults.drops[IMAGE] = [DROP, 0, 0, 0]
-    assert "it goes on where it stopped" in refused(capsys, "Sm_10_0", "--dir", tmp_path)
+    assert "it continues where it stopped" in refused(capsys, "Sm_10_0", "--dir", tmp_path)
     part = partial(tmp_path / IMAGE)
     assert set(names(tmp_path)) - {OWNER} == {part.name} and archive.files[IMAGE].startswith(
         part.read_bytes()
@@ -206,7 +206,7 @@ def test_a_part_beyond_the_servers_file_is_begun_anew(archive, tmp_path):
     partial(tmp_path / IMAGE).write_bytes(b"x" * (len(archive.files[IMAGE]) - 1))
     whole, archive.faults.answer = archive.files[IMAGE], archive.description()
     archive.files[IMAGE] = whole[:DROP]
-    with pytest.raises(InputError, match="has not the part that is missing"):
+    with pytest.raises(InputError, match="does not have the missing part"):
         fetch_series(["Sm_10_0"], tmp_path)
     assert archive.requests(IMAGE)[:2] == [f"bytes={len(whole) - 1}-", None]
     archive.files[IMAGE] = whole

@@ -153,7 +153,7 @@ def test_the_table_names_the_carrier(rng):
     )
 
 
-def test_clarity_is_the_mean_of_what_is_best_carried(rng):
+def test_the_disentanglement_score_is_the_mean_of_what_is_best_carried(rng):
     outputs = rng.normal(size=(3000, 2))
     measured = {
         "strain": outputs[:, 0],

@@ -130,7 +130,7 @@ def test_independent_axes_undo_a_turn():
     axes = independent_axes(truth @ turn)
     assert np.allclose(axes.std(axis=0), 1)
     match = np.abs(np.corrcoef(axes.T, truth.T)[:3, 3:])
-    assert match[0, 1] > 0.98  # the humps come first
+    assert match[0, 1] > 0.98  # the most bimodal axis comes first
     assert match.max(axis=0).min() > 0.95
 
 
@@ -145,10 +145,10 @@ def test_angle_and_shift_are_not_mixed_into_the_content():
     assert np.isclose(
         np.corrcoef(axes[:, 2], angle)[0, 1], 1
     )  # the angle is there as it was, and last
-    humps = independent_axes(np.column_stack([angle, few + bell, few - bell]), poses=1)[:, 0]
+    bimodal = independent_axes(np.column_stack([angle, few + bell, few - bell]), poses=1)[:, 0]
     assert (
-        np.abs(np.corrcoef(humps, few)[0, 1]) > 0.95
-    )  # humps of very different size come first, too
+        np.abs(np.corrcoef(bimodal, few)[0, 1]) > 0.95
+    )  # modes of very different size come first, too
 
 
 def test_a_single_axis_is_only_scaled():

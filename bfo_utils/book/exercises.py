@@ -1,8 +1,8 @@
-"""The questions of the exercises, and how their right answers are computed from what a notebook has
-made.
+"""The exercises of the notebooks, and how their right answers are computed from the results of a
+notebook.
 
 No answer is written down here: each is computed from the notebook's own results or from a small
-experiment, so that it holds for any image and cannot drift from the code that it is about.
+experiment, so that it holds for any image and agrees with the code.
 """
 
 from collections.abc import Callable
@@ -23,28 +23,26 @@ from ..smbfo import coherent_length
 from ..vae import MIN_EXPLAINED, VAESettings
 from .artifacts import Features
 
-#: What a question can be answered with.
+#: Types of an answer.
 GivenAnswer = bool | int | float | str | tuple | set
 
-QUESTION_MAPS = {
-    "ari": (0.9, 0.7, 0.2),
-    "score": (0.4, 0.8, 0.1),
-}  # of three maps, in the exercise on regret
+# of three maps, in the exercise on regret
+EXERCISE_MAPS = {"ari": (0.9, 0.7, 0.2), "score": (0.4, 0.8, 0.1)}
 
 
 @dataclass(frozen=True)
-class Question:
-    """One question of a self-check.
+class Exercise:
+    """One exercise of a self-check.
 
     Attributes
     ----------
     right : callable
         The right answer from the chapter's result; None where the image does not allow the
-        question.
+        exercise.
     hint : str
-        What to think of, after a wrong answer.
+        Shown after a wrong answer.
     then : str
-        What follows, after the right one.
+        Shown after the right one.
     choices : tuple
         Values that the answer is one of, or a set of; empty for numbers.
     tolerance : float
@@ -58,7 +56,7 @@ class Question:
     tolerance: float = 0.0
 
 
-# 01 data: a workflow.Crystal
+# 01 data: a PreparedImage
 
 
 def _single_domain(prepared: PreparedImage) -> str:
@@ -82,7 +80,7 @@ def _displacement(prepared: PreparedImage) -> float | None:
     return float(np.nanmedian(np.hypot(*prepared.lattice.cells.polar[prepared.mask].T)))
 
 
-# 02 descriptors: artifacts.Features
+# 02 descriptors: Features
 
 
 def _blind(features: Features) -> set[str]:
@@ -113,7 +111,7 @@ def b_columns(size: float) -> int:
     return int((np.abs(offsets) <= size / 2).sum() ** 2)
 
 
-# 03 clustering: artifacts.Features
+# 03 clustering: Features
 
 
 def _from_noise(features: Features) -> int:
@@ -121,7 +119,7 @@ def _from_noise(features: Features) -> int:
     return len(np.unique(_labels(noise)))
 
 
-def _after_shuffle(features: Features) -> str:
+def _after_permutation(features: Features) -> str:
     order = np.random.default_rng(0).permutation(len(features.values))
     before, after = (
         np.bincount(_labels(values)) / len(order)
@@ -134,7 +132,7 @@ def _labels(values: np.ndarray) -> np.ndarray:
     return cluster_vectors(values, 4, "kmeans", "full", 0)
 
 
-# 04 rewards: rewards.Segmentation
+# 04 rewards: a Segmentation
 
 GEOMETRY_AND_EVIDENCE = ("continuity", "straightness", "evidence")
 
@@ -184,7 +182,7 @@ def speckled_map(segmentation: Segmentation, share: float) -> Segmentation:
     return Segmentation(labels, segmentation.reference)
 
 
-# 05 autoencoders: list of optimize.Trial
+# 05 autoencoders: list of Trial
 
 
 def _poses(trials: list[Trial]) -> tuple[int, int]:
@@ -195,7 +193,7 @@ def _unlearned(trials: list[Trial]) -> int:
     return sum(t.rewards["explained"] < MIN_EXPLAINED for t in trials if t.source == "rung 1")
 
 
-# 06 optimization: list of optimize.Trial
+# 06 optimization: list of Trial
 
 
 def _reached(trials: list[Trial]) -> int:
@@ -208,7 +206,7 @@ def _best_on_front(trials: list[Trial]) -> bool:
     return best_trial(trials).number in set(front["number"])
 
 
-# 07 report: analysis.Analysis
+# 07 report: an Analysis
 
 
 def _turn(done: Analysis) -> float | None:
@@ -231,16 +229,16 @@ def _more_domains(done: Analysis) -> int:
 # 08 judgement: list of the rewards of maps, the true one first
 
 
-def _regret(earned: list[dict]) -> float:
-    return max(QUESTION_MAPS["ari"]) - QUESTION_MAPS["ari"][int(np.argmax(QUESTION_MAPS["score"]))]
+def _regret(map_rewards: list[dict]) -> float:
+    return max(EXERCISE_MAPS["ari"]) - EXERCISE_MAPS["ari"][int(np.argmax(EXERCISE_MAPS["score"]))]
 
 
-def _rank(earned: list[dict]) -> float:
-    return float(spearmanr(QUESTION_MAPS["score"], QUESTION_MAPS["ari"]).statistic)
+def _rank(map_rewards: list[dict]) -> float:
+    return float(spearmanr(EXERCISE_MAPS["score"], EXERCISE_MAPS["ari"]).statistic)
 
 
-def _fooling(earned: list[dict]) -> int:
-    truth, *decoys = [r["continuity"] * r["straightness"] for r in earned]
+def _fooling(map_rewards: list[dict]) -> int:
+    truth, *decoys = [r["continuity"] * r["straightness"] for r in map_rewards]
     return sum(value > truth for value in decoys)
 
 
@@ -260,19 +258,21 @@ def _joint_wins(table: pd.DataFrame) -> int:
     return int((table["total_joint"] > table["total_own"]).sum())
 
 
-#: Chapter -> name of the answer -> question. The comment above each group of functions says what
+#: Chapter -> name of the answer -> exercise. The comment above each group of functions says what
 #: `source` is.
-CHAPTERS: dict[str, dict[str, Question]] = {
+#:
+#: :meta hide-value:
+CHAPTERS: dict[str, dict[str, Exercise]] = {
     "01_data": {
-        "single_domain": Question(
+        "single_domain": Exercise(
             _single_domain,
-            "The mean of the field is taken away first. What is left of a crystal that is"
+            "The mean of the field is subtracted first. What is left of a crystal that is"
             " everywhere the same?",
-            "With its mean taken away, only noise is left of a single domain, and noise does not"
-            " resemble itself.",
+            "Mean-centered, the field of a single domain is noise, and noise is uncorrelated beyond"
+            " three cells.",
             choices=("open", "closed"),
         ),
-        "farther": Question(
+        "farther": Exercise(
             _farther,
             "How many pairs of cells lie on two sides of a wall, if they are 12 apart instead"
             " of 3?",
@@ -280,7 +280,7 @@ CHAPTERS: dict[str, dict[str, Question]] = {
             " falls tells the size of domains.",
             choices=("larger", "smaller"),
         ),
-        "displacement": Question(
+        "displacement": Exercise(
             _displacement,
             "Take the length of every vector of `grid.polar[prepared.mask]` (in px), then their"
             " median.",
@@ -290,15 +290,15 @@ CHAPTERS: dict[str, dict[str, Question]] = {
         ),
     },
     "02_descriptors": {
-        "blind": Question(
+        "blind": Exercise(
             _blind,
             "Put a window w beside 1.5 w + 0.1. Which rule turns both into the same numbers? Try"
-            " `descriptors.normalize`.",
+            " `descriptors.normalize_windows`.",
             "Both take offset and gain out of every window by itself, and illumination is little"
             " more than that.",
             choices=NORMALIZATIONS,
         ),
-        "b_columns": Question(
+        "b_columns": Exercise(
             lambda features: tuple(map(b_columns, (0.5, 1.54, 2.5))),
             "The B columns are half a cell away along both axes, the next ones one and a half. How"
             " far does the window reach?",
@@ -307,61 +307,61 @@ CHAPTERS: dict[str, dict[str, Question]] = {
         ),
     },
     "03_clustering": {
-        "from_noise": Question(
+        "from_noise": Exercise(
             _from_noise,
             "Does the algorithm have any way to return fewer clusters than it was asked for?",
-            "It divides whatever it gets. That there are clusters proves nothing.",
+            "It divides any data. That there are clusters proves nothing.",
         ),
-        "after_shuffle": Question(
-            _after_shuffle,
+        "after_permutation": Exercise(
+            _after_permutation,
             "What does the clustering know about the place of a cell?",
-            "It never knew where the cells were: the regions of the map come from the image, and so"
-            " they are information.",
+            "It does not use positions: the regions of the map come from the image, and so they are"
+            " information.",
             choices=("shares", "regions"),
         ),
     },
     "04_rewards": {
-        "not_fooled": Question(
+        "not_fooled": Exercise(
             _not_fooled,
-            "Two of them look at the map alone, and stripes are perfect walls. Which one looks at"
-            " the crystal?",
-            "Stripes have the best walls that there are. Only a measured field can object.",
+            "Two of them depend on the map alone, and stripes are perfect walls. Which one depends"
+            " on the crystal?",
+            "Stripes have perfect walls. Only a measured field contradicts them.",
             choices=GEOMETRY_AND_EVIDENCE,
         ),
-        "speckle_costs": Question(
+        "speckle_costs": Exercise(
             _speckle_costs,
             "Equation of continuity: the factor that has f in it, with f = 0.03.",
-            "A fifth is lost for three cells in a hundred: speckle is dear, as walls around single"
-            " cells are not walls.",
+            "A fifth is lost for three cells in a hundred: speckle is penalized strongly, as walls"
+            " around single cells are not walls.",
             tolerance=0.02,
         ),
     },
     "05_vae": {
-        "latents": Question(
+        "latents": Exercise(
             _poses,
             "Three numbers of content, and in front of them one for an angle and two for a shift,"
             " where they are kept apart.",
             "Angle and shift are latents as well. Leave them out of the clustering, and variants"
-            " that are turned copies merge.",
+            " that are rotated copies merge.",
         ),
-        "unlearned": Question(
+        "unlearned": Exercise(
             _unlearned,
-            "Trials of the source `rung 1` whose `explained` is below `vae.TRAINED`.",
-            "Such networks are not shown, and their total is discounted: a map from a network that"
-            " learned nothing is luck.",
+            "Trials of the source `rung 1` whose `explained` is below `vae.MIN_EXPLAINED`.",
+            "Such networks are not shown, and their total is discounted: a map from an untrained"
+            " network is good by chance only.",
         ),
     },
     "06_optimization": {
-        "reached": Question(
+        "reached": Exercise(
             _reached,
             "`table['total'].cummax()`; the first place where it is at least 0.95 of its last"
             " value. Count from 1.",
-            "The rest of the budget bought the last twentieth, and the assurance that there was not"
+            "The rest of the budget gave the last twentieth, and the assurance that there was not"
             " more.",
         ),
-        "best_on_front": Question(
+        "best_on_front": Exercise(
             _best_on_front,
-            "The front knows three rewards. The total knows them too, but also the guards. Look at"
+            "The front depends on three rewards, the total also on the guards. Look at"
             " `front['number']`.",
             "Total and front are two readings of one table; where guards decide, the two can"
             " disagree.",
@@ -369,15 +369,15 @@ CHAPTERS: dict[str, dict[str, Question]] = {
         ),
     },
     "07_report": {
-        "turn": Question(
+        "turn": Exercise(
             _turn,
             "Mean vector of `cells.polar` under each of the two labels with most cells, and the"
             " angle between the two.",
-            "Seen along one axis, a 71° wall looks like a turn by 90° or by nothing, a 109° wall"
+            "Seen along one axis, a 71° wall looks like a rotation by 90° or none, a 109° wall"
             " like 90° or 180°: the third component is hidden.",
             tolerance=0.05,
         ),
-        "more_domains": Question(
+        "more_domains": Exercise(
             _more_domains,
             "`n_domains` of `result`, and the number of labels in the map.",
             "A variant may occur in several places: domains are pieces of the map, variants are"
@@ -385,7 +385,7 @@ CHAPTERS: dict[str, dict[str, Question]] = {
         ),
     },
     "08_judgement": {
-        "regret": Question(
+        "regret": Exercise(
             _regret,
             "Regret looks at the ARI of two maps: the best one, and the one that the score likes"
             " best.",
@@ -393,39 +393,39 @@ CHAPTERS: dict[str, dict[str, Question]] = {
             " regret.",
             tolerance=0.005,
         ),
-        "rank": Question(
+        "rank": Exercise(
             _rank,
             "Replace both rows by ranks, 1 to 3, and correlate the ranks.",
             "One swap among three maps costs half of the correlation.",
             tolerance=0.005,
         ),
-        "fooling": Question(
+        "fooling": Exercise(
             _fooling,
-            "`earned[0]` is the truth. Compare `r['continuity'] * r['straightness']` of the others"
-            " with it.",
+            "`map_rewards[0]` is the truth. Compare `r['continuity'] * r['straightness']` of the"
+            " others with it.",
             "Every one of them would be picked before the truth if geometry alone decided.",
         ),
     },
     "09_composition": {
-        "noise": Question(
+        "noise": Exercise(
             _noise,
             "Draw an array of shape (200, 200, 2) with `numpy.random`; mean of the lengths, then"
-            " `trends.coherent`.",
+            " `smbfo.coherent_length`.",
             "A length cannot be negative, so noise alone has a mean length. The coherent"
-            " displacement hardly sees it.",
+            " displacement is nearly free of this bias.",
             tolerance=0.1,
         ),
-        "lost": Question(
+        "lost": Exercise(
             _lost,
             "Mean of the column `order` for every content of samarium.",
-            "Where the correlation over three cells is gone, there is no ferroelectric order,"
+            "Where cells are uncorrelated beyond three cells, there is no ferroelectric order,"
             " however long the arrows.",
         ),
-        "joint_wins": Question(
+        "joint_wins": Exercise(
             _joint_wins,
             "Count the rows of `table` in which `total_joint` is larger than `total_own`.",
             "A composition's own search raises the sum over its images with a small budget; on one"
-            " of them the joint one may be luckier.",
+            " of them the joint one may be better by chance.",
         ),
     },
 }

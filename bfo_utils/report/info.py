@@ -7,9 +7,17 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, as_input_error
-from .calibration import unit_text
-from .readers import open_arrays, without_reader_warnings
-from .stored import CHANNELS, StoredArray, check_axes, choose, squeezed
+from ..io import (
+    CHANNELS,
+    StoredArray,
+    check_axes,
+    choose,
+    is_stack,
+    open_arrays,
+    squeezed,
+    unit_text,
+    without_reader_warnings,
+)
 
 
 def describe_file(path: str | Path) -> dict[str, Any]:
@@ -63,15 +71,15 @@ def describe_file(path: str | Path) -> dict[str, Any]:
 
 def _shows(one: StoredArray) -> bool:
     """Whether an array is an image, or a stack of images."""
-    return one.is_image or (
-        len(one.shape) == 3 and StoredArray("", one.shape[1:], one.dtype, one.load).is_image
-    )
+    return one.is_image or is_stack(one)
 
 
 def _meant(arrays: Sequence[StoredArray]) -> tuple[str | None, str]:
     """Name of the array that would be analyzed, or why there is none."""
     try:
         one = choose(arrays)
+        if is_stack(one):
+            return one.name, ""
         check_axes(squeezed(one.shape))
     except InputError as error:
         return None, str(error)
@@ -159,4 +167,4 @@ def _line(image: dict[str, Any]) -> str:
         else "pixel size not known"
     ]
     parts += [f"detector {image['detector']}"] if image["detector"] else []
-    return ", ".join(parts) + (f"; note: {image['note']}" if image["note"] else "")
+    return ", ".join(parts) + (f"; warning: {image['note']}" if image["note"] else "")

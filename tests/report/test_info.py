@@ -8,12 +8,13 @@ import pytest
 
 from bfo_utils.cli import main
 from bfo_utils.errors import InputError
-from bfo_utils.io import as_text, describe_file, read_image
+from bfo_utils.io import read_image
+from bfo_utils.report import as_text, describe_file
 
+from ..io.test_formats import CASES, FORMATS, GRAY, SIZE, emd, pattern, tiff, written
+from ..io.test_images import write
 from ..seeds import write_velox
 from ..test_cli import refused
-from .test_formats import CASES, FORMATS, GRAY, SIZE, emd, pattern, tiff, written
-from .test_images import write
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -50,12 +51,12 @@ def test_detectors_frames_and_the_choice_are_told(tmp_path, capsys):
     )
     write_velox(tmp_path / "b.emd", np.stack([GRAY] * 5))
     told = describe_file(tmp_path / "b.emd")
-    assert (
-        told["images"][0]["frames"] == 5
-        and told["analyzed"] is None
-        and "3-D stack of shape (5, 40, 50)" in told["reason"]
-    )
-    assert "analyzed: none" in as_text(told) and "5 frames" in as_text(told)
+    assert told["images"][0]["frames"] == 5 and told["analyzed"] == "HAADF"
+    assert "analyzed: HAADF" in as_text(told) and "5 frames" in as_text(told)
+    np.save(tmp_path / "c.npy", np.zeros((4, 4, 40, 40)))
+    told = describe_file(tmp_path / "c.npy")
+    assert told["analyzed"] is None and "4-D data of shape (4, 4, 40, 40)" in told["reason"]
+    assert "analyzed: none" in as_text(told)
 
 
 def test_colors_and_unusable_sizes_are_told(tmp_path):

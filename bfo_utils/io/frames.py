@@ -1,0 +1,303 @@
+"""Frames of one place, put on top of each other and averaged: rigid drift, then the rows of every
+frame.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import fft, ndimage
+
+from ..compute import row_bands
+from ..errors import InputError
+
+_PAD = 32  # px by which rows are continued, mirrored, before they are displaced
+_ROUNDS = 3  # of registration against the mean of the other frames
+_LIKELY = 0.9  # of the highest correlation: a nearer maximum of this height is the drift
+_SMOOTH = 1.0  # px: sigma of the filter before frames are correlated
+_SLOW = 8  # parts of the frame's side: coarser background is left out of the correlation
+_MARGIN = 8  # px at the rim that no registration looks at
+_SCAN = 1.3  # variance of row displacements over their error, from which on rows are moved
+_COVERED = 0.5  # of the frames must see a pixel
+LEAST_HALVES = 4  # frames from which on two halves are made of them
+
+
+@dataclass(frozen=True, eq=False)
+class FrameAverage:
+    """What frames are together.
+
+    Attributes
+    ----------
+    mean : ndarray of float32, shape (H, W)
+        Mean of the aligned frames, in the place of the first; NaN where fewer than half of them
+        look.
+    halves : ndarray of float32, shape (2, H, W), or None
+        Means of every other frame, whose noise is independent, from four frames on.
+    drift_px : ndarray, shape (n, 2)
+        How far (x, y) every frame lies off the first.
+    row_rms_px : float
+        Displacement (rms) of single rows of the frames that was undone; 0 where none stands out.
+    """
+
+    mean: np.ndarray
+    halves: np.ndarray | None
+    drift_px: np.ndarray
+    row_rms_px: float = field(default=0.0)
+
+
+def frame_numbers(text: str, n: int) -> list[int]:
+    """The frames that are asked for.
+
+    Parameters
+    ----------
+    text : str
+        "" for all, ``7`` for one, ``0:20`` or ``0:20:2`` for a range (end not included).
+    n : int
+        How many there are.
+
+    Returns
+    -------
+    list of int
+
+    Raises
+    ------
+    InputError
+        For what is neither, or names frames that are not there.
+
+    Examples
+    --------
+    >>> frame_numbers("2:5", 9), frame_numbers("7", 9), len(frame_numbers("", 9))
+    ([2, 3, 4], [7], 9)
+    """
+    parts = text.split(":") if text else [""]
+    if len(parts) > 3 or not all(p.strip().isdigit() or not p.strip() for p in parts):
+        raise InputError(
+            f"--frames '{text}': give a number such as 7, or a range such as 0:20 (each is for bfo"
+            " analyze)"
+        )
+    numbers = [int(p) if p.strip() else None for p in parts]
+    if len(parts) == 1:
+        chosen = range(n) if numbers[0] is None else range(numbers[0], numbers[0] + 1)
+    else:
+        start, stop, step = (*numbers, None)[:3]
+        chosen = range(start or 0, n if stop is None else stop, step or 1)
+    if not chosen or chosen[-1] >= n:
+        raise InputError(
+            f"--frames '{text}': the file holds frames 0 to {n - 1}; give some of them"
+        )
+    return list(chosen)
+
+
+def average_frames(frames: np.ndarray) -> FrameAverage:
+    """Put frames on top of each other and average them.
+
+    The drift is found by correlation with the mean so far, where maxima of similar height (a
+    lattice correlates with itself a cell away) are told apart by the step from the frame before,
+    and refined by least squares against the mean of the others. Then every row of every frame is
+    moved along the fast axis as far as the mean says, shrunk by the error of that step.
+
+    Parameters
+    ----------
+    frames : ndarray, shape (n, H, W)
+
+    Returns
+    -------
+    FrameAverage
+
+    Examples
+    --------
+    >>> from bfo_utils.simulation import Specimen, simulate_frames
+    >>> taken = simulate_frames(Specimen(cells=10, cell_px=16, dose=20), 6, drift_px=2, seed=1)
+    >>> found = average_frames(taken.frames)
+    >>> float(np.abs(found.drift_px - taken.drift_px).max()) < 0.2
+    True
+    """
+    frames = np.asarray(frames, np.float32)
+    n = len(frames)
+    if n == 1:
+        return FrameAverage(frames[0], None, np.zeros((1, 2)))
+    drift, rows = _coarse_drift(frames), np.zeros((n, frames.shape[1]))
+    placed = np.stack([_placed(f, -d, r) for f, d, r in zip(frames, drift, rows)])
+    for _ in range(_ROUNDS):
+        total = placed.sum(axis=0)
+        for k in range(n):
+            others = (total - placed[k]) / (n - 1)
+            drift[k] -= _step(placed[k], others, np.abs(drift).max())
+        drift -= drift[0]
+        placed = np.stack([_placed(f, -d, r) for f, d, r in zip(frames, drift, rows)])
+    reach, straight, rows = float(np.abs(drift).max()), placed, np.zeros((n, 1))
+    axis = _scan_axis(placed, reach)
+    for _ in range(_ROUNDS if axis else 0):
+        rows = _row_displacements(placed, straight, axis, reach)
+        straight = np.stack([_moved(p, r, axis) for p, r in zip(placed, rows)])
+    return _averaged(straight, drift, float(rows.std()))
+
+
+def _averaged(placed: np.ndarray, drift: np.ndarray, row_rms: float) -> FrameAverage:
+    """Means of aligned frames where enough of them look."""
+    n, height, width = placed.shape
+    seen = np.stack([_covered((height, width), -d) for d in drift])
+    placed = np.where(seen, placed, 0)
+    count = seen.sum(axis=0)
+    enough = count >= max(1, _COVERED * n)
+    mean = np.where(enough, placed.sum(axis=0) / np.maximum(count, 1), np.nan).astype(np.float32)
+    halves = None
+    if n >= LEAST_HALVES:
+        halves = np.stack(
+            [placed[k::2].sum(axis=0) / np.maximum(seen[k::2].sum(axis=0), 1) for k in (0, 1)]
+        ).astype(np.float32)
+    return FrameAverage(mean, halves, drift, row_rms)
+
+
+def _covered(shape: tuple[int, int], shift: np.ndarray) -> np.ndarray:
+    """Pixels that a frame moved by a shift (x, y) covers."""
+    inside = np.ones(shape, bool)
+    for axis, move in ((1, shift[0]), (0, shift[1])):
+        at = np.arange(shape[axis])
+        own = (at >= move) & (at <= shape[axis] - 1 + move)
+        inside &= own if axis else own[:, None]
+    return inside
+
+
+def _coarse_drift(frames: np.ndarray) -> np.ndarray:
+    """Whole-pixel drift of every frame against the first."""
+    spectra = [_spectrum(frame) for frame in frames]
+    shape, total = frames.shape[1:], spectra[0].copy()
+    drift = np.zeros((len(frames), 2))
+    ky, kx = fft.fftfreq(shape[0])[:, None], fft.rfftfreq(shape[1])[None]
+    for k in range(1, len(frames)):
+        likeness = fft.irfft2(spectra[k] * np.conj(total), shape)
+        drift[k] = _likely_peak(likeness, drift[k - 1])
+        total += spectra[k] * np.exp(2j * np.pi * (kx * drift[k][0] + ky * drift[k][1]))
+    return drift
+
+
+def _spectrum(frame: np.ndarray) -> np.ndarray:
+    """Fourier transform of a frame without background and rim, its noise smoothed."""
+    size = max(1, min(frame.shape) // _SLOW)
+    smooth = ndimage.gaussian_filter(frame, _SMOOTH)
+    window = np.hanning(frame.shape[0])[:, None] * np.hanning(frame.shape[1])
+    return fft.rfft2((smooth - ndimage.uniform_filter(frame, size)) * window)
+
+
+def _likely_peak(likeness: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """The maximum (x, y) nearest to the last one, of those that are about as high as the
+    highest.
+    """
+    tops = (likeness == ndimage.maximum_filter(likeness, 5, mode="wrap")) & (
+        likeness > _LIKELY * likeness.max()
+    )
+    shape = np.array(likeness.shape)
+    at = np.argwhere(tops)
+    at = (at + shape // 2) % shape - shape // 2
+    xy = at[:, ::-1].astype(float)
+    return xy[np.argmin(((xy - before) ** 2).sum(axis=1))]
+
+
+def _placed(frame: np.ndarray, shift: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """A frame moved by (x, y) in px."""
+    down = displace_rows(frame.T, np.full(frame.shape[1], shift[1])).T
+    return displace_rows(np.ascontiguousarray(down), rows + shift[0])
+
+
+def _moved(frame: np.ndarray, rows: np.ndarray, axis: str) -> np.ndarray:
+    """A frame with its rows along an axis moved back."""
+    turn = np.transpose if axis == "y" else np.asarray
+    return turn(displace_rows(np.ascontiguousarray(turn(frame)), -rows))
+
+
+def _inner(values: np.ndarray, reach: float) -> np.ndarray:
+    margin = int(min(_MARGIN + np.ceil(reach), min(values.shape) // 4))
+    return values[margin:-margin, margin:-margin]
+
+
+def _step(frame: np.ndarray, others: np.ndarray, reach: float) -> np.ndarray:
+    """The move (x, y) that takes a frame onto the mean of the others, by least squares."""
+    slope = [_inner(g, reach).ravel() for g in np.gradient(others)[::-1]]
+    rest = _inner(frame - others, reach).ravel()
+    design = np.stack([*slope, np.ones_like(rest), _inner(others, reach).ravel()])
+    return np.linalg.solve(design @ design.T, design @ rest)[:2]
+
+
+def _scan_axis(placed: np.ndarray, reach: float) -> str:
+    """The axis along which rows of the frames are displaced by more than their error; "" for
+    none.
+    """
+    excess = {}
+    for axis in ("x", "y"):
+        found, error = _rows_against(placed, placed, axis, reach)
+        excess[axis] = float(found.var() / error.mean())
+    best = max(excess, key=lambda axis: excess[axis])
+    return best if excess[best] > _SCAN else ""
+
+
+def _row_displacements(
+    placed: np.ndarray, straight: np.ndarray, axis: str, reach: float
+) -> np.ndarray:
+    """Displacement of every row of every frame along an axis against the mean of the other frames,
+    whose rows were moved already, shrunk by its error.
+    """
+    found, error = _rows_against(placed, straight, axis, reach)
+    true = max(float(found.var() - error.mean()), 0.0)
+    return found * true / (true + error)
+
+
+def _rows_against(
+    placed: np.ndarray, straight: np.ndarray, axis: str, reach: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """How far the rows of every frame lie along an axis off the mean of the others, and the
+    variance of that (px2).
+    """
+    if axis == "y":
+        placed, straight = placed.transpose(0, 2, 1), straight.transpose(0, 2, 1)
+    total, n = straight.sum(axis=0), len(placed)
+    found, error = np.empty(placed.shape[:2]), np.empty(placed.shape[:2])
+    margin = int(_MARGIN + np.ceil(reach))
+    inside = slice(margin, -margin)
+    for k, frame in enumerate(placed):
+        others = (total - straight[k]) / (n - 1)
+        slope = np.gradient(others, axis=1)[:, inside]
+        rest = (frame - others)[:, inside]
+        rest = rest - rest.mean(axis=1, keepdims=True)
+        weight = np.maximum((slope**2).sum(axis=1), 1e-30)
+        found[k] = -(slope * rest).sum(axis=1) / weight
+        left = rest + slope * found[k][:, None]
+        error[k] = ((slope * left) ** 2).sum(axis=1) / weight**2
+    return found, error
+
+
+def displace_rows(data: np.ndarray, displacement: np.ndarray) -> np.ndarray:
+    """Move every row of an array along itself: out(x, y) = data(x - s(y), y).
+
+    Rows are continued by their mirror image and moved by the phase of their Fourier transform,
+    which leaves the noise white.
+
+    Parameters
+    ----------
+    data : ndarray, shape (H, W)
+    displacement : ndarray, shape (H,)
+        s in px.
+
+    Returns
+    -------
+    ndarray of float32, shape (H, W)
+
+    Examples
+    --------
+    >>> wave = np.cos(2 * np.pi * np.arange(64) / 16)
+    >>> moved = displace_rows(np.stack([wave, wave]), np.array([0, 4]))
+    >>> float(np.abs(moved[1, 8:56] - np.sin(2 * np.pi * np.arange(8, 56) / 16)).max()) < 0.05
+    True
+    """
+    width = data.shape[1]
+    size = fft.next_fast_len(width + 2 * _PAD, real=True)
+    frequency = np.arange(size // 2 + 1, dtype=np.float32) / size
+    out = np.empty(data.shape, np.float32)
+    for rows in row_bands(data.shape):
+        wide = np.pad(data[rows], ((0, 0), (_PAD, size - width - _PAD)), mode="symmetric").astype(
+            np.float32
+        )
+        phase = np.exp(
+            -2j * np.pi * frequency * displacement[rows, None].astype(np.float32)
+        ).astype(np.complex64)
+        out[rows] = fft.irfft(fft.rfft(wide, axis=1) * phase, size, axis=1)[:, _PAD : _PAD + width]
+    return out
