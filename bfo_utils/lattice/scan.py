@@ -55,6 +55,8 @@ _NEAR = 1.25  # cells: up to there columns have four neighbors of their own kind
 _OUTLIER = 4.5  # robust sigmas from which on an A column is no part of the smooth lattice
 _LEAST_SCATTER = 0.003  # of a cell
 _FIRST_TURNS, _MORE_TURNS = 3, 6  # of the variances: until an axis is chosen, and for that one
+_NEARBY = 0.7  # sigma of a column: columns whose rows move no farther are not looked for anew
+_ROWS = 8  # of every cell at which the errors that a scan leaves are computed
 _FEW = 9  # A columns: with fewer, a block of rows says nothing
 # sigma of a column: larger displacements, and rows along the scan, are measured once more on the
 # corrected image
@@ -407,7 +409,7 @@ def _distortion(
 
 def _seen_by_columns(displacement: np.ndarray, sigma: float) -> np.ndarray:
     """Displacement of a fitted column at every row: mean over its light squared."""
-    return ndimage.gaussian_filter1d(displacement, sigma / np.sqrt(2), mode="nearest")
+    return ndimage.gaussian_filter1d(displacement, sigma / np.sqrt(2), axis=0, mode="nearest")
 
 
 def _apparent_displacement(displacement: np.ndarray, sigma: float, cell_px: float) -> np.ndarray:
@@ -531,6 +533,46 @@ def scan_deviation(scan: ScanDistortion, cells: Cells, weights: np.ndarray) -> f
     )
 
 
+def scan_errors(scan: ScanDistortion) -> tuple[np.ndarray, np.ndarray]:
+    """Standard errors (px) along the fast axis that the scan leaves at every row: of the position
+    of a column, and of a polar displacement.
+
+    What is known of rows that were moved back is their posterior covariance; rows that were left as
+    they are displace columns in full. Slow displacements move all columns alike, and do not count.
+
+    Parameters
+    ----------
+    scan : ScanDistortion
+
+    Returns
+    -------
+    column, polar : ndarray, shape (n,)
+        0 where no scan was measured.
+
+    Examples
+    --------
+    >>> scan_errors(ScanDistortion())[0].tolist()
+    []
+    """
+    n = len(scan.displacement_px)
+    if scan.axis == "none":
+        return np.zeros(n), np.zeros(n)
+    at = np.append(np.arange(0, n - 1, max(1, int(scan.cell_px / _ROWS))), n - 1)
+    one = np.zeros((n, len(at)))
+    one[at, np.arange(len(at))] = 1
+    shown, half = _seen_by_columns(one, scan.sigma_px), scan.cell_px / 2
+    around = [ndimage.shift(shown, (s, 0), order=1, mode="nearest") for s in (-half, half)]
+    left = 0.0 if scan.corrected else 1.0
+    errors = []
+    moved = float(_seen_by_columns(scan.displacement_px, scan.sigma_px).std())
+    fast = shown - smooth_rows(shown, SMOOTH * scan.cell_px)
+    for weights, own in ((fast, moved), (shown - sum(around) / 2, scan.polar_rms_px)):
+        known = (weights * linalg.cho_solve_banded((scan.factor, True), weights)).sum(axis=0)
+        shared = ((scan.spread.T @ weights) ** 2).sum(axis=0)
+        errors.append(np.interp(np.arange(n), at, np.sqrt(known + shared + left * own**2)))
+    return errors[0], errors[1]
+
+
 def row_deviation(scan: ScanDistortion, cells: Cells) -> float:
     """Standard error (px) that the scan leaves in the mean polar displacement of the middle row of
     cells against the others.
@@ -634,12 +676,13 @@ def undo_scan(
         return image, lattice, scan
     try:
         straight = undistorted(image, scan)
-        large = np.abs(scan.displacement_px).max() > _LARGE * scan.sigma_px
-        again = find(straight, None if large else _moved_columns(lattice, scan))
-        if scan.along or large:
+        far = np.abs(scan.displacement_px).max() / scan.sigma_px
+        near = _moved_columns(lattice, scan) if far < _NEARBY else None
+        again = find(straight, near)
+        if scan.along or far > _LARGE:
             scan = measure_scan(straight, again, scan.axis, scan.displacement_px)
             straight = undistorted(image, scan)
-            again = find(straight, None if large else _moved_columns(lattice, scan))
+            again = find(straight, near and _moved_columns(lattice, scan))
     except InputError:
         return image, lattice, scan
     if again.cells.n < (1 - LOST) * lattice.cells.n:

@@ -309,6 +309,20 @@ def test_hum_that_moves_both_sublattices_alike_is_undone_too():
     assert found.corrected
 
 
+@pytest.mark.parametrize(
+    "faults", [{"jitter_px": 0.3, "jitter_rows": 2}, {"jitter_px": 0.12}], ids=["undone", "white"]
+)
+def test_errors_of_the_polar_displacement_hold_what_the_scan_leaves(faults):
+    made = replace(CUBIC, cells=48, cell_px=8, dose=60, **faults)
+    prepared = prepare_image(simulate_phantom(made, 11).image)
+    seen = prepared.lattice.cells.polar[prepared.mask]
+    expected = np.sqrt((prepared.cell_errors.polar[prepared.mask] ** 2).mean(axis=0))
+    assert expected / seen.std(axis=0) == pytest.approx([1, 1], abs=0.1)
+    fits = prepared._fit_errors.xy
+    assert np.nanmin(prepared.column_errors.xy[:, 0] - fits[:, 0]) > 0
+    assert np.array_equal(prepared.column_errors.xy[:, 1], fits[:, 1], equal_nan=True)
+
+
 def test_light_of_columns_beyond_the_frame_displaces_no_row():
     # rows of cells lie along the scan, so that the rows at the border all look at that light
     made = replace(
