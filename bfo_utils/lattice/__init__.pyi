@@ -54,6 +54,9 @@ from .scan import (
     scan_deviation as scan_deviation,
 )
 from .scan import (
+    scan_errors as scan_errors,
+)
+from .scan import (
     scan_polar as scan_polar,
 )
 from .scan import (

@@ -213,16 +213,38 @@ def ask_fields(prepared: PreparedImage) -> dict[str, FieldAnswer]:
         kinds = ("polar",)
     answers = {}
     for kind in kinds:
-        values, block, fast = _field_halves(prepared, kind)
-        halves = _prepared(prepared, values, block, fast, kind)
-        if halves is not None:
-            answers[kind] = _asked(prepared, kind, halves, block)
+        answer = _answer(prepared, kind, _fast(prepared))
+        if kind == "lattice" and answer is not None and answer.holds and _fast(prepared) < 0:
+            answer = _along_both_axes(prepared, answer)
+        if answer is not None:
+            answers[kind] = answer
     return answers
 
 
+def _answer(prepared: PreparedImage, kind: str, fast: int) -> FieldAnswer | None:
+    """The answer for one field, if the component ``fast`` lies along the rows of the scan."""
+    values, block, shared = _field_halves(prepared, kind, fast)
+    halves = _prepared(prepared, values, block, shared, kind)
+    return None if halves is None else _asked(prepared, kind, halves, block)
+
+
+def _along_both_axes(prepared: PreparedImage, answer: FieldAnswer) -> FieldAnswer:
+    """An answer on strain that holds for either axis of the scan, else the one that does not: jumps
+    of rows strain the lattice from row to row, never along them.
+    """
+    for axis in (0, 1):
+        along = _answer(prepared, "lattice", axis)
+        if along is not None and not along.holds:
+            return along
+    return answer
+
+
 def _fast(prepared: PreparedImage) -> int:
-    """Component along the fast axis, -1 where none stands out."""
-    axis = prepared.scan.axis if prepared.scan.matters else prepared.halves.axis
+    """Component along the fast axis, -1 where none stands out: drift and jumps of rows strain the
+    lattice even where they feign no polar displacement.
+    """
+    scan, halves = prepared.scan, prepared.halves
+    axis = scan.axis if scan.matters or halves.axis == "none" else halves.axis
     return -1 if _contradicted(prepared) else {"x": 0, "y": 1}.get(axis, -1)
 
 
@@ -232,9 +254,11 @@ def _contradicted(prepared: PreparedImage) -> bool:
     return prepared.scan.matters and prepared.halves.axis == other
 
 
-def _field_halves(prepared: PreparedImage, kind: str) -> tuple[list[np.ndarray], int, int]:
+def _field_halves(
+    prepared: PreparedImage, kind: str, fast: int
+) -> tuple[list[np.ndarray], int, int]:
     """A field from both halves, its blocks, and the component that rows of the scan share."""
-    fast, n = _fast(prepared), int(prepared.mask.sum())
+    n = int(prepared.mask.sum())
     if kind == "polar":
         return list(prepared.halves.polar), int(np.ceil(np.sqrt(n / _MOST_CELLS))), fast
     block = max(_STRAIN_BLOCK, int(np.ceil(np.sqrt(n / _MOST_CELLS))))
@@ -255,7 +279,7 @@ def _prepared(
     cells, halves = prepared.lattice.cells, prepared.halves
     inside = [np.where(prepared.mask[..., None], v, np.nan) for v in values]
     one, two = (_blocks(v, block) for v in inside)
-    slow = _blocks(cells.xy[..., [1 - _fast(prepared) if fast >= 0 else 1]], block)[..., 0]
+    slow = _blocks(cells.xy[..., [1 - fast if fast >= 0 else 1]], block)[..., 0]
     if (np.isfinite(one) & np.isfinite(two)).all(axis=-1).sum() < 36:
         return None
 

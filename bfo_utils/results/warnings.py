@@ -340,6 +340,18 @@ def _scan(analysis: Analysis) -> str:
     )
 
 
+def _shared_noise(analysis: Analysis) -> str:
+    halves = analysis.prepared.halves
+    if halves.independent:
+        return ""
+    return (
+        f"The noise of neighboring pixels correlates by {halves.correlation:.2f} (a resampled or"
+        " smoothed image): the two halves of the pixels are not independent, standard errors are"
+        " too small, and the noise is enlarged before anything is called domains; use the image as"
+        " it was recorded."
+    )
+
+
 def _scan_along(analysis: Analysis) -> str:
     scan, cells = analysis.prepared.scan, analysis.prepared.lattice.cells
     if not scan.along or not cells.has_b or not scan.matters:
@@ -387,6 +399,7 @@ _CHECKS: dict[str, WarningCheck] = {
     "missing_cells": _holes,
     "scan_distortion": _scan,
     "rows_along_scan": _scan_along,
+    "shared_noise": _shared_noise,
     "substrate": _substrate,
     "thin_margin": _margin,
     "no_better_than_chance": _chance,

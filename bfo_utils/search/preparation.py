@@ -9,7 +9,14 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..columns import ColumnErrors, column_errors, find_columns, with_bright_columns
+from ..columns import (
+    ColumnErrors,
+    Columns,
+    column_errors,
+    find_columns,
+    refit_columns,
+    with_bright_columns,
+)
 from ..compute import Cache
 from ..descriptors import (
     FIELD_DESCRIPTORS,
@@ -40,6 +47,7 @@ from ..lattice import (
     measure_scan,
     measure_strain,
     reference_cell,
+    scan_errors,
     superstructures,
     undo_scan,
 )
@@ -95,10 +103,26 @@ class PreparedImage:
         return SITES if self.lattice.cells.has_b else tuple(s for s in SITES if s != "B")
 
     @cached_property
-    def column_errors(self) -> ColumnErrors:
+    def _fit_errors(self) -> ColumnErrors:
         """Standard errors of the columns, from the covariance of their fits."""
         columns = self.lattice.columns
         return column_errors(self.image, columns, self.refinement_radius * columns.spacing_px)
+
+    @cached_property
+    def column_errors(self) -> ColumnErrors:
+        """Standard errors of the columns: covariance of their fits, and what the scan leaves."""
+        fits, left = self._fit_errors, scan_errors(self.scan)[0]
+        return replace(fits, xy=self._with_scan(fits.xy, self.lattice.columns.xy, left))
+
+    def _with_scan(self, se: np.ndarray, xy: np.ndarray, left: np.ndarray) -> np.ndarray:
+        """Standard errors (..., 2) at positions, with those (n,) that the scan leaves at rows."""
+        if self.scan.axis == "none":
+            return se
+        fast, slow = (0, 1) if self.scan.axis == "x" else (1, 0)
+        out = se.copy()
+        more = np.interp(xy[..., slow], np.arange(len(left)), left)
+        out[..., fast] = np.hypot(se[..., fast], more)
+        return out
 
     @cached_property
     def halves(self) -> Halves:
@@ -132,8 +156,12 @@ class PreparedImage:
 
     @cached_property
     def cell_errors(self) -> CellErrors:
-        """Standard errors of all that is measured on the cells."""
-        return cell_errors(self.lattice, self.column_errors.xy, self.strain.reference)
+        """Standard errors of all that is measured on the cells: the covariance of the fits, and for
+        the polar displacement what the scan leaves.
+        """
+        fits = cell_errors(self.lattice, self._fit_errors.xy, self.strain.reference)
+        cells, left = self.lattice.cells, scan_errors(self.scan)[1]
+        return replace(fits, polar=self._with_scan(fits.polar, cells.xy, left))
 
     @cached_property
     def superstructures(self) -> list[Superstructure]:
@@ -193,8 +221,11 @@ def prepare_image(
     PreparedImage
     """
 
-    def find(picture: Image) -> Lattice:
-        found = find_columns(picture, detection_scale, refinement_radius)
+    def find(picture: Image, near: Columns | None = None) -> Lattice:
+        if near is None or picture.region is not None:  # neighbors beyond the rim count, too
+            found = find_columns(picture, detection_scale, refinement_radius)
+        else:
+            found = refit_columns(picture, near, refinement_radius)
         try:
             return build_lattice(picture, found, refinement_radius, bright)
         except InputError as error:

@@ -28,6 +28,10 @@ def judged(seed=7, labels=None, **changes):
     )
 
 
+# smaller than what feigns a polar displacement, and walls of strain all the same
+JUMPS = dict(jumps=6, jump_px=0.4, jitter_px=0.0, cells=40, cell_px=20, rotation_deg=-2.46, dose=20)
+
+
 def kinds(judgment):
     return [f["kind"] for f in judgment.findings]
 
@@ -51,13 +55,15 @@ def test_weak_domains_are_found_where_single_cells_say_nothing(dose):
         {"bend_deg": 3.0},
         {"jitter_px": 0.4, "jitter_rows": 8.0},
         {"hum_px": 0.3},
+        {**JUMPS, "polarization_pm": 0.0, "seed": 2027},
+        {**JUMPS, "polarization_pm": 0.0, "seed": 2029},
         {"polarization_pm": 0.0},
         {"substrate": 0.2},
     ],
-    ids=["tilt", "bending", "jitter", "hum", "not polar", "substrate"],
+    ids=["tilt", "bending", "jitter", "hum", "jumps", "more jumps", "not polar", "substrate"],
 )
 def test_what_is_no_domain_is_not_called_one(changes):
-    _, judgment, _ = judged(layout="single", dose=60, **changes)
+    _, judgment, _ = judged(**{"layout": "single", "dose": 60} | changes)
     assert judgment.verdict == NO_DOMAINS and "would have been seen" in judgment.reason
     assert set(np.unique(judgment.candidate)) == {-1, 0}
     if "substrate" in changes:
