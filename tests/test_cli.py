@@ -115,7 +115,7 @@ def test_bad_images_are_one_clear_line(capsys, tmp_path, command, kind):
             "parameter site: 'D' is out of range; give one of A, B, cell",
         ),
         (["run", "--out", "o", "--profile", "slow"], "'slow' is not one of"),
-        (["run", "--out", "o", "--pixel-size", "0.02"], "--dataset belong to an image"),
+        (["run", "--out", "o", "--pixel-size", "0.02"], "--pixel-size: belongs to an image"),
         (["phantom", "--out", "o.h5", "--dose", "inf"], "dose = inf"),
         (["phantom", "--out", "o.h5", "--layout", "spiral"], "layout 'spiral': no such layout"),
         (["phantom", "--out", "o.png"], "ends with .h5"),

@@ -6,7 +6,7 @@ an interface, an ordered state, or errors of the scan, is a finding and no domai
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import ndimage
@@ -91,6 +91,8 @@ class FieldAnswer:
         Edge, in cells, of the blocks that the field was judged on.
     unit : float
         pm (or per cent of strain) in one unit of the field; px stay px.
+    ambiguous : bool
+        Whether rows of the scan, whose fast axis is not known, can make the same.
     """
 
     kind: str
@@ -101,10 +103,15 @@ class FieldAnswer:
     patches: list[np.ndarray]
     block: int
     unit: float
+    ambiguous: bool = False
 
     @property
     def holds(self) -> bool:
-        """Whether domains are seen."""
+        """Whether domains are seen that no error of the scan can be."""
+        return self._tested and not self.ambiguous
+
+    @property
+    def _tested(self) -> bool:
         return self.judged.z >= MIN_Z and any(
             w.z >= MIN_WALL_Z and self._apart(w) for w in self.walls
         )
@@ -119,7 +126,7 @@ class FieldAnswer:
     def doubtful(self) -> bool:
         """Whether something is seen that is no domain by these tests; of strain only twins are."""
         if self.holds or self.kind == "lattice":
-            return False
+            return self.ambiguous and self._tested
         large = max((int(p.sum()) for p in self.patches), default=0)
         return large >= _UNEXPLAINED_CELLS or (self.judged.z >= UNSURE_Z and not self.strips)
 
@@ -229,14 +236,11 @@ def _answer(prepared: PreparedImage, kind: str, fast: int) -> FieldAnswer | None
 
 
 def _along_both_axes(prepared: PreparedImage, answer: FieldAnswer) -> FieldAnswer:
-    """An answer on strain that holds for either axis of the scan, else the one that does not: jumps
-    of rows strain the lattice from row to row, never along them.
+    """An answer on strain, ambiguous where it does not hold for either axis of the scan: jumps of
+    rows strain the lattice from row to row, never along them.
     """
-    for axis in (0, 1):
-        along = _answer(prepared, "lattice", axis)
-        if along is not None and not along.holds:
-            return along
-    return answer
+    alone = [_answer(prepared, "lattice", axis) for axis in (0, 1)]
+    return replace(answer, ambiguous=any(a is not None and not a.holds for a in alone))
 
 
 def _fast(prepared: PreparedImage) -> int:
@@ -474,6 +478,12 @@ def _reason(
             f"no wall found in one half of the data is confirmed by the other (z = {z:.1f} for the"
             f" {what}; {MIN_Z} is needed); a step of {least} or more would have been seen"
             + ("" if prepared.lattice.cells.has_b else _ONE_SUBLATTICE)
+        )
+    if answer.ambiguous:
+        return (
+            f"the {what} steps across a wall, but along one axis only, and jumps of rows make such"
+            " steps where that is the slow axis of the scan, which the image does not tell;"
+            " --scan-axis, or a second image with the scan rotated, would decide"
         )
     if answer.doubtful and answer.judged.z >= UNSURE_Z:
         return (

@@ -186,7 +186,7 @@ def test_the_chapter_on_the_series_gets_its_folder_wherever_it_runs(tmp_path, mo
     monkeypatch.chdir(tmp_path)
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "SM_10_0_HAADF.h5").touch()
-    settings = _settings(None, "quick", {"series": "here", "pairs": 1}, None, None, 3)
+    settings = _settings(None, "quick", {"series": "here", "pairs": 1}, Reading(), 3)
     assert settings["series"] == ["Sm_10_0"] and settings["parameters"]["series"] == str(
         tmp_path / "here"
     )
@@ -208,9 +208,9 @@ def test_changed_settings_are_not_resumed(tmp_path):
 def test_a_run_without_the_libraries_leaves_the_autoencoders_out(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(build, "vae_available", lambda: False)
     monkeypatch.setattr(installation, "find_spec", lambda name: None)
-    assert _settings(None, "quick", {}, None, None, 0)["parameters"]["vae_budget"] == 0
+    assert _settings(None, "quick", {}, Reading(), 0)["parameters"]["vae_budget"] == 0
     assert "pip install '.[vae]'" in capsys.readouterr().err
     with pytest.raises(InputError, match="are not installed; run: pip install"):
-        _settings(None, "quick", {"vae_budget": 3}, None, None, 0)
+        _settings(None, "quick", {"vae_budget": 3}, Reading(), 0)
     _stand_in(tmp_path / "05_vae")
     assert "vae_budget=4" in (tmp_path / "05_vae.md").read_text()

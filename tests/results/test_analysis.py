@@ -120,7 +120,7 @@ def test_a_single_domain_is_no_map(dose, tmp_path):
 def test_one_sublattice_is_analyzed_by_its_strain(tmp_path):
     prepared = Specimen(layout="stripes", cells=50, cell_px=16, dose=100, b_intensity=0, shear=0.04)
     p = simulate_phantom(prepared, 0)
-    result = write_results(analyze(p.image, SearchPlan(48)), tmp_path)
+    result = write_results(analyze(p.image, SearchPlan(48, scan_axis="x")), tmp_path)
     assert result["evidence"] == "lattice" and result["sublattices"] == ["A"]
     assert "second_sublattice_not_seen" in {note["code"] for note in result["warnings"]}
     prepared = prepare_image(p.image)
@@ -129,6 +129,8 @@ def test_one_sublattice_is_analyzed_by_its_strain(tmp_path):
     label = truth[cells["i"], cells["j"]]
     assert result["verdict"] == "domains"
     assert adjusted_rand_score(label[label >= 0], cells["label"][label >= 0]) > 0.8
+    unknown = conclude_analysis(prepared, analyze(p.image, SearchPlan(2)).trials, 0)
+    assert unknown.verdict == "undecided" and "--scan-axis" in unknown.reason
 
 
 def test_labels_keep_their_meaning_between_maps(prepared):

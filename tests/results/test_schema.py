@@ -10,6 +10,7 @@ import pytest
 
 from bfo_utils.book.build import _finished, _settings
 from bfo_utils.cli import main
+from bfo_utils.io import Reading
 from bfo_utils.report import PAGE, printing
 from bfo_utils.results import SCHEMA_VERSION, provenance_from_plain, read_result
 
@@ -100,7 +101,7 @@ def test_a_run_of_a_newer_version_is_refused(command, old, tmp_path, printer, ca
 
 def test_a_run_of_the_version_before_is_begun_anew(tmp_path):
     record = json.loads((OLD / "run.json").read_text())
-    settings = _settings(None, "quick", record["parameters"], None, None, 1)
+    settings = _settings(None, "quick", record["parameters"], Reading(), 1)
     assert settings["schema_version"] == SCHEMA_VERSION
     (tmp_path / "run.json").write_text(json.dumps(record))
     for name in record["finished"]:
