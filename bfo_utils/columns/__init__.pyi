@@ -31,6 +31,7 @@ from .detection import (
 from .detection import (
     window_corners as window_corners,
 )
+from .detection import with_bright_columns as with_bright_columns
 from .precision import (
     ColumnErrors as ColumnErrors,
 )

@@ -24,6 +24,7 @@ from .cells import (
 )
 from .halves import Halves as Halves
 from .halves import half_fits as half_fits
+from .halves import half_image as half_image
 from .indexing import walk_lattice as walk_lattice
 from .scan import (
     AGREE as AGREE,

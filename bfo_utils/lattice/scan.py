@@ -536,9 +536,9 @@ def scan_errors(scan: ScanDistortion) -> tuple[np.ndarray, np.ndarray]:
     """Standard errors (px) along the fast axis that the scan leaves at every row: of the position
     of a column, and of a polar displacement.
 
-    What is known of the rows is their posterior covariance; where they do not matter and were left
-    as they are, their own displacement comes on top. Where they matter and were left, the crystal
-    may be what displaces them. Slow displacements move all columns alike, and do not count.
+    What is known of the rows is their posterior covariance; where they were left as they are, and
+    the polar displacement shows them, their own displacement comes on top. Slow displacements move
+    all columns alike, and do not count.
 
     Parameters
     ----------
@@ -562,7 +562,7 @@ def scan_errors(scan: ScanDistortion) -> tuple[np.ndarray, np.ndarray]:
     one[at, np.arange(len(at))] = 1
     shown, half = _seen_by_columns(one, scan.sigma_px), scan.cell_px / 2
     around = [ndimage.shift(shown, (s, 0), order=1, mode="nearest") for s in (-half, half)]
-    left = 0.0 if scan.corrected or scan.matters else 1.0
+    left = 1.0 if scan.explained > 0 and not scan.corrected else 0.0
     errors = []
     moved = float(_seen_by_columns(scan.displacement_px, scan.sigma_px).std())
     fast = shown - smooth_rows(shown, SMOOTH * scan.cell_px)

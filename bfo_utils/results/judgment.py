@@ -31,6 +31,7 @@ from ..segmentation import (
     wall_power,
     wall_separation,
     wall_tests,
+    without_bands,
     without_strips,
     without_unexplained,
 )
@@ -65,6 +66,7 @@ _INTERFACE = 0.15  # step of the columns' amplitude (log) across an interface be
 _NULL_SD = 1.25  # of z where there is nothing
 _STILL = 0.01  # of the cell: mean displacement of a phase that is not polar
 _TILTED = 0.015  # of the cell: slow displacement (rms) that a mistilt could make
+_ONE_SUBLATTICE = "; only one sublattice is seen, so that no polar displacement was asked"
 _WORDS = {"polar": "polar displacement", "lattice": "strain of the cells"}
 
 # of reference fields
@@ -155,7 +157,9 @@ class Judgment:
     answers: Mapping[str, FieldAnswer] = field(default_factory=dict, repr=False)
 
 
-def judge_domains(prepared: PreparedImage, outcome: Outcome) -> Judgment:
+def judge_domains(
+    prepared: PreparedImage, outcome: Outcome, answers: Mapping[str, FieldAnswer] | None = None
+) -> Judgment:
     """Whether an image holds domains, and why.
 
     Parameters
@@ -164,12 +168,14 @@ def judge_domains(prepared: PreparedImage, outcome: Outcome) -> Judgment:
     outcome : Outcome
         The map that the rewards chose. It is shown if the judge accepts its walls; else the judge's
         own map is.
+    answers : mapping of str to FieldAnswer, optional
+        Answers for the fields, which do not depend on the search; asked for where not given.
 
     Returns
     -------
     Judgment
     """
-    answers = ask_fields(prepared)
+    answers = ask_fields(prepared) if answers is None else answers
     chosen = Segmentation(outcome.labels, prepared.reference).clean
     if prepared.reference.kind not in _WORDS:
         verdict, reason = _by_contrast(prepared, outcome)
@@ -338,8 +344,8 @@ def _asked(prepared: PreparedImage, kind: str, halves: TwoHalves, block: int) ->
     judged, domain = judge_field(halves), halves.domain
     drawn = tuple(m.labels for m in judged.maps if m.n_labels > 1)
     both = segment_field(domain, halves.drawn_mean, drawn)
-    labels, strips = without_strips(domain, both.labels, block)
-    found = level_map(domain, halves.drawn_mean, labels)
+    labels, strips = without_strips(domain, without_bands(halves, both, block).labels, block)
+    found = segment_field(domain, halves.drawn_mean, (labels,))
     found, patches = without_unexplained(halves, found)
     found = held_map(judged, found.labels, MERGE_Z)
     size = prepared.image.pixel_size_nm
@@ -390,7 +396,9 @@ def _accepted(answer: FieldAnswer, chosen: np.ndarray) -> np.ndarray | None:
     single = np.full((*chosen.shape, len(names)), np.nan)
     single[chosen >= 0] = np.eye(len(names))[inverse]
     blocks = np.nan_to_num(_blocks(single, answer.block))[domain.mask].argmax(axis=-1)
-    thick = without_strips(domain, _numbered(blocks), answer.block)[0]
+    firm = level_map(domain, halves.drawn_mean, _numbered(blocks))
+    firm = without_bands(halves, firm, answer.block)
+    thick = without_strips(domain, firm.labels, answer.block)[0]
     kept = held_map(answer.judged, thick, MERGE_Z)
     best = max((w.z for w in wall_tests(answer.judged, kept)), default=0.0)
     nothing = level_map(domain, halves.drawn_mean, np.zeros(domain.n, int)).energy
@@ -465,6 +473,7 @@ def _reason(
         return (
             f"no wall found in one half of the data is confirmed by the other (z = {z:.1f} for the"
             f" {what}; {MIN_Z} is needed); a step of {least} or more would have been seen"
+            + ("" if prepared.lattice.cells.has_b else _ONE_SUBLATTICE)
         )
     if answer.doubtful and answer.judged.z >= UNSURE_Z:
         return (
@@ -612,6 +621,9 @@ def _suspicions(prepared: PreparedImage, answers: Mapping[str, FieldAnswer]) -> 
         found.append(_finding("scan suspicion", what, numbers, 3.0))
     if answer is None:
         return found
+    if "lattice" not in answers:
+        what = "rows are displaced along both axes: the strain is not judged, the scan may make it"
+        found.append(_finding("scan suspicion", what, {}, 3.0))
     share = _along_scan(prepared, answer)
     if share > 0.5:
         what = (

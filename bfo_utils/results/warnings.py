@@ -14,6 +14,7 @@ from ..rewards import SIGNIFICANCE_LEVEL
 from ..segmentation import is_nonpolar, mean_displacements
 from .analysis import Analysis
 from .judgment import DOMAINS, MIN_Z, REFERENCE_WORDS
+from .repeats import describe_repeats, is_repeated
 
 FEW_CELLS = 400
 COARSE_PX = 10  # px per cell: below, the columns of a cell run together
@@ -104,6 +105,18 @@ def _size_note(analysis: Analysis) -> str:
 def _cell_edge(analysis: Analysis) -> str:
     size = analysis.prepared.image.pixel_size_nm
     return implausible_cell(size * analysis.prepared.lattice.cells.basis.cell_px) if size else ""
+
+
+def _dark(analysis: Analysis) -> str:
+    image = analysis.prepared.image
+    if not image.inverted:
+        return ""
+    known = "as --contrast dark says" if image.contrast == "dark" else "by their skewness"
+    return (
+        f"Columns are darker than what lies between them ({known}), as in ABF or BF: the image was"
+        " inverted, and figures show it so. The brighter sublattice need not be the heavier one;"
+        " state --bright."
+    )
 
 
 def _several(analysis: Analysis) -> str:
@@ -356,11 +369,23 @@ def _scan_along(analysis: Analysis) -> str:
     )
 
 
+def _seed(analysis: Analysis) -> str:
+    changed = [r for r in analysis.repeats if not is_repeated(analysis.verdict, r)]
+    if not changed:
+        return ""
+    said = describe_repeats(analysis.verdict, changed)
+    return (
+        f"The answer depends on the seed of the search: {said}; trust what recurs (check in"
+        " result.json), or raise the budget."
+    )
+
+
 _CHECKS: dict[str, WarningCheck] = {
     "second_sublattice_not_seen": _sublattice,
     "columns_at_edges": _edges,
     "unused_columns": _unused,
     "superstructure": _superstructure,
+    "dark_columns": _dark,
     "no_pixel_size": _pixel_size,
     "pixel_size": _size_note,
     "implausible_cell": _cell_edge,
@@ -379,4 +404,5 @@ _CHECKS: dict[str, WarningCheck] = {
     "thin_margin": _margin,
     "no_better_than_chance": _chance,
     "unsure_labels": _unsure,
+    "depends_on_seed": _seed,
 }

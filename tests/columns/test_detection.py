@@ -5,10 +5,17 @@ import pytest
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from bfo_utils.columns import column_spacing, find_columns, fit_columns, refit_columns
+from bfo_utils.columns import (
+    column_spacing,
+    find_columns,
+    fit_columns,
+    refit_columns,
+    with_bright_columns,
+)
 from bfo_utils.errors import InputError
 from bfo_utils.io import image_from_array
 from bfo_utils.lattice import build_lattice
+from bfo_utils.search import prepare_image
 from bfo_utils.simulation import Specimen, simulate_phantom
 
 # precision, recall, rmse of A and B in px: no worse than the measured starting point of the method
@@ -17,6 +24,26 @@ BARS = {
     40: (0.998, 0.998, 0.115, 0.20),
     150: (1.0, 1.0, 0.065, 0.105),
 }
+
+
+def test_dark_columns_are_those_of_the_inverted_image():
+    bright = simulate_phantom(Specimen(cells=16, cell_px=14, dose=60), 1).image
+    dark = replace(bright, data=bright.data.max() - bright.data)
+    found, expected = prepare_image(dark, scan_axis="none"), prepare_image(bright, scan_axis="none")
+    assert found.image.inverted and not expected.image.inverted
+    np.testing.assert_allclose(found.lattice.columns.xy, expected.lattice.columns.xy, atol=0.02)
+    taken = replace(dark, contrast="bright")
+    assert with_bright_columns(taken) is taken
+    assert with_bright_columns(replace(bright, contrast="dark")).inverted
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"dose": 2}, {"sigma_cells": 0.22, "b_intensity": 0.8}, {"b_intensity": 0.1}, {"cell_px": 40}],
+)
+def test_bright_columns_are_left_as_they_are(changes):
+    image = simulate_phantom(Specimen(**{"cells": 16, "cell_px": 14} | changes), 2).image
+    assert with_bright_columns(image) is image
 
 
 def compare(p):

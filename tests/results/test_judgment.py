@@ -108,3 +108,38 @@ def test_what_is_undecided_keeps_its_candidate(answer, tmp_path):
     decided = write_results(answer, tmp_path)
     cells = pd.read_csv(tmp_path / "cells.csv")
     assert decided["verdict"] == DOMAINS and cells["candidate_label"].equals(cells["label"])
+
+
+def test_a_large_field_is_judged_on_blocks_of_cells():
+    _, judgment, truth = judged(layout="quadrants", cells=72, cell_px=12, dose=40)
+    assert judgment.answers["polar"].block == 2 and judgment.verdict == DOMAINS
+    inside = truth >= 0
+    assert adjusted_rand_score(truth[inside], judgment.candidate[inside]) > 0.9
+    assert len(np.unique(judgment.candidate[inside])) == 4
+    numbers = next(f for f in judgment.findings if f["kind"] == "ferroelectric domains")["numbers"]
+    for wall in numbers["walls"]:
+        assert wall["step_pm"] == pytest.approx(50, rel=0.15) and wall["length_cells"] > 20
+
+
+def test_a_large_single_domain_is_none():
+    _, judgment, _ = judged(layout="single", cells=72, cell_px=12, dose=40)
+    assert judgment.verdict == NO_DOMAINS and judgment.answers["polar"].block == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("layout", "dose", "size"),
+    [
+        ("closure", 15, 20.0),
+        ("curved", 40, 14.0),
+        ("zigzag", 40, 14.0),
+        ("lens", 15, 20.0),
+        ("quadrants", 40, 14.0),
+        ("fan", 150, 7.5),
+    ],
+)
+def test_displacements_of_two_standard_errors_of_a_cell_are_clear(layout, dose, size):
+    _, judgment, truth = judged(layout=layout, cells=44, dose=dose, polarization_pm=size, seed=12)
+    inside = truth >= 0
+    assert judgment.verdict == DOMAINS
+    assert adjusted_rand_score(truth[inside], judgment.candidate[inside]) > 0.8
