@@ -222,7 +222,7 @@ def prepare_image(
     """
 
     def find(picture: Image, near: Columns | None = None) -> Lattice:
-        if near is None:
+        if near is None or picture.region is not None:  # neighbors beyond the rim count, too
             found = find_columns(picture, detection_scale, refinement_radius)
         else:
             found = refit_columns(picture, near, refinement_radius)
