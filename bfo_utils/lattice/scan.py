@@ -85,8 +85,9 @@ class ScanDistortion:
         axis, and of that of independently displaced rows: such jitter averages out over the
         columns, and no two rows of cells share it.
     shift_rms_px : float
-        Of the displacement of rows as columns show it, beyond what independent rows make: where it
-        beats with the lattice it looks like strain, though A and B columns move alike.
+        Of the lines of hum as columns show them: where these beat with the lattice they look like
+        strain, though A and B columns move alike. Other displacements of that kind may be the
+        crystal's own.
     line_px : ndarray, shape (m, 2)
         Lines of hum: period in rows, amplitude in px.
     peak_px : float
@@ -120,12 +121,12 @@ class ScanDistortion:
 
     @property
     def matters(self) -> bool:
-        """Whether the scan causes apparent polar displacements that count: 0.5 % of a cell (rms),
-        or 0.2 % beyond independent rows; or moves columns by 0.5 %.
+        """Whether the scan causes apparent polar displacements that count, 0.5 % of a cell (rms) or
+        0.2 % beyond independent rows, and that are seen; or its hum moves columns by 0.5 %.
         """
         beyond = self.polar_rms_px**2 - self.white_rms_px**2
-        most = max(self.polar_rms_px, self.shift_rms_px)
-        return most > LEAST * self.cell_px or beyond > (BEYOND * self.cell_px) ** 2
+        counts = self.polar_rms_px > LEAST * self.cell_px or beyond > (BEYOND * self.cell_px) ** 2
+        return self.shift_rms_px > LEAST * self.cell_px or (counts and self.explained > 0)
 
 
 @dataclass(frozen=True)
@@ -399,7 +400,7 @@ def _distortion(
         float(s.std()),
         float(_apparent_displacement(s, sigma, cell).std()),
         _white(rows.white, sigma, cell),
-        _shift(s, rows.white, sigma),
+        _shift(rows.lines, sigma),
         lines,
         len(s) / peak if peak else 0.0,
         along=sites.along,
@@ -428,12 +429,10 @@ def _white(variance: float, sigma: float, cell_px: float) -> float:
     return float(np.sqrt(variance * (_apparent_displacement(single, sigma, cell_px) ** 2).sum()))
 
 
-def _shift(displacement: np.ndarray, variance: float, sigma: float) -> float:
-    """Displacement (rms, px) that columns show, beyond that of rows with some variance (px2), each
-    for itself.
-    """
-    independent = variance / (np.sqrt(2 * np.pi) * sigma)
-    return float(np.sqrt(max(_seen_by_columns(displacement, sigma).var() - independent, 0.0)))
+def _shift(lines: list[tuple[float, float]], sigma: float) -> float:
+    """Displacement (rms, px) that columns show of lines of hum: frequency, variance (px2) each."""
+    shown = [v * np.exp(-((2 * np.pi * f * sigma) ** 2) / 2) for f, v in lines]
+    return float(np.sqrt(sum(shown)))
 
 
 def _deviation(factor: np.ndarray, spread: np.ndarray) -> np.ndarray:
@@ -537,8 +536,9 @@ def scan_errors(scan: ScanDistortion) -> tuple[np.ndarray, np.ndarray]:
     """Standard errors (px) along the fast axis that the scan leaves at every row: of the position
     of a column, and of a polar displacement.
 
-    What is known of rows that were moved back is their posterior covariance; rows that were left as
-    they are displace columns in full. Slow displacements move all columns alike, and do not count.
+    What is known of the rows is their posterior covariance; where they were left as they are, and
+    the polar displacement shows them, their own displacement comes on top. Slow displacements move
+    all columns alike, and do not count.
 
     Parameters
     ----------
@@ -562,7 +562,7 @@ def scan_errors(scan: ScanDistortion) -> tuple[np.ndarray, np.ndarray]:
     one[at, np.arange(len(at))] = 1
     shown, half = _seen_by_columns(one, scan.sigma_px), scan.cell_px / 2
     around = [ndimage.shift(shown, (s, 0), order=1, mode="nearest") for s in (-half, half)]
-    left = 0.0 if scan.corrected else 1.0
+    left = 1.0 if scan.explained > 0 and not scan.corrected else 0.0
     errors = []
     moved = float(_seen_by_columns(scan.displacement_px, scan.sigma_px).std())
     fast = shown - smooth_rows(shown, SMOOTH * scan.cell_px)

@@ -332,3 +332,11 @@ def test_light_of_columns_beyond_the_frame_displaces_no_row():
     found = measure_scan(image, find(image), "x")
     inside = found.displacement_px[88:-88]
     assert inside.std() < 0.05
+
+
+def test_rows_matter_where_the_polar_displacement_shows_them_or_hum_moves_columns():
+    rows = ScanDistortion("x", np.zeros(9), cell_px=16.0, polar_rms_px=0.5, explained=0.3)
+    assert rows.matters
+    assert not replace(rows, explained=0.0).matters
+    assert not replace(rows, explained=float("nan")).matters
+    assert replace(rows, explained=0.0, shift_rms_px=0.2).matters
