@@ -18,6 +18,10 @@ from .analysis import (
 )
 from .confidence import Confidence as Confidence
 from .confidence import measure_confidence as measure_confidence
+from .domains import DIRECTIONS as DIRECTIONS
+from .domains import Units as Units
+from .domains import domains_table as domains_table
+from .domains import patches_table as patches_table
 from .judgment import (
     DOMAINS as DOMAINS,
 )

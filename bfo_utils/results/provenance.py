@@ -15,7 +15,14 @@ from ..search import SearchPlan, check_parameters
 from ..simulation import Specimen, simulate_phantom
 
 SCHEMA_VERSION = 1  # of result.json and run.json; 0 are those that hold none
-COMPARED_TABLES = ("columns.csv", "cells.csv", "trials.csv", "pareto.csv")
+COMPARED_TABLES = (
+    "columns.csv",
+    "cells.csv",
+    "domains.csv",
+    "patches.csv",
+    "trials.csv",
+    "pareto.csv",
+)
 
 
 @dataclass(frozen=True)
