@@ -35,8 +35,10 @@ from ..results import (
     Analysis,
     Provenance,
     Units,
+    WallTables,
     domains_table,
     find_warnings,
+    measure_walls,
     nonpolar_labels,
     patches_table,
     unused_share,
@@ -61,6 +63,9 @@ FILES = (
     "cells.csv",
     "domains.csv",
     "patches.csv",
+    "walls.csv",
+    "profiles.csv",
+    "walls.geojson",
     "trials.csv",
     "pareto.csv",
     "result.json",
@@ -103,6 +108,7 @@ def write_results(
     """
     walls = trace_walls(analysis.labels)
     domains = domains_table(analysis)
+    measured = measure_walls(analysis, domains)
     result = result_summary(analysis, walls, provenance) | {"domains": _plain_rows(domains)}
     trials = trials_table(analysis.trials)
     with together(out, "result.json") as stage:
@@ -113,6 +119,9 @@ def write_results(
         write_csv(stage / "cells.csv", cells_table(analysis))
         write_csv(stage / "domains.csv", domains)
         write_csv(stage / "patches.csv", patches_table(analysis, domains))
+        write_csv(stage / "walls.csv", measured.walls)
+        write_csv(stage / "profiles.csv", measured.profiles)
+        write_json(stage / "walls.geojson", _geojson(measured))
         write_csv(stage / "trials.csv", trials)
         write_csv(stage / "pareto.csv", pareto_front(trials))
         _pictures(analysis, walls, stage)
@@ -316,6 +325,19 @@ def _plain_rows(table: pd.DataFrame) -> list[dict]:
         {k: v if not isinstance(v, float) else _digits(v) for k, v in row.items()}
         for row in table.to_dict("records")
     ]
+
+
+def _geojson(measured: WallTables) -> dict:
+    """The walls as lines in px (x to the right, y down), with what is measured at them."""
+    features = [
+        {
+            "type": "Feature",
+            "geometry": {"type": "MultiLineString", "coordinates": lines.round(3).tolist()},
+            "properties": row,
+        }
+        for lines, row in zip(measured.lines, _plain_rows(measured.walls))
+    ]
+    return {"type": "FeatureCollection", "features": features}
 
 
 def _digits(value: float) -> float | None:

@@ -106,6 +106,8 @@ from .selectors import (
 from .selectors import (
     selector_table as selector_table,
 )
+from .walls import WallTables as WallTables
+from .walls import measure_walls as measure_walls
 from .warnings import (
     SURE_CELL as SURE_CELL,
 )

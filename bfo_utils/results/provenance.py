@@ -20,6 +20,8 @@ COMPARED_TABLES = (
     "cells.csv",
     "domains.csv",
     "patches.csv",
+    "walls.csv",
+    "profiles.csv",
     "trials.csv",
     "pareto.csv",
 )
