@@ -108,6 +108,12 @@ def folder(context, parameter, value: str | None) -> str | None:
     return value
 
 
+def _all_cores() -> int:
+    from .compute import n_cores
+
+    return n_cores()
+
+
 _DEBUG = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 _SEED = click.option(
     "--seed",
@@ -119,9 +125,8 @@ _SEED = click.option(
 _WORKERS = click.option(
     "--workers",
     type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Threads that share the trials.",
+    callback=lambda context, parameter, value: value or _all_cores(),
+    help="Threads that share the trials.  [default: one per core]",
 )
 _SCAN_AXIS = (
     "Fast axis of the scan, whose displaced rows are shifted back; auto finds it, none leaves them."
@@ -153,6 +158,13 @@ _READING = (
             "Frames of a stack to align and average, of 0, 1, ...; each: analyze every frame."
             "  [default: all]"
         ),
+    ),
+    click.option(
+        "--contrast",
+        type=click.Choice(["auto", "bright", "dark"]),
+        default="auto",
+        show_default=True,
+        help="Whether columns are bright (HAADF) or dark (ABF, BF).",
     ),
     click.option(
         "--roi",
@@ -229,6 +241,7 @@ _SEARCH = (
     ),
     _SEED,
 )
+_CHECKED = 2  # further searches of --check
 _CONVENTION = (
     click.option(
         "--bright",
@@ -260,6 +273,12 @@ _CONVENTION = (
             " in nm."
         ),
     ),
+    click.option(
+        "--check",
+        is_flag=True,
+        callback=lambda context, parameter, value: _CHECKED * value,
+        help="Repeat the search with two other seeds, and say what changes.",
+    ),
 )
 
 
@@ -268,7 +287,7 @@ def _declared(options):
     return lambda command: reduce(lambda done, option: option(done), reversed(options), command)
 
 
-_convention_options = _declared(_CONVENTION)  # how the measured field is to be read
+_convention_options = _declared(_CONVENTION)  # how the field is read, whether it is checked
 _search_options = _declared(_SEARCH)  # `_plan` takes them
 
 
@@ -371,7 +390,7 @@ def _analyzed(picture, provenance, out, workers) -> None:
     """Analyze an image as its provenance says, write the files, and say what came out."""
     from .compute import locked_folder, sweep
     from .report import check_folder, write_results
-    from .results import analyze
+    from .results import analyze, describe_repeats
     from .search import n_halving_trials
 
     check_folder(out)
@@ -384,6 +403,8 @@ def _analyzed(picture, provenance, out, workers) -> None:
     for warning in result["warnings"]:
         click.echo(f"warning: {warning['message']}", err=True)
     click.echo(f"{result['verdict']}: {result['reason']}")
+    if done.repeats:
+        click.echo(f"check: {describe_repeats(done.verdict, done.repeats)}")
     click.echo(Path(out) / "result.json")
 
 

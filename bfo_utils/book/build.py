@@ -260,7 +260,8 @@ def _applicable(image, parameters: Mapping[str, Value], reading: Reading) -> Non
     """Refuse what this image cannot be analyzed with, and what would be ignored."""
     if image is None:
         if not reading.is_plain:
-            said = ", ".join(f"--{n.removesuffix('_nm')}" for n, v in vars(reading).items() if v)
+            given = [n for n, v in vars(Reading()).items() if getattr(reading, n) != v]
+            said = ", ".join(f"--{n.removesuffix('_nm').replace('_', '-')}" for n in given)
             raise InputError(f"{said}: belongs to an image; give its path, or leave it out")
         return
     ignored = sorted({p.name for p in RUN_PARAMETERS if p.stage == "phantom"} & set(parameters))
@@ -319,7 +320,7 @@ def _steps(out: Path, settings: dict) -> Iterator[BookStep]:
     yield BookStep("09_composition", "series", base | series | {"seed": seed})
     tuned = best_trial(without_autoencoders(Artifacts(out / "artifacts").trials())).parameters
     yield from _analysis("tuned", base, tuned, seed)
-    yield BookStep("07_report", "report", base)
+    yield BookStep("07_report", "report", base | {"check": given.get("check", 0)})
 
 
 def _analysis(

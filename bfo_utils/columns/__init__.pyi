@@ -20,6 +20,9 @@ from .detection import (
     fit_columns as fit_columns,
 )
 from .detection import (
+    refit_columns as refit_columns,
+)
+from .detection import (
     scatter_fits as scatter_fits,
 )
 from .detection import (
@@ -28,6 +31,7 @@ from .detection import (
 from .detection import (
     window_corners as window_corners,
 )
+from .detection import with_bright_columns as with_bright_columns
 from .precision import (
     ColumnErrors as ColumnErrors,
 )
@@ -60,3 +64,4 @@ from .precision import (
 )
 from .slices import Slices as Slices
 from .slices import cut_slices as cut_slices
+from .slices import smooth_rows as smooth_rows

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import fft, ndimage
 from scipy.spatial import cKDTree
+from scipy.stats import skew
 
 from ..compute import TILE_SIDE, Tile, divide_into_tiles, owned_by_tile
 from ..errors import InputError
@@ -17,9 +18,13 @@ from ..io import Image
 _SAMPLE = 512  # px, side of the parts of the image whose power spectra are averaged
 _BRAGG = 30.0  # power of a Bragg peak over the median of its ring; noise reaches 16
 _PASSES = 8  # Gauss-Newton steps, each after a subtraction of the neighbors
+_AGAIN = 3  # steps of columns that were fitted before, with their rows elsewhere
 _MOST_PASSES = 40  # of them where columns overlap, so that widths and backgrounds settle late
 # Of the plane spacing: widths of columns that overlap; wider ones have tails that no Gaussian has.
 _OVERLAP = (0.24, 0.3)
+_BAND = (1 / 8, 1.0)  # of the plane spacing: sigmas between which contrast is looked at
+# skewness below which columns are dark: bright ones reach 0.4 (overlapping, or dumbbells) to 1.9
+_DARK = -0.15
 _FILTER = 0.18  # of the plane spacing: sigma of the blob filter
 _SETTLED = 1e-3  # relative change of the median width in one step
 _HUGE = 1e30  # amplitude of a fit that diverges, where there is no column
@@ -60,6 +65,47 @@ class Columns:
         """The columns selected by an index or boolean array."""
         arrays = {k: v[index] for k, v in vars(self).items() if k != "spacing_px"}
         return replace(self, **arrays)
+
+
+def with_bright_columns(image: Image) -> Image:
+    """An image whose columns are bright: the same one, or inverted where they are dark (ABF, BF).
+
+    Where it is not said, the skewness decides: narrow peaks on a flat ground have long tails to
+    their side.
+
+    Parameters
+    ----------
+    image : Image
+
+    Returns
+    -------
+    Image
+
+    Raises
+    ------
+    InputError
+        If the image holds no lattice.
+
+    Examples
+    --------
+    >>> from bfo_utils.simulation import Specimen, simulate_phantom
+    >>> bright = simulate_phantom(Specimen(cells=12, cell_px=16)).image
+    >>> dark = replace(bright, data=bright.data.max() - bright.data)
+    >>> with_bright_columns(bright).inverted, with_bright_columns(dark).inverted
+    (False, True)
+    """
+    if image.inverted or image.contrast == "bright":
+        return image
+    if image.contrast == "auto":
+        period = column_spacing(image)
+        middle = tuple(slice(max(0, n // 2 - _SAMPLE), n // 2 + _SAMPLE) for n in image.shape)
+        part = image.data[middle]
+        fine, coarse = (ndimage.gaussian_filter(part, k * period) for k in _BAND)
+        if skew(fine - coarse, axis=None) > _DARK:
+            return image
+    both = image.data.min() + image.data.max()
+    halves = None if image.halves is None else both - image.halves
+    return replace(image, data=both - image.data, halves=halves, inverted=True)
 
 
 def column_spacing(image: Image) -> float:
@@ -201,6 +247,37 @@ def _as_given(fitted: Columns, given: np.ndarray) -> Columns:
     return replace(fitted, xy=given[:, :2].copy(), ok=given[:, 5] != 0, **values)
 
 
+def refit_columns(image: Image, columns: Columns, refinement_radius: float = 0.45) -> Columns:
+    """Fit columns again where they are known to be, such as after rows of a scan were moved.
+
+    Parameters
+    ----------
+    image : Image
+    columns : Columns
+        Their fits are where the new ones begin.
+    refinement_radius : float
+        See :func:`find_columns`.
+
+    Returns
+    -------
+    Columns
+        In the same order.
+
+    Examples
+    --------
+    >>> from ..simulation import Specimen, simulate_phantom
+    >>> image = simulate_phantom(Specimen(cells=12, cell_px=16)).image
+    >>> found = find_columns(image)
+    >>> again = refit_columns(image, found)
+    >>> bool(np.median(np.abs(again.xy - found.xy)) < 0.01)
+    True
+    """
+    period = columns.spacing_px
+    known = FitState(columns.xy, columns.intensity, columns.background, columns.sigma_px)
+    sigma = float(np.median(columns.sigma_px))
+    return fit_columns(image, columns.xy, sigma, refinement_radius * period, period, known=known)
+
+
 def detect_maxima(
     image: Image, period: float, detection_scale: float = 1.0, side: int = TILE_SIDE
 ) -> tuple[np.ndarray, float]:
@@ -254,6 +331,7 @@ def fit_columns(
     period: float,
     side: int = TILE_SIDE,
     thorough: bool = False,
+    known: "FitState | None" = None,
 ) -> Columns:
     """Fit a round Gaussian on a constant background to every column, all columns at once.
 
@@ -281,6 +359,8 @@ def fit_columns(
     thorough : bool
         Go on until widths are settled to a fifth of what otherwise counts as settled, however
         little columns overlap.
+    known : FitState, optional
+        An earlier fit at about the same positions, to begin from.
 
     Returns
     -------
@@ -290,9 +370,9 @@ def fit_columns(
     noise = max(image.noise, 1e-6 * float(np.ptp(image.data)))
     corners = window_corners(image.shape, xy, half)
     groups = [group for group in owned_by_tile(xy, image.shape, side) if len(group)]
-    state, kept, width = _start(xy, sigma), None, sigma
+    state, kept, width = known or _start(xy, sigma), None, sigma
     for turn in range(1 + _MOST_PASSES):
-        tree = cKDTree(state.xy) if turn else None
+        tree = cKDTree(state.xy) if turn or known else None
         parts = [
             _turn(
                 cut_fit_windows(image, corners[group], half),
@@ -307,7 +387,7 @@ def fit_columns(
         ]
         state, before = scatter_fits(parts, groups), width
         width = float(np.median(state.sigma))
-        if turn >= _PASSES:
+        if turn >= (_AGAIN if known else _PASSES):
             kept = kept or state
             if _is_settled(width, before, period, thorough):
                 break

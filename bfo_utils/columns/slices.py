@@ -19,9 +19,10 @@ _REACH = 2.6
 _RENDERED = 4.0  # sigma to which the fitted columns are rendered
 _SLOW = 2.2  # sigma: residuals that are smoother than that are background
 _TRUNCATE = 2.5  # of that filter
+_SIDE = 64  # rows smoothed at once, at least
 _LEVELS = 20  # levels of brightness at which the variance of the pixels is measured
 _LEAST = 0.2  # of the mean variance of the pixels: no pixel is taken to be surer
-_SAMPLE = 7  # every n-th pixel of them
+_SAMPLE = 5  # every n-th row and column of them, from either end
 _ALONE = 0.3  # response below which a slice sees its neighbors rather than its column
 _DERIVATIVE = np.array([1, -8, 0, 8, -1]) / 12  # of the light along x, exact to the fourth order
 _BAND = 2**23  # px of the bands that an image is worked on in
@@ -126,6 +127,39 @@ def _profiles(
     )
 
 
+def smooth_rows(values: np.ndarray, sigma: float) -> np.ndarray:
+    """Gaussian mean along the first axis, continued by its ends: products of small dense matrices,
+    which a processor multiplies several times as fast as it adds shifted rows.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, m)
+    sigma : float
+        In rows; the Gaussian is cut at 2.5 of them.
+
+    Returns
+    -------
+    ndarray, shape (n, m)
+        Of the same type.
+
+    Examples
+    --------
+    >>> smooth_rows(np.eye(9), 1.0)[:, 4].round(2).tolist()
+    [0.0, 0.0, 0.05, 0.24, 0.4, 0.24, 0.05, 0.0, 0.0]
+    """
+    reach = int(_TRUNCATE * sigma + 0.5)
+    side = max(_SIDE, reach)
+    step = np.arange(side + 2 * reach) - reach - np.arange(side)[:, None]
+    kernel = np.where(np.abs(step) <= reach, np.exp(-0.5 * (step / sigma) ** 2), 0)
+    kernel = (kernel / kernel[0].sum()).astype(values.dtype)
+    wide = np.pad(values, ((reach, reach), (0, 0)), mode="edge")
+    out = np.empty(values.shape, values.dtype)
+    for k in range(0, len(values), side):
+        n = len(out[k : k + side])
+        out[k : k + n] = kernel[:n, : n + 2 * reach] @ wide[k : k + n + 2 * reach]
+    return out
+
+
 def _residual(data: np.ndarray, valid: np.ndarray, columns: Columns, noise: "_Noise | None"):
     """Residual of an image against its fitted columns, and the noise of its pixels.
 
@@ -134,9 +168,8 @@ def _residual(data: np.ndarray, valid: np.ndarray, columns: Columns, noise: "_No
     """
     light = render_columns(data.shape, columns)
     rest = data - light
-    slow = ndimage.gaussian_filter(
-        rest, _SLOW * float(np.median(columns.sigma_px)), truncate=_TRUNCATE
-    )
+    width = _SLOW * float(np.median(columns.sigma_px))
+    slow = np.ascontiguousarray(smooth_rows(smooth_rows(rest, width).T, width).T)
     rest -= slow
     rest[~valid] = 0
     slow += light
@@ -158,13 +191,20 @@ class _Noise:
 
 def _noise(light: np.ndarray, rest: np.ndarray) -> _Noise:
     """Noise of the pixels, from their squared residuals at several levels of brightness."""
-    bright, square = light.ravel()[::_SAMPLE], rest.ravel()[::_SAMPLE].astype(float) ** 2
+    some = np.ix_(*(_mirrored(n) for n in light.shape))
+    bright, square = light[some].ravel(), rest[some].ravel().astype(float) ** 2
     level = np.digitize(bright, np.quantile(bright, np.linspace(0, 1, _LEVELS + 1)[1:-1]))
     n = np.maximum(np.bincount(level, minlength=_LEVELS), 1)
     x, y = (np.bincount(level, v, _LEVELS) / n for v in (bright, square))
     least = _LEAST * max(float(square.mean()), 1e-30)
     slope, offset = np.polyfit(x, y, 1, w=1 / np.maximum(y, least))
     return _Noise(max(float(slope), 0.0), max(float(offset), 0.0), least)
+
+
+def _mirrored(n: int) -> np.ndarray:
+    """Some of n places, the same from either end, so that flips change nothing."""
+    places = np.arange(0, n, _SAMPLE)
+    return np.union1d(places, n - 1 - places)
 
 
 def cut_slices(

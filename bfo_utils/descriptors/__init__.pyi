@@ -7,9 +7,14 @@ from .components import (
 from .components import (
     project_vectors as project_vectors,
 )
+from .measured import field_vectors as field_vectors
+from .measured import measured_fields as measured_fields
 from .measured import measured_vectors as measured_vectors
 from .windows import (
     DESCRIPTORS as DESCRIPTORS,
+)
+from .windows import (
+    FIELD_DESCRIPTORS as FIELD_DESCRIPTORS,
 )
 from .windows import (
     NORMALIZATIONS as NORMALIZATIONS,

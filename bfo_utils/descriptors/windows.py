@@ -19,7 +19,8 @@ MAX_WINDOW = 2.5  # cells
 _REACH = int(MAX_WINDOW * SAMPLES / 2)  # samples on either side of the middle one
 _AT_ONCE = 256  # windows sampled at a time: their positions fit the processor's cache
 SITES = ("A", "B", "cell")
-DESCRIPTORS = ("windows", "physics", "vae")
+FIELD_DESCRIPTORS = ("polar", "strain", "order")
+DESCRIPTORS = ("windows", "physics", *FIELD_DESCRIPTORS, "vae")
 NORMALIZATIONS = ("none", "zscore", "minmax")
 
 

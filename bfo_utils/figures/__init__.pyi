@@ -43,6 +43,9 @@ from .fields import (
 from .fields import (
     plot_quantities as plot_quantities,
 )
+from .fields import (
+    plot_scan as plot_scan,
+)
 from .learned import (
     plot_anomalies as plot_anomalies,
 )

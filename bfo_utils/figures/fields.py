@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.colors import Normalize
 
 from ..io import Image
-from ..lattice import Cells, Superstructure
+from ..lattice import Cells, ScanDistortion, Superstructure, scan_polar
 from .backdrop import backdrop, draw_walls, paint, walls_of
 from .style import (
     ANGLES,
@@ -189,6 +189,81 @@ def _field(
     )
     color_bar(painted, axes, unit, extend="both")
     axes.set_title(title)
+
+
+@styled
+def plot_scan(image: Image, cells: Cells, scan: ScanDistortion) -> Figure:
+    """What the scan did: the image beside the displacement of its rows with two standard errors,
+    and the polar displacement along the fast axis before and after the rows were shifted back.
+
+    Where the fast axis is y, or rows were left as they are, the figure shows that.
+
+    Parameters
+    ----------
+    image : Image
+        As analyzed.
+    cells : Cells
+        Measured on it.
+    scan : ScanDistortion
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from ..search import prepare_image
+    >>> from ..simulation import Specimen, simulate_phantom
+    >>> image = simulate_phantom(Specimen(cells=16, jitter_px=0.4, jitter_rows=3)).image
+    >>> done = prepare_image(image)
+    >>> figure = plot_scan(done.image, done.lattice.cells, done.scan)
+    >>> figure.axes[1].get_xlabel()
+    'displacement along x (px)'
+    """
+    height, width = image.shape
+    figure, axes = make_panels(
+        4 if cells.has_b else 2, width / height, beside=0.8, extra=0.3, footer=0.35
+    )
+    backdrop(axes[0], image)
+    axes[0].set_title("image")
+    _rows(axes[1], scan, image.shape)
+    if cells.has_b:
+        along, false = _along_scan(cells, scan)
+        factor, unit = _picometers(image.pixel_size_nm)
+        shown = (along + false, along) if scan.corrected else (along, along - false)
+        scale = color_limits(factor * shown[0], 0)
+        for panel, values, title in zip(
+            axes[2:], shown, ("as scanned", "scan removed"), strict=True
+        ):
+            name = "P along the scan, " + title
+            _field(panel, image, cells, factor * values, name, unit, about=0, scale=scale)
+    return figure
+
+
+def _along_scan(cells: Cells, scan: ScanDistortion) -> tuple[np.ndarray, np.ndarray]:
+    """Polar displacement along the fast axis (x where none is known), and what the scan makes of
+    it, in px.
+    """
+    along = cells.polar[..., 1 if scan.axis == "y" else 0]
+    return along, np.zeros(along.shape) if scan.axis == "none" else scan_polar(scan, cells)
+
+
+def _rows(axes, scan: ScanDistortion, shape: tuple[int, int]) -> None:
+    """Displacement of every row (of pixel columns: every column) of the scan."""
+    across, n = scan.axis == "y", shape[scan.axis == "y"]
+    moved, sd = (
+        (scan.displacement_px, scan.sd_px) if scan.axis != "none" else (np.zeros(n), np.zeros(n))
+    )
+    row, low, high = np.arange(n), moved - 2 * sd, moved + 2 * sd
+    if across:
+        axes.fill_between(row, low, high, color="0.8", lw=0)
+        axes.plot(row, moved, color="k", lw=0.6)
+        axes.set(xlim=(0, n), xlabel="x (px)", ylabel="displacement along y (px)")
+    else:
+        axes.fill_betweenx(row, low, high, color="0.8", lw=0)
+        axes.plot(moved, row, color="k", lw=0.6)
+        axes.set(ylim=(n, 0), ylabel="y (px)", xlabel="displacement along x (px)")
+    axes.set_title("displacement of the rows")
 
 
 @styled

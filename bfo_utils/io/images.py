@@ -35,6 +35,7 @@ _COMFORT = (1e-6, 1e9)
 # Of the range of the gray levels, and of the noise: a hot pixel exceeds its neighbors by both.
 _SPIKE = (2.5, 14)
 _OFF_SCALE = 4  # times that range beyond it lie no columns
+CONTRASTS = ("auto", "bright", "dark")
 _FILES = ("mask", "exclude", "columns")  # arguments of a reading that name files
 _TINT = 4  # gray levels of 256 by which the colors of a gray picture differ once it was compressed
 
@@ -53,6 +54,8 @@ class Reading:
         Edge of the known (pseudo-cubic) cell in nm, which gives the pixel size where there is none.
     frames : str
         Which frames of a stack are averaged, see `frame_numbers`; "" for all.
+    contrast : {"auto", "bright", "dark"}
+        Whether columns are brighter (HAADF) or darker (ABF, BF) than what lies between them.
     roi, mask, exclude : str
         The part of the image that is looked at, see `region_pixels`.
     columns : str
@@ -70,6 +73,7 @@ class Reading:
     dataset: str | None = None
     lattice_nm: float | None = None
     frames: str = ""
+    contrast: str = "auto"
     roi: str = ""
     mask: str = ""
     exclude: str = ""
@@ -79,6 +83,10 @@ class Reading:
     def __post_init__(self):
         checked_nm(self.pixel_size_nm)
         checked_lattice_nm(self.lattice_nm)
+        if self.contrast not in CONTRASTS:
+            raise InputError(
+                f"contrast '{self.contrast}': unknown; choose one of {', '.join(CONTRASTS)}"
+            )
         if self.refine and not self.columns:
             raise InputError("--refine: belongs to --columns FILE; give it, or leave --refine out")
 
@@ -145,6 +153,10 @@ class Image:
         How far every frame that was averaged lay off the first.
     row_rms_px : float
         Displacement of single rows of the frames that was undone.
+    contrast : {"auto", "bright", "dark"}
+        What is known of the columns' contrast.
+    inverted : bool
+        Whether the image was inverted, since its columns are dark.
     """
 
     data: np.ndarray = field(repr=False)
@@ -163,6 +175,8 @@ class Image:
     halves: np.ndarray | None = field(default=None, repr=False)
     drift_px: np.ndarray | None = field(default=None, repr=False)
     row_rms_px: float = field(default=0.0, repr=False)
+    contrast: str = field(default="auto", repr=False)
+    inverted: bool = field(default=False, repr=False)
 
     def looks_at(self, xy: np.ndarray) -> np.ndarray:
         """Whether places (N, 2) in px lie in the region."""
@@ -250,6 +264,7 @@ def read_image(
     dataset=None,
     lattice_nm=None,
     frames="",
+    contrast="auto",
     roi="",
     mask="",
     exclude="",
@@ -277,6 +292,9 @@ def read_image(
         where there is none.
     frames : str, optional
         Which frames of a stack are aligned and averaged, see `frame_numbers`; all by default.
+    contrast : {"auto", "bright", "dark"}
+        Whether columns are brighter or darker than what lies between them, see
+        :func:`bfo_utils.columns.with_bright_columns`.
     roi, mask, exclude : str or Path, optional
         The part of the image that is looked at, see `region_pixels`. Coordinates stay those of the
         whole image.
@@ -332,6 +350,7 @@ def read_image(
         halves=None if not taken or taken.halves is None else (taken.halves - offset) * scale,
         drift_px=taken.drift_px if taken else None,
         row_rms_px=taken.row_rms_px if taken else 0.0,
+        contrast=contrast,
     )
 
 

@@ -24,6 +24,7 @@ from .cells import (
 )
 from .halves import Halves as Halves
 from .halves import half_fits as half_fits
+from .halves import half_image as half_image
 from .indexing import walk_lattice as walk_lattice
 from .scan import (
     AGREE as AGREE,
@@ -51,6 +52,9 @@ from .scan import (
 )
 from .scan import (
     scan_deviation as scan_deviation,
+)
+from .scan import (
+    scan_errors as scan_errors,
 )
 from .scan import (
     scan_polar as scan_polar,

@@ -29,6 +29,11 @@ _MISSED = 0.1  # of a cell: links between unlike columns that miss by more are n
 # boundary differ
 _SAME_LEVEL = 0.15
 _SUDDEN = 0.7  # of that contrast: the step of the brightness along a row at such a boundary
+_OBLIQUE_DEG = 12.0  # off a right angle: no pseudo-cubic cell is sheared as far
+_HEXAGONAL_DEG = 4.0  # off 60 degrees that scan and strain explain
+_SAME_EDGES = 0.06  # relative difference of edges that scan and strain explain
+_TWO_KINDS = 2.0  # times the difference two steps apart: amplitudes alternate along a vector
+_ANALYZED = "a perovskite along [001], whose cells are nearly rectangular, can be analyzed"
 _COMPLETE = 0.2  # cells per column of the A sublattice: fewer, and the lattice is a mistake
 # bins of the histogram of differences: more where displacements alternate and split its peaks
 _BLURS = (3.0, 6.0, 8.0)
@@ -88,7 +93,19 @@ class Lattice:
         b_sites = (
             (self.on_nodes(xy, "B"), self.on_nodes(intensity, "B")) if self.cells.has_b else None
         )
-        return measure_cells(self.cells.basis, self.on_nodes(xy), self.on_nodes(intensity), b_sites)
+        cells = measure_cells(
+            self.cells.basis, self.on_nodes(xy), self.on_nodes(intensity), b_sites
+        )
+        return replace(cells, order=self._order_at(xy))
+
+    def _order_at(self, xy: np.ndarray) -> np.ndarray | None:
+        """The ordered displacement that columns at other positions show; zero where they show none,
+        None where these columns show none.
+        """
+        if self.cells.order is None:
+            return None
+        order = _order_of_cells(replace(self, columns=replace(self.columns, xy=xy)))
+        return np.zeros(self.cells.order.shape) if order is None else order
 
 
 def build_lattice(
@@ -148,6 +165,8 @@ def build_lattice(
         elif not found.cells.has_b:
             found = replace(found, edges=_edges_seen(image, nodes, basis, refinement_radius))
     _check_complete(image.name, nodes, found)
+    if not found.cells.has_b:
+        _check_kind(image.name, found)
     found = replace(found, cells=replace(found.cells, order=_order_of_cells(found)))
     far = cKDTree(found.columns.xy).query(columns.xy)[0] > INDEX_TOLERANCE * basis.cell_px
     return replace(found, unused_xy=columns.xy[far])
@@ -172,9 +191,10 @@ def _too_wide(columns: Columns, basis: Basis, nodes: _Nodes, found: Lattice) -> 
 def _check_complete(name: str, nodes: _Nodes, found: Lattice) -> None:
     """Refuse a lattice of too few cells, or of far fewer than there are columns."""
     if found.cells.n < MIN_CELLS:
+        lengths, angle = _shape(found.cells.basis.vectors)
         raise InputError(
-            f"{name}: only {found.cells.n} complete unit cells found; at least {MIN_CELLS} are"
-            " needed"
+            f"{name}: only {found.cells.n} complete unit cells found (corners {lengths[0]:.3g} and"
+            f" {lengths[1]:.3g} px apart, at {angle:.0f} degrees); at least {MIN_CELLS} are needed"
         )
     n = int((nodes.grid >= 0).sum())
     if found.cells.n < _COMPLETE * n:
@@ -182,6 +202,34 @@ def _check_complete(name: str, nodes: _Nodes, found: Lattice) -> None:
             f"{name}: only {found.cells.n} unit cells are complete and sound among {n} columns of"
             " the lattice; an image of bright, round columns on square pixels is needed"
         )
+
+
+def _check_kind(name: str, found: Lattice) -> None:
+    """Refuse a lattice of one kind of site that is no projection of a perovskite along [001]."""
+    columns, vectors = found.columns, found.cells.basis.vectors
+    (a, b), angle = _shape(vectors)
+    if abs(angle - 90) > _OBLIQUE_DEG:
+        alike = abs(a / b - 1) < _SAME_EDGES
+        hexagonal = alike and abs(abs(angle - 90) - 30) < _HEXAGONAL_DEG
+        kind = "hexagonal" if hexagonal else "centered rectangular" if alike else "oblique"
+        raise InputError(
+            f"{name}: the columns form a lattice that is {kind} (vectors at {angle:.0f} degrees,"
+            f" {a:.3g} and {b:.3g} px long) with one column per cell; {_ANALYZED}"
+        )
+    tree = cKDTree(columns.xy)
+    for letter, vector in zip("ab", vectors):
+        one, two = (_amplitude_difference(columns, k * vector, tree) for k in (1, 2))
+        if np.isfinite(one) and one > _TWO_KINDS * two:
+            raise InputError(
+                f"{name}: columns of two kinds alternate along {letter} only (rows of one kind"
+                f" each, as in a perovskite along [110]); {_ANALYZED}"
+            )
+
+
+def _shape(vectors: np.ndarray) -> tuple[np.ndarray, float]:
+    """Lengths (px) of two vectors and the angle (degrees) between them."""
+    lengths = np.hypot(*vectors.T)
+    return lengths, float(np.rad2deg(np.arccos(vectors[0] @ vectors[1] / lengths.prod())))
 
 
 def _weak_sites(image: Image, nodes: _Nodes, basis: Basis, radius: float) -> SiteFits:

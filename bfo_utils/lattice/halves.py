@@ -36,8 +36,8 @@ from .cells import Cells
 AXES = ("x", "y", "none")  # fast scan axis
 _STEPS = 2  # Gauss-Newton steps from the full fit
 _SAMPLE = 4000  # columns that the noise is looked at in
-# times the variance of displacements common to rows along the other axis: the rows are those of a
-# scan
+# times the variance of displacements common to rows along the other axis, and that of white noise:
+# the rows are those of a scan
 _EXCESS = 1.3
 MOST_CORRELATED = (
     0.05  # between the noise of neighboring pixels: above, the halves are not independent
@@ -64,9 +64,13 @@ class RowNoise:
 
     @property
     def fast_axis(self) -> str:
-        """Axis that rows of the scan lie along, "none" where neither stands out."""
+        """Axis that rows of the scan lie along, "none" where neither stands out of the other and
+        of white noise; rows that were put straight share less than white noise.
+        """
         x, y = 1 + self.excess_x, 1 + self.excess_y
-        return "x" if x > _EXCESS * y else "y" if y > _EXCESS * x else "none"
+        if x > _EXCESS * max(y, 1):
+            return "x"
+        return "y" if y > _EXCESS * max(x, 1) else "none"
 
 
 @dataclass(frozen=True)
@@ -158,6 +162,47 @@ def half_fits(
         axis, (noise.correlation_x, noise.correlation_y)
     )
     return Halves((one, two), axis, max(across, key=abs))
+
+
+def half_image(image: Image, axis: str, parity: int) -> Image:
+    """The image as one half of its pixels shows it, the others being means of their neighbors in
+    that half; of a stack, the mean of every other frame.
+
+    Parameters
+    ----------
+    image : Image
+    axis : {"x", "y", "none", "frames"}
+        As of :class:`Halves`.
+    parity : {0, 1}
+        Which half.
+
+    Returns
+    -------
+    Image
+
+    Examples
+    --------
+    >>> from ..io import image_from_array
+    >>> image = image_from_array(np.tile([[0.0], [5.0], [2.0], [7.0]], (8, 32)))
+    >>> half_image(image, "x", 0).data[:4, 0].tolist()
+    [0.0, 1.0, 2.0, 1.0]
+    """
+    if image.halves is not None:
+        return replace(image, data=image.halves[parity], halves=None)
+    row, col = np.ogrid[: image.shape[0], : image.shape[1]]
+    own = np.broadcast_to(_line(row, col, axis) % 2 == parity, image.shape)
+    total, count = np.zeros((2, *image.shape), np.float32)
+    for along in {"x": (0,), "y": (1,)}.get(axis, (0, 1)):
+        here, there = (np.s_[1:, :], np.s_[:-1, :]) if along == 0 else (np.s_[:, 1:], np.s_[:, :-1])
+        for target, source in ((here, there), (there, here)):
+            total[target] += image.data[source]
+            count[target] += 1
+    return replace(image, data=np.where(own, image.data, total / count))
+
+
+def _line(row: np.ndarray, col: np.ndarray, axis: str) -> np.ndarray:
+    """Number of the line of pixels, of which even and odd ones belong to different halves."""
+    return {"x": row, "y": col}.get(axis, row + col)
 
 
 def row_noise(image: Image, lattice: Lattice, radius: float) -> RowNoise:
@@ -258,8 +303,8 @@ def _chosen(windows: FitWindows, axis: str, parity: int) -> np.ndarray:
     row, col = windows.y.astype(int)[:, :, None], windows.x.astype(int)[:, None, :]
     if axis == "frames":
         return np.ones((len(row), 1, windows.data[0].size), bool)
-    line = {"x": row, "y": col}.get(axis, row + col)
-    return np.broadcast_to(line % 2 == parity, windows.data.shape).reshape(len(row), 1, -1)
+    own = _line(row, col, axis) % 2 == parity
+    return np.broadcast_to(own, windows.data.shape).reshape(len(row), 1, -1)
 
 
 def _half_step(

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import fft, linalg, ndimage, sparse
+from scipy.spatial import cKDTree
 
-from ..columns import Slices, cut_slices
+from ..columns import Columns, Slices, cut_slices, smooth_rows
 from ..errors import InputError
 from ..io import Image, displace_rows
 from .building import Lattice, superstructures
@@ -50,8 +51,12 @@ SMOOTH = 3.0  # cells: slower displacements shift A and B columns equally, and b
 AGREE = 0.3
 LINES = 2  # of hum, at most
 LOST = 0.03  # of the cells: a correction that costs more is undone
+_NEAR = 1.25  # cells: up to there columns have four neighbors of their own kind, four of the other
 _OUTLIER = 4.5  # robust sigmas from which on an A column is no part of the smooth lattice
 _LEAST_SCATTER = 0.003  # of a cell
+_FIRST_TURNS, _MORE_TURNS = 3, 6  # of the variances: until an axis is chosen, and for that one
+_NEARBY = 0.7  # sigma of a column: columns whose rows move no farther are not looked for anew
+_ROWS = 8  # of every cell at which the errors that a scan leaves are computed
 _FEW = 9  # A columns: with fewer, a block of rows says nothing
 # sigma of a column: larger displacements, and rows along the scan, are measured once more on the
 # corrected image
@@ -79,6 +84,9 @@ class ScanDistortion:
         Of the displacement of rows, of the apparent polar displacement that it causes along the
         axis, and of that of independently displaced rows: such jitter averages out over the
         columns, and no two rows of cells share it.
+    shift_rms_px : float
+        Of the displacement of rows as columns show it, beyond what independent rows make: where it
+        beats with the lattice it looks like strain, though A and B columns move alike.
     line_px : ndarray, shape (m, 2)
         Lines of hum: period in rows, amplitude in px.
     peak_px : float
@@ -103,6 +111,7 @@ class ScanDistortion:
     rms_px: float = 0.0
     polar_rms_px: float = 0.0
     white_rms_px: float = 0.0
+    shift_rms_px: float = 0.0
     line_px: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)), repr=False)
     peak_px: float = 0.0
     explained: float = float("nan")
@@ -112,10 +121,11 @@ class ScanDistortion:
     @property
     def matters(self) -> bool:
         """Whether the scan causes apparent polar displacements that count: 0.5 % of a cell (rms),
-        or 0.2 % beyond independent rows.
+        or 0.2 % beyond independent rows; or moves columns by 0.5 %.
         """
         beyond = self.polar_rms_px**2 - self.white_rms_px**2
-        return self.polar_rms_px > LEAST * self.cell_px or beyond > (BEYOND * self.cell_px) ** 2
+        most = max(self.polar_rms_px, self.shift_rms_px)
+        return most > LEAST * self.cell_px or beyond > (BEYOND * self.cell_px) ** 2
 
 
 @dataclass(frozen=True)
@@ -171,6 +181,13 @@ class _Learned:
     variances: np.ndarray
     gain: float
 
+    def settled(self) -> "_Learned":
+        """The same after all turns."""
+        variances, gain = learned_variances(
+            self.blocks, self.cell_px, self.rows, turns=_MORE_TURNS, start=self.variances
+        )
+        return replace(self, variances=variances, gain=gain)
+
     def with_lines(self, lines: tuple[float, ...]) -> np.ndarray:
         """Variances where lines of hum take part, theirs at the end."""
         return learned_variances(self.blocks, self.cell_px, self.rows, lines)[0]
@@ -187,7 +204,7 @@ def _estimate(given: _Problem, learned: _Learned) -> tuple[_Rows, np.ndarray]:
     sites = given.sites
     prior, lines, posterior = _expected(given, learned)
     given = replace(given, precision=_precision(given, posterior))
-    first = sites.x < np.median(sites.x)
+    first = sites.x < (sites.x.min() + sites.x.max()) / 2
     halves = [given.part(part).equations() for part in (first, ~first)]
     whole, *halves = (
         with_lines(given.complete(e), prior, lines) for e in (halves[0] + halves[1], *halves)
@@ -241,9 +258,8 @@ def _learned(given: _Problem) -> _Learned:
         own = replace(own, basis=lattice_basis(own.sites.ij[own.sites.is_a]))
         equations = normal_equations(own.slices, own.sites, own.basis, own.precision, (first, n))
         blocks.append(dense_block(own.complete(equations, first), rows))
-    return _Learned(
-        blocks, given.sites.cell_px, rows, *learned_variances(blocks, given.sites.cell_px, rows)
-    )
+    cell = given.sites.cell_px
+    return _Learned(blocks, cell, rows, *learned_variances(blocks, cell, rows, turns=_FIRST_TURNS))
 
 
 def _precision(given: _Problem, posterior: Posterior) -> np.ndarray:
@@ -334,9 +350,8 @@ def measure_scan(
     check_axis(axis)
     if axis == "none":
         return ScanDistortion()
-    slices = cut_slices(
-        image.data, image.valid, lattice.columns, ("x", "y") if axis == "auto" else (axis,)
-    )
+    sound = replace(lattice.columns, ok=lattice.columns.ok & _surrounded(lattice))
+    slices = cut_slices(image.data, image.valid, sound, ("x", "y") if axis == "auto" else (axis,))
     if before is not None:
         seen = slices[axis]
         slices[axis] = replace(
@@ -346,11 +361,20 @@ def measure_scan(
         name: _problem(own, sites_along(lattice, name), image.shape[name == "y"])
         for name, own in slices.items()
     }
-    learned = {name: _learned(problem) for name, problem in given.items()}
-    fast = max(learned, key=lambda name: learned[name].gain)
-    if axis == "auto" and learned[fast].gain < SEEN:
+    begun = {name: _learned(problem) for name, problem in given.items()}
+    fast = max(begun, key=lambda name: begun[name].gain)
+    learned = begun[fast].settled()
+    if axis == "auto" and learned.gain < SEEN:
         return ScanDistortion()
-    return _distortion(fast, *_estimate(given[fast], learned[fast]), given[fast].sites, lattice)
+    return _distortion(fast, *_estimate(given[fast], learned), given[fast].sites, lattice)
+
+
+def _surrounded(lattice: Lattice) -> np.ndarray:
+    """Whether all neighbors of a column are fitted too: light that is not displaces slices."""
+    near = _NEAR * lattice.cells.basis.cell_px
+    tree = cKDTree(lattice.columns.xy)
+    count = tree.query_ball_point(lattice.columns.xy, near, return_length=True) - 1
+    return count >= (8 if lattice.cells.has_b else 4)
 
 
 def _distortion(
@@ -375,6 +399,7 @@ def _distortion(
         float(s.std()),
         float(_apparent_displacement(s, sigma, cell).std()),
         _white(rows.white, sigma, cell),
+        _shift(s, rows.white, sigma),
         lines,
         len(s) / peak if peak else 0.0,
         along=sites.along,
@@ -384,7 +409,7 @@ def _distortion(
 
 def _seen_by_columns(displacement: np.ndarray, sigma: float) -> np.ndarray:
     """Displacement of a fitted column at every row: mean over its light squared."""
-    return ndimage.gaussian_filter1d(displacement, sigma / np.sqrt(2), mode="nearest")
+    return ndimage.gaussian_filter1d(displacement, sigma / np.sqrt(2), axis=0, mode="nearest")
 
 
 def _apparent_displacement(displacement: np.ndarray, sigma: float, cell_px: float) -> np.ndarray:
@@ -403,6 +428,14 @@ def _white(variance: float, sigma: float, cell_px: float) -> float:
     return float(np.sqrt(variance * (_apparent_displacement(single, sigma, cell_px) ** 2).sum()))
 
 
+def _shift(displacement: np.ndarray, variance: float, sigma: float) -> float:
+    """Displacement (rms, px) that columns show, beyond that of rows with some variance (px2), each
+    for itself.
+    """
+    independent = variance / (np.sqrt(2 * np.pi) * sigma)
+    return float(np.sqrt(max(_seen_by_columns(displacement, sigma).var() - independent, 0.0)))
+
+
 def _deviation(factor: np.ndarray, spread: np.ndarray) -> np.ndarray:
     """Posterior standard deviation of every row: diagonal of A^-1 by Cholesky, and W."""
     order, n = len(factor) - 1, factor.shape[1]
@@ -418,9 +451,7 @@ def _deviation(factor: np.ndarray, spread: np.ndarray) -> np.ndarray:
 
 def _reduced(spread: np.ndarray, cell_px: float) -> np.ndarray:
     """Principal axes of W above 1e-4 of the largest, without slow displacements."""
-    fast = spread - ndimage.gaussian_filter1d(
-        spread, SMOOTH * cell_px, axis=0, mode="nearest", truncate=2.5
-    )
+    fast = spread - smooth_rows(spread, SMOOTH * cell_px)
     power, axes = np.linalg.eigh(fast.T @ fast)
     return fast @ axes[:, power > 1e-4 * power.max(initial=1e-30)]
 
@@ -502,6 +533,46 @@ def scan_deviation(scan: ScanDistortion, cells: Cells, weights: np.ndarray) -> f
     )
 
 
+def scan_errors(scan: ScanDistortion) -> tuple[np.ndarray, np.ndarray]:
+    """Standard errors (px) along the fast axis that the scan leaves at every row: of the position
+    of a column, and of a polar displacement.
+
+    What is known of rows that were moved back is their posterior covariance; rows that were left as
+    they are displace columns in full. Slow displacements move all columns alike, and do not count.
+
+    Parameters
+    ----------
+    scan : ScanDistortion
+
+    Returns
+    -------
+    column, polar : ndarray, shape (n,)
+        0 where no scan was measured.
+
+    Examples
+    --------
+    >>> scan_errors(ScanDistortion())[0].tolist()
+    []
+    """
+    n = len(scan.displacement_px)
+    if scan.axis == "none":
+        return np.zeros(n), np.zeros(n)
+    at = np.append(np.arange(0, n - 1, max(1, int(scan.cell_px / _ROWS))), n - 1)
+    one = np.zeros((n, len(at)))
+    one[at, np.arange(len(at))] = 1
+    shown, half = _seen_by_columns(one, scan.sigma_px), scan.cell_px / 2
+    around = [ndimage.shift(shown, (s, 0), order=1, mode="nearest") for s in (-half, half)]
+    left = 0.0 if scan.corrected else 1.0
+    errors = []
+    moved = float(_seen_by_columns(scan.displacement_px, scan.sigma_px).std())
+    fast = shown - smooth_rows(shown, SMOOTH * scan.cell_px)
+    for weights, own in ((fast, moved), (shown - sum(around) / 2, scan.polar_rms_px)):
+        known = (weights * linalg.cho_solve_banded((scan.factor, True), weights)).sum(axis=0)
+        shared = ((scan.spread.T @ weights) ** 2).sum(axis=0)
+        errors.append(np.interp(np.arange(n), at, np.sqrt(known + shared + left * own**2)))
+    return errors[0], errors[1]
+
+
 def row_deviation(scan: ScanDistortion, cells: Cells) -> float:
     """Standard error (px) that the scan leaves in the mean polar displacement of the middle row of
     cells against the others.
@@ -574,7 +645,10 @@ def _note(scan: ScanDistortion) -> str:
 
 
 def undo_scan(
-    image: Image, lattice: Lattice, find: Callable[[Image], Lattice], axis: str = "auto"
+    image: Image,
+    lattice: Lattice,
+    find: Callable[[Image, Columns | None], Lattice],
+    axis: str = "auto",
 ) -> tuple[Image, Lattice, ScanDistortion]:
     """Image, lattice and scan, the first two corrected where rows are displaced by what matters.
 
@@ -588,7 +662,8 @@ def undo_scan(
     lattice : Lattice
         Its columns, indexed.
     find : callable
-        Finds and indexes the columns of an image, as ``lattice`` was made.
+        Finds and indexes the columns of an image, as ``lattice`` was made; where columns are given
+        that lie about where its own do, they are fitted again.
     axis : {"auto", "x", "y", "none"}
         See :func:`measure_scan`.
 
@@ -601,16 +676,36 @@ def undo_scan(
         return image, lattice, scan
     try:
         straight = undistorted(image, scan)
-        again = find(straight)
-        if scan.along or np.abs(scan.displacement_px).max() > _LARGE * scan.sigma_px:
+        far = np.abs(scan.displacement_px).max() / scan.sigma_px
+        near = _moved_columns(lattice, scan) if far < _NEARBY else None
+        again = find(straight, near)
+        if scan.along or far > _LARGE:
             scan = measure_scan(straight, again, scan.axis, scan.displacement_px)
             straight = undistorted(image, scan)
-            again = find(straight)
+            again = find(straight, near and _moved_columns(lattice, scan))
     except InputError:
         return image, lattice, scan
     if again.cells.n < (1 - LOST) * lattice.cells.n:
         return image, lattice, scan
     return straight, again, replace(scan, corrected=True, explained=_explained(scan, lattice.cells))
+
+
+def _moved_columns(lattice: Lattice, scan: ScanDistortion) -> Columns:
+    """All columns that were found, used or not, where they lie once the rows are moved back."""
+    known, unused = lattice.columns, lattice.unused_xy
+    xy, more = np.concatenate([known.xy, unused]), np.zeros(len(unused))
+    fast, slow = (0, 1) if scan.axis == "x" else (1, 0)
+    shown = _seen_by_columns(scan.displacement_px, scan.sigma_px)
+    xy[:, fast] += np.interp(xy[:, slow], np.arange(len(shown)), shown)
+    moved = Columns(
+        xy,
+        np.concatenate([known.intensity, more]),
+        np.concatenate([known.background, more]),
+        np.concatenate([known.sigma_px, more + scan.sigma_px]),
+        np.concatenate([known.ok, more > 0]),
+        known.spacing_px,
+    )
+    return moved.take(np.lexsort(np.rint(xy).T))
 
 
 def _crystal_may_do_the_same(lattice: Lattice, axis: str) -> bool:

@@ -399,6 +399,8 @@ def learned_variances(
     cell_px: float,
     rows: int,
     lines: tuple[float, ...] = (),
+    turns: int = _TURNS,
+    start: np.ndarray | None = None,
 ) -> tuple[np.ndarray, float]:
     """Variances of the terms of the row displacement from dense equations of some blocks of rows,
     and what they gain.
@@ -414,32 +416,36 @@ def learned_variances(
     rows : int
     lines : tuple of float
         Frequencies of lines of hum (per row).
+    turns : int
+        Steps towards the fixed point.
+    start : ndarray, optional
+        Variances to begin from.
 
     Returns
     -------
     variances : ndarray, shape (5 + number of lines,)
     gain : float
-        Log likelihood against rows that are not displaced.
+        Log likelihood against rows that are not displaced, before the last turn.
     """
     parts = []
     for _, right in blocks:
         lag = rows * np.abs(np.subtract.outer(np.arange(len(right)), np.arange(len(right))))
         parts.append(_kernels(cell_px, lag) + [np.cos(2 * np.pi * f * lag) for f in lines])
-    v = np.array(_START + _START[-1:] * len(lines))
+    # white displacement of rows averages out in their mean
+    scale = np.array([rows] + [1] * (len(LENGTHS) + len(lines)))
+    v = np.array(_START + _START[-1:] * len(lines)) if start is None else start / scale
     gain = 0.0
-    for _ in range(_TURNS):
+    for _ in range(turns):
         found, expected, gain = np.zeros(len(v)), np.zeros(len(v)), 0.0
         for (matrix, right), kernels in zip(blocks, parts):
             c = sum(a * k for a, k in zip(v, kernels))
-            system = np.eye(len(right)) + matrix @ c
-            solved = np.linalg.solve(system, np.column_stack([right, matrix]))
-            alpha, g = solved[:, 0], solved[:, 1:]
+            factors = linalg.lu_factor(np.eye(len(right)) + matrix @ c, check_finite=False)
+            alpha, g = (linalg.lu_solve(factors, m, check_finite=False) for m in (right, matrix))
             found += [alpha @ k @ alpha for k in kernels]
-            expected += [(g * k).sum() for k in kernels]
-            gain += (right @ c @ alpha - np.linalg.slogdet(system)[1]) / 2
+            expected += [np.vdot(g, k) for k in kernels]
+            gain += (right @ c @ alpha - np.log(np.abs(np.diagonal(factors[0]))).sum()) / 2
         v = np.clip(v * np.sqrt(found / np.maximum(expected, 1e-30)), *_BOUNDS)
-    # white displacement of rows averages out in their mean
-    return v * np.array([rows] + [1] * (len(v) - 1)), float(gain)
+    return v * scale, float(gain)
 
 
 def dense_block(equations: Equations, rows: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from ..columns import Columns, find_columns
+from ..columns import Columns, find_columns, with_bright_columns
 from ..compute import locked_folder, refuse_foreign, together, write_csv
 from ..errors import InputError
 from ..figures import plot_doubtful_columns, save_figure
@@ -41,7 +41,7 @@ def write_columns(image: Image, out: str | Path, bright: str = "A") -> list[Path
     """
     paths = [Path(out, name) for name in (_TABLE, _PICTURE)]
     refuse_foreign(paths, _is_ours(paths[0]), "give another folder with --out")
-    image = repair_hot_pixels(image)
+    image = with_bright_columns(repair_hot_pixels(image))
     columns, sublattice = _named(image, bright)
     with locked_folder(out), together(out, _TABLE) as stage:
         save_figure(plot_doubtful_columns(image, columns, sublattice), stage / _PICTURE)

@@ -5,6 +5,7 @@ import json
 import platform
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -300,6 +301,7 @@ def result_summary(analysis: Analysis, walls: Walls, provenance: Provenance | No
         "warnings": find_warnings(analysis),
         "confidence": _confidence(analysis),
         "surrogates": _surrogates(analysis),
+        "check": [asdict(repeat) for repeat in analysis.repeats],
         "n_columns": len(lattice.columns),
         "n_cells": lattice.cells.n,
         "n_analysed": int(analysis.prepared.mask.sum()),

@@ -11,6 +11,9 @@ from .analysis import (
     analyze as analyze,
 )
 from .analysis import (
+    checked_analysis as checked_analysis,
+)
+from .analysis import (
     conclude_analysis as conclude_analysis,
 )
 from .analysis import (
@@ -88,6 +91,8 @@ from .provenance import (
 from .provenance import (
     result_path as result_path,
 )
+from .repeats import Repeat as Repeat
+from .repeats import describe_repeats as describe_repeats
 from .selectors import (
     SELECTORS as SELECTORS,
 )

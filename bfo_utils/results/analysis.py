@@ -13,6 +13,7 @@ from ..rewards import (
     DEFAULT_TOTAL,
     Segmentation,
     SurrogateTest,
+    geometric_total,
     surrogate_test,
 )
 from ..search import (
@@ -25,6 +26,7 @@ from ..search import (
     Trial,
     Value,
     best_trial,
+    cross_fitted_outcome,
     evaluate_configuration,
     name_labels,
     open_trial_log,
@@ -37,9 +39,13 @@ from ..search import (
 )
 from .confidence import Confidence, measure_confidence, unknown_confidence
 from .judgment import DOMAINS, Judgment, judge_domains
+from .repeats import Repeat, repeat_search
 
 # Cells: edges of the windows that `over_windows` compares.
 COMPARED_WINDOWS = tuple(np.arange(0.5, 2.51, 0.25).tolist())
+
+# of the search in the surrogate test: maps, and their cells together
+_COMPARED_MAPS, _COMPARED_CELLS = 8, 30_000
 
 
 @dataclass(frozen=True)
@@ -53,14 +59,17 @@ class Analysis:
     trials : list of Trial
         All evaluated configurations, number 0 the default one.
     default, tuned : Outcome
-        Map and rewards of the default configuration and of the one with the highest total, labels
-        renumbered by meaning (see :func:`bfo_utils.search.name_labels`).
+        Map of the default configuration and of the one with the highest total, from all pixels,
+        labels renumbered by meaning (see :func:`bfo_utils.search.name_labels`); their rewards are
+        means of those that a map of either half earns from the other half.
     judgment : Judgment
         Verdict, reason, the map that is shown or is a candidate, findings.
     seed : int
     timings_s : dict of str to float
     total : mapping of str to float
         Rewards that made the total.
+    repeats : sequence of Repeat
+        What searches with other seeds answer, where they were asked for.
     work : SharedWork or None
         What the search made, for questions that come later; nothing depends on it but time.
     """
@@ -74,6 +83,7 @@ class Analysis:
     timings_s: Mapping[str, float]
     total: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_TOTAL))
     work: SharedWork | None = field(default=None, repr=False, compare=False)
+    repeats: Sequence[Repeat] = ()
 
     @property
     def verdict(self) -> str:
@@ -113,8 +123,27 @@ class Analysis:
 
     @cached_property
     def surrogates(self) -> SurrogateTest:
-        """The total of the tuned map among those of surrogates of the reference field."""
-        return surrogate_test(self.segmentation, self.total, self.seed)
+        """The highest total of the search among those that surrogates of the reference field reach,
+        the choice repeated for every surrogate.
+
+        Maps are drawn from one half of the pixels, the field comes from the other. Of all maps
+        without autoencoders those take part whose labels alone allow the highest totals.
+        """
+        work = (self.work or SharedWork(self.prepared)).cross_fitted[0]
+        trials = sorted(
+            without_autoencoders(self.trials),
+            key=lambda t: -geometric_total(t.rewards, self.total),
+        )
+        few = _COMPARED_CELLS // int(self.prepared.mask.sum())
+        maps = [
+            evaluate_configuration(work.prepared, t.parameters, self.seed, self.total, work).labels
+            for t in trials[: max(2, min(few, _COMPARED_MAPS))]
+        ]
+        return surrogate_test(
+            [Segmentation(labels, work.prepared.reference) for labels in maps],
+            self.total,
+            self.seed,
+        )
 
 
 def analyze(
@@ -172,7 +201,8 @@ def analyze(
         "search": time.perf_counter() - between,
         "evaluations": sum(t.seconds for t in trials),
     }
-    return conclude_analysis(prepared, trials, plan.seed, plan.total, timings, work)
+    done = conclude_analysis(prepared, trials, plan.seed, plan.total, timings, work)
+    return checked_analysis(done, plan, workers)
 
 
 def conclude_analysis(
@@ -186,7 +216,7 @@ def conclude_analysis(
     """Evaluate the default and the best trial again, name their labels, and give the verdict."""
     work = work or SharedWork(prepared)
     default, tuned = (
-        _named(prepared, evaluate_configuration(prepared, t.parameters, seed, total, work))
+        _named(prepared, cross_fitted_outcome(work, t.parameters, seed, total))
         for t in (trials[0], best_trial(trials))
     )
     return Analysis(
@@ -200,6 +230,17 @@ def conclude_analysis(
         dict(total),
         work,
     )
+
+
+def checked_analysis(
+    analysis: Analysis, plan: SearchPlan, workers: int | EvaluatorFactory = 1
+) -> Analysis:
+    """An analysis with what searches with other seeds answer, as many as its plan asks for."""
+    if not plan.check:
+        return analysis
+    work = analysis.work or SharedWork(analysis.prepared)
+    repeats = repeat_search(work, analysis.judgment, analysis.tuned, plan, workers)
+    return replace(analysis, repeats=repeats)
 
 
 def _named(prepared: PreparedImage, outcome: Outcome) -> Outcome:
@@ -261,7 +302,6 @@ def maps_over_windows(
 
 
 def _again(analysis: Analysis, parameters: Mapping[str, Value]) -> Outcome:
-    outcome = evaluate_configuration(
-        analysis.prepared, parameters, analysis.seed, analysis.total, analysis.work
-    )
+    work = analysis.work or SharedWork(analysis.prepared)
+    outcome = cross_fitted_outcome(work, parameters, analysis.seed, analysis.total)
     return _named(analysis.prepared, outcome)

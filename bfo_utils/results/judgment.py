@@ -31,6 +31,7 @@ from ..segmentation import (
     wall_power,
     wall_separation,
     wall_tests,
+    without_bands,
     without_strips,
     without_unexplained,
 )
@@ -65,6 +66,7 @@ _INTERFACE = 0.15  # step of the columns' amplitude (log) across an interface be
 _NULL_SD = 1.25  # of z where there is nothing
 _STILL = 0.01  # of the cell: mean displacement of a phase that is not polar
 _TILTED = 0.015  # of the cell: slow displacement (rms) that a mistilt could make
+_ONE_SUBLATTICE = "; only one sublattice is seen, so that no polar displacement was asked"
 _WORDS = {"polar": "polar displacement", "lattice": "strain of the cells"}
 
 # of reference fields
@@ -155,7 +157,9 @@ class Judgment:
     answers: Mapping[str, FieldAnswer] = field(default_factory=dict, repr=False)
 
 
-def judge_domains(prepared: PreparedImage, outcome: Outcome) -> Judgment:
+def judge_domains(
+    prepared: PreparedImage, outcome: Outcome, answers: Mapping[str, FieldAnswer] | None = None
+) -> Judgment:
     """Whether an image holds domains, and why.
 
     Parameters
@@ -164,12 +168,14 @@ def judge_domains(prepared: PreparedImage, outcome: Outcome) -> Judgment:
     outcome : Outcome
         The map that the rewards chose. It is shown if the judge accepts its walls; else the judge's
         own map is.
+    answers : mapping of str to FieldAnswer, optional
+        Answers for the fields, which do not depend on the search; asked for where not given.
 
     Returns
     -------
     Judgment
     """
-    answers = ask_fields(prepared)
+    answers = ask_fields(prepared) if answers is None else answers
     chosen = Segmentation(outcome.labels, prepared.reference).clean
     if prepared.reference.kind not in _WORDS:
         verdict, reason = _by_contrast(prepared, outcome)
@@ -207,16 +213,38 @@ def ask_fields(prepared: PreparedImage) -> dict[str, FieldAnswer]:
         kinds = ("polar",)
     answers = {}
     for kind in kinds:
-        values, block, fast = _field_halves(prepared, kind)
-        halves = _prepared(prepared, values, block, fast, kind)
-        if halves is not None:
-            answers[kind] = _asked(prepared, kind, halves, block)
+        answer = _answer(prepared, kind, _fast(prepared))
+        if kind == "lattice" and answer is not None and answer.holds and _fast(prepared) < 0:
+            answer = _along_both_axes(prepared, answer)
+        if answer is not None:
+            answers[kind] = answer
     return answers
 
 
+def _answer(prepared: PreparedImage, kind: str, fast: int) -> FieldAnswer | None:
+    """The answer for one field, if the component ``fast`` lies along the rows of the scan."""
+    values, block, shared = _field_halves(prepared, kind, fast)
+    halves = _prepared(prepared, values, block, shared, kind)
+    return None if halves is None else _asked(prepared, kind, halves, block)
+
+
+def _along_both_axes(prepared: PreparedImage, answer: FieldAnswer) -> FieldAnswer:
+    """An answer on strain that holds for either axis of the scan, else the one that does not: jumps
+    of rows strain the lattice from row to row, never along them.
+    """
+    for axis in (0, 1):
+        along = _answer(prepared, "lattice", axis)
+        if along is not None and not along.holds:
+            return along
+    return answer
+
+
 def _fast(prepared: PreparedImage) -> int:
-    """Component along the fast axis, -1 where none stands out."""
-    axis = prepared.scan.axis if prepared.scan.matters else prepared.halves.axis
+    """Component along the fast axis, -1 where none stands out: drift and jumps of rows strain the
+    lattice even where they feign no polar displacement.
+    """
+    scan, halves = prepared.scan, prepared.halves
+    axis = scan.axis if scan.matters or halves.axis == "none" else halves.axis
     return -1 if _contradicted(prepared) else {"x": 0, "y": 1}.get(axis, -1)
 
 
@@ -226,9 +254,11 @@ def _contradicted(prepared: PreparedImage) -> bool:
     return prepared.scan.matters and prepared.halves.axis == other
 
 
-def _field_halves(prepared: PreparedImage, kind: str) -> tuple[list[np.ndarray], int, int]:
+def _field_halves(
+    prepared: PreparedImage, kind: str, fast: int
+) -> tuple[list[np.ndarray], int, int]:
     """A field from both halves, its blocks, and the component that rows of the scan share."""
-    fast, n = _fast(prepared), int(prepared.mask.sum())
+    n = int(prepared.mask.sum())
     if kind == "polar":
         return list(prepared.halves.polar), int(np.ceil(np.sqrt(n / _MOST_CELLS))), fast
     block = max(_STRAIN_BLOCK, int(np.ceil(np.sqrt(n / _MOST_CELLS))))
@@ -249,7 +279,7 @@ def _prepared(
     cells, halves = prepared.lattice.cells, prepared.halves
     inside = [np.where(prepared.mask[..., None], v, np.nan) for v in values]
     one, two = (_blocks(v, block) for v in inside)
-    slow = _blocks(cells.xy[..., [1 - _fast(prepared) if fast >= 0 else 1]], block)[..., 0]
+    slow = _blocks(cells.xy[..., [1 - fast if fast >= 0 else 1]], block)[..., 0]
     if (np.isfinite(one) & np.isfinite(two)).all(axis=-1).sum() < 36:
         return None
 
@@ -314,8 +344,8 @@ def _asked(prepared: PreparedImage, kind: str, halves: TwoHalves, block: int) ->
     judged, domain = judge_field(halves), halves.domain
     drawn = tuple(m.labels for m in judged.maps if m.n_labels > 1)
     both = segment_field(domain, halves.drawn_mean, drawn)
-    labels, strips = without_strips(domain, both.labels, block)
-    found = level_map(domain, halves.drawn_mean, labels)
+    labels, strips = without_strips(domain, without_bands(halves, both, block).labels, block)
+    found = segment_field(domain, halves.drawn_mean, (labels,))
     found, patches = without_unexplained(halves, found)
     found = held_map(judged, found.labels, MERGE_Z)
     size = prepared.image.pixel_size_nm
@@ -366,7 +396,9 @@ def _accepted(answer: FieldAnswer, chosen: np.ndarray) -> np.ndarray | None:
     single = np.full((*chosen.shape, len(names)), np.nan)
     single[chosen >= 0] = np.eye(len(names))[inverse]
     blocks = np.nan_to_num(_blocks(single, answer.block))[domain.mask].argmax(axis=-1)
-    thick = without_strips(domain, _numbered(blocks), answer.block)[0]
+    firm = level_map(domain, halves.drawn_mean, _numbered(blocks))
+    firm = without_bands(halves, firm, answer.block)
+    thick = without_strips(domain, firm.labels, answer.block)[0]
     kept = held_map(answer.judged, thick, MERGE_Z)
     best = max((w.z for w in wall_tests(answer.judged, kept)), default=0.0)
     nothing = level_map(domain, halves.drawn_mean, np.zeros(domain.n, int)).energy
@@ -441,6 +473,7 @@ def _reason(
         return (
             f"no wall found in one half of the data is confirmed by the other (z = {z:.1f} for the"
             f" {what}; {MIN_Z} is needed); a step of {least} or more would have been seen"
+            + ("" if prepared.lattice.cells.has_b else _ONE_SUBLATTICE)
         )
     if answer.doubtful and answer.judged.z >= UNSURE_Z:
         return (
@@ -588,6 +621,9 @@ def _suspicions(prepared: PreparedImage, answers: Mapping[str, FieldAnswer]) -> 
         found.append(_finding("scan suspicion", what, numbers, 3.0))
     if answer is None:
         return found
+    if "lattice" not in answers:
+        what = "rows are displaced along both axes: the strain is not judged, the scan may make it"
+        found.append(_finding("scan suspicion", what, {}, 3.0))
     share = _along_scan(prepared, answer)
     if share > 0.5:
         what = (

@@ -14,6 +14,7 @@ from ..rewards import SIGNIFICANCE_LEVEL
 from ..segmentation import is_nonpolar, mean_displacements
 from .analysis import Analysis
 from .judgment import DOMAINS, MIN_Z, REFERENCE_WORDS
+from .repeats import describe_repeats, is_repeated
 
 FEW_CELLS = 400
 COARSE_PX = 10  # px per cell: below, the columns of a cell run together
@@ -104,6 +105,18 @@ def _size_note(analysis: Analysis) -> str:
 def _cell_edge(analysis: Analysis) -> str:
     size = analysis.prepared.image.pixel_size_nm
     return implausible_cell(size * analysis.prepared.lattice.cells.basis.cell_px) if size else ""
+
+
+def _dark(analysis: Analysis) -> str:
+    image = analysis.prepared.image
+    if not image.inverted:
+        return ""
+    known = "as --contrast dark says" if image.contrast == "dark" else "by their skewness"
+    return (
+        f"Columns are darker than what lies between them ({known}), as in ABF or BF: the image was"
+        " inverted, and figures show it so. The brighter sublattice need not be the heavier one;"
+        " state --bright."
+    )
 
 
 def _several(analysis: Analysis) -> str:
@@ -327,6 +340,18 @@ def _scan(analysis: Analysis) -> str:
     )
 
 
+def _shared_noise(analysis: Analysis) -> str:
+    halves = analysis.prepared.halves
+    if halves.independent:
+        return ""
+    return (
+        f"The noise of neighboring pixels correlates by {halves.correlation:.2f} (a resampled or"
+        " smoothed image): the two halves of the pixels are not independent, standard errors are"
+        " too small, and the noise is enlarged before anything is called domains; use the image as"
+        " it was recorded."
+    )
+
+
 def _scan_along(analysis: Analysis) -> str:
     scan, cells = analysis.prepared.scan, analysis.prepared.lattice.cells
     if not scan.along or not cells.has_b or not scan.matters:
@@ -344,11 +369,23 @@ def _scan_along(analysis: Analysis) -> str:
     )
 
 
+def _seed(analysis: Analysis) -> str:
+    changed = [r for r in analysis.repeats if not is_repeated(analysis.verdict, r)]
+    if not changed:
+        return ""
+    said = describe_repeats(analysis.verdict, changed)
+    return (
+        f"The answer depends on the seed of the search: {said}; trust what recurs (check in"
+        " result.json), or raise the budget."
+    )
+
+
 _CHECKS: dict[str, WarningCheck] = {
     "second_sublattice_not_seen": _sublattice,
     "columns_at_edges": _edges,
     "unused_columns": _unused,
     "superstructure": _superstructure,
+    "dark_columns": _dark,
     "no_pixel_size": _pixel_size,
     "pixel_size": _size_note,
     "implausible_cell": _cell_edge,
@@ -362,8 +399,10 @@ _CHECKS: dict[str, WarningCheck] = {
     "missing_cells": _holes,
     "scan_distortion": _scan,
     "rows_along_scan": _scan_along,
+    "shared_noise": _shared_noise,
     "substrate": _substrate,
     "thin_margin": _margin,
     "no_better_than_chance": _chance,
     "unsure_labels": _unsure,
+    "depends_on_seed": _seed,
 }

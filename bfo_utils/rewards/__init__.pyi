@@ -41,6 +41,9 @@ from .scoring import (
     DEFAULT_TOTAL as DEFAULT_TOTAL,
 )
 from .scoring import (
+    geometric_total as geometric_total,
+)
+from .scoring import (
     parse_total as parse_total,
 )
 from .scoring import (

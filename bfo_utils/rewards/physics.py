@@ -73,10 +73,11 @@ def _steps(labels: np.ndarray, field: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def _run_mean(labels: np.ndarray, field: np.ndarray) -> np.ndarray:
     """Mean of the field over a cell and up to two before it in its row of the same label."""
     total, count = field.copy(), np.ones(labels.shape)
+    known = np.isfinite(field[..., 0])
+    plain = np.where(known[..., None], field, 0)
     same = np.ones(labels.shape, bool)
     for back in (1, 2):
         same[:, back:] &= labels[:, back:] == labels[:, :-back]
-        shifted = np.where(same[:, back:, None], field[:, :-back], 0)
-        total[:, back:] += np.nan_to_num(shifted)
-        count[:, back:] += same[:, back:] & np.isfinite(field[:, :-back, 0])
+        total[:, back:] += plain[:, :-back] * same[:, back:, None]
+        count[:, back:] += same[:, back:] & known[:, :-back]
     return total / count[..., None]

@@ -10,7 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from ..descriptors import crop_windows, cut_windows, normalize_windows, project_in_parts
+from ..descriptors import (
+    crop_windows,
+    cut_windows,
+    measured_fields,
+    normalize_windows,
+    project_in_parts,
+)
 from ..errors import InputError
 from ..io import Image
 from ..lattice import Cells
@@ -87,9 +93,7 @@ def _polar(image, cells, mask):
 
 
 def _lattice(image, cells, mask):
-    return np.stack(
-        [np.log(cells.a / cells.b), np.deg2rad(cells.angle), np.deg2rad(cells.rotation)], axis=-1
-    )
+    return measured_fields(cells)["strain"]
 
 
 def _order(image, cells, mask):

@@ -28,6 +28,8 @@ DEFAULT_TOTAL: dict[str, float] = {
     "thickness": 1.0,
 }
 _BUILT_IN = (*DEFAULT_TOTAL, "agreement")
+#: Rewards that the labels alone decide, whatever the reference field is.
+GEOMETRIC = ("continuity", "straightness", "balance", "amount", "thickness", "agreement")
 
 
 def reward_names() -> list[str]:
@@ -97,6 +99,43 @@ def score_map(
     values = {name: _value(name, function(segmentation)) for name, function in _ordered().items()}
     values["total"] = float(np.prod([values[name] ** exponent for name, exponent in total.items()]))
     return values
+
+
+def geometric_total(rewards: Mapping[str, float], total: Mapping[str, float]) -> float:
+    """The part of a total that the labels alone decide, the most that the map can reach.
+
+    Examples
+    --------
+    >>> geometric_total({"continuity": 0.25, "evidence": 0.1}, {"continuity": 0.5, "evidence": 1})
+    0.5
+    """
+    return float(np.prod([rewards[n] ** power for n, power in total.items() if n in GEOMETRIC]))
+
+
+def reference_total(
+    segmentation: Segmentation, total: Mapping[str, float], bound: float = 1.0, least: float = 0.0
+) -> float:
+    """A bound times the other part of a total, which the reference field decides.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+    total : mapping of str to float
+    bound : float
+        The part that the labels alone decide.
+    least : float
+        Totals that cannot exceed this are not worked out to the end.
+
+    Returns
+    -------
+    float
+    """
+    for name, power in total.items():
+        if bound <= least:
+            break
+        if name not in GEOMETRIC:
+            bound *= _value(name, _REWARDS[name](segmentation)) ** power
+    return bound
 
 
 def _ordered() -> dict[str, Reward]:

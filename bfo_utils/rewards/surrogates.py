@@ -6,19 +6,19 @@ shifted over the map, which keeps the patches and separates them from the walls,
 permuted among the cells.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
 from .reference import ReferenceField
-from .scoring import DEFAULT_TOTAL, score_map
+from .scoring import DEFAULT_TOTAL, geometric_total, reference_total, score_map
 from .segmentation import Segmentation
 
 SIGNIFICANCE_LEVEL = 0.05  # a map that so many surrogates equal is no better than chance
 _MOST, _LEAST = 59, 19  # surrogates: 19 are the fewest that can fall below the level
-_WORK = 240_000  # cells, over all surrogates: large maps get fewer of them
+_WORK = 1_000_000  # cells, over all maps and surrogates: large ones get fewer of them
 _OVERLAP = 0.5  # of the cells that must still lie on the field after a shift
 _TRIES = 8  # shifts that are drawn for one that is used
 _MAX_OVERLAP_ARI = 0.5  # of the map and the shifted map: above, the shift separates nothing
@@ -31,7 +31,7 @@ class SurrogateTest:
     Attributes
     ----------
     total : float
-        Total of the map.
+        Total of the map, or the highest of several maps.
     shifted, permuted : ndarray
         Totals with the reference field shifted (and mirrored or rotated by 180 degrees), and with
         its values permuted among the cells.
@@ -75,7 +75,9 @@ def p_value(value: float, surrogates: np.ndarray) -> float:
 
 
 def surrogate_test(
-    segmentation: Segmentation, total: Mapping[str, float] = DEFAULT_TOTAL, seed: int = 0
+    maps: Segmentation | Sequence[Segmentation],
+    total: Mapping[str, float] = DEFAULT_TOTAL,
+    seed: int = 0,
 ) -> SurrogateTest:
     """Compare the total of a map with its totals for surrogates of the reference field.
 
@@ -84,9 +86,14 @@ def surrogate_test(
     leave less than half of the cells on the field (a crystal that is rotated in the frame), and
     those that carry the map onto itself (along a straight wall), which separate nothing.
 
+    Where a map was chosen among several, the choice is repeated for every surrogate: the highest
+    total of all maps counts. P is then uniform where no map has anything to do with the field, if
+    the field had no part in making the maps.
+
     Parameters
     ----------
-    segmentation : Segmentation
+    maps : Segmentation or sequence of Segmentation
+        The map, or all maps among which the highest total was chosen, with one reference field.
     total : mapping of str to float
         Rewards that make the total.
     seed : int
@@ -108,19 +115,30 @@ def surrogate_test(
     >>> seen.is_significant, unseen.is_significant
     (True, False)
     """
-    n = int(np.clip(_WORK // max(1, segmentation.n), _LEAST, _MOST))
-    field, kind = segmentation.reference.field, segmentation.reference.kind
+    maps = [maps] if isinstance(maps, Segmentation) else maps
+    bounds = [geometric_total(score_map(m, total), total) for m in maps]
+    ordered = sorted(zip(bounds, maps, strict=True), key=lambda pair: -pair[0])
+    first, reference = ordered[0][1], maps[0].reference
+    n = int(np.clip(_WORK // max(1, first.n * len(maps)), _LEAST, _MOST))
     rng = np.random.default_rng(seed)
     shifted, permuted = (
-        np.array(
-            [
-                score_map(segmentation.against(ReferenceField(f, kind)), total)["total"]
-                for f in fields
-            ]
-        )
-        for fields in (_shifted(segmentation, n, rng), _permuted(field, _LEAST, rng))
+        np.array([_highest(ordered, ReferenceField(f, reference.kind), total) for f in fields])
+        for fields in (_shifted(first, n, rng), _permuted(reference.field, _LEAST, rng))
     )
-    return SurrogateTest(score_map(segmentation, total)["total"], shifted, permuted)
+    return SurrogateTest(_highest(ordered, reference, total), shifted, permuted)
+
+
+def _highest(
+    ordered: Sequence[tuple[float, Segmentation]],
+    reference: ReferenceField,
+    total: Mapping[str, float],
+) -> float:
+    """The highest total of maps in the falling order of what their geometry allows."""
+    highest = 0.0
+    for bound, segmentation in ordered:
+        seen = segmentation.against(reference)
+        highest = max(highest, reference_total(seen, total, bound, highest))
+    return highest
 
 
 def _shifted(segmentation: Segmentation, n: int, rng) -> Iterator[np.ndarray]:

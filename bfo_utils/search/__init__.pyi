@@ -57,6 +57,9 @@ from .pipeline import (
     cluster_cells as cluster_cells,
 )
 from .pipeline import (
+    cross_fitted_outcome as cross_fitted_outcome,
+)
+from .pipeline import (
     effective_parameters as effective_parameters,
 )
 from .pipeline import (

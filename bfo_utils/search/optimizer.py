@@ -12,6 +12,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
+from ..descriptors import measured_fields
 from ..errors import InputError
 from ..lattice import check_axis
 from ..rewards import DEFAULT_TOTAL, rewards_fingerprint
@@ -27,6 +28,16 @@ from .trial_log import TrialLog
 # Configurations asked at a time, whatever the number of workers: trials depend on the seed alone.
 TRIALS_PER_BATCH = 8
 SCREEN_TRIALS = 8  # of the space-filling screen; 8 reached higher totals than 16 or 24
+# Configurations of measured fields, tried last: they cost little and need no search.
+_MEASURED: list[dict[str, Value]] = [
+    *({"descriptor": "polar", "n_clusters": k, "covariance": "tied"} for k in range(2, 7)),
+    *(
+        {"descriptor": "strain", "n_components": 3, "n_clusters": k, "covariance": "tied"}
+        for k in (2, 3)
+    ),
+    {"descriptor": "order", "n_clusters": 2, "covariance": "tied"},
+]
+_LEAST_BUDGET = 32  # with fewer trials all of them go to windows
 GOALS = ("total", "pareto")
 
 
@@ -58,6 +69,8 @@ class SearchPlan:
     scan_axis : str
         Fast axis of the scan, see :func:`bfo_utils.lattice.measure_scan`;
         :func:`bfo_utils.results.analyze` corrects it.
+    check : int
+        Further searches, with other seeds, that the answer is compared with.
     """
 
     budget: int = 64
@@ -72,6 +85,7 @@ class SearchPlan:
     bright: str = "A"
     polar_sign: int = 1
     strain_reference: str = "mean"
+    check: int = 0
 
     def __post_init__(self):
         if self.goal not in GOALS:
@@ -132,6 +146,8 @@ def search_configurations(
     """Evaluate configurations: the default one, a space-filling screen, then the surrogate's
     proposals.
 
+    Maps are drawn from one half of the pixels and rewarded by the other.
+
     Parameters
     ----------
     prepared : PreparedImage
@@ -190,11 +206,14 @@ def search_jointly(
         Seconds are sums.
     """
     trial_logs = trial_logs or [TrialLog(None, {}) for _ in works]
+    works = [work.cross_fitted[0] for work in works]
     images = [work.prepared for work in works]
     sites = tuple(s for s in images[0].sites if all(s in p.sites for p in images))
     varied = [p for p in searched_parameters(sites, plan.whole) if p.name not in plan.fixed]
     if not varied:
         plan = replace(plan, budget=1)
+    measured = _measured_configurations(images, plan)
+    of_windows = plan.budget - len(measured)
     searcher = ProposalModel(varied, screen=SCREEN_TRIALS, seed=plan.seed)
     weights = np.random.default_rng(plan.seed)
     trials: list[Trial] = []
@@ -214,11 +233,27 @@ def search_jointly(
                 searcher.retell(_losses(trials[1:], plan, weights))
             source = "screen" if searcher.screening else "model"
             asked = (
-                searcher.ask(min(TRIALS_PER_BATCH, plan.budget - len(trials)))
-                if len(trials) < plan.budget
+                searcher.ask(min(TRIALS_PER_BATCH, of_windows - len(trials)))
+                if len(trials) < of_windows
                 else []
             )
+        first = len(trials)
+        for trial in _evaluated(images, plan, measured, "measured", first, trial_logs, evaluators):
+            trials.append(trial)
+            report(trial)
     return trials
+
+
+def _measured_configurations(images: Sequence[PreparedImage], plan: SearchPlan) -> list[dict]:
+    """Configurations of the measured fields that all images show, under what the plan fixes."""
+    if plan.budget < _LEAST_BUDGET or "descriptor" in plan.fixed:
+        return []
+    seen = [measured_fields(image.lattice.cells) for image in images]
+    return [
+        {**choice, **plan.fixed}
+        for choice in _MEASURED
+        if all(choice["descriptor"] in fields for fields in seen)
+    ]
 
 
 def open_trial_log(path: Path, prepared: PreparedImage, plan: SearchPlan) -> TrialLog:

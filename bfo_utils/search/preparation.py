@@ -9,13 +9,22 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..columns import ColumnErrors, column_errors, find_columns
+from ..columns import (
+    ColumnErrors,
+    Columns,
+    column_errors,
+    find_columns,
+    refit_columns,
+    with_bright_columns,
+)
 from ..compute import Cache
 from ..descriptors import (
+    FIELD_DESCRIPTORS,
     SITES,
     Patches,
     crop_windows,
     cut_windows,
+    field_vectors,
     measured_vectors,
     normalize_windows,
     project_in_parts,
@@ -34,9 +43,11 @@ from ..lattice import (
     build_lattice,
     cell_errors,
     half_fits,
+    half_image,
     measure_scan,
     measure_strain,
     reference_cell,
+    scan_errors,
     superstructures,
     undo_scan,
 )
@@ -47,6 +58,7 @@ from .space import PARAMETERS, Value, complete_parameters, parameter
 _MOST = int(parameter("n_components").high or 1)
 _IN_PART = ", in the part of the image that --roi, --mask and --exclude leave"
 _WINDOWS, _COMPONENTS = 3 * 2**30, 2**29  # bytes of windows and of components that are kept
+_KEPT_MAPS = 128  # label maps, of configurations that may be asked for again
 _DESCRIBES = [
     *(p.name for p in PARAMETERS if p.stage == "descriptors" and p.name != "n_components"),
     *(p.name for p in PARAMETERS if p.stage == "autoencoder"),
@@ -91,15 +103,48 @@ class PreparedImage:
         return SITES if self.lattice.cells.has_b else tuple(s for s in SITES if s != "B")
 
     @cached_property
-    def column_errors(self) -> ColumnErrors:
+    def _fit_errors(self) -> ColumnErrors:
         """Standard errors of the columns, from the covariance of their fits."""
         columns = self.lattice.columns
         return column_errors(self.image, columns, self.refinement_radius * columns.spacing_px)
 
     @cached_property
+    def column_errors(self) -> ColumnErrors:
+        """Standard errors of the columns: covariance of their fits, and what the scan leaves."""
+        fits, left = self._fit_errors, scan_errors(self.scan)[0]
+        return replace(fits, xy=self._with_scan(fits.xy, self.lattice.columns.xy, left))
+
+    def _with_scan(self, se: np.ndarray, xy: np.ndarray, left: np.ndarray) -> np.ndarray:
+        """Standard errors (..., 2) at positions, with those (n,) that the scan leaves at rows."""
+        if self.scan.axis == "none":
+            return se
+        fast, slow = (0, 1) if self.scan.axis == "x" else (1, 0)
+        out = se.copy()
+        more = np.interp(xy[..., slow], np.arange(len(left)), left)
+        out[..., fast] = np.hypot(se[..., fast], more)
+        return out
+
+    @cached_property
     def halves(self) -> Halves:
         """The cells measured from two halves of the pixels."""
         return half_fits(self.image, self.lattice, self.refinement_radius)
+
+    @cached_property
+    def cross_fitted(self) -> tuple["PreparedImage", "PreparedImage"]:
+        """The image as either half of its pixels shows it, with the reference field of the other
+        half: a map is drawn from one half and rewarded by the other.
+        """
+        halves, kind = self.halves, self.reference.kind
+        images = [half_image(self.image, halves.axis, parity) for parity in (0, 1)]
+        fields = [
+            measure_reference(image, cells, self.mask, kind)
+            for image, cells in zip(images, halves.cells)
+        ]
+        one, two = (
+            replace(self, image=image, lattice=replace(self.lattice, cells=cells), reference=field)
+            for image, cells, field in zip(images, halves.cells, reversed(fields))
+        )
+        return one, two
 
     @cached_property
     def strain(self) -> Strain:
@@ -111,8 +156,12 @@ class PreparedImage:
 
     @cached_property
     def cell_errors(self) -> CellErrors:
-        """Standard errors of all that is measured on the cells."""
-        return cell_errors(self.lattice, self.column_errors.xy, self.strain.reference)
+        """Standard errors of all that is measured on the cells: the covariance of the fits, and for
+        the polar displacement what the scan leaves.
+        """
+        fits = cell_errors(self.lattice, self._fit_errors.xy, self.strain.reference)
+        cells, left = self.lattice.cells, scan_errors(self.scan)[1]
+        return replace(fits, polar=self._with_scan(fits.polar, cells.xy, left))
 
     @cached_property
     def superstructures(self) -> list[Superstructure]:
@@ -172,14 +221,17 @@ def prepare_image(
     PreparedImage
     """
 
-    def find(picture: Image) -> Lattice:
-        found = find_columns(picture, detection_scale, refinement_radius)
+    def find(picture: Image, near: Columns | None = None) -> Lattice:
+        if near is None or picture.region is not None:  # neighbors beyond the rim count, too
+            found = find_columns(picture, detection_scale, refinement_radius)
+        else:
+            found = refit_columns(picture, near, refinement_radius)
         try:
             return build_lattice(picture, found, refinement_radius, bright)
         except InputError as error:
             raise error if picture.region is None else InputError(f"{error}{_IN_PART}") from None
 
-    image = repair_hot_pixels(image)
+    image = with_bright_columns(repair_hot_pixels(image))
     indexed = find(image)
     if image.positions is None or image.refine:
         image, indexed, scan = undo_scan(image, indexed, find, scan_axis)
@@ -256,6 +308,13 @@ class SharedWork:
         self._components = Cache(64, _COMPONENTS)
         self._autoencoders = Cache(4)
         self._others = Cache(4, _WINDOWS)
+        self.maps = Cache(_KEPT_MAPS, _COMPONENTS)
+
+    @cached_property
+    def cross_fitted(self) -> tuple["SharedWork", "SharedWork"]:
+        """The work on either half of the image, see :class:`PreparedImage`."""
+        one, two = (SharedWork(half, self.networks) for half in self.prepared.cross_fitted)
+        return one, two
 
     def patches(self, site: str) -> Patches:
         """Windows of all analyzed cells on a site, as large as any configuration asks for."""
@@ -356,7 +415,7 @@ def cell_vectors(
 ) -> np.ndarray:
     """What the analyzed cells are described by before the projection.
 
-    Windows, or measured quantities without those that the reference field is made of.
+    Windows, measured quantities, or one measured field.
 
     Parameters
     ----------
@@ -367,9 +426,11 @@ def cell_vectors(
     -------
     ndarray, shape (N, D)
     """
-    if parameters["descriptor"] == "physics":
-        kind = prepared.reference.kind
-        return measured_vectors(prepared.lattice.cells, prepared.mask, without=kind)[part]
+    cells, descriptor = prepared.lattice.cells, parameters["descriptor"]
+    if descriptor == "physics":
+        return measured_vectors(cells, prepared.mask)[part]
+    if descriptor in FIELD_DESCRIPTORS:
+        return field_vectors(cells, prepared.mask, descriptor)[part]
     windows = cell_windows(prepared, parameters, part, work)
     return windows.reshape(len(windows), -1)
 

@@ -127,7 +127,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "descriptor",
         "descriptors",
         "windows",
-        "what describes a cell: windows, measured quantities, or an autoencoder",
+        "what describes a cell: windows, measured quantities or fields, or an autoencoder",
         choices=DESCRIPTORS,
         searched=False,
     ),
@@ -252,6 +252,9 @@ RUN_PARAMETERS: tuple[Parameter, ...] = (
         "mean",
         "cell that strain is measured against",
         pattern=rf"mean|{_NUMBER}(,{_NUMBER}){{1}}|{_NUMBER}(,{_NUMBER}){{3}}",
+    ),
+    Parameter(
+        "check", "check", 0, "searches with other seeds that the answer is compared with", 0, 20
     ),
     Parameter(
         "vae_budget",

@@ -49,6 +49,8 @@ def search_autoencoders(
 ) -> list[Trial]:
     """Train autoencoders and let the rewards choose among them.
 
+    They learn from one half of the pixels; their maps are rewarded by the other.
+
     Parameters
     ----------
     prepared : PreparedImage
@@ -78,7 +80,10 @@ def search_autoencoders(
     if not budget:
         return []
     require_vae()
-    trial_log, work = trial_log or TrialLog(None, {}), work or SharedWork(prepared)
+    trial_log, work = (
+        trial_log or TrialLog(None, {}),
+        (work or SharedWork(prepared)).cross_fitted[0],
+    )
     left = _models(prepared, budget, plan)
     trials: list[Trial] = []
     last = plan.fixed.get("epochs", RUNGS[-1])

@@ -56,6 +56,9 @@ from .crossfit import (
     wall_tests as wall_tests,
 )
 from .crossfit import (
+    without_bands as without_bands,
+)
+from .crossfit import (
     without_strips as without_strips,
 )
 from .crossfit import (

@@ -34,6 +34,9 @@ _LOCAL_DEGREE = 2  # of the slow field near a wall
 # share of the spread of a field, less what is slow, that no level explains
 _GRAIN, _GRAIN_DEGREE = 0.15, 3
 _STRIP = 3.6  # cells: a label nowhere wider is a wall or a strip, no domain
+# of the band of a soft wall (tanh of w = 3.5): its width in cells, where its level lies between
+# those of the labels beside it and how far from their line, as shares of their step
+_BAND, _BETWEEN, _BESIDE = 9.0, (0.15, 0.85), 0.25
 # residual over noise inside a label: limit, its spread over the number of cells, and the share of
 # the step that a domain may vary by
 _UNEXPLAINED = 1.25, 3.5, 0.15
@@ -281,19 +284,63 @@ def without_strips(
     """
     gone = []
     while labels.max() > 0:
-        grid = domain.on_grid(labels, -1)
-        depth = [
-            ndimage.distance_transform_edt(np.pad((grid == k) | (grid < 0), 1, mode="edge"))[
-                1:-1, 1:-1
-            ][grid == k].max()
-            for k in range(labels.max() + 1)
-        ]
-        thin = int(np.argmin(depth))
-        if depth[thin] > (_STRIP / block + 1) / 2:
+        width = _widths(domain, labels, block)
+        thin = int(np.argmin(width))
+        if width[thin] > _STRIP:
             break
-        gone.append(grid == thin)
+        gone.append(domain.on_grid(labels, -1) == thin)
         labels = domain.cleaned(labels, np.arange(labels.max() + 1) == thin)
     return labels, gone
+
+
+def _widths(domain: CellDomain, labels: np.ndarray, block: int) -> np.ndarray:
+    """Width in cells (K,) of every label where it is widest; the frame is no end."""
+    grid, width = domain.on_grid(labels, -1), []
+    for k in range(labels.max() + 1):
+        own = np.pad((grid == k) | (grid < 0), 1, mode="edge")
+        depth = ndimage.distance_transform_edt(own)[1:-1, 1:-1][grid == k].max()
+        width.append((2 * depth - 1) * block)
+    return np.array(width)
+
+
+def without_bands(halves: TwoHalves, found: LevelMap, block: int = 1) -> LevelMap:
+    """The map without labels that are no more than soft walls: narrow bands whose level lies
+    between those of the two labels beside them.
+
+    Parameters
+    ----------
+    halves : TwoHalves
+    found : LevelMap
+    block : int
+        Edge, in cells, of the blocks that the map is made of.
+
+    Returns
+    -------
+    LevelMap
+    """
+    domain = halves.domain
+    while found.n_labels > 2:
+        narrow = np.nonzero(_widths(domain, found.labels, block) <= _BAND)[0]
+        bands = [k for k in narrow if _lies_between(domain, found, int(k))]
+        if not bands:
+            break
+        labels = domain.cleaned(found.labels, np.arange(found.n_labels) == bands[0])
+        found = level_map(domain, halves.drawn_mean, labels)
+    return found
+
+
+def _lies_between(domain: CellDomain, found: LevelMap, k: int) -> bool:
+    """Whether the level of a label lies between those of two labels that it touches."""
+    pairs = [(a, b) for a, b, _ in _touching(domain, found.labels) if k in (a, b)]
+    beside, (low, high) = sorted({*sum(pairs, ())} - {k}), _BETWEEN
+    for n, a in enumerate(beside):
+        for b in beside[n + 1 :]:
+            way, own = found.levels[b] - found.levels[a], found.levels[k] - found.levels[a]
+            share = own @ way / max(way @ way, 1e-12)
+            off = np.linalg.norm(own - share * way)
+            if low < share < high and off < _BESIDE * np.linalg.norm(way):
+                return True
+    return False
 
 
 def without_unexplained(halves: TwoHalves, found: LevelMap) -> tuple[LevelMap, list[np.ndarray]]:

@@ -1,12 +1,21 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from bfo_utils.columns import column_spacing, find_columns, fit_columns
+from bfo_utils.columns import (
+    column_spacing,
+    find_columns,
+    fit_columns,
+    refit_columns,
+    with_bright_columns,
+)
 from bfo_utils.errors import InputError
 from bfo_utils.io import image_from_array
 from bfo_utils.lattice import build_lattice
+from bfo_utils.search import prepare_image
 from bfo_utils.simulation import Specimen, simulate_phantom
 
 # precision, recall, rmse of A and B in px: no worse than the measured starting point of the method
@@ -15,6 +24,26 @@ BARS = {
     40: (0.998, 0.998, 0.115, 0.20),
     150: (1.0, 1.0, 0.065, 0.105),
 }
+
+
+def test_dark_columns_are_those_of_the_inverted_image():
+    bright = simulate_phantom(Specimen(cells=16, cell_px=14, dose=60), 1).image
+    dark = replace(bright, data=bright.data.max() - bright.data)
+    found, expected = prepare_image(dark, scan_axis="none"), prepare_image(bright, scan_axis="none")
+    assert found.image.inverted and not expected.image.inverted
+    np.testing.assert_allclose(found.lattice.columns.xy, expected.lattice.columns.xy, atol=0.02)
+    taken = replace(dark, contrast="bright")
+    assert with_bright_columns(taken) is taken
+    assert with_bright_columns(replace(bright, contrast="dark")).inverted
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"dose": 2}, {"sigma_cells": 0.22, "b_intensity": 0.8}, {"b_intensity": 0.1}, {"cell_px": 40}],
+)
+def test_bright_columns_are_left_as_they_are(changes):
+    image = simulate_phantom(Specimen(**{"cells": 16, "cell_px": 14} | changes), 2).image
+    assert with_bright_columns(image) is image
 
 
 def compare(p):
@@ -111,3 +140,14 @@ def test_columns_cut_by_invalid_pixels_are_marked(junction):
     distance, _ = cKDTree(junction.truth.column_xy).query(found.xy)
     assert distance[found.ok].max() < 1.5
     assert found.ok.mean() > 0.9
+
+
+def test_columns_are_fitted_again_where_they_are_known_to_be():
+    image = simulate_phantom(Specimen(cells=14, cell_px=12, dose=100), 3).image
+    found = find_columns(image)
+    nudged = replace(found, xy=found.xy + np.random.default_rng(0).normal(0, 0.3, found.xy.shape))
+    again = refit_columns(image, nudged)
+    off = np.abs(again.xy - found.xy)[found.ok & again.ok]
+    # windows are cut at the nearest pixel, which the start decides; all start 0.3 px away
+    assert np.median(off) < 0.01 and np.quantile(off, 0.95) < 0.05
+    assert (found.ok & again.ok).sum() > 0.99 * found.ok.sum()

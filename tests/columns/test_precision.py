@@ -7,11 +7,11 @@ from ..exactness import indexed, rms, true_xy
 
 
 @pytest.mark.parametrize(
-    "crystal",
+    "changes",
     [{"dose": 15}, {"dose": 150}, {"cell_px": 9, "dose": 80}, {"b_intensity": 0.15, "dose": 1000}],
 )
-def test_standard_errors_are_those_found_against_the_truth(specimen):
-    made, found = indexed(3, jitter_px=0, **specimen)
+def test_standard_errors_are_those_found_against_the_truth(changes):
+    made, found = indexed(3, jitter_px=0, **changes)
     errors = column_errors(made.image, found.columns, 0.45 * found.columns.spacing_px)
     off = found.columns.xy - true_xy(made, found)
     inner = np.all((found.ij > 1) & (found.ij < found.ij.max(axis=0) - 1), axis=1)

@@ -44,6 +44,7 @@ from bfo_utils.figures import (
     plot_rewards,
     plot_rose,
     plot_roses,
+    plot_scan,
     plot_scatter,
     plot_shares,
     plot_trials,
@@ -55,7 +56,7 @@ from bfo_utils.figures import (
     wall_lines,
 )
 from bfo_utils.figures.style import _settings
-from bfo_utils.lattice import build_lattice
+from bfo_utils.lattice import ScanDistortion, build_lattice
 from bfo_utils.rewards import analyzed_mask
 from bfo_utils.segmentation import trace_walls
 from bfo_utils.simulation import Specimen, simulate_phantom
@@ -618,3 +619,18 @@ def test_anomalous_cells_are_ringed_at_their_place():
     for panel in figure.axes[:2]:
         (rings,) = panel.lines
         assert sorted(zip(*rings.get_data(), strict=True)) == [(2, 4), (5, 1)]
+
+
+@pytest.mark.parametrize("axis", ["x", "y", "none"])
+def test_the_displacement_of_rows_stands_beside_the_image(axis, prepared):
+    image, cells = prepared.image, prepared.lattice.cells
+    n = 0 if axis == "none" else image.shape[axis == "y"]
+    moved = np.sin(np.arange(n) / 3)
+    scan = ScanDistortion(axis, moved, 0 * moved + 0.1, cell_px=16.0, sigma_px=2.4, corrected=True)
+    figure = plot_scan(image, cells, scan)
+    beside = figure.axes[1]
+    shown = beside.lines[0].get_data()[axis == "y"]
+    assert np.array_equal(shown, moved if n else np.zeros(image.shape[0]))
+    assert f"along {'y' if axis == 'y' else 'x'}" in beside.get_xlabel() + beside.get_ylabel()
+    titles = [axes.get_title() for axes in figure.axes]
+    assert "P along the scan, as scanned" in titles and "P along the scan, scan removed" in titles

@@ -5,6 +5,7 @@ from scipy import ndimage
 from bfo_utils.columns import find_columns
 from bfo_utils.io import image_from_array
 from bfo_utils.lattice import AXES, build_lattice, half_fits
+from bfo_utils.lattice.halves import RowNoise
 
 from ..exactness import indexed, rms, true_cells
 
@@ -62,3 +63,12 @@ def test_halves_turn_with_the_image(jitter):
     turned = build_lattice(image, find_columns(image))
     one, two = (half_fits(*pair).standard_error() for pair in ((p.image, found), (image, turned)))
     assert two[::-1] == pytest.approx(one, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("excess", "axis"),
+    [((13.6, 0.0), "x"), ((0.1, 2.0), "y"), ((0.0, 0.1), "none"), ((-0.84, -0.17), "none")],
+    ids=["x", "y", "neither", "rows that were put straight"],
+)
+def test_rows_stand_out_of_white_noise(excess, axis):
+    assert RowNoise(*excess, 0.0, 0.0).fast_axis == axis

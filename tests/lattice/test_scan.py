@@ -10,7 +10,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from bfo_utils.cli import bfo
-from bfo_utils.columns import cut_slices, find_columns, slices
+from bfo_utils.columns import cut_slices, find_columns, refit_columns, slices
 from bfo_utils.errors import InputError
 from bfo_utils.io import displace_rows, image_from_array
 from bfo_utils.lattice import (
@@ -53,8 +53,8 @@ FAULTS = {
 }
 
 
-def find(image):
-    return build_lattice(image, find_columns(image))
+def find(image, near=None):
+    return build_lattice(image, refit_columns(image, near) if near else find_columns(image))
 
 
 def spread_pm(prepared, made, axis=0):
@@ -221,7 +221,7 @@ def test_a_correction_that_loses_cells_is_left_out(jittered):
     fewer = replace(
         found, cells=replace(found.cells, valid=found.cells.valid & (found.ij[:, 0].max() < 0))
     )
-    image, kept, distortion = undo_scan(jittered.image, found, lambda picture: fewer)
+    image, kept, distortion = undo_scan(jittered.image, found, lambda picture, near: fewer)
     assert (
         image is jittered.image
         and kept is found
@@ -299,3 +299,36 @@ def test_a_phantom_without_faults_has_the_scan_it_had():
     drift *= made.drift_px / np.abs(drift).max()
     drift[:, 0] += rng.normal(0, made.jitter_px, 160)
     assert np.array_equal(scan_rows, drift)
+
+
+def test_hum_that_moves_both_sublattices_alike_is_undone_too():
+    # it beats with the lattice at half a cell: no polar displacement, but waves of strain
+    made = replace(CUBIC, cells=28, cell_px=32, rotation_deg=2.0, hum_px=0.6, hum_rows=17.6)
+    found = prepare_image(simulate_phantom(made, 7).image).scan
+    assert found.polar_rms_px < 0.005 * made.cell_px
+    assert found.corrected
+
+
+@pytest.mark.parametrize(
+    "faults", [{"jitter_px": 0.3, "jitter_rows": 2}, {"jitter_px": 0.12}], ids=["undone", "white"]
+)
+def test_errors_of_the_polar_displacement_hold_what_the_scan_leaves(faults):
+    made = replace(CUBIC, cells=48, cell_px=8, dose=60, **faults)
+    prepared = prepare_image(simulate_phantom(made, 11).image)
+    seen = prepared.lattice.cells.polar[prepared.mask]
+    expected = np.sqrt((prepared.cell_errors.polar[prepared.mask] ** 2).mean(axis=0))
+    assert expected / seen.std(axis=0) == pytest.approx([1, 1], abs=0.1)
+    fits = prepared._fit_errors.xy
+    assert np.nanmin(prepared.column_errors.xy[:, 0] - fits[:, 0]) > 0
+    assert np.array_equal(prepared.column_errors.xy[:, 1], fits[:, 1], equal_nan=True)
+
+
+def test_light_of_columns_beyond_the_frame_displaces_no_row():
+    # rows of cells lie along the scan, so that the rows at the border all look at that light
+    made = replace(
+        CUBIC, layout="lens", cells=28, cell_px=44, dose=60, polarization_pm=36, rotation_deg=-0.2
+    )
+    image = simulate_phantom(made, 2110).image
+    found = measure_scan(image, find(image), "x")
+    inside = found.displacement_px[88:-88]
+    assert inside.std() < 0.05

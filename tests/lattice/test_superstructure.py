@@ -41,7 +41,7 @@ def test_a_zigzag_is_analyzed_and_named(amplitude, share, checkered):
 
 
 @pytest.mark.parametrize(
-    "crystal",
+    "changes",
     [
         {},
         {"dose": 15},
@@ -51,8 +51,8 @@ def test_a_zigzag_is_analyzed_and_named(amplitude, share, checkered):
         {"missing": 0.02},
     ],
 )
-def test_ordinary_crystals_have_none(prepared):
-    assert superstructures(indexed(2, **prepared)[1]) == []
+def test_ordinary_crystals_have_none(changes):
+    assert superstructures(indexed(2, **changes)[1]) == []
 
 
 def test_noise_has_none():

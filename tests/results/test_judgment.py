@@ -28,6 +28,10 @@ def judged(seed=7, labels=None, **changes):
     )
 
 
+# smaller than what feigns a polar displacement, and walls of strain all the same
+JUMPS = dict(jumps=6, jump_px=0.4, jitter_px=0.0, cells=40, cell_px=20, rotation_deg=-2.46, dose=20)
+
+
 def kinds(judgment):
     return [f["kind"] for f in judgment.findings]
 
@@ -51,13 +55,15 @@ def test_weak_domains_are_found_where_single_cells_say_nothing(dose):
         {"bend_deg": 3.0},
         {"jitter_px": 0.4, "jitter_rows": 8.0},
         {"hum_px": 0.3},
+        {**JUMPS, "polarization_pm": 0.0, "seed": 2027},
+        {**JUMPS, "polarization_pm": 0.0, "seed": 2029},
         {"polarization_pm": 0.0},
         {"substrate": 0.2},
     ],
-    ids=["tilt", "bending", "jitter", "hum", "not polar", "substrate"],
+    ids=["tilt", "bending", "jitter", "hum", "jumps", "more jumps", "not polar", "substrate"],
 )
 def test_what_is_no_domain_is_not_called_one(changes):
-    _, judgment, _ = judged(layout="single", dose=60, **changes)
+    _, judgment, _ = judged(**{"layout": "single", "dose": 60} | changes)
     assert judgment.verdict == NO_DOMAINS and "would have been seen" in judgment.reason
     assert set(np.unique(judgment.candidate)) == {-1, 0}
     if "substrate" in changes:
@@ -102,3 +108,38 @@ def test_what_is_undecided_keeps_its_candidate(answer, tmp_path):
     decided = write_results(answer, tmp_path)
     cells = pd.read_csv(tmp_path / "cells.csv")
     assert decided["verdict"] == DOMAINS and cells["candidate_label"].equals(cells["label"])
+
+
+def test_a_large_field_is_judged_on_blocks_of_cells():
+    _, judgment, truth = judged(layout="quadrants", cells=72, cell_px=12, dose=40)
+    assert judgment.answers["polar"].block == 2 and judgment.verdict == DOMAINS
+    inside = truth >= 0
+    assert adjusted_rand_score(truth[inside], judgment.candidate[inside]) > 0.9
+    assert len(np.unique(judgment.candidate[inside])) == 4
+    numbers = next(f for f in judgment.findings if f["kind"] == "ferroelectric domains")["numbers"]
+    for wall in numbers["walls"]:
+        assert wall["step_pm"] == pytest.approx(50, rel=0.15) and wall["length_cells"] > 20
+
+
+def test_a_large_single_domain_is_none():
+    _, judgment, _ = judged(layout="single", cells=72, cell_px=12, dose=40)
+    assert judgment.verdict == NO_DOMAINS and judgment.answers["polar"].block == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("layout", "dose", "size"),
+    [
+        ("closure", 15, 20.0),
+        ("curved", 40, 14.0),
+        ("zigzag", 40, 14.0),
+        ("lens", 15, 20.0),
+        ("quadrants", 40, 14.0),
+        ("fan", 150, 7.5),
+    ],
+)
+def test_displacements_of_two_standard_errors_of_a_cell_are_clear(layout, dose, size):
+    _, judgment, truth = judged(layout=layout, cells=44, dose=dose, polarization_pm=size, seed=12)
+    inside = truth >= 0
+    assert judgment.verdict == DOMAINS
+    assert adjusted_rand_score(truth[inside], judgment.candidate[inside]) > 0.8

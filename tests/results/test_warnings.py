@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from bfo_utils.io import image_from_array
 from bfo_utils.results import analyze, find_warnings, position_error_px
@@ -43,6 +44,15 @@ def good():
 
 def test_a_good_image_needs_none(good):
     assert codes(good) == []
+
+
+def test_noise_that_neighbors_share_is_told():
+    smoothed = analyzed(
+        Specimen(layout="junction", cells=24, cell_px=16, dose=80),
+        lambda array: ndimage.gaussian_filter(array.astype(float), 0.6),
+    )
+    assert "shared_noise" in codes(smoothed)
+    assert not smoothed.prepared.halves.independent
 
 
 @pytest.mark.parametrize(

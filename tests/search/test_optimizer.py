@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bfo_utils.errors import InputError
+from bfo_utils.rewards import measure_reference
 from bfo_utils.search import (
     ProposalModel,
     SearchPlan,
@@ -141,9 +142,9 @@ def test_settings_that_find_no_lattice_are_trials_without_reward(prepared, monke
     assert outcome.rewards["total"] == 0
 
 
-def test_measured_quantities_describe_cells_without_what_judges_them(prepared):
+def test_measured_quantities_describe_cells(prepared):
     names = cell_vectors(prepared, complete_parameters({"descriptor": "physics"}))
-    assert names.shape == (prepared.mask.sum(), 7)  # nine without the two of the polar displacement
+    assert names.shape == (prepared.mask.sum(), 9)
     one, two = (
         effective_parameters(prepared, {"descriptor": "physics", "site": s}) for s in ("A", "B")
     )
@@ -160,7 +161,8 @@ def pair(prepared):
 def test_a_joint_search_raises_the_sum_of_totals(pair):
     trials = search_jointly([SharedWork(c) for c in pair], SearchPlan(10, seed=2))
     for trial in trials:
-        alone = [evaluate_configuration(c, trial.parameters, 2).rewards for c in pair]
+        halves = [c.cross_fitted[0] for c in pair]
+        alone = [evaluate_configuration(c, trial.parameters, 2).rewards for c in halves]
         assert trial.rewards["total"] == pytest.approx(sum(r["total"] for r in alone) / 2)
         assert trial.rewards["evidence"] == pytest.approx(sum(r["evidence"] for r in alone) / 2)
 
@@ -176,6 +178,10 @@ def test_a_joint_search_does_not_depend_on_workers_and_takes_what_ledgers_know(p
 
 def test_a_joint_search_tries_only_sites_that_all_crystals_offer(pair):
     cells = replace(pair[1].lattice.cells, has_b=False)
-    without = replace(pair[1], lattice=replace(pair[1].lattice, cells=cells))
+    without = replace(
+        pair[1],
+        lattice=replace(pair[1].lattice, cells=cells),
+        reference=measure_reference(pair[1].image, cells, pair[1].mask),
+    )
     trials = search_jointly([SharedWork(pair[0]), SharedWork(without)], SearchPlan(10))
     assert "B" not in {t.parameters["site"] for t in trials} and pair[0].sites == ("A", "B", "cell")

@@ -10,6 +10,7 @@ from bfo_utils.segmentation import (
     segment_field,
     two_halves,
     wall_tests,
+    without_bands,
     without_strips,
 )
 from bfo_utils.segmentation.cuts import CellGraph
@@ -113,6 +114,22 @@ def test_a_wall_along_a_gap_is_tested():
     assert judged.z > 5
     found = level_map(judged.halves.domain, judged.halves.drawn_mean, judged.maps[0].labels)
     assert [w.z > 3 for w in wall_tests(judged, found)] == [True]
+
+
+def test_a_soft_wall_is_no_label_of_its_own():
+    x = np.arange(SHAPE[1])[None, :, None] - 14.5
+    domain = CellDomain(np.ones(SHAPE, bool))
+    labels = np.digitize(domain.ij[:, 1], [12, 18])
+    for field, n in ((4 * np.tanh(x / 3.5) * np.ones((*SHAPE, 2)), 2), (_three(x), 3)):
+        both = halves(field, noise=0.5)
+        found = level_map(both.domain, both.drawn_mean, labels)
+        assert without_bands(both, found).n_labels == n
+
+
+def _three(x):
+    """Three domains of which the middle one lies beside the line between the others."""
+    along, beside = np.sign(x[..., 0]), np.abs(x[..., 0]) < 3
+    return 4.0 * np.stack([np.broadcast_to(v, SHAPE) for v in (along, beside)], axis=-1)
 
 
 def test_rows_are_strips_and_stripes_are_not():

@@ -1,0 +1,155 @@
+"""The search repeated with other seeds: does the answer stay?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.metrics import adjusted_rand_score
+
+from ..search import (
+    EvaluatorFactory,
+    Outcome,
+    SearchPlan,
+    SharedWork,
+    best_trial,
+    cross_fitted_outcome,
+    search_configurations,
+)
+from .judgment import DOMAINS, Judgment, judge_domains
+
+_SAME = 0.9  # adjusted Rand index of two maps that count as one
+_RECURS = 0.7  # overlap of a label that counts as found again
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """What another seed of the search answers.
+
+    Attributes
+    ----------
+    seed : int
+    verdict : {"domains", "no domains", "undecided"}
+    total : float
+        Of its best map.
+    agreement : float
+        Adjusted Rand index of its map and the one that is shown; of the maps by rewards where no
+        domains are shown.
+    recurrence : dict of int to float
+        For every label that is shown, the largest overlap with a label of its map: cells of both
+        over cells of either; empty where no domains are shown.
+    """
+
+    seed: int
+    verdict: str
+    total: float
+    agreement: float
+    recurrence: Mapping[int, float]
+
+
+def repeat_search(
+    work: SharedWork,
+    judgment: Judgment,
+    tuned: Outcome,
+    plan: SearchPlan,
+    workers: int | EvaluatorFactory = 1,
+) -> list[Repeat]:
+    """Repeat a search with the seeds that follow its own, as often as the plan asks.
+
+    Parameters
+    ----------
+    work : SharedWork
+    judgment : Judgment
+        What is compared with, and its answers for the fields, which do not depend on the search.
+    tuned : Outcome
+        The best map of the search.
+    plan : SearchPlan
+        The plan of the search.
+    workers : int or EvaluatorFactory
+        See :func:`bfo_utils.search.search_configurations`.
+
+    Returns
+    -------
+    list of Repeat
+    """
+    prepared, found = work.prepared, []
+    for seed in range(plan.seed + 1, plan.seed + 1 + plan.check):
+        other = replace(plan, seed=seed)
+        trials = search_configurations(prepared, other, workers=workers, work=work)
+        best = best_trial(trials)
+        outcome = cross_fitted_outcome(work, best.parameters, seed, plan.total)
+        again = judge_domains(prepared, outcome, judgment.answers)
+        one, two = tuned.labels, outcome.labels
+        if judgment.verdict == again.verdict == DOMAINS:
+            one, two = judgment.candidate, again.candidate
+        agreement = float(adjusted_rand_score(one[prepared.mask], two[prepared.mask]))
+        recurs = {}
+        if judgment.verdict == DOMAINS:
+            recurs = label_recurrence(judgment.candidate, again.candidate)
+        found.append(Repeat(seed, again.verdict, outcome.rewards["total"], agreement, recurs))
+    return found
+
+
+def label_recurrence(shown: np.ndarray, other: np.ndarray) -> dict[int, float]:
+    """Largest overlap of every label of a map with one of another map: cells of both over cells of
+    either.
+
+    Parameters
+    ----------
+    shown, other : ndarray of int, shape (R, C)
+        Labels; below 0 is outside.
+
+    Returns
+    -------
+    dict of int to float
+
+    Examples
+    --------
+    >>> label_recurrence(np.array([[0, 0, 1, 1]]), np.array([[5, 5, 5, 7]]))
+    {0: 0.6666666666666666, 1: 0.5}
+    """
+    found = {}
+    for name in np.unique(shown[shown >= 0]):
+        own = shown == name
+        overlap = [
+            (own & (other == k)).sum() / (own | (other == k)).sum()
+            for k in np.unique(other[own & (other >= 0)])
+        ]
+        found[int(name)] = float(max(overlap, default=0.0))
+    return found
+
+
+def is_repeated(verdict: str, repeat: Repeat) -> bool:
+    """Whether another seed gives the same verdict and, where there are domains, the same map."""
+    if repeat.verdict != verdict:
+        return False
+    found_again = min(repeat.recurrence.values(), default=1.0) >= _RECURS
+    return verdict != DOMAINS or (repeat.agreement >= _SAME and found_again)
+
+
+def describe_repeats(verdict: str, repeats: Sequence[Repeat]) -> str:
+    """What other seeds change, in one sentence.
+
+    Parameters
+    ----------
+    verdict : {"domains", "no domains", "undecided"}
+    repeats : sequence of Repeat
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> describe_repeats("domains", [Repeat(1, "no domains", 0.5, 0.98, {0: 0.99})])
+    'seed 1: no domains'
+    """
+    said = []
+    for repeat in repeats:
+        text = f"seed {repeat.seed}: {repeat.verdict}"
+        if verdict == repeat.verdict == DOMAINS:
+            text += (
+                f"; the map agrees by {repeat.agreement:.2f} (adjusted Rand index), its labels"
+                f" recur by {min(repeat.recurrence.values()):.2f} or more"
+            )
+        said.append(text)
+    return "; ".join(said)

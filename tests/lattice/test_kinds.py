@@ -1,0 +1,62 @@
+"""Lattices that are none of a perovskite along [001]: refused, with the true reason."""
+
+import numpy as np
+import pytest
+
+from bfo_utils.columns import find_columns
+from bfo_utils.errors import InputError
+from bfo_utils.io import image_from_array
+from bfo_utils.lattice import build_lattice
+
+SIDE, CELL = 420, 16.0
+HEXAGON = np.array([[1, 0], [0.5, np.sqrt(3) / 2]])
+
+
+def crystal(vectors, motif, amplitudes, sigma=2.2, turn=7.0, dose=60):
+    """An image of columns at the motif's places (fractions of the cell) with counting noise."""
+    angle = np.deg2rad(turn)
+    rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    vectors = CELL * np.asarray(vectors) @ rotation
+    n = np.arange(-80, 80)
+    nodes = np.stack(np.meshgrid(n, n), -1).reshape(-1, 2)
+    y, x = np.mgrid[:SIDE, :SIDE]
+    image = np.full((SIDE, SIDE), 0.15)
+    for place, amplitude in zip(motif, amplitudes):
+        for cx, cy in (nodes + place) @ vectors + SIDE / 2:
+            if -8 < cx < SIDE + 8 and -8 < cy < SIDE + 8:
+                top, left = max(int(cy) - 9, 0), max(int(cx) - 9, 0)
+                part = np.s_[top : int(cy) + 10, left : int(cx) + 10]
+                r2 = (x[part] - cx) ** 2 + (y[part] - cy) ** 2
+                image[part] += amplitude * np.exp(-r2 / (2 * sigma**2))
+    return image_from_array(np.random.default_rng(0).poisson(dose * image))
+
+
+@pytest.mark.parametrize(
+    ("vectors", "motif", "amplitudes", "reason"),
+    [
+        (HEXAGON, [(0, 0)], [1], "hexagonal .* with one column per cell"),
+        (1.6 * HEXAGON, [(0, 0), (1 / 3, 1 / 3)], [1, 1], "complete unit cells found .corners"),
+        ([(1.4, 0), (0, 0.99)], [(0, 0), (0.5, 0.5)], [1, 1], "centered rectangular"),
+        ([(1, 0), (0.5, 0.8)], [(0, 0)], [1], "that is"),
+        ([(1, 0), (0, 1.41)], [(0, 0), (0, 0.5)], [1, 0.45], "alternate along . only .*110"),
+    ],
+    ids=["hexagonal", "honeycomb", "fcc 110", "oblique", "perovskite 110"],
+)
+def test_other_lattices_are_refused_with_their_reason(vectors, motif, amplitudes, reason):
+    image = crystal(vectors, motif, amplitudes)
+    with pytest.raises(InputError, match=reason):
+        build_lattice(image, find_columns(image))
+
+
+@pytest.mark.parametrize(
+    ("vectors", "has_b"),
+    [([(1, 0), (0, 1)], True), ([(1.05, 0), (0, 0.95)], True), ([(1, 0), (0.09, 1)], True)],
+)
+def test_cells_that_are_nearly_rectangular_are_analyzed(vectors, has_b):
+    image = crystal(vectors, [(0, 0), (0.5, 0.5)], [1, 0.4])
+    assert build_lattice(image, find_columns(image)).cells.has_b == has_b
+
+
+def test_one_kind_of_column_on_a_square_lattice_is_analyzed_by_its_strain():
+    image = crystal([(1, 0), (0, 1)], [(0, 0)], [1])
+    assert not build_lattice(image, find_columns(image)).cells.has_b
