@@ -14,6 +14,7 @@ NAMES = (
     "null",
     "judge",
     "rewards",
+    "answer",
     "search",
     "batch",
     "vae",

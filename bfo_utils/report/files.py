@@ -35,8 +35,13 @@ from ..results import (
     UNUSED,
     Analysis,
     Provenance,
+    Units,
+    WallTables,
+    domains_table,
     find_warnings,
+    measure_walls,
     nonpolar_labels,
+    patches_table,
     unused_share,
 )
 from ..search import (
@@ -57,6 +62,11 @@ _SURROGATES = {"shifted": "moved", "permuted": "dealt"}  # with the names until 
 FILES = (
     "columns.csv",
     "cells.csv",
+    "domains.csv",
+    "patches.csv",
+    "walls.csv",
+    "profiles.csv",
+    "walls.geojson",
     "trials.csv",
     "pareto.csv",
     "result.json",
@@ -98,7 +108,9 @@ def write_results(
         The content of ``result.json``.
     """
     walls = trace_walls(analysis.labels)
-    result = result_summary(analysis, walls, provenance)
+    domains = domains_table(analysis)
+    measured = measure_walls(analysis, domains)
+    result = result_summary(analysis, walls, provenance) | {"domains": _plain_rows(domains)}
     trials = trials_table(analysis.trials)
     with together(out, "result.json") as stage:
         write_csv(
@@ -106,6 +118,11 @@ def write_results(
             columns_table(analysis.prepared.lattice, analysis.prepared.column_errors),
         )
         write_csv(stage / "cells.csv", cells_table(analysis))
+        write_csv(stage / "domains.csv", domains)
+        write_csv(stage / "patches.csv", patches_table(analysis, domains))
+        write_csv(stage / "walls.csv", measured.walls)
+        write_csv(stage / "profiles.csv", measured.profiles)
+        write_json(stage / "walls.geojson", _geojson(measured))
         write_csv(stage / "trials.csv", trials)
         write_csv(stage / "pareto.csv", pareto_front(trials))
         _pictures(analysis, walls, stage)
@@ -200,10 +217,9 @@ def cells_table(analysis: Analysis) -> pd.DataFrame:
         it is "undecided".
     """
     cells = analysis.prepared.lattice.cells
-    size = analysis.prepared.image.pixel_size_nm
-    pm, nm, nm2 = ("pm", "nm", "nm2") if size else ("px", "px", "px2")
-    length = size or 1.0
-    displacement = 1000 * length if size else 1.0
+    units = Units.of(analysis.prepared.image.pixel_size_nm)
+    pm, nm, nm2 = units.short, units.long, units.area
+    length, displacement = units.per_long, units.per_short
     i, j = np.nonzero(cells.valid)
     at = (i, j)
     return pd.DataFrame(
@@ -303,6 +319,31 @@ def result_summary(analysis: Analysis, walls: Walls, provenance: Provenance | No
         "provenance": plain,
         "recipe": plain,  # the same under its old name, for one version
     }
+
+
+def _plain_rows(table: pd.DataFrame) -> list[dict]:
+    """A table for JSON: its rows with numbers of six digits, None where nothing is known."""
+    return [
+        {k: v if not isinstance(v, float) else _digits(v) for k, v in row.items()}
+        for row in table.to_dict("records")
+    ]
+
+
+def _geojson(measured: WallTables) -> dict:
+    """The walls as lines in px (x to the right, y down), with what is measured at them."""
+    features = [
+        {
+            "type": "Feature",
+            "geometry": {"type": "MultiLineString", "coordinates": lines.round(3).tolist()},
+            "properties": row,
+        }
+        for lines, row in zip(measured.lines, _plain_rows(measured.walls))
+    ]
+    return {"type": "FeatureCollection", "features": features}
+
+
+def _digits(value: float) -> float | None:
+    return float(f"{value:.6g}") if np.isfinite(value) else None
 
 
 def _stability(analysis: Analysis) -> float:

@@ -21,6 +21,10 @@ from .analysis import (
 )
 from .confidence import Confidence as Confidence
 from .confidence import measure_confidence as measure_confidence
+from .domains import DIRECTIONS as DIRECTIONS
+from .domains import Units as Units
+from .domains import domains_table as domains_table
+from .domains import patches_table as patches_table
 from .judgment import (
     DOMAINS as DOMAINS,
 )
@@ -107,6 +111,8 @@ from .selectors import (
 from .selectors import (
     selector_table as selector_table,
 )
+from .walls import WallTables as WallTables
+from .walls import measure_walls as measure_walls
 from .warnings import (
     SURE_CELL as SURE_CELL,
 )

@@ -15,7 +15,16 @@ from ..search import SearchPlan, check_parameters
 from ..simulation import Specimen, simulate_phantom
 
 SCHEMA_VERSION = 1  # of result.json and run.json; 0 are those that hold none
-COMPARED_TABLES = ("columns.csv", "cells.csv", "trials.csv", "pareto.csv")
+COMPARED_TABLES = (
+    "columns.csv",
+    "cells.csv",
+    "domains.csv",
+    "patches.csv",
+    "walls.csv",
+    "profiles.csv",
+    "trials.csv",
+    "pareto.csv",
+)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,11 @@ CELLS += "exx,eyy,exy,rotation_deg,se_exx,se_eyy,se_exy,se_rotation_deg,candidat
 FILES = {
     "columns.csv",
     "cells.csv",
+    "domains.csv",
+    "patches.csv",
+    "walls.csv",
+    "profiles.csv",
+    "walls.geojson",
     "trials.csv",
     "pareto.csv",
     "result.json",

@@ -1,0 +1,265 @@
+"""Domains as numbers: what every label of the map is, how large, and what is measured in it.
+
+A mean over a domain is not as exact as its many cells suggest, for a row of the scan displaces all
+cells of a row alike. The standard errors are therefore those of sums over rows, taken from the
+difference of the two halves of the pixels, which holds noise and no signal.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from ..lattice import measure_strain
+from ..search import PreparedImage
+from ..segmentation import is_nonpolar, mean_displacements
+from .analysis import Analysis
+
+DIRECTIONS = ("right", "down-right", "down", "down-left", "left", "up-left", "up", "up-right")
+_STILL = 0.01  # of the cell: a map of one label moves less where it is not polar
+_OTHER_MATERIAL = 0.15  # step of the amplitude of A (log) from film to substrate
+_LAGS = 2  # rows of cells further apart share neither columns nor rows of the scan
+
+
+@dataclass(frozen=True)
+class Units:
+    """Units of lengths where the pixel size is known, and where it is not (all px).
+
+    Attributes
+    ----------
+    short, long, area : str
+        "pm", "nm" and "nm2", or px.
+    per_short, per_long : float
+        How many of them are in one px.
+
+    Examples
+    --------
+    >>> Units.of(0.02)
+    Units(short='pm', long='nm', area='nm2', per_short=20.0, per_long=0.02)
+    """
+
+    short: str = "px"
+    long: str = "px"
+    area: str = "px2"
+    per_short: float = 1.0
+    per_long: float = 1.0
+
+    @classmethod
+    def of(cls, pixel_size_nm: float | None) -> "Units":
+        """The units for a pixel size."""
+        return (
+            cls("pm", "nm", "nm2", 1000 * pixel_size_nm, pixel_size_nm) if pixel_size_nm else cls()
+        )
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A quantity on the grid: values, half the difference of the halves, errors of the fits."""
+
+    values: np.ndarray
+    noise: np.ndarray
+    se: np.ndarray | None = None
+
+
+def domains_table(analysis: Analysis) -> pd.DataFrame:
+    """What every label of the map is: one row each.
+
+    Parameters
+    ----------
+    analysis : Analysis
+
+    Returns
+    -------
+    DataFrame
+        Columns ``label, name, kind, n_cells, share``, the area, and means over the cells with
+        standard errors (``se_``): displacement (``px``, ``py``), size and direction of the
+        polarization (``p``, ``p_direction_deg``; from x towards y, which points down), lattice
+        parameters, strain, amplitudes of both sublattices; mean posterior and stability. One row of
+        label 0 where there are no domains.
+    """
+    labels, measured = analysis.labels, _quantities(analysis.prepared)
+    present = np.unique(labels[labels >= 0]).tolist()
+    rows = [_row(analysis, measured, labels == label) for label in present]
+    kinds = _kinds(analysis, present)
+    names = _names([row["p_direction_deg"] for row in rows], kinds)
+    shares = [f", {100 * row['share']:.0f} %" for row in rows]
+    return pd.DataFrame(
+        [
+            {"label": label, "name": name + share, "kind": kind, **row}
+            for label, name, share, kind, row in zip(present, names, shares, kinds, rows)
+        ]
+    )
+
+
+def patches_table(analysis: Analysis, domains: pd.DataFrame) -> pd.DataFrame:
+    """The same for every connected patch (4-connected cells of one label), the largest of a label
+    first.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    domains : DataFrame
+        From :func:`domains_table`.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``patch, label, name, kind``, the middle of the patch (``x_px``, ``y_px``), and
+        those of the table of domains.
+    """
+    measured, xy = _quantities(analysis.prepared), analysis.prepared.lattice.cells.xy
+    rows: list[dict] = []
+    for label, name, kind in domains[["label", "name", "kind"]].itertuples(index=False):
+        pieces, n = ndimage.label(analysis.labels == label)
+        sizes = np.bincount(pieces.ravel(), minlength=n + 1)[1:]
+        boxes = ndimage.find_objects(pieces)
+        for piece in np.argsort(-sizes, kind="stable"):
+            own = pieces[boxes[piece]] == piece + 1
+            x, y = np.nanmean(xy[boxes[piece]][own], axis=0)
+            begin = {"patch": len(rows), "label": label, "name": name, "kind": kind}
+            row = _row(analysis, measured, own, boxes[piece])
+            rows.append(begin | {"x_px": x, "y_px": y} | row)
+    return pd.DataFrame(rows)
+
+
+def _quantities(prepared: PreparedImage) -> dict[str, _Measured]:
+    """All that is averaged over domains, in its unit; the first two are the displacement."""
+    cells, units, se = prepared.lattice.cells, _units(prepared), prepared.cell_errors
+    strains = [measure_strain(half, prepared.strain.reference) for half in prepared.halves.cells]
+
+    def of_cells(name: str, factor: float = 1.0, k: int | None = None) -> _Measured:
+        part = (...,) if k is None else (..., k)
+        one, two = (getattr(half, name)[part] for half in prepared.halves.cells)
+        error = getattr(se, name)[part] * factor if hasattr(se, name) else None
+        return _Measured(getattr(cells, name)[part] * factor, (one - two) / 2 * factor, error)
+
+    found = {
+        f"px_{units.short}": of_cells("polar", units.per_short, 0),
+        f"py_{units.short}": of_cells("polar", units.per_short, 1),
+        f"a_{units.long}": of_cells("a", units.per_long),
+        f"b_{units.long}": of_cells("b", units.per_long),
+        "a_over_b": _Measured(cells.a / cells.b, _half_ratio(prepared)),
+        "angle_deg": of_cells("angle"),
+    }
+    for name, column in (
+        ("rotation", "rotation_deg"),
+        *((component, component) for component in ("exx", "eyy", "exy")),
+    ):
+        one, two = (getattr(strain, name) for strain in strains)
+        found[column] = _Measured(
+            getattr(prepared.strain, name), (one - two) / 2, getattr(se, name)
+        )
+    return found | {name: of_cells(name) for name in ("a_intensity", "b_intensity")}
+
+
+def _half_ratio(prepared: PreparedImage) -> np.ndarray:
+    one, two = (half.a / half.b for half in prepared.halves.cells)
+    return (one - two) / 2
+
+
+def _units(prepared: PreparedImage) -> Units:
+    return Units.of(prepared.image.pixel_size_nm)
+
+
+def _row(
+    analysis: Analysis,
+    measured: Mapping[str, _Measured],
+    own: np.ndarray,
+    box: tuple[slice, ...] = (slice(None), slice(None)),
+) -> dict:
+    """Size, means and confidence of some cells of a box of the grid."""
+    prepared, units = analysis.prepared, _units(analysis.prepared)
+    cells = prepared.lattice.cells
+    n = int(own.sum())
+    area = float(np.nanmean(cells.area[box][own])) * units.per_long**2 * n
+    row = {"n_cells": n, "share": n / int(prepared.mask.sum()), f"area_{units.area}": area}
+    along = 0 if _fast_axis(prepared) == "y" else 1
+    for name, quantity in measured.items():
+        row[name] = _mean(quantity.values[box][own])
+        row[f"se_{name}"] = _error(quantity, own, box, along)
+        if name.startswith("py_"):
+            row |= _polarization(row, units.short, prepared.polar_sign)
+    for name in ("posterior", "stability"):
+        row[name] = _mean(getattr(analysis.confidence, name)[box][own])
+    return row
+
+
+def _fast_axis(prepared: PreparedImage) -> str:
+    return prepared.scan.axis if prepared.scan.matters else prepared.halves.axis
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else np.nan
+
+
+def _error(quantity: _Measured, own: np.ndarray, box: tuple[slice, ...], along: int) -> float:
+    """Standard error of a mean: of the sums over rows and their neighbors, no less than that of
+    independent columns.
+    """
+    noise = np.where(own, quantity.noise[box], np.nan)
+    n = int(np.isfinite(noise).sum())
+    if not n:
+        return np.nan
+    sums = np.nansum(noise, axis=along)
+    spread = sums @ sums + sum(
+        2 * (1 - lag / (_LAGS + 1)) * (sums[lag:] @ sums[:-lag]) for lag in range(1, _LAGS + 1)
+    )
+    fitted = 0.0 if quantity.se is None else np.nansum(np.where(own, quantity.se[box], 0) ** 2)
+    return float(np.sqrt(max(spread, fitted)) / n)
+
+
+def _polarization(row: Mapping, unit: str, sign: int) -> dict:
+    """Size and direction of the mean displacement, the direction that of the arrow."""
+    mean = np.array([row[f"px_{unit}"], row[f"py_{unit}"]])
+    variance = np.array([row[f"se_px_{unit}"], row[f"se_py_{unit}"]]) ** 2
+    size = float(np.hypot(*mean))
+    share = (mean / max(size, 1e-12)) ** 2
+    return {
+        f"p_{unit}": size,
+        f"se_p_{unit}": float(np.sqrt(share @ variance)),
+        "p_direction_deg": float(np.rad2deg(np.arctan2(*(sign * mean[::-1])))),
+        "se_p_direction_deg": float(np.rad2deg(np.sqrt(share[::-1] @ variance) / max(size, 1e-12))),
+    }
+
+
+def _kinds(analysis: Analysis, present: list[int]) -> list[str]:
+    """What every label is: variant, non-polar, substrate, ordered, or a state of strain."""
+    cells, labels = analysis.prepared.lattice.cells, analysis.labels
+    if not cells.has_b:
+        return ["state of strain"] * len(present)
+    means = mean_displacements(cells.polar, labels)[1]
+    alone = len(present) == 1
+    still = np.hypot(*means.T) < _STILL * cells.basis.cell_px if alone else is_nonpolar(means)
+    return [
+        _still_kind(analysis, labels == label) if at_rest else "variant"
+        for label, at_rest in zip(present, still)
+    ]
+
+
+def _still_kind(analysis: Analysis, own: np.ndarray) -> str:
+    """Why cells have no polarization, where that can be told."""
+    cells, others = analysis.prepared.lattice.cells, (analysis.labels >= 0) & ~own
+    amplitude = np.log(np.maximum(cells.a_intensity, 1e-9))
+    if others.any():
+        step = np.nanmedian(amplitude[own]) - np.nanmedian(amplitude[others])
+        if abs(step) > _OTHER_MATERIAL:
+            return "substrate"
+    if cells.order is None:
+        return "non-polar"
+    size = np.linalg.norm(cells.order, axis=-1)
+    return "ordered" if _mean(size[own]) >= _mean(size[analysis.labels >= 0]) else "non-polar"
+
+
+def _names(directions: list[float], kinds: list[str]) -> list[str]:
+    """The direction of a variant, else the kind; equal names are numbered."""
+    plain = [
+        DIRECTIONS[round(direction / 45) % 8] if kind == "variant" else kind
+        for direction, kind in zip(directions, kinds)
+    ]
+    return [
+        f"{name} {plain[: k + 1].count(name)}" if plain.count(name) > 1 else name
+        for k, name in enumerate(plain)
+    ]

@@ -1,0 +1,116 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bfo_utils.report import write_results
+from bfo_utils.results import analyze, domains_table, measure_walls
+from bfo_utils.search import SearchPlan
+from bfo_utils.simulation import Specimen, simulate_phantom
+
+
+def analyzed(layout, **change):
+    size = {"cells": 34, "cell_px": 16, "dose": 100, "mistilt_pm": 0}
+    return analyze(simulate_phantom(Specimen(layout, **{**size, **change}), 3).image, SearchPlan(2))
+
+
+@pytest.fixture(scope="module")
+def done():
+    return analyzed("halves", wall_cells=2)
+
+
+@pytest.fixture(scope="module")
+def measured(done):
+    return measure_walls(done, domains_table(done))
+
+
+def test_a_straight_wall_is_measured(done, measured):
+    (wall,) = measured.walls.to_dict("records")
+    assert (wall["name_1"].split(",")[0], wall["name_2"].split(",")[0]) == ("down-right", "up-left")
+    rows = sum({0, 2} <= set(row) for row in done.labels.tolist())
+    assert wall["length_nm"] == pytest.approx(rows * 0.396, rel=0.03)
+    assert wall["direction_deg"] == pytest.approx(91.5, abs=3) and wall["straightness"] == 1
+    assert wall["sinuosity"] == pytest.approx(1, abs=0.05)
+    assert wall["turn_deg"] == pytest.approx(180, abs=3) and wall["wall_types"].startswith("180")
+    assert wall["width_nm"] == pytest.approx(2 * 0.396, rel=0.15)
+    assert abs(wall["width_nm"] - 2 * 0.396) < 6 * wall["se_width_nm"]
+    assert wall["p_step_pm"] == pytest.approx(72, rel=0.1)
+
+
+def test_charge_follows_the_polar_sign(done, measured):
+    assert measured.walls["charge"].item() == "head-to-head"
+    assert measured.walls["charge_share"].item() == pytest.approx(2**-0.5, abs=0.1)
+    turned = replace(done, prepared=replace(done.prepared, polar_sign=-1))
+    other = measure_walls(turned, domains_table(turned)).walls
+    assert other["charge"].item() == "tail-to-tail"
+    assert other["turn_deg"].item() == pytest.approx(measured.walls["turn_deg"].item())
+
+
+def test_profiles_run_from_the_first_label_to_the_second(measured):
+    profile = measured.profiles
+    first, last = profile.iloc[0], profile.iloc[-1]
+    assert first["distance_nm"] < 0 < last["distance_nm"] and set(profile["segment"]) == {0}
+    assert first["p_normal_pm"] > 20 and last["p_normal_pm"] < -20  # head to head
+    assert np.sign(first["p_parallel_pm"]) == -np.sign(last["p_parallel_pm"])
+    middle = profile.iloc[profile["distance_nm"].abs().argmin()]
+    assert abs(middle["p_normal_pm"]) < 15
+
+
+def test_walls_along_the_step_of_p_are_neutral():
+    done = analyzed("quadrants", cells=40)
+    walls = measure_walls(done, domains_table(done)).walls
+    long = walls[walls["length_nm"] > 3]
+    assert len(long) == 4 and set(long["charge"]) == {"neutral"}
+    assert long["turn_deg"].tolist() == pytest.approx([90] * 4, abs=6)
+    assert all(types.startswith("71 or 109") for types in long["wall_types"])
+
+
+def test_a_closed_wall_has_charges_of_both_signs():
+    done = analyzed("island", cells=40)
+    wall = measure_walls(done, domains_table(done)).walls.iloc[0]
+    assert wall["charge"] == "mixed" and wall["sinuosity"] > 1.5
+
+
+def test_strain_says_along_which_direction_the_domains_fit():
+    done = analyzed("diagonal", cells=40, shear=0.02)
+    walls = measure_walls(done, domains_table(done)).walls
+    assert (walls["jump_exy"].abs() > 3 * walls["se_jump_exy"]).all()
+    # the phantom's lattice is continuous: its strain fits along the wall
+    assert walls["off_compatible_deg"].abs().max() < 10
+    assert (walls["strain_along"].abs() < 3 * walls["se_strain_along"]).all()
+    assert walls["compatible_deg"].between(35, 58).all()
+
+
+def test_no_walls_are_tables_without_rows(tmp_path):
+    done = analyzed("single")
+    measured = measure_walls(done, domains_table(done))
+    assert measured.walls.empty and measured.profiles.empty and measured.lines == []
+    assert "width_nm" in measured.walls.columns and "p_normal_pm" in measured.profiles.columns
+    write_results(done, tmp_path)
+    assert pd.read_csv(tmp_path / "walls.csv").empty
+    assert json.loads((tmp_path / "walls.geojson").read_text())["features"] == []
+
+
+def test_without_a_second_sublattice_walls_have_no_charge():
+    done = analyzed("stripes", b_intensity=0, shear=0.05, cells=40)
+    shown = replace(done.judgment, verdict="domains", candidate=_halves(done.prepared.mask))
+    done = replace(done, judgment=shown)
+    wall = measure_walls(done, domains_table(done)).walls.iloc[0]
+    assert wall["charge"] == "" and np.isnan(wall["width_nm"]) and wall["length_nm"] > 5
+
+
+def _halves(mask):
+    return np.where(mask, (np.arange(mask.shape[1]) > mask.shape[1] // 2).astype(int), -1)
+
+
+def test_files_hold_the_tables(done, measured, tmp_path):
+    write_results(done, tmp_path)
+    stored = pd.read_csv(tmp_path / "walls.csv")
+    assert stored["width_nm"].tolist() == pytest.approx(measured.walls["width_nm"].tolist())
+    (feature,) = json.loads((tmp_path / "walls.geojson").read_text())["features"]
+    lines = np.array(feature["geometry"]["coordinates"])
+    assert feature["properties"]["charge"] == "head-to-head" and lines.shape[1:] == (2, 2)
+    assert np.ptp(lines[..., 1]) > 5 * np.ptp(lines[..., 0])
+    assert len(pd.read_csv(tmp_path / "profiles.csv")) == len(measured.profiles)
