@@ -7,10 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
-import pandas as pd
-from skimage.draw import polygon2mask
 
 from ..errors import InputError, as_input_error
 from .readers import open_arrays, without_reader_warnings
@@ -122,6 +119,8 @@ def _painted(file: Path) -> np.ndarray:
 
 def _drawn(file: Path, shape: tuple[int, int]) -> np.ndarray:
     """The pixels within the polygons of a file."""
+    from skimage.draw import polygon2mask
+
     if not file.is_file():
         raise InputError("no such file; give a json file of polygons")
     polygons = _polygons(json.loads(file.read_text()))
@@ -195,6 +194,8 @@ def _unknown(file: Path) -> np.ndarray:
 
 def _of_table(file: Path) -> np.ndarray:
     """Positions of a table with names."""
+    import pandas as pd
+
     table = pd.read_csv(file, comment="#", skipinitialspace=True, dtype=str)  # floats exactly
     names = [next((n for n in known if n in table), "") for known in _POSITION]
     if not all(names):
@@ -215,6 +216,8 @@ def _of_array(file: Path) -> np.ndarray:
 
 def _of_atomap(file: Path) -> np.ndarray:
     """Positions of all sublattices of an atom lattice that atomap saved."""
+    import h5py
+
     found: list[np.ndarray] = []
 
     def collect(name: str, item: Any) -> None:
