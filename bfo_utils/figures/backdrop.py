@@ -213,4 +213,4 @@ def walls_of(labels: np.ndarray) -> Walls:
     >>> walls_of(np.repeat([[0, 0, 0, 1, 1, 1]], 6, axis=0)).n_segments
     1
     """
-    return Segmentation(labels, None).walls  # type: ignore[arg-type]  # walls need no reference field
+    return Segmentation(labels, None).walls  # type: ignore[arg-type]  # no field is needed
