@@ -22,6 +22,7 @@ SMALL = {
     "dose": 60.0,
     "vae_budget": 2,
     "series_budget": 8,
+    "pairs": 1,
 }  # a run of the book in minutes
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
