@@ -68,7 +68,7 @@ def answer(prepared):
     return conclude_analysis(prepared, search_configurations(prepared, plan), plan.seed)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # one that is left open goes on drawing its last page
 def browser():
     """Headless Chromium (a selenium driver), 1280 px wide, that reaches nothing but files of
     this machine.
