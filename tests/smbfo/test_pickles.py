@@ -83,7 +83,7 @@ def test_names_of_older_numpy_are_known(tmp_path, content):
 
 
 def test_another_sum_is_refused(tmp_path, content):
-    with pytest.raises(InputError, match="not the MD5 sum"):
+    with pytest.raises(InputError, match="does not have the MD5 sum"):
         read_trusted_pickle(pickled(tmp_path, content), "0" * 32, trust=True)
 
 
