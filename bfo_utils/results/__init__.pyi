@@ -52,6 +52,7 @@ from .judgment import (
 from .judgment import (
     judge_domains as judge_domains,
 )
+from .provenance import COMPARED_TABLES as COMPARED_TABLES
 from .provenance import (
     SCHEMA_VERSION as SCHEMA_VERSION,
 )
