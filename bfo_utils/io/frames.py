@@ -106,7 +106,8 @@ def average_frames(frames: np.ndarray) -> FrameAverage:
     Examples
     --------
     >>> from bfo_utils.simulation import Specimen, simulate_frames
-    >>> taken = simulate_frames(Specimen(cells=10, cell_px=16, dose=20), 6, drift_px=2, seed=1)
+    >>> still = Specimen(cells=10, cell_px=16, dose=20, drift_px=0, jitter_px=0)
+    >>> taken = simulate_frames(still, 6, drift_px=2, seed=1)
     >>> found = average_frames(taken.frames)
     >>> float(np.abs(found.drift_px - taken.drift_px).max()) < 0.2
     True

@@ -66,6 +66,7 @@ _INTERFACE = 0.15  # step of the columns' amplitude (log) across an interface be
 _NULL_SD = 1.25  # of z where there is nothing
 _STILL = 0.01  # of the cell: mean displacement of a phase that is not polar
 _TILTED = 0.015  # of the cell: slow displacement (rms) that a mistilt could make
+_COMPONENTS = {"x": 0, "y": 1}  # of vectors, by fast axis
 _ONE_SUBLATTICE = "; only one sublattice is seen, so that no polar displacement was asked"
 _WORDS = {"polar": "polar displacement", "lattice": "strain of the cells"}
 
@@ -244,18 +245,27 @@ def _along_both_axes(prepared: PreparedImage, answer: FieldAnswer) -> FieldAnswe
 
 
 def _fast(prepared: PreparedImage) -> int:
-    """Component along the fast axis, -1 where none stands out: drift and jumps of rows strain the
-    lattice even where they feign no polar displacement.
+    """Component along the fast axis, as stated or as noise and displaced rows show it, -1 where
+    none stands out: drift and jumps of rows strain the lattice even where they feign no polar
+    displacement. Of one sublattice alone, displaced rows cannot be told from a strained lattice.
     """
-    scan, halves = prepared.scan, prepared.halves
-    axis = scan.axis if scan.matters or halves.axis == "none" else halves.axis
-    return -1 if _contradicted(prepared) else {"x": 0, "y": 1}.get(axis, -1)
+    scan, axis, noise = prepared.scan, prepared.scan_axis, prepared.halves.axis
+    if axis not in _COMPONENTS:
+        rows = scan.matters or (noise == "none" and prepared.lattice.cells.has_b)
+        axis = scan.axis if rows else noise
+    return -1 if _contradicted(prepared) else _COMPONENTS.get(axis, -1)
 
 
 def _contradicted(prepared: PreparedImage) -> bool:
-    """Whether rows are displaced along one axis and noise is shared along the other."""
-    other = {"x": "y", "y": "x"}.get(prepared.scan.axis)
-    return prepared.scan.matters and prepared.halves.axis == other
+    """Whether rows are displaced along one axis and noise is shared along the other, and nobody
+    said which is the fast one.
+    """
+    scan, halves = prepared.scan, prepared.halves
+    return (
+        prepared.scan_axis not in _COMPONENTS
+        and scan.matters
+        and {scan.axis, halves.axis} == set(_COMPONENTS)
+    )
 
 
 def _field_halves(

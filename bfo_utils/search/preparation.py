@@ -80,7 +80,7 @@ class PreparedImage:
         What label maps are judged by.
     detection_scale, refinement_radius : float
         The settings that the columns were found with.
-    bright, polar_sign, strain_reference
+    bright, polar_sign, strain_reference, scan_axis
         See :func:`prepare_image`.
     scan : ScanDistortion
         How the rows of the scan were displaced; the image is corrected where ``scan.corrected``.
@@ -96,6 +96,7 @@ class PreparedImage:
     polar_sign: int = 1
     strain_reference: str = "mean"
     scan: ScanDistortion = field(default_factory=ScanDistortion)
+    scan_axis: str = "auto"
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -257,6 +258,7 @@ def prepare_image(
         polar_sign,
         strain_reference,
         scan,
+        scan_axis,
     )
 
 
