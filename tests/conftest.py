@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from bfo_utils.book import run_book
@@ -54,10 +55,15 @@ def truth_map(junction, prepared):
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory):
-    """Folder of a small run on the phantom, from notebooks to ``html/index.html``."""
-    out = tmp_path_factory.mktemp("run")
-    assert run_book(None, out, given=SMALL, seed=1) == out / "html" / "index.html"
+def folder(tmp_path_factory, worker_id):
+    """Folder of a small run on the phantom, from notebooks to ``html/index.html``: one for all
+    processes of the tests, which read it only.
+    """
+    base = tmp_path_factory.getbasetemp()
+    out = (base if worker_id == "master" else base.parent) / "run"
+    with FileLock(f"{out}.lock"):
+        if not (out / "html" / "index.html").exists():
+            assert run_book(None, out, given=SMALL, seed=1) == out / "html" / "index.html"
     return out
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -75,7 +76,8 @@ def test_a_run_leaves_the_files_of_the_contract(folder):
 
 
 @pytest.mark.slow
-def test_resuming_executes_only_what_is_missing(folder):
+def test_resuming_executes_only_what_is_missing(folder, tmp_path):
+    folder = shutil.copytree(folder, tmp_path / "run")
     notebooks = folder / "notebooks"
     stamps = {c: (notebooks / f"{c}.ipynb").stat().st_mtime_ns for c in CHAPTERS}
     (notebooks / "tuned" / "04_rewards.ipynb").unlink()
