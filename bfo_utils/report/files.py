@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import platform
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -109,10 +110,13 @@ def write_results(
     """
     walls = trace_walls(analysis.labels)
     domains = domains_table(analysis)
-    measured = measure_walls(analysis, domains)
-    result = result_summary(analysis, walls, provenance) | {"domains": _plain_rows(domains)}
     trials = trials_table(analysis.trials)
-    with together(out, "result.json") as stage:
+    # what pictures and tables share, before a second thread draws
+    _ = analysis.confidence
+    with together(out, "result.json") as stage, ThreadPoolExecutor(1) as drawing:
+        drawn = drawing.submit(_pictures, analysis, walls, stage)
+        measured = measure_walls(analysis, domains)
+        result = result_summary(analysis, walls, provenance) | {"domains": _plain_rows(domains)}
         write_csv(
             stage / "columns.csv",
             columns_table(analysis.prepared.lattice, analysis.prepared.column_errors),
@@ -125,7 +129,7 @@ def write_results(
         write_json(stage / "walls.geojson", _geojson(measured))
         write_csv(stage / "trials.csv", trials)
         write_csv(stage / "pareto.csv", pareto_front(trials))
-        _pictures(analysis, walls, stage)
+        drawn.result()
         write_json(stage / "result.json", result)
     return result
 

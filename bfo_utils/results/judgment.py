@@ -12,6 +12,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.stats import norm
 
+from ..compute import one_thread
 from ..lattice import Cells, cell_edges, scan_deviation
 from ..rewards import MIN_CORRELATION, Segmentation, autocorrelation
 from ..search import Outcome, PreparedImage, name_labels
@@ -219,13 +220,12 @@ def ask_fields(prepared: PreparedImage) -> dict[str, FieldAnswer]:
     kinds = ("polar", "lattice") if prepared.lattice.cells.has_b else ("lattice",)
     if prepared.lattice.cells.has_b and _contradicted(prepared):
         kinds = ("polar",)
-    answers = {}
-    for kind in kinds:
-        answer = _answer(prepared, kind, _fast(prepared))
-        if kind == "lattice" and answer is not None and answer.holds and _fast(prepared) < 0:
-            answer = _along_both_axes(prepared, answer)
-        if answer is not None:
-            answers[kind] = answer
+    with one_thread():
+        asked = {kind: _answer(prepared, kind, _fast(prepared)) for kind in kinds}
+        answers = {kind: answer for kind, answer in asked.items() if answer is not None}
+        strain = answers.get("lattice")
+        if strain is not None and strain.holds and _fast(prepared) < 0:
+            answers["lattice"] = _along_both_axes(prepared, strain)
     return answers
 
 
