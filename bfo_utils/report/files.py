@@ -19,6 +19,7 @@ from ..figures import (
     plot_confidence,
     plot_label_map,
     plot_polarization,
+    plot_residual,
     plot_walls,
     save_figure,
     unused_columns,
@@ -40,6 +41,7 @@ from ..results import (
     WallTables,
     domains_table,
     find_warnings,
+    has_residual_structure,
     measure_walls,
     nonpolar_labels,
     patches_table,
@@ -305,6 +307,7 @@ def result_summary(analysis: Analysis, walls: Walls, provenance: Provenance | No
         "warnings": find_warnings(analysis),
         "confidence": _confidence(analysis),
         "surrogates": _surrogates(analysis),
+        "residual_structure": _residual(analysis),
         "check": [asdict(repeat) for repeat in analysis.repeats],
         "n_columns": len(lattice.columns),
         "n_cells": lattice.cells.n,
@@ -695,6 +698,15 @@ def warnings_html(result: Mapping) -> str:
     return fill_template("warnings.html", notes=told or ["There are no warnings."])
 
 
+def _residual(analysis: Analysis) -> dict | None:
+    """What the map leaves over of the polar displacement; None where that is not measured."""
+    left, size = analysis.residual, analysis.prepared.image.pixel_size_nm
+    if left is None:
+        return None
+    found = {"z": round(left.z, 2), "rms_px": round(left.rms, 5)}
+    return found | ({"rms_pm": round(1000 * size * left.rms, 3)} if size else {})
+
+
 def _variants(analysis: Analysis) -> list[dict]:
     """Share of the analyzed cells and mean polar displacement (px) of every final label."""
     cells, labels = analysis.prepared.lattice.cells, analysis.labels
@@ -739,6 +751,9 @@ def _pictures(analysis: Analysis, walls: Walls, out: Path) -> None:
     )
     if unused_share(analysis.prepared.lattice) > UNUSED:
         save_figure(unused_columns(image, analysis.prepared.lattice), out / "unused_columns.png")
+    if analysis.residual is not None and has_residual_structure(analysis):
+        left = plot_residual(image, cells, analysis.labels, analysis.residual.field)
+        save_figure(left, out / "residual_structure.png")
     if cells.order is not None:
         save_figure(
             ordered(image, cells, analysis.prepared.superstructures), out / "superstructure.png"

@@ -39,8 +39,9 @@ from ..search import (
     trials_table,
     without_autoencoders,
 )
+from ..segmentation import ResidualStructure
 from .confidence import Confidence, measure_confidence, unknown_confidence
-from .judgment import DOMAINS, FieldAnswer, Judgment, ask_fields, judge_domains
+from .judgment import DOMAINS, FieldAnswer, Judgment, ask_fields, judge_domains, left_over
 from .repeats import Repeat, repeat_search
 
 # Cells: edges of the windows that `over_windows` compares.
@@ -122,6 +123,12 @@ class Analysis:
         return measure_confidence(
             self.prepared, self.tuned, self.seed, work=self.work, shown=self.labels
         )
+
+    @cached_property
+    def residual(self) -> ResidualStructure | None:
+        """What the map leaves over of the polar displacement; None where that is not measured."""
+        answer = self.judgment.answers.get("polar")
+        return None if answer is None else left_over(answer, self.labels)
 
     @cached_property
     def surrogates(self) -> SurrogateTest:
