@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 
 from bfo_utils.results import ask_fields
 from bfo_utils.search import prepare_image
-from bfo_utils.segmentation import slow_functions
+from bfo_utils.segmentation import residual_structure, slow_functions
 from bfo_utils.simulation import Specimen, simulate_phantom
 
 from .tables import keep
@@ -49,7 +49,7 @@ class Case:
 @dataclass(frozen=True)
 class Answer:
     """Whether domains are found, or it is not decided; z; the gain of the best straight step; the
-    standard error of a wall's step in pm.
+    standard error of a wall's step in pm; z of what the judge's own map leaves over.
     """
 
     holds: bool
@@ -57,6 +57,7 @@ class Answer:
     z: float
     gain: float
     error_pm: float
+    left: float
 
 
 def ask(case: Case) -> Answer:
@@ -72,6 +73,7 @@ def ask(case: Case) -> Answer:
         polar.judged.z,
         straight_step(polar.judged.halves),
         polar.wall_error * polar.unit,
+        residual_structure(polar.judged.halves, polar.shown.labels).z,
     )
 
 
@@ -116,6 +118,8 @@ def main() -> None:
                 f"{sum(a.holds for a in nulls)} / {NULLS}",
                 f"{sum(a.doubtful for a in nulls)} / {NULLS}",
                 f"{max(a.z for a in nulls):.1f}",
+                f"{max(a.left for a in nulls):.1f}",
+                f"{max(a.left for a in full.ravel()):.1f}",
                 " ".join(f"{v:.2f}" for v in judge),
                 " ".join(f"{v:.2f}" for v in scan),
                 half,
@@ -131,6 +135,8 @@ def main() -> None:
             "domains in single domains",
             "undecided there",
             "largest z there",
+            "largest z of what is left over there",
+            "and of halves",
             "share found, judge",
             "share found, straight step",
             "half found at (pm), judge",

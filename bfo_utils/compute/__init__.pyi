@@ -23,6 +23,9 @@ from .executors import (
 from .executors import (
     n_cores as n_cores,
 )
+from .executors import (
+    one_thread as one_thread,
+)
 from .files import (
     atomic as atomic,
 )

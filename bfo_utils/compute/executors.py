@@ -18,11 +18,12 @@ from concurrent.futures import (
 )
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import lru_cache, partial
 from multiprocessing import Lock
 from typing import Any, Protocol
 
 from joblib import cpu_count
+from threadpoolctl import ThreadpoolController
 
 from ..errors import InputError
 from .installation import require_extra
@@ -60,6 +61,25 @@ class Pool(Protocol):
 def n_cores() -> int:
     """Cores that this process may use."""
     return cpu_count()
+
+
+def one_thread():
+    """Context in which linear algebra runs on one thread.
+
+    As :func:`threadpoolctl.threadpool_limits`, which looks for loaded libraries at every call and
+    takes 10 ms for it; here they are looked for where a module was imported since the last call.
+
+    Examples
+    --------
+    >>> with one_thread():
+    ...     pass
+    """
+    return _libraries(len(sys.modules)).limit(limits=1)
+
+
+@lru_cache(maxsize=1)
+def _libraries(n_modules: int) -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 @contextmanager

@@ -44,6 +44,9 @@ from .fields import (
     plot_quantities as plot_quantities,
 )
 from .fields import (
+    plot_residual as plot_residual,
+)
+from .fields import (
     plot_scan as plot_scan,
 )
 from .learned import (

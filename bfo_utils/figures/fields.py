@@ -300,6 +300,44 @@ def plot_confidence(
     return figure
 
 
+@styled
+def plot_residual(image: Image, cells: Cells, labels: np.ndarray, residual: np.ndarray) -> Figure:
+    """What a map leaves over of the polar displacement, its components along x and y over the
+    image, with the walls of the map.
+
+    Parameters
+    ----------
+    image : Image
+    cells : Cells
+    labels : ndarray of int, shape (R, C)
+        Label per cell, -1 outside the analyzed mask.
+    residual : ndarray, shape (R, C, 2)
+        In px, see :func:`bfo_utils.segmentation.residual_structure`.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from ..search import prepare_image
+    >>> from ..simulation import Specimen, simulate_phantom
+    >>> done = prepare_image(simulate_phantom(Specimen(cells=12, cell_px=16)).image)
+    >>> cells, labels = done.lattice.cells, np.where(done.mask, 0, -1)
+    >>> plot_residual(done.image, cells, labels, cells.polar).axes[0].get_title()
+    'left over of P along x'
+    """
+    height, width = image.shape
+    factor, unit = _picometers(image.pixel_size_nm)
+    figure, axes = make_panels(2, width / height, beside=0.8, extra=0.3, footer=0.35)
+    scale, walls = color_limits(factor * residual, 0), walls_of(labels)
+    for k, panel in enumerate(axes):
+        title = f"left over of P along {'xy'[k]}"
+        _field(panel, image, cells, factor * residual[..., k], title, unit, about=0, scale=scale)
+        draw_walls(panel, cells, walls)
+    return figure
+
+
 # ---- on the grid ---------------------------------------------------------------------
 
 

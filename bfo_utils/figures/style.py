@@ -13,12 +13,14 @@ import matplotlib.artist
 import matplotlib.figure
 import matplotlib.style
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap, Normalize, to_rgba_array
 from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
 from ..compute import atomic
 
 DPI = 130
+_PNG = {"compress_level": 3}
 WIDTH = 8.0  # in, the width of the book's text
 TALLEST = 6.2  # in, the height of a panel
 VALUES = "viridis"
@@ -101,8 +103,15 @@ def png_bytes(figure: matplotlib.figure.Figure) -> bytes:
 
 
 def _write(figure: matplotlib.figure.Figure, file) -> None:
-    with _settings():  # of saving, too
-        figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
+    """Draw a figure once and store it; ``savefig`` draws it twice, first only for its layout."""
+    before = figure.canvas, figure.dpi
+    try:
+        with _settings():  # of saving, too
+            canvas, figure.dpi = FigureCanvasAgg(figure), DPI
+            canvas.print_png(file, metadata={"Software": None}, pil_kwargs=_PNG)
+    finally:
+        figure.set_canvas(before[0])
+        figure.dpi = before[1]
 
 
 def _settings():

@@ -14,7 +14,6 @@ from uuid import uuid4
 
 import pandas as pd
 from joblib import Parallel, delayed
-from threadpoolctl import threadpool_limits
 
 from ..compute import (
     Cache,
@@ -23,6 +22,7 @@ from ..compute import (
     helper_processes,
     in_order,
     locked_folder,
+    one_thread,
     read_json,
     refuse_foreign,
     sweep,
@@ -272,7 +272,7 @@ def analyze_file(
         If the folder cannot be written.
     """
     try:
-        with helper_processes(job.folder.parent), threadpool_limits(1):
+        with helper_processes(job.folder.parent), one_thread():
             return summary_row(job, _written(settings, job, workers))
     except DiskError:
         raise

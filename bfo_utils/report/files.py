@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import platform
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,7 @@ from ..figures import (
     plot_confidence,
     plot_label_map,
     plot_polarization,
+    plot_residual,
     plot_walls,
     save_figure,
     unused_columns,
@@ -39,6 +41,7 @@ from ..results import (
     WallTables,
     domains_table,
     find_warnings,
+    has_residual_structure,
     measure_walls,
     nonpolar_labels,
     patches_table,
@@ -109,10 +112,13 @@ def write_results(
     """
     walls = trace_walls(analysis.labels)
     domains = domains_table(analysis)
-    measured = measure_walls(analysis, domains)
-    result = result_summary(analysis, walls, provenance) | {"domains": _plain_rows(domains)}
     trials = trials_table(analysis.trials)
-    with together(out, "result.json") as stage:
+    # what pictures and tables share, before a second thread draws
+    _ = analysis.confidence
+    with together(out, "result.json") as stage, ThreadPoolExecutor(1) as drawing:
+        drawn = drawing.submit(_pictures, analysis, walls, stage)
+        measured = measure_walls(analysis, domains)
+        result = result_summary(analysis, walls, provenance) | {"domains": _plain_rows(domains)}
         write_csv(
             stage / "columns.csv",
             columns_table(analysis.prepared.lattice, analysis.prepared.column_errors),
@@ -125,7 +131,7 @@ def write_results(
         write_json(stage / "walls.geojson", _geojson(measured))
         write_csv(stage / "trials.csv", trials)
         write_csv(stage / "pareto.csv", pareto_front(trials))
-        _pictures(analysis, walls, stage)
+        drawn.result()
         write_json(stage / "result.json", result)
     return result
 
@@ -301,6 +307,7 @@ def result_summary(analysis: Analysis, walls: Walls, provenance: Provenance | No
         "warnings": find_warnings(analysis),
         "confidence": _confidence(analysis),
         "surrogates": _surrogates(analysis),
+        "residual_structure": _residual(analysis),
         "check": [asdict(repeat) for repeat in analysis.repeats],
         "n_columns": len(lattice.columns),
         "n_cells": lattice.cells.n,
@@ -691,6 +698,15 @@ def warnings_html(result: Mapping) -> str:
     return fill_template("warnings.html", notes=told or ["There are no warnings."])
 
 
+def _residual(analysis: Analysis) -> dict | None:
+    """What the map leaves over of the polar displacement; None where that is not measured."""
+    left, size = analysis.residual, analysis.prepared.image.pixel_size_nm
+    if left is None:
+        return None
+    found = {"z": round(left.z, 2), "rms_px": round(left.rms, 5)}
+    return found | ({"rms_pm": round(1000 * size * left.rms, 3)} if size else {})
+
+
 def _variants(analysis: Analysis) -> list[dict]:
     """Share of the analyzed cells and mean polar displacement (px) of every final label."""
     cells, labels = analysis.prepared.lattice.cells, analysis.labels
@@ -735,6 +751,9 @@ def _pictures(analysis: Analysis, walls: Walls, out: Path) -> None:
     )
     if unused_share(analysis.prepared.lattice) > UNUSED:
         save_figure(unused_columns(image, analysis.prepared.lattice), out / "unused_columns.png")
+    if analysis.residual is not None and has_residual_structure(analysis):
+        left = plot_residual(image, cells, analysis.labels, analysis.residual.field)
+        save_figure(left, out / "residual_structure.png")
     if cells.order is not None:
         save_figure(
             ordered(image, cells, analysis.prepared.superstructures), out / "superstructure.png"

@@ -52,6 +52,9 @@ from .judgment import (
 from .judgment import (
     judge_domains as judge_domains,
 )
+from .judgment import (
+    left_over as left_over,
+)
 from .provenance import COMPARED_TABLES as COMPARED_TABLES
 from .provenance import (
     SCHEMA_VERSION as SCHEMA_VERSION,
@@ -122,6 +125,9 @@ from .warnings import (
 )
 from .warnings import (
     find_warnings as find_warnings,
+)
+from .warnings import (
+    has_residual_structure as has_residual_structure,
 )
 from .warnings import (
     nonpolar_labels as nonpolar_labels,

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from ..compute import one_thread
 from ..io import Image
 from ..rewards import (
     DEFAULT_TOTAL,
@@ -37,8 +39,9 @@ from ..search import (
     trials_table,
     without_autoencoders,
 )
+from ..segmentation import ResidualStructure
 from .confidence import Confidence, measure_confidence, unknown_confidence
-from .judgment import DOMAINS, Judgment, judge_domains
+from .judgment import DOMAINS, FieldAnswer, Judgment, ask_fields, judge_domains, left_over
 from .repeats import Repeat, repeat_search
 
 # Cells: edges of the windows that `over_windows` compares.
@@ -122,6 +125,12 @@ class Analysis:
         )
 
     @cached_property
+    def residual(self) -> ResidualStructure | None:
+        """What the map leaves over of the polar displacement; None where that is not measured."""
+        answer = self.judgment.answers.get("polar")
+        return None if answer is None else left_over(answer, self.labels)
+
+    @cached_property
     def surrogates(self) -> SurrogateTest:
         """The highest total of the search among those that surrogates of the reference field reach,
         the choice repeated for every surrogate.
@@ -192,16 +201,21 @@ def analyze(
     between = time.perf_counter()
     trial_log = open_trial_log(record, prepared, plan) if record else None
     work = SharedWork(prepared, record.parent / "networks" if record else "")
-    trials = search_configurations(prepared, plan, report, trial_log, workers, work)
-    trials += search_autoencoders(
-        prepared, plan.autoencoders, plan, report, trial_log, len(trials), work
-    )
+    # linear algebra on one thread: else rounding would depend on what runs beside it
+    with one_thread(), ThreadPoolExecutor(1) as beside:
+        # the judge asks the fields while the search, now and then, leaves a core idle
+        asked = beside.submit(ask_fields, prepared) if workers != 1 else None
+        trials = search_configurations(prepared, plan, report, trial_log, workers, work)
+        trials += search_autoencoders(
+            prepared, plan.autoencoders, plan, report, trial_log, len(trials), work
+        )
     timings = {
         "columns_and_lattice": between - start,
         "search": time.perf_counter() - between,
         "evaluations": sum(t.seconds for t in trials),
     }
-    done = conclude_analysis(prepared, trials, plan.seed, plan.total, timings, work)
+    answers = asked.result() if asked else None
+    done = conclude_analysis(prepared, trials, plan.seed, plan.total, timings, work, answers)
     return checked_analysis(done, plan, workers)
 
 
@@ -212,6 +226,7 @@ def conclude_analysis(
     total: Mapping[str, float] = DEFAULT_TOTAL,
     timings: Mapping[str, float] | None = None,
     work: SharedWork | None = None,
+    answers: Mapping[str, FieldAnswer] | None = None,
 ) -> Analysis:
     """Evaluate the default and the best trial again, name their labels, and give the verdict."""
     work = work or SharedWork(prepared)
@@ -224,7 +239,7 @@ def conclude_analysis(
         trials,
         default,
         tuned,
-        judge_domains(prepared, tuned),
+        judge_domains(prepared, tuned, answers),
         seed,
         dict(timings or {}),
         dict(total),

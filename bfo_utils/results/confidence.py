@@ -9,8 +9,8 @@ are real: rewards and verdict do.
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from ..compute import one_thread
 from ..rewards import Segmentation
 from ..search import Outcome, PreparedImage, SharedWork, cell_descriptors, transfer_to_cells
 from ..segmentation import label_probabilities, match_labels, predict_labels
@@ -96,7 +96,7 @@ def measure_confidence(
     fit = {name: p[name] for name in ("n_clusters", "method", "covariance")}
     grid = Segmentation(outcome.labels, prepared.reference).clean if shown is None else shown
     named = grid[prepared.mask]
-    with threadpool_limits(1):
+    with one_thread():
         values = cell_descriptors(own, p, work)
         posterior = transfer_to_cells(label_probabilities(values, seed=seed, **fit), own, prepared)
         same = np.zeros(len(named))

@@ -12,12 +12,14 @@ import numpy as np
 from scipy import ndimage
 from scipy.stats import norm
 
+from ..compute import one_thread
 from ..lattice import Cells, cell_edges, scan_deviation
 from ..rewards import MIN_CORRELATION, Segmentation, autocorrelation
 from ..search import Outcome, PreparedImage, name_labels
 from ..segmentation import (
     FieldJudgment,
     LevelMap,
+    ResidualStructure,
     TwoHalves,
     WallTest,
     held_map,
@@ -25,6 +27,7 @@ from ..segmentation import (
     judge_field,
     level_map,
     mean_displacements,
+    residual_structure,
     segment_field,
     trace_walls,
     two_halves,
@@ -219,13 +222,12 @@ def ask_fields(prepared: PreparedImage) -> dict[str, FieldAnswer]:
     kinds = ("polar", "lattice") if prepared.lattice.cells.has_b else ("lattice",)
     if prepared.lattice.cells.has_b and _contradicted(prepared):
         kinds = ("polar",)
-    answers = {}
-    for kind in kinds:
-        answer = _answer(prepared, kind, _fast(prepared))
-        if kind == "lattice" and answer is not None and answer.holds and _fast(prepared) < 0:
-            answer = _along_both_axes(prepared, answer)
-        if answer is not None:
-            answers[kind] = answer
+    with one_thread():
+        asked = {kind: _answer(prepared, kind, _fast(prepared)) for kind in kinds}
+        answers = {kind: answer for kind, answer in asked.items() if answer is not None}
+        strain = answers.get("lattice")
+        if strain is not None and strain.holds and _fast(prepared) < 0:
+            answers["lattice"] = _along_both_axes(prepared, strain)
     return answers
 
 
@@ -406,10 +408,7 @@ def _map_to_show(prepared: PreparedImage, answer: FieldAnswer, chosen: np.ndarra
 def _accepted(answer: FieldAnswer, chosen: np.ndarray) -> np.ndarray | None:
     """The map by rewards, its labels merged until all walls hold; None where that is not enough."""
     halves, domain = answer.judged.halves, answer.judged.halves.domain
-    names, inverse = np.unique(chosen[chosen >= 0], return_inverse=True)
-    single = np.full((*chosen.shape, len(names)), np.nan)
-    single[chosen >= 0] = np.eye(len(names))[inverse]
-    blocks = np.nan_to_num(_blocks(single, answer.block))[domain.mask].argmax(axis=-1)
+    blocks, inverse = _block_labels(answer, chosen)
     firm = level_map(domain, halves.drawn_mean, _numbered(blocks))
     firm = without_bands(halves, firm, answer.block)
     thick = without_strips(domain, firm.labels, answer.block)[0]
@@ -422,11 +421,41 @@ def _accepted(answer: FieldAnswer, chosen: np.ndarray) -> np.ndarray | None:
     if answer.block == 1:
         return _cell_labels(answer, kept, chosen >= 0)
     became = [
-        np.bincount(kept.labels[blocks == k], minlength=1).argmax() for k in range(len(names))
+        np.bincount(kept.labels[blocks == k], minlength=1).argmax()
+        for k in range(inverse.max() + 1)
     ]
     out = np.full(chosen.shape, -1)
     out[chosen >= 0] = np.array(became)[inverse]
     return out
+
+
+def _block_labels(answer: FieldAnswer, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Label of most cells of every judged block, and label of every cell with one; both count from
+    0 without a gap.
+    """
+    names, inverse = np.unique(labels[labels >= 0], return_inverse=True)
+    single = np.full((*labels.shape, len(names)), np.nan)
+    single[labels >= 0] = np.eye(len(names))[inverse]
+    blocks = np.nan_to_num(_blocks(single, answer.block))
+    return blocks[answer.judged.halves.domain.mask].argmax(axis=-1), inverse
+
+
+def left_over(answer: FieldAnswer, labels: np.ndarray) -> ResidualStructure:
+    """Structure of a field within the labels of a map.
+
+    Parameters
+    ----------
+    answer : FieldAnswer
+    labels : ndarray of int, shape (R, C)
+        Labels; below 0 is outside.
+
+    Returns
+    -------
+    ResidualStructure
+        With its field at the cells.
+    """
+    found = residual_structure(answer.judged.halves, _numbered(_block_labels(answer, labels)[0]))
+    return replace(found, field=_on_cells(found.field, answer.block, labels.shape))
 
 
 def _numbered(labels: np.ndarray) -> np.ndarray:

@@ -17,8 +17,8 @@ from sklearn.metrics import (
     silhouette_score,
 )
 from sklearn.mixture import GaussianMixture
-from threadpoolctl import threadpool_limits
 
+from ..compute import one_thread
 from ..rewards import DEFAULT_TOTAL, ReferenceField, Segmentation, measure_reference, score_map
 from ..search import (
     Outcome,
@@ -95,7 +95,7 @@ def selector_table(item: SelectorCase, n: int, seed: int) -> pd.DataFrame:
         Columns ``ari``, every reward, the baselines, ``stability``, and evidence and contrast of
         the other kinds.
     """
-    with warnings.catch_warnings(), threadpool_limits(1):
+    with warnings.catch_warnings(), one_thread():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return pd.DataFrame(
             [_row(item, p) for p in random_configurations(item.prepared.sites, n, seed)]

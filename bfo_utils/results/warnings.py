@@ -26,6 +26,8 @@ UNUSED = 0.05  # of the columns that were found
 HOLES = 0.02  # of the cells inside the crystal
 SURE_CELL = 0.8  # posterior or stability below which the label of a cell is called unsure
 UNSURE_CELL = 0.1  # of the analyzed cells
+RESIDUAL_Z = 5.0  # of what a map leaves over, see benchmarks/judge.py
+_RESIDUAL_SHARE = 0.05  # of the largest step between labels: less is of no concern
 
 #: One message, or none, about an analysis.
 WarningCheck = Callable[[Analysis], str]
@@ -309,6 +311,39 @@ def _chance(analysis: Analysis) -> str:
     )
 
 
+def has_residual_structure(analysis: Analysis) -> bool:
+    """Whether the map leaves structure of the polar displacement over, and more than little.
+
+    Parameters
+    ----------
+    analysis : Analysis
+
+    Returns
+    -------
+    bool
+    """
+    left = analysis.residual
+    if left is None or left.z < RESIDUAL_Z:
+        return False
+    means = mean_displacements(analysis.prepared.lattice.cells.polar, analysis.labels)[1]
+    step = max(np.hypot(*(one - two)) for one in means for two in means)
+    return bool(left.rms >= _RESIDUAL_SHARE * step)
+
+
+def _residual(analysis: Analysis) -> str:
+    left = analysis.residual
+    if left is None or not has_residual_structure(analysis):
+        return ""
+    size = analysis.prepared.image.pixel_size_nm
+    rms = f"{1000 * size * left.rms:.2g} pm" if size else f"{left.rms:.2g} px"
+    return (
+        "Something here is not in this map: the polar displacement within its labels has structure"
+        f" of {rms} (rms) that both halves of the data show (z = {left.z:.1f}; noise gives 0 ± 1):"
+        " a further domain, stripes, a gradient or errors of the scan; residual_structure.png shows"
+        " where."
+    )
+
+
 def _unsure(analysis: Analysis) -> str:
     if analysis.verdict != DOMAINS:
         return ""
@@ -404,5 +439,6 @@ _CHECKS: dict[str, WarningCheck] = {
     "thin_margin": _margin,
     "no_better_than_chance": _chance,
     "unsure_labels": _unsure,
+    "residual_structure": _residual,
     "depends_on_seed": _seed,
 }

@@ -4,9 +4,9 @@ across their walls.
 
 import numpy as np
 
-from ..segmentation import adjusted_eta_squared, bridge_gaps
+from ..segmentation import adjusted_eta_squared
 from .registry import register_reward
-from .segmentation import Segmentation
+from .segmentation import Runs, Segmentation
 
 
 @register_reward("evidence")
@@ -35,19 +35,21 @@ def contrast(segmentation: Segmentation) -> float:
     so that one boundary that is not there costs most of it, however much true wall there is beside
     it.
     """
-    crossing, staying = [], []
-    clean, source = bridge_gaps(segmentation.clean)
-    field = segmentation.reference.field[source]
-    for labels, values in ((clean, field), (clean.T, field.transpose(1, 0, 2))):
-        is_wall, is_inside, step = _steps(labels, values)
-        is_wall &= np.isfinite(step)
-        pair = np.sort(np.stack([labels[:, :-1][is_wall], labels[:, 1:][is_wall]], axis=1), axis=1)
-        crossing.append(np.column_stack([pair, step[is_wall]]))
-        staying.append(step[is_inside & np.isfinite(step)])
+    crossing, staying, pairs = [], [], []
+    edges = segmentation.edges
+    field = segmentation.reference.field[edges.source]
+    for runs, values in zip(edges.runs, (field, field.transpose(1, 0, 2))):
+        step = _steps(runs, values)
+        known = np.isfinite(step)
+        seen = known[runs.is_wall]
+        pairs.append(runs.pairs[seen])
+        crossing.append(step[runs.is_wall][seen])
+        staying.append(step[runs.is_inside & known])
     walls, within = np.concatenate(crossing), np.concatenate(staying)
     if not len(walls) or not len(within):
         return 0.0
-    return _pairwise(walls[:, :2], walls[:, 2] > np.quantile(within, 0.95), segmentation.side / 6)
+    real = walls > np.quantile(within, 0.95)
+    return _pairwise(np.concatenate(pairs), real, segmentation.side / 6)
 
 
 def _pairwise(pairs: np.ndarray, real: np.ndarray, least: float) -> float:
@@ -58,26 +60,19 @@ def _pairwise(pairs: np.ndarray, real: np.ndarray, least: float) -> float:
     return float(min(1, np.exp(np.log(np.maximum(0, (share - 0.05) / 0.95) + 0.02).mean())))
 
 
-def _steps(labels: np.ndarray, field: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Along rows, per boundary of two cells: is it a wall, is it inside, step of the field."""
-    left = _run_mean(labels, field)[:, :-1]
-    right = _run_mean(labels[:, ::-1], field[:, ::-1])[:, ::-1][:, 1:]
-    known = (labels[:, :-1] >= 0) & (labels[:, 1:] >= 0)
-    same = labels[:, :-1] == labels[:, 1:]
-    inside = known & same
-    inside[:, 2:-2] &= same[:, :-4] & same[:, 1:-3] & same[:, 3:-1] & same[:, 4:]
-    inside[:, :2] = inside[:, -2:] = False
-    return known & ~same, inside, np.sqrt(((right - left) ** 2).sum(axis=-1))
+def _steps(runs: Runs, field: np.ndarray) -> np.ndarray:
+    """Step of the field along rows, per boundary of two cells."""
+    left = _run_mean(runs.before, field)[:, :-1]
+    right = _run_mean(runs.after, field[:, ::-1])[:, ::-1][:, 1:]
+    return np.sqrt(((right - left) ** 2).sum(axis=-1))
 
 
-def _run_mean(labels: np.ndarray, field: np.ndarray) -> np.ndarray:
+def _run_mean(same: tuple[np.ndarray, ...], field: np.ndarray) -> np.ndarray:
     """Mean of the field over a cell and up to two before it in its row of the same label."""
-    total, count = field.copy(), np.ones(labels.shape)
+    total = field.copy()
     known = np.isfinite(field[..., 0])
-    plain = np.where(known[..., None], field, 0)
-    same = np.ones(labels.shape, bool)
-    for back in (1, 2):
-        same[:, back:] &= labels[:, back:] == labels[:, :-back]
-        total[:, back:] += plain[:, :-back] * same[:, back:, None]
-        count[:, back:] += same[:, back:] & known[:, :-back]
+    count, plain = np.ones(known.shape), np.where(known[..., None], field, 0)
+    for back, own in enumerate(same, 1):
+        total[:, back:] += plain[:, :-back] * own[..., None]
+        count[:, back:] += own & known[:, :-back]
     return total / count[..., None]

@@ -5,8 +5,52 @@ from functools import cached_property
 
 import numpy as np
 
-from ..segmentation import Walls, despeckle, trace_walls
+from ..segmentation import Walls, bridge_gaps, despeckle, trace_walls
 from .reference import ReferenceField
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Boundaries between cells that follow each other in a row of a label map (R, C).
+
+    Attributes
+    ----------
+    is_wall, is_inside : ndarray of bool, shape (R, C - 1)
+        Whether a wall lies there, and whether three cells on either side have one label.
+    pairs : ndarray of int, shape (W, 2)
+        The two labels at every wall, the smaller first.
+    before, after : tuple of ndarray of bool
+        For 1 and 2 cells, shapes (R, C - 1) and (R, C - 2): whether a cell and all as far before
+        it, in the row and in the row reversed, have one label.
+    """
+
+    is_wall: np.ndarray
+    is_inside: np.ndarray
+    pairs: np.ndarray
+    before: tuple[np.ndarray, np.ndarray]
+    after: tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Boundaries along both axes of a map whose gaps are bridged: ``runs`` along rows and columns,
+    and the cell that every cell has its label from.
+    """
+
+    runs: tuple[Runs, Runs]
+    source: tuple[np.ndarray, ...]
+
+
+def _runs(labels: np.ndarray) -> Runs:
+    known = (labels[:, :-1] >= 0) & (labels[:, 1:] >= 0)
+    same = labels[:, :-1] == labels[:, 1:]
+    inside = known & same
+    inside[:, 2:-2] &= same[:, :-4] & same[:, 1:-3] & same[:, 3:-1] & same[:, 4:]
+    inside[:, :2] = inside[:, -2:] = False
+    is_wall, back = known & ~same, same[:, ::-1]
+    pairs = np.stack([labels[:, :-1][is_wall], labels[:, 1:][is_wall]], axis=1)
+    two = (same[:, 1:] & same[:, :-1], back[:, 1:] & back[:, :-1])
+    return Runs(is_wall, inside, np.sort(pairs, axis=1), (same, two[0]), (back, two[1]))
 
 
 @dataclass(frozen=True)
@@ -22,6 +66,11 @@ class _Geometry:
     @cached_property
     def walls(self) -> Walls:
         return trace_walls(self.despeckled[0])
+
+    @cached_property
+    def edges(self) -> Edges:
+        clean, source = bridge_gaps(self.despeckled[0])
+        return Edges((_runs(clean), _runs(clean.T)), source)
 
 
 @dataclass(frozen=True)
@@ -73,6 +122,11 @@ class Segmentation:
     def walls(self) -> Walls:
         """Walls of the map without speckle."""
         return self._geometry.walls
+
+    @property
+    def edges(self) -> Edges:
+        """Boundaries between the cells of the map without speckle, gaps bridged."""
+        return self._geometry.edges
 
     def against(self, reference: ReferenceField) -> "Segmentation":
         """The same map judged by another field; what the labels alone say is not worked out

@@ -9,8 +9,8 @@ from skopt.acquisition import gaussian_ei
 from skopt.sampler import Lhs
 from skopt.space import Categorical, Integer, Real
 from skopt.utils import cook_estimator, normalize_dimensions
-from threadpoolctl import threadpool_limits
 
+from ..compute import one_thread
 from .space import Parameter, Value
 
 _POOL = 1500  # candidates on which the acquisition is evaluated: half anywhere, half near the best
@@ -102,7 +102,7 @@ class ProposalModel:
 
     def _improvement(self, x: np.ndarray) -> np.ndarray:
         """Expected improvement over the best loss at points, by a fresh Gaussian process."""
-        with warnings.catch_warnings(), threadpool_limits(1):
+        with warnings.catch_warnings(), one_thread():
             # bounds of kernel parameters that are reached: no concern of the caller's
             warnings.simplefilter("ignore")
             model = cook_estimator(

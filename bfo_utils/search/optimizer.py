@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from threadpoolctl import threadpool_limits
 
+from ..compute import one_thread
 from ..descriptors import measured_fields
 from ..errors import InputError
 from ..lattice import check_axis
@@ -218,7 +218,7 @@ def search_jointly(
     weights = np.random.default_rng(plan.seed)
     trials: list[Trial] = []
     spread = partial(thread_evaluator, workers) if isinstance(workers, int) else workers
-    with without_convergence_warnings(), threadpool_limits(1), ExitStack() as stack:
+    with without_convergence_warnings(), one_thread(), ExitStack() as stack:
         evaluators = [stack.enter_context(spread(work, plan)) for work in works]
         asked: list[dict[str, Value]] = [{}]
         source = "default"

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
-from threadpoolctl import threadpool_limits
 
+from ..compute import one_thread
 from ..descriptors import round_window, window_samples
 from ..errors import InputError
 from ..rewards import DEFAULT_TOTAL, Segmentation, score_map
@@ -67,7 +67,7 @@ def resampling_stability(
     if len(values) < 4 * p["n_clusters"]:
         return 0.0
     half = np.random.default_rng(seed).permutation(len(values)) < len(values) // 2
-    with threadpool_limits(1):
+    with one_thread():
         maps = [
             predict_labels(
                 values[part], values, p["n_clusters"], p["method"], p["covariance"], seed + k
@@ -98,7 +98,7 @@ def cluster_cells(
     """
     p = complete_parameters(parameters)
     labels = np.full(prepared.mask.shape, -1)
-    with threadpool_limits(1):
+    with one_thread():
         labels[prepared.mask] = cluster_vectors(
             values, p["n_clusters"], p["method"], p["covariance"], seed
         )
@@ -137,7 +137,7 @@ def evaluate_configuration(
     """
     start = time.perf_counter()
     parameters, work = complete_parameters(parameters), work or SharedWork(prepared)
-    with threadpool_limits(1):
+    with one_thread():
         labels = work.maps.once(
             (seed, *parameters.values()),
             lambda: _labels(work, parameters, seed),

@@ -3,7 +3,6 @@ where it was.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +11,9 @@ from ..errors import InputError
 
 
 class TrialLog:
-    """Rewards of configurations already evaluated; every new one is on disk before the next begins.
+    """Rewards of configurations already evaluated; every new one is in the file before the next
+    begins, so that a process that is killed loses none. (A power failure may cost the last
+    seconds.)
 
     A search is deterministic given the rewards it is told. Run again with its log it therefore
     asks the same configurations, is answered from the file, and comes to the same end as if it had
@@ -49,7 +50,7 @@ class TrialLog:
         return self._known.get(_name(key))
 
     def put(self, key: Mapping, rewards: Mapping[str, float], seconds: float) -> None:
-        """Record a configuration; it is on disk when this returns."""
+        """Record a configuration; it is in the file when this returns."""
         self._known[_name(key)] = (dict(rewards), seconds)
         if self._path is None:
             return
@@ -59,8 +60,6 @@ class TrialLog:
         line = json.dumps({"key": _name(key), "rewards": dict(rewards), "seconds": seconds})
         with writing(self._path), self._path.open("a") as file:
             file.write(line + "\n")
-            file.flush()
-            os.fsync(file.fileno())
 
 
 def _name(key: Mapping) -> str:

@@ -81,6 +81,12 @@ from .regularized import (
 from .regularized import (
     slow_functions as slow_functions,
 )
+from .residual import (
+    ResidualStructure as ResidualStructure,
+)
+from .residual import (
+    residual_structure as residual_structure,
+)
 from .variants import (
     N_VARIANTS as N_VARIANTS,
 )

@@ -363,7 +363,7 @@ def _unexplained(halves: TwoHalves, found: LevelMap) -> int | None:
         [domain.slow[:, : n_slow(found.degree)], domain.indicators(found.labels)[:, 1:]]
     )
     rest = ((field - shown @ np.linalg.lstsq(shown, field, rcond=None)[0]) ** 2).mean(-1)
-    depth, noise = _depth(domain, found.labels), (halves.difference**2).mean(-1)
+    depth, noise = wall_distance(domain, found.labels), (halves.difference**2).mean(-1)
     size = np.bincount(found.labels)
     base, spread, share = _UNEXPLAINED
     bad = []
@@ -380,7 +380,7 @@ def _unexplained(halves: TwoHalves, found: LevelMap) -> int | None:
     return min(bad, key=lambda k: size[k], default=None)
 
 
-def _depth(domain: CellDomain, labels: np.ndarray) -> np.ndarray:
+def wall_distance(domain: CellDomain, labels: np.ndarray) -> np.ndarray:
     """Distance (n,) of every cell to the nearest one of another label."""
     grid, depth = domain.on_grid(labels, -1), np.zeros(domain.mask.shape)
     for k in range(labels.max() + 1):

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PolyCollection, QuadMesh
 from matplotlib.image import imread
 from matplotlib.quiver import Quiver
@@ -141,6 +142,20 @@ def test_save_is_reproducible_and_leaves_nothing_else(tmp_path, image, cells, la
     assert b"Software" not in (tmp_path / "one.png").read_bytes()
 
 
+def test_a_saved_figure_is_drawn_once_and_looks_as_matplotlib_saves_it(tmp_path, monkeypatch):
+    def figure():
+        made = Figure(figsize=(3, 2), layout="constrained")
+        made.colorbar(made.subplots().imshow(np.eye(9)), label="value")
+        return made
+
+    figure().savefig(tmp_path / "theirs.png", dpi=DPI)
+    drawn, draw = [], Figure.draw
+    monkeypatch.setattr(Figure, "draw", lambda self, r: (drawn.append(1), draw(self, r)))
+    save_figure(figure(), tmp_path / "ours.png")
+    assert (imread(tmp_path / "ours.png") == imread(tmp_path / "theirs.png")).all()
+    assert len(drawn) == 1
+
+
 def test_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
     target = tmp_path / "old.png"
     target.write_bytes(b"old")
@@ -149,7 +164,7 @@ def test_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
         file.write_bytes(b"half")
         raise OSError("disk full")
 
-    monkeypatch.setattr(Figure, "savefig", broken)
+    monkeypatch.setattr(FigureCanvasAgg, "print_png", broken)
     with pytest.raises(OSError, match="disk full"):
         save_figure(Figure(), target)
     assert [p.name for p in tmp_path.iterdir()] == ["old.png"] and target.read_bytes() == b"old"

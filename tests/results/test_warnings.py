@@ -7,9 +7,10 @@ import pytest
 from scipy import ndimage
 
 from bfo_utils.io import image_from_array
-from bfo_utils.results import analyze, find_warnings, position_error_px
+from bfo_utils.report import write_results
+from bfo_utils.results import analyze, ask_fields, find_warnings, left_over, position_error_px
 from bfo_utils.rewards import SurrogateTest
-from bfo_utils.search import SearchPlan
+from bfo_utils.search import SearchPlan, prepare_image
 from bfo_utils.simulation import Specimen, simulate_phantom
 
 GOOD = {
@@ -53,6 +54,26 @@ def test_noise_that_neighbors_share_is_told():
     )
     assert "shared_noise" in codes(smoothed)
     assert not smoothed.prepared.halves.independent
+
+
+def test_a_domain_that_was_merged_is_told(good, tmp_path):
+    inside = good.labels >= 0
+    merged = np.where(good.labels == good.labels.max(), good.labels[inside].min(), good.labels)
+    hidden = replace(good, judgment=replace(good.judgment, candidate=merged))
+    assert len(np.unique(merged)) == len(np.unique(good.labels)) - 1
+    assert abs(good.residual.z) < 3 and hidden.residual.z > 20
+    assert "residual_structure" in codes(hidden)
+    result = write_results(hidden, tmp_path)
+    assert (tmp_path / "residual_structure.png").stat().st_size > 1000
+    assert result["residual_structure"]["z"] > 20
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_nothing_is_left_over_of_one_domain(seed):
+    p = simulate_phantom(Specimen(layout="single", cells=32, cell_px=16, dose=80), seed)
+    prepared = prepare_image(p.image)
+    labels = np.where(prepared.mask, 0, -1)
+    assert abs(left_over(ask_fields(prepared)["polar"], labels).z) < 4
 
 
 @pytest.mark.parametrize(

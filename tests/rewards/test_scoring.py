@@ -257,21 +257,26 @@ def test_there_is_no_evidence_in_a_field_that_is_flat_or_unknown():
     assert evidence(as_is([[0, 1, 1]], np.full((1, 3, 2), np.nan))) == 0
 
 
+def runs_of(labels):
+    """Boundaries along the rows of a map."""
+    return Segmentation(np.array(labels), None).edges.runs[0]
+
+
 def test_run_means_stop_at_a_wall_and_leave_out_the_unknown():
-    labels = np.array([[0, 0, 0, 0, 1, 1, 0, 0]])
+    before = runs_of([[0, 0, 0, 0, 1, 1, 0, 0]]).before
     field = np.array([[1.0, 2, 6, 10, 10, 20, 5, np.nan]])[..., None]
-    assert _run_mean(labels, field)[0, :7, 0] == pytest.approx([1, 1.5, 3, 6, 10, 15, 5])
+    assert _run_mean(before, field)[0, :7, 0] == pytest.approx([1, 1.5, 3, 6, 10, 15, 5])
     field[0, 1] = np.nan
-    assert _run_mean(labels, field)[0, 2:4, 0] == pytest.approx([3.5, 8])
-    assert _run_mean(
-        np.array([[0, 1, 0]]), np.array([[1.0, 2, 3]])[..., None]
-    ).ravel().tolist() == [1, 2, 3]
+    assert _run_mean(before, field)[0, 2:4, 0] == pytest.approx([3.5, 8])
+    alone = _run_mean(runs_of([[0, 1, 0]]).before, np.array([[1.0, 2, 3]])[..., None])
+    assert alone.ravel().tolist() == [1, 2, 3]
 
 
 def test_steps_across_and_away_from_walls():
     labels = np.array([[0] * 6 + [1] * 6, [0] * 6 + [-1] + [1] * 5])
     field = np.where(labels[..., None] == 1, [3.0, 4.0], [0.0, 0.0])
-    wall, inside, step = _steps(labels, field)
+    runs = runs_of(labels)
+    wall, inside, step = runs.is_wall, runs.is_inside, _steps(runs, field)
     assert np.argwhere(wall).tolist() == [[0, 5]] and step[0].tolist() == [0] * 5 + [5] + [0] * 5
     assert np.argwhere(inside).tolist() == [[0, 2], [0, 8], [1, 2]]
 
