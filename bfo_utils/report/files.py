@@ -31,6 +31,7 @@ from ..results import (
     REFERENCE_WORDS,
     SCHEMA_VERSION,
     SURE_CELL,
+    TILT_CAVEAT,
     UNDECIDED,
     UNUSED,
     Analysis,
@@ -316,6 +317,7 @@ def result_summary(analysis: Analysis, walls: Walls, provenance: Provenance | No
         "input": _input(analysis.prepared.image),
         "scan": describe_scan(analysis.prepared.scan),
         "frames": _frames(analysis.prepared.image),
+        "tilt": _tilt(analysis.prepared),
         "provenance": plain,
         "recipe": plain,  # the same under its old name, for one version
     }
@@ -374,6 +376,45 @@ def _frames(image: Image) -> dict | None:
         "drift_px": image.drift_px.round(3).tolist(),
         "row_displacement_rms_px": round(image.row_rms_px, 4),
     }
+
+
+def _tilt(prepared: PreparedImage) -> dict | None:
+    """What a mistilt may have made, what of it was subtracted, and the shapes of the columns."""
+    found = prepared.measured_tilt
+    if found is None:
+        return None
+    units = Units.of(prepared.image.pixel_size_nm)
+    offset, radius, rms = (
+        _rounded(v * units.per_short) for v in (found.offset, found.radius, found.rms)
+    )
+    return {
+        "subtracted": prepared.tilt,
+        f"offset_{units.short}": offset,
+        f"offset_radius_{units.short}": radius,
+        "offset_is_central": found.is_central,
+        f"smooth_rms_{units.short}": rms,
+        "degree": found.degree,
+        "levels": found.levels,
+        "columns": {
+            name: {key: _rounded(value) for key, value in vars(shape).items()}
+            for name, shape in prepared.column_shapes.items()
+        },
+        "note": TILT_CAVEAT,
+    }
+
+
+def _tilt_line(tilt: Mapping | None, unit: str) -> str:
+    """The tilt in one line."""
+    if tilt is None:
+        return "not measured: it needs the second sublattice"
+    x, y = tilt[f"offset_{unit}"]
+    done = "subtracted" if tilt["subtracted"] != "none" else "not subtracted"
+    if tilt["subtracted"] != "none":
+        done += f" ({tilt['subtracted']})"
+    return (
+        f"common displacement ({x:.3g}, {y:.3g}) {unit}, slow part"
+        f" {tilt[f'smooth_rms_{unit}']:.3g} {unit} rms: tilt or polarization; {done}"
+    )
 
 
 def _convention(prepared: PreparedImage) -> dict:
@@ -466,6 +507,7 @@ def facts_table(analysis: Analysis, result: Mapping) -> pd.Series:
             "unit cells": f"{result['n_analysed']:,} analyzed of {result['n_cells']:,} found",
             "domains": _counted(analysis, result),
             "walls": f"{walls['n_segments']} segments, {length}",
+            "mistilt": _tilt_line(result["tilt"], Units.of(size).short),
             "chosen from": (
                 f"{result['budget']} configurations and {result['autoencoders']} autoencoders"
             ),

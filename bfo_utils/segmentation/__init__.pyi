@@ -81,6 +81,10 @@ from .regularized import (
 from .regularized import (
     slow_functions as slow_functions,
 )
+from .tilt import TILTS as TILTS
+from .tilt import Tilt as Tilt
+from .tilt import check_tilt as check_tilt
+from .tilt import measure_tilt as measure_tilt
 from .variants import (
     N_VARIANTS as N_VARIANTS,
 )
