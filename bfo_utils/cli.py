@@ -195,6 +195,15 @@ _READING = (
         help="Take the columns from here (csv, npy, atomap's hdf5) instead of looking for them.",
     ),
     click.option("--refine", is_flag=True, help="Fit the columns that --columns gives."),
+    click.option(
+        "--second",
+        default="",
+        metavar="FILE|DATASET",
+        help=(
+            "Another channel of the same scan (ABF, iDPC), in which oxygen columns are fitted: a"
+            " file, or a dataset of the same file."
+        ),
+    ),
 )
 _SEARCH = (
     click.option(

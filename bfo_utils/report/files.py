@@ -13,10 +13,12 @@ import pandas as pd
 
 from ..columns import ColumnErrors
 from ..compute import refuse_foreign, together, write_csv, write_json
+from ..descriptors import Oxygen
 from ..figures import (
     ordered,
     plot_confidence,
     plot_label_map,
+    plot_oxygen,
     plot_polarization,
     plot_walls,
     save_figure,
@@ -76,6 +78,7 @@ FILES = (
     "polarization.png",
     "confidence.png",
 )  # that `write` writes
+OPTIONAL_FILES = ("oxygen.csv", "oxygen.png", "superstructure.png", "unused_columns.png")
 PACKAGES = (
     "bfo_utils",
     "numpy",
@@ -119,6 +122,8 @@ def write_results(
             columns_table(analysis.prepared.lattice, analysis.prepared.column_errors),
         )
         write_csv(stage / "cells.csv", cells_table(analysis))
+        if analysis.prepared.oxygen is not None:
+            write_csv(stage / "oxygen.csv", oxygen_table(analysis.prepared.oxygen))
         write_csv(stage / "domains.csv", domains)
         write_csv(stage / "patches.csv", patches_table(analysis, domains))
         write_csv(stage / "walls.csv", measured.walls)
@@ -128,6 +133,9 @@ def write_results(
         write_csv(stage / "pareto.csv", pareto_front(trials))
         _pictures(analysis, walls, stage)
         write_json(stage / "result.json", result)
+        stale = [name for name in OPTIONAL_FILES if not (stage / name).exists()]
+    for name in stale:  # of an earlier analysis
+        Path(out, name).unlink(missing_ok=True)
     return result
 
 
@@ -139,7 +147,9 @@ def check_folder(out: str | Path) -> None:
     InputError
     """
     refuse_foreign(
-        (Path(out, name) for name in FILES), is_ours(out), "give another folder with --out"
+        (Path(out, name) for name in (*FILES, *OPTIONAL_FILES)),
+        is_ours(out),
+        "give another folder with --out",
     )
 
 
@@ -274,6 +284,9 @@ def _measured(
         "se_exy": se.exy,
         "se_rotation_deg": se.rotation,
     }
+    if prepared.oxygen is not None:
+        columns["octahedral_tilt_deg"] = prepared.oxygen.tilt_deg
+        columns["se_octahedral_tilt_deg"] = prepared.oxygen.se_tilt_deg
     if cells.order is not None:
         columns[f"order_{pm}"] = np.linalg.norm(cells.order, axis=-1) * displacement
     return columns
@@ -318,6 +331,7 @@ def result_summary(analysis: Analysis, walls: Walls, provenance: Provenance | No
         "scan": describe_scan(analysis.prepared.scan),
         "frames": _frames(analysis.prepared.image),
         "tilt": _tilt(analysis.prepared),
+        "oxygen": _oxygen(analysis.prepared),
         "provenance": plain,
         "recipe": plain,  # the same under its old name, for one version
     }
@@ -376,6 +390,59 @@ def _frames(image: Image) -> dict | None:
         "drift_px": image.drift_px.round(3).tolist(),
         "row_displacement_rms_px": round(image.row_rms_px, 4),
     }
+
+
+def _oxygen(prepared: PreparedImage) -> dict | None:
+    """What the second channel shows, where there is one."""
+    found = prepared.oxygen
+    if found is None:
+        return None
+    known = np.isfinite(found.tilt_deg)
+    return {
+        "n_columns": len(found.columns),
+        "seen_share": round(found.seen, 4),
+        "shift_px": _rounded(found.shift_px),
+        "se_shift_px": _rounded(found.se_shift_px),
+        "n_octahedra": int(known.sum()),
+        **(
+            {
+                "octahedral_tilt_rms_deg": _rounded(np.sqrt(np.mean(found.tilt_deg[known] ** 2))),
+                "octahedral_tilt_staggered_deg": _rounded(found.staggered_deg),
+                "se_octahedral_tilt_deg": _rounded(np.median(found.se_tilt_deg[known])),
+            }
+            if known.any()
+            else {}
+        ),
+    }
+
+
+def oxygen_table(oxygen: Oxygen) -> pd.DataFrame:
+    """Oxygen columns: position in px of the second channel, the edge at whose middle each lies.
+
+    Parameters
+    ----------
+    oxygen : Oxygen
+
+    Returns
+    -------
+    DataFrame
+        Columns ``id, x_px, y_px, edge, i, j, intensity, sigma_px, se_x_px, se_y_px``.
+    """
+    c = oxygen.columns
+    return pd.DataFrame(
+        {
+            "id": np.arange(len(c)),
+            "x_px": c.xy[:, 0],
+            "y_px": c.xy[:, 1],
+            "edge": oxygen.edge,
+            "i": oxygen.ij[:, 0],
+            "j": oxygen.ij[:, 1],
+            "intensity": c.intensity,
+            "sigma_px": c.sigma_px,
+            "se_x_px": oxygen.se_xy[:, 0],
+            "se_y_px": oxygen.se_xy[:, 1],
+        }
+    )
 
 
 def _tilt(prepared: PreparedImage) -> dict | None:
@@ -777,6 +844,8 @@ def _pictures(analysis: Analysis, walls: Walls, out: Path) -> None:
     )
     if unused_share(analysis.prepared.lattice) > UNUSED:
         save_figure(unused_columns(image, analysis.prepared.lattice), out / "unused_columns.png")
+    if analysis.prepared.oxygen is not None:
+        save_figure(plot_oxygen(image, cells, analysis.prepared.oxygen), out / "oxygen.png")
     if cells.order is not None:
         save_figure(
             ordered(image, cells, analysis.prepared.superstructures), out / "superstructure.png"

@@ -27,6 +27,7 @@ UNUSED = 0.05  # of the columns that were found
 HOLES = 0.02  # of the cells inside the crystal
 SURE_CELL = 0.8  # posterior or stability below which the label of a cell is called unsure
 UNSURE_CELL = 0.1  # of the analyzed cells
+SEEN_OXYGEN = 0.7  # of the edges
 TILT_CAVEAT = (
     "A uniform tilt and a uniform polarization cannot be told apart in one image, nor steps of tilt"
     " between mosaic blocks and walls."
@@ -387,6 +388,18 @@ def _tilt(analysis: Analysis) -> str:
     )
 
 
+def _oxygen(analysis: Analysis) -> str:
+    found = analysis.prepared.oxygen
+    if found is None or found.seen >= SEEN_OXYGEN:
+        return ""
+    return (
+        f"Oxygen columns are seen at {found.seen:.0%} of the edges of the cells only, in the second"
+        " channel (shifted by "
+        f"{found.shift_px[0]:.2f}, {found.shift_px[1]:.2f} px): octahedral tilts are missing where"
+        " one of four is; use a channel that shows light columns, ABF or iDPC, along [001]."
+    )
+
+
 def _seed(analysis: Analysis) -> str:
     changed = [r for r in analysis.repeats if not is_repeated(analysis.verdict, r)]
     if not changed:
@@ -418,6 +431,7 @@ _CHECKS: dict[str, WarningCheck] = {
     "scan_distortion": _scan,
     "rows_along_scan": _scan_along,
     "tilt_subtracted": _tilt,
+    "oxygen_not_seen": _oxygen,
     "shared_noise": _shared_noise,
     "substrate": _substrate,
     "thin_margin": _margin,

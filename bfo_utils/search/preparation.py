@@ -23,10 +23,12 @@ from ..compute import Cache
 from ..descriptors import (
     FIELD_DESCRIPTORS,
     SITES,
+    Oxygen,
     Patches,
     crop_windows,
     cut_windows,
     field_vectors,
+    find_oxygen,
     measured_vectors,
     normalize_windows,
     project_in_parts,
@@ -87,6 +89,8 @@ class PreparedImage:
         See :func:`prepare_image`.
     scan : ScanDistortion
         How the rows of the scan were displaced; the image is corrected where ``scan.corrected``.
+    oxygen : Oxygen or None
+        What the second channel of the image shows, where there is one.
     """
 
     image: Image
@@ -101,6 +105,7 @@ class PreparedImage:
     scan: ScanDistortion = field(default_factory=ScanDistortion)
     scan_axis: str = "auto"
     tilt: str = "none"
+    oxygen: Oxygen | None = None
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -286,6 +291,7 @@ def prepare_image(
         scan,
         scan_axis,
         tilt,
+        None if image.second is None else find_oxygen(image, indexed, refinement_radius),
     )
 
 
@@ -392,7 +398,7 @@ class SharedWork:
 
         def prepare() -> SharedWork:
             other = prepare_image(
-                own.image,
+                replace(own.image, second=None),
                 detection_scale,
                 refinement_radius,
                 bright=own.bright,
