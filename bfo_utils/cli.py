@@ -68,6 +68,13 @@ def _scan_axes() -> tuple[str, ...]:
     return AXES
 
 
+def _tilts() -> tuple[str, ...]:
+    """What of a mistilt can be subtracted."""
+    from .segmentation import TILTS
+
+    return TILTS
+
+
 def progress(budget: int):
     """A callback that draws a progress bar over trials on stderr, with the best total so far."""
     from tqdm import tqdm
@@ -188,6 +195,15 @@ _READING = (
         help="Take the columns from here (csv, npy, atomap's hdf5) instead of looking for them.",
     ),
     click.option("--refine", is_flag=True, help="Fit the columns that --columns gives."),
+    click.option(
+        "--second",
+        default="",
+        metavar="FILE|DATASET",
+        help=(
+            "Another channel of the same scan (ABF, iDPC), in which oxygen columns are fitted: a"
+            " file, or a dataset of the same file."
+        ),
+    ),
 )
 _SEARCH = (
     click.option(
@@ -271,6 +287,17 @@ _CONVENTION = (
         help=(
             "Cell that strain is measured against: mean, a region X0,Y0,X1,Y1 in px, or edges A,B"
             " in nm."
+        ),
+    ),
+    click.option(
+        "--tilt",
+        type=_LazyChoice(_tilts),
+        default="none",
+        show_default=True,
+        help=(
+            "Apparent displacement by a mistilt to subtract: offset, what all domains have in"
+            " common; smooth, what varies slowly inside them. One image cannot tell a uniform tilt"
+            " from a uniform polarization, and steps of tilt between blocks look like walls."
         ),
     ),
     click.option(

@@ -64,7 +64,14 @@ _SECONDS = {
     "09_composition": 40,
 }
 # With these an image is prepared.
-_PREPARED = ("detection_scale", "refinement_radius", "bright", "polar_sign", "strain_reference")
+_PREPARED = (
+    "detection_scale",
+    "refinement_radius",
+    "bright",
+    "polar_sign",
+    "strain_reference",
+    "tilt",
+)
 _OF_THE_SERIES = {p.name for p in RUN_PARAMETERS if p.stage == "series"}
 BOOK_PACKAGES = ("jupyter_book", "papermill", "ipykernel", "sphinx_click")  # of the extra book
 # What a run writes in its folder.

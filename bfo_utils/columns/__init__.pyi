@@ -62,6 +62,8 @@ from .precision import (
 from .precision import (
     width_prior as width_prior,
 )
+from .shape import ColumnShape as ColumnShape
+from .shape import column_shapes as column_shapes
 from .slices import Slices as Slices
 from .slices import cut_slices as cut_slices
 from .slices import smooth_rows as smooth_rows

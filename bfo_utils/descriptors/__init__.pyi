@@ -10,6 +10,8 @@ from .components import (
 from .measured import field_vectors as field_vectors
 from .measured import measured_fields as measured_fields
 from .measured import measured_vectors as measured_vectors
+from .oxygen import Oxygen as Oxygen
+from .oxygen import find_oxygen as find_oxygen
 from .windows import (
     DESCRIPTORS as DESCRIPTORS,
 )

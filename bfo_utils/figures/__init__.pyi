@@ -37,6 +37,7 @@ from .fields import (
 from .fields import (
     plot_maps as plot_maps,
 )
+from .fields import plot_oxygen as plot_oxygen
 from .fields import (
     plot_polarization as plot_polarization,
 )

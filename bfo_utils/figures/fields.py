@@ -1,10 +1,12 @@
 """Fields: what was measured in every cell, over the image or on the grid of cells."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.colors import Normalize
 
+from ..descriptors import Oxygen
 from ..io import Image
 from ..lattice import Cells, ScanDistortion, Superstructure, scan_polar
 from .backdrop import backdrop, draw_walls, paint, walls_of
@@ -24,6 +26,7 @@ from .style import (
 )
 
 _ARROWS = 1500
+_OXYGEN = "#D55E00"
 
 
 # ---- over the image ------------------------------------------------------------------
@@ -139,6 +142,32 @@ def ordered(image: Image, cells: Cells, superstructures: Sequence[Superstructure
         unit,
         about=0 if cells.order.shape[-1] == 1 else None,
     )
+    return figure
+
+
+@styled
+def plot_oxygen(image: Image, cells: Cells, oxygen: Oxygen) -> Figure:
+    """Oxygen columns over the second channel, and the rotation of the octahedra.
+
+    Parameters
+    ----------
+    image : Image
+        With its second channel.
+    cells : Cells
+    oxygen : Oxygen
+
+    Returns
+    -------
+    Figure
+    """
+    height, width = image.shape
+    figure, axes = make_panels(2, width / height, extra=0.4)
+    assert image.second is not None
+    backdrop(axes[0], replace(image, data=image.second))
+    axes[0].scatter(*oxygen.columns.xy.T, s=3, c=_OXYGEN, linewidths=0)
+    axes[0].set_title(f"second channel, {len(oxygen.columns):,} oxygen columns")
+    title = "rotation of the octahedra"
+    _field(axes[1], image, cells, oxygen.tilt_deg, title, "degrees", about=0)
     return figure
 
 

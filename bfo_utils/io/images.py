@@ -35,6 +35,7 @@ _COMFORT = (1e-6, 1e9)
 # Of the range of the gray levels, and of the noise: a hot pixel exceeds its neighbors by both.
 _SPIKE = (2.5, 14)
 _OFF_SCALE = 4  # times that range beyond it lie no columns
+_SAME_SIZE = 0.02  # relative difference of the pixel sizes of two channels
 CONTRASTS = ("auto", "bright", "dark")
 _FILES = ("mask", "exclude", "columns")  # arguments of a reading that name files
 _TINT = 4  # gray levels of 256 by which the colors of a gray picture differ once it was compressed
@@ -62,6 +63,8 @@ class Reading:
         File of the positions of the columns, which are then not looked for, see `read_positions`.
     refine : bool
         Whether they are where the fits begin, instead of taken as they are.
+    second : str
+        Another channel of the same scan that shows oxygen: a file, or a dataset of the same file.
 
     Examples
     --------
@@ -79,6 +82,7 @@ class Reading:
     exclude: str = ""
     columns: str = ""
     refine: bool = False
+    second: str = ""
 
     def __post_init__(self):
         checked_nm(self.pixel_size_nm)
@@ -112,7 +116,8 @@ class Reading:
 
     @property
     def _named(self) -> list[str]:
-        return [f.name for f in fields(self) if f.name in _FILES and getattr(self, f.name)]
+        named = [f.name for f in fields(self) if f.name in _FILES and getattr(self, f.name)]
+        return [*named, "second"] if self.second and Path(self.second).is_file() else named
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,6 +162,8 @@ class Image:
         What is known of the columns' contrast.
     inverted : bool
         Whether the image was inverted, since its columns are dark.
+    second : ndarray of float32, shape (H, W), or None
+        Another channel of the same scan.
     """
 
     data: np.ndarray = field(repr=False)
@@ -177,6 +184,7 @@ class Image:
     row_rms_px: float = field(default=0.0, repr=False)
     contrast: str = field(default="auto", repr=False)
     inverted: bool = field(default=False, repr=False)
+    second: np.ndarray | None = field(default=None, repr=False)
 
     def looks_at(self, xy: np.ndarray) -> np.ndarray:
         """Whether places (N, 2) in px lie in the region."""
@@ -270,6 +278,7 @@ def read_image(
     exclude="",
     columns="",
     refine=False,
+    second="",
 ):
     """Read one image from a file; the suffix, in any case, says the format (`READERS` lists them).
 
@@ -302,6 +311,8 @@ def read_image(
         File of the positions of the columns, which are then not looked for, see `read_positions`.
     refine : bool
         Whether these are where the fits begin, instead of taken as they are.
+    second : str or Path, optional
+        Another channel of the same scan (ABF, iDPC): a file, or a dataset of the same file.
 
     Returns
     -------
@@ -351,7 +362,32 @@ def read_image(
         drift_px=taken.drift_px if taken else None,
         row_rms_px=taken.row_rms_px if taken else 0.0,
         contrast=contrast,
+        second=_second(file, str(second), image) if second else None,
     )
+
+
+def _second(file, second, image):
+    """The values of another channel of an image: that of another file, or a dataset of its own."""
+    apart = Path(second).is_file()
+    try:
+        with without_reader_warnings(), open_arrays(Path(second) if apart else file) as arrays:
+            chosen = choose(arrays, None if apart else second)
+            check_axes(squeezed(chosen.shape))
+            data, size = _clean(chosen.load())[0], chosen.stated_size.nm
+    except Exception as error:
+        wanted = "a file, or a dataset of the image's file"
+        raise as_input_error(f"--second {second}", error, wanted) from error
+    own, other = (f"{d.shape[1]} x {d.shape[0]} px" for d in (image.data, data))
+    if own != other:
+        raise InputError(
+            f"--second {second}: is {other}, the image {own}; give another channel of the same scan"
+        )
+    if size and image.pixel_size_nm and abs(size / image.pixel_size_nm - 1) > _SAME_SIZE:
+        raise InputError(
+            f"--second {second}: has pixels of {size:.4g} nm, the image of"
+            f" {image.pixel_size_nm:.4g} nm; give another channel of the same scan"
+        )
+    return data
 
 
 def count_frames(path, dataset=None):

@@ -62,7 +62,7 @@ class Lattice:
 
     ``edges`` names the lattice vectors at whose middle further columns are seen, where the centers
     of the cells hold none; ``unused_xy`` (M, 2) are the columns that were found but have no place
-    in the lattice.
+    in the lattice. ``tilt`` (R, C, 2) is what was subtracted from the polar displacement, in px.
     """
 
     columns: Columns
@@ -71,6 +71,7 @@ class Lattice:
     cells: Cells
     edges: str = ""
     unused_xy: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
+    tilt: np.ndarray | None = None
 
     def on_nodes(self, values: np.ndarray, sublattice: str = "A") -> np.ndarray:
         """Values of the soundly fitted columns (N, ...) of a sublattice on its grid: A (R + 1, C
@@ -96,7 +97,12 @@ class Lattice:
         cells = measure_cells(
             self.cells.basis, self.on_nodes(xy), self.on_nodes(intensity), b_sites
         )
-        return replace(cells, order=self._order_at(xy))
+        polar = cells.polar if self.tilt is None else cells.polar - self.tilt
+        return replace(cells, polar=polar, order=self._order_at(xy))
+
+    def without_tilt(self, tilt: np.ndarray) -> Lattice:
+        """The same with a part (R, C, 2) of the polar displacement (px) subtracted."""
+        return replace(self, tilt=tilt, cells=replace(self.cells, polar=self.cells.polar - tilt))
 
     def _order_at(self, xy: np.ndarray) -> np.ndarray | None:
         """The ordered displacement that columns at other positions show; zero where they show none,

@@ -739,7 +739,8 @@ def undistorted(image: Image, scan: ScanDistortion) -> Image:
         return np.ascontiguousarray(turn(displace_rows(turn(data), scan.displacement_px)))
 
     halves = None if image.halves is None else np.stack([moved(half) for half in image.halves])
-    return replace(image, data=moved(image.data), valid=valid, halves=halves)
+    second = None if image.second is None else moved(image.second)
+    return replace(image, data=moved(image.data), valid=valid, halves=halves, second=second)
 
 
 def _moved_holes(valid: np.ndarray, displacement: np.ndarray) -> np.ndarray:

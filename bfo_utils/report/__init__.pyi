@@ -62,6 +62,7 @@ from .files import (
 from .files import (
     origin_table as origin_table,
 )
+from .files import oxygen_table as oxygen_table
 from .files import (
     package_versions as package_versions,
 )

@@ -14,10 +14,12 @@ import pandas as pd
 
 from ..columns import ColumnErrors
 from ..compute import refuse_foreign, together, write_csv, write_json
+from ..descriptors import Oxygen
 from ..figures import (
     ordered,
     plot_confidence,
     plot_label_map,
+    plot_oxygen,
     plot_polarization,
     plot_residual,
     plot_walls,
@@ -33,6 +35,7 @@ from ..results import (
     REFERENCE_WORDS,
     SCHEMA_VERSION,
     SURE_CELL,
+    TILT_CAVEAT,
     UNDECIDED,
     UNUSED,
     Analysis,
@@ -78,6 +81,7 @@ FILES = (
     "polarization.png",
     "confidence.png",
 )  # that `write` writes
+OPTIONAL_FILES = ("oxygen.csv", "oxygen.png", "superstructure.png", "unused_columns.png")
 PACKAGES = (
     "bfo_utils",
     "numpy",
@@ -124,6 +128,8 @@ def write_results(
             columns_table(analysis.prepared.lattice, analysis.prepared.column_errors),
         )
         write_csv(stage / "cells.csv", cells_table(analysis))
+        if analysis.prepared.oxygen is not None:
+            write_csv(stage / "oxygen.csv", oxygen_table(analysis.prepared.oxygen))
         write_csv(stage / "domains.csv", domains)
         write_csv(stage / "patches.csv", patches_table(analysis, domains))
         write_csv(stage / "walls.csv", measured.walls)
@@ -133,6 +139,9 @@ def write_results(
         write_csv(stage / "pareto.csv", pareto_front(trials))
         drawn.result()
         write_json(stage / "result.json", result)
+        stale = [name for name in OPTIONAL_FILES if not (stage / name).exists()]
+    for name in stale:  # of an earlier analysis
+        Path(out, name).unlink(missing_ok=True)
     return result
 
 
@@ -144,7 +153,9 @@ def check_folder(out: str | Path) -> None:
     InputError
     """
     refuse_foreign(
-        (Path(out, name) for name in FILES), is_ours(out), "give another folder with --out"
+        (Path(out, name) for name in (*FILES, *OPTIONAL_FILES)),
+        is_ours(out),
+        "give another folder with --out",
     )
 
 
@@ -279,6 +290,9 @@ def _measured(
         "se_exy": se.exy,
         "se_rotation_deg": se.rotation,
     }
+    if prepared.oxygen is not None:
+        columns["octahedral_tilt_deg"] = prepared.oxygen.tilt_deg
+        columns["se_octahedral_tilt_deg"] = prepared.oxygen.se_tilt_deg
     if cells.order is not None:
         columns[f"order_{pm}"] = np.linalg.norm(cells.order, axis=-1) * displacement
     return columns
@@ -323,6 +337,8 @@ def result_summary(analysis: Analysis, walls: Walls, provenance: Provenance | No
         "input": _input(analysis.prepared.image),
         "scan": describe_scan(analysis.prepared.scan),
         "frames": _frames(analysis.prepared.image),
+        "tilt": _tilt(analysis.prepared),
+        "oxygen": _oxygen(analysis.prepared),
         "provenance": plain,
         "recipe": plain,  # the same under its old name, for one version
     }
@@ -381,6 +397,98 @@ def _frames(image: Image) -> dict | None:
         "drift_px": image.drift_px.round(3).tolist(),
         "row_displacement_rms_px": round(image.row_rms_px, 4),
     }
+
+
+def _oxygen(prepared: PreparedImage) -> dict | None:
+    """What the second channel shows, where there is one."""
+    found = prepared.oxygen
+    if found is None:
+        return None
+    known = np.isfinite(found.tilt_deg)
+    return {
+        "n_columns": len(found.columns),
+        "seen_share": round(found.seen, 4),
+        "shift_px": _rounded(found.shift_px),
+        "se_shift_px": _rounded(found.se_shift_px),
+        "n_octahedra": int(known.sum()),
+        **(
+            {
+                "octahedral_tilt_rms_deg": _rounded(np.sqrt(np.mean(found.tilt_deg[known] ** 2))),
+                "octahedral_tilt_staggered_deg": _rounded(found.staggered_deg),
+                "se_octahedral_tilt_deg": _rounded(np.median(found.se_tilt_deg[known])),
+            }
+            if known.any()
+            else {}
+        ),
+    }
+
+
+def oxygen_table(oxygen: Oxygen) -> pd.DataFrame:
+    """Oxygen columns: position in px of the second channel, the edge at whose middle each lies.
+
+    Parameters
+    ----------
+    oxygen : Oxygen
+
+    Returns
+    -------
+    DataFrame
+        Columns ``id, x_px, y_px, edge, i, j, intensity, sigma_px, se_x_px, se_y_px``.
+    """
+    c = oxygen.columns
+    return pd.DataFrame(
+        {
+            "id": np.arange(len(c)),
+            "x_px": c.xy[:, 0],
+            "y_px": c.xy[:, 1],
+            "edge": oxygen.edge,
+            "i": oxygen.ij[:, 0],
+            "j": oxygen.ij[:, 1],
+            "intensity": c.intensity,
+            "sigma_px": c.sigma_px,
+            "se_x_px": oxygen.se_xy[:, 0],
+            "se_y_px": oxygen.se_xy[:, 1],
+        }
+    )
+
+
+def _tilt(prepared: PreparedImage) -> dict | None:
+    """What a mistilt may have made, what of it was subtracted, and the shapes of the columns."""
+    found = prepared.measured_tilt
+    if found is None:
+        return None
+    units = Units.of(prepared.image.pixel_size_nm)
+    offset, radius, rms = (
+        _rounded(v * units.per_short) for v in (found.offset, found.radius, found.rms)
+    )
+    return {
+        "subtracted": prepared.tilt,
+        f"offset_{units.short}": offset,
+        f"offset_radius_{units.short}": radius,
+        "offset_is_central": found.is_central,
+        f"smooth_rms_{units.short}": rms,
+        "degree": found.degree,
+        "levels": found.levels,
+        "columns": {
+            name: {key: _rounded(value) for key, value in vars(shape).items()}
+            for name, shape in prepared.column_shapes.items()
+        },
+        "note": TILT_CAVEAT,
+    }
+
+
+def _tilt_line(tilt: Mapping | None, unit: str) -> str:
+    """The tilt in one line."""
+    if tilt is None:
+        return "not measured: it needs the second sublattice"
+    x, y = tilt[f"offset_{unit}"]
+    done = "subtracted" if tilt["subtracted"] != "none" else "not subtracted"
+    if tilt["subtracted"] != "none":
+        done += f" ({tilt['subtracted']})"
+    return (
+        f"common displacement ({x:.3g}, {y:.3g}) {unit}, slow part"
+        f" {tilt[f'smooth_rms_{unit}']:.3g} {unit} rms: tilt or polarization; {done}"
+    )
 
 
 def _convention(prepared: PreparedImage) -> dict:
@@ -473,6 +581,7 @@ def facts_table(analysis: Analysis, result: Mapping) -> pd.Series:
             "unit cells": f"{result['n_analysed']:,} analyzed of {result['n_cells']:,} found",
             "domains": _counted(analysis, result),
             "walls": f"{walls['n_segments']} segments, {length}",
+            "mistilt": _tilt_line(result["tilt"], Units.of(size).short),
             "chosen from": (
                 f"{result['budget']} configurations and {result['autoencoders']} autoencoders"
             ),
@@ -754,6 +863,8 @@ def _pictures(analysis: Analysis, walls: Walls, out: Path) -> None:
     if analysis.residual is not None and has_residual_structure(analysis):
         left = plot_residual(image, cells, analysis.labels, analysis.residual.field)
         save_figure(left, out / "residual_structure.png")
+    if analysis.prepared.oxygen is not None:
+        save_figure(plot_oxygen(image, cells, analysis.prepared.oxygen), out / "oxygen.png")
     if cells.order is not None:
         save_figure(
             ordered(image, cells, analysis.prepared.superstructures), out / "superstructure.png"

@@ -121,6 +121,9 @@ from .warnings import (
     SURE_CELL as SURE_CELL,
 )
 from .warnings import (
+    TILT_CAVEAT as TILT_CAVEAT,
+)
+from .warnings import (
     UNUSED as UNUSED,
 )
 from .warnings import (

@@ -197,6 +197,7 @@ def analyze(
         polar_sign=plan.polar_sign,
         strain_reference=plan.strain_reference,
         scan_axis=plan.scan_axis,
+        tilt=plan.tilt,
     )
     between = time.perf_counter()
     trial_log = open_trial_log(record, prepared, plan) if record else None

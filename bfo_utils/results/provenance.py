@@ -18,6 +18,7 @@ SCHEMA_VERSION = 1  # of result.json and run.json; 0 are those that hold none
 COMPARED_TABLES = (
     "columns.csv",
     "cells.csv",
+    "oxygen.csv",
     "domains.csv",
     "patches.csv",
     "walls.csv",

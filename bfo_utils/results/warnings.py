@@ -13,6 +13,7 @@ from ..lattice import Lattice, row_deviation
 from ..rewards import SIGNIFICANCE_LEVEL
 from ..segmentation import is_nonpolar, mean_displacements
 from .analysis import Analysis
+from .domains import Units
 from .judgment import DOMAINS, MIN_Z, REFERENCE_WORDS
 from .repeats import describe_repeats, is_repeated
 
@@ -28,6 +29,11 @@ SURE_CELL = 0.8  # posterior or stability below which the label of a cell is cal
 UNSURE_CELL = 0.1  # of the analyzed cells
 RESIDUAL_Z = 5.0  # of what a map leaves over, see benchmarks/judge.py
 _RESIDUAL_SHARE = 0.05  # of the largest step between labels: less is of no concern
+SEEN_OXYGEN = 0.7  # of the edges
+TILT_CAVEAT = (
+    "A uniform tilt and a uniform polarization cannot be told apart in one image, nor steps of tilt"
+    " between mosaic blocks and walls."
+)
 
 #: One message, or none, about an analysis.
 WarningCheck = Callable[[Analysis], str]
@@ -404,6 +410,31 @@ def _scan_along(analysis: Analysis) -> str:
     )
 
 
+def _tilt(analysis: Analysis) -> str:
+    how, found = analysis.prepared.tilt, analysis.prepared.measured_tilt
+    if how == "none" or found is None:
+        return ""
+    units = Units.of(analysis.prepared.image.pixel_size_nm)
+    x, y = found.constant(how) * units.per_short
+    slow = f", and what varies slowly ({found.rms * units.per_short:.3g} {units.short} rms)"
+    return (
+        f"--tilt {how}: ({x:.3g}, {y:.3g}) {units.short} were subtracted from the polar"
+        f" displacement of every cell{slow if how == 'smooth' else ''}. {TILT_CAVEAT}"
+    )
+
+
+def _oxygen(analysis: Analysis) -> str:
+    found = analysis.prepared.oxygen
+    if found is None or found.seen >= SEEN_OXYGEN:
+        return ""
+    return (
+        f"Oxygen columns are seen at {found.seen:.0%} of the edges of the cells only, in the second"
+        " channel (shifted by "
+        f"{found.shift_px[0]:.2f}, {found.shift_px[1]:.2f} px): octahedral tilts are missing where"
+        " one of four is; use a channel that shows light columns, ABF or iDPC, along [001]."
+    )
+
+
 def _seed(analysis: Analysis) -> str:
     changed = [r for r in analysis.repeats if not is_repeated(analysis.verdict, r)]
     if not changed:
@@ -434,6 +465,8 @@ _CHECKS: dict[str, WarningCheck] = {
     "missing_cells": _holes,
     "scan_distortion": _scan,
     "rows_along_scan": _scan_along,
+    "tilt_subtracted": _tilt,
+    "oxygen_not_seen": _oxygen,
     "shared_noise": _shared_noise,
     "substrate": _substrate,
     "thin_margin": _margin,

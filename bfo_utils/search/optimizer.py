@@ -16,7 +16,7 @@ from ..descriptors import measured_fields
 from ..errors import InputError
 from ..lattice import check_axis
 from ..rewards import DEFAULT_TOTAL, rewards_fingerprint
-from ..segmentation import without_convergence_warnings
+from ..segmentation import check_tilt, without_convergence_warnings
 from ..vae import MIN_EXPLAINED
 from .gaussian_process import ProposalModel
 from .pareto import OBJECTIVES, scalarize
@@ -69,6 +69,8 @@ class SearchPlan:
     scan_axis : str
         Fast axis of the scan, see :func:`bfo_utils.lattice.measure_scan`;
         :func:`bfo_utils.results.analyze` corrects it.
+    tilt : {"none", "offset", "smooth"}
+        What of the mistilt is subtracted, see :func:`bfo_utils.search.prepare_image`.
     check : int
         Further searches, with other seeds, that the answer is compared with.
     """
@@ -85,12 +87,14 @@ class SearchPlan:
     bright: str = "A"
     polar_sign: int = 1
     strain_reference: str = "mean"
+    tilt: str = "none"
     check: int = 0
 
     def __post_init__(self):
         if self.goal not in GOALS:
             raise InputError(f"goal '{self.goal}': no such goal; choose one of {', '.join(GOALS)}")
         check_axis(self.scan_axis)
+        check_tilt(self.tilt)
 
 
 @dataclass(frozen=True)

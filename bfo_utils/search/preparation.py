@@ -12,7 +12,9 @@ from scipy.spatial import cKDTree
 from ..columns import (
     ColumnErrors,
     Columns,
+    ColumnShape,
     column_errors,
+    column_shapes,
     find_columns,
     refit_columns,
     with_bright_columns,
@@ -21,10 +23,12 @@ from ..compute import Cache
 from ..descriptors import (
     FIELD_DESCRIPTORS,
     SITES,
+    Oxygen,
     Patches,
     crop_windows,
     cut_windows,
     field_vectors,
+    find_oxygen,
     measured_vectors,
     normalize_windows,
     project_in_parts,
@@ -52,6 +56,7 @@ from ..lattice import (
     undo_scan,
 )
 from ..rewards import ReferenceField, analyzed_mask, measure_reference
+from ..segmentation import Tilt, check_tilt, measure_tilt
 from ..vae import VAE, independent_axes, settings_of, trained_vae
 from .space import PARAMETERS, Value, complete_parameters, parameter
 
@@ -80,10 +85,12 @@ class PreparedImage:
         What label maps are judged by.
     detection_scale, refinement_radius : float
         The settings that the columns were found with.
-    bright, polar_sign, strain_reference, scan_axis
+    bright, polar_sign, strain_reference, scan_axis, tilt
         See :func:`prepare_image`.
     scan : ScanDistortion
         How the rows of the scan were displaced; the image is corrected where ``scan.corrected``.
+    oxygen : Oxygen or None
+        What the second channel of the image shows, where there is one.
     """
 
     image: Image
@@ -97,6 +104,8 @@ class PreparedImage:
     strain_reference: str = "mean"
     scan: ScanDistortion = field(default_factory=ScanDistortion)
     scan_axis: str = "auto"
+    tilt: str = "none"
+    oxygen: Oxygen | None = None
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -165,6 +174,20 @@ class PreparedImage:
         return replace(fits, polar=self._with_scan(fits.polar, cells.xy, left))
 
     @cached_property
+    def column_shapes(self) -> dict[str, ColumnShape]:
+        """Asymmetry and elongation of the columns of every sublattice."""
+        lattice, columns = self.lattice, self.lattice.columns
+        radius = self.refinement_radius * columns.spacing_px
+        return column_shapes(self.image, columns, lattice.sublattice, radius)
+
+    @cached_property
+    def measured_tilt(self) -> Tilt | None:
+        """What a mistilt may have made of the polar displacement as it was measured; None without
+        the second sublattice.
+        """
+        return _measured_tilt(self.lattice, self.mask) if self.lattice.cells.has_b else None
+
+    @cached_property
     def superstructures(self) -> list[Superstructure]:
         """Ordered displacements of both sublattices."""
         return superstructures(self.lattice)
@@ -182,6 +205,7 @@ class PreparedImage:
             f"{self.detection_scale} {self.refinement_radius} {self.reference.kind}".encode()
         )
         digest.update(b"" if self.bright == "A" else self.bright.encode())
+        digest.update(b"" if self.tilt == "none" else self.tilt.encode())
         return digest.hexdigest()
 
 
@@ -194,6 +218,7 @@ def prepare_image(
     polar_sign: int = 1,
     strain_reference: str = "mean",
     scan_axis: str = "auto",
+    tilt: str = "none",
 ) -> PreparedImage:
     """Columns, lattice, analyzed cells and reference field of an image, hot pixels repaired,
     displaced scan rows shifted back.
@@ -216,11 +241,15 @@ def prepare_image(
     scan_axis : {"auto", "x", "y", "none"}
         Fast axis of the scan, see :func:`bfo_utils.lattice.measure_scan`; "none" leaves the scan as
         it is.
+    tilt : {"none", "offset", "smooth"}
+        What of the apparent displacement by a mistilt is subtracted from the polar displacement,
+        see :class:`bfo_utils.segmentation.Tilt`.
 
     Returns
     -------
     PreparedImage
     """
+    check_tilt(tilt)
 
     def find(picture: Image, near: Columns | None = None) -> Lattice:
         if near is None or picture.region is not None:  # neighbors beyond the rim count, too
@@ -247,6 +276,8 @@ def prepare_image(
             f"{image.name}: only {int(mask.sum())} unit cells lie inside the crystal's edge"
             f"; at least {MIN_CELLS} are needed{'' if image.region is None else _IN_PART}"
         )
+    if tilt != "none" and indexed.cells.has_b:
+        indexed = indexed.without_tilt(_measured_tilt(indexed, mask).subtracted(tilt))
     return PreparedImage(
         image,
         indexed,
@@ -259,7 +290,15 @@ def prepare_image(
         strain_reference,
         scan,
         scan_axis,
+        tilt,
+        None if image.second is None else find_oxygen(image, indexed, refinement_radius),
     )
+
+
+def _measured_tilt(lattice: Lattice, mask: np.ndarray) -> Tilt:
+    """The tilt, from the polar displacement as it was measured."""
+    polar = lattice.cells.polar
+    return measure_tilt(polar if lattice.tilt is None else polar + lattice.tilt, mask)
 
 
 def transfer_to_cells(
@@ -359,7 +398,12 @@ class SharedWork:
 
         def prepare() -> SharedWork:
             other = prepare_image(
-                own.image, detection_scale, refinement_radius, bright=own.bright, scan_axis="none"
+                replace(own.image, second=None),
+                detection_scale,
+                refinement_radius,
+                bright=own.bright,
+                scan_axis="none",
+                tilt=own.tilt,
             )
             return SharedWork(replace(other, scan=own.scan))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..descriptors import DESCRIPTORS, NORMALIZATIONS, SITES
 from ..errors import InputError
-from ..segmentation import COVARIANCES, METHODS
+from ..segmentation import COVARIANCES, METHODS, TILTS
 from ..simulation import layout_names
 from ..vae import INVARIANCES, SCHEDULES, VAESettings
 
@@ -252,6 +252,13 @@ RUN_PARAMETERS: tuple[Parameter, ...] = (
         "mean",
         "cell that strain is measured against",
         pattern=rf"mean|{_NUMBER}(,{_NUMBER}){{1}}|{_NUMBER}(,{_NUMBER}){{3}}",
+    ),
+    Parameter(
+        "tilt",
+        "lattice",
+        "none",
+        "apparent displacement by a mistilt that is subtracted from the polar displacement",
+        choices=TILTS,
     ),
     Parameter(
         "check", "check", 0, "searches with other seeds that the answer is compared with", 0, 20

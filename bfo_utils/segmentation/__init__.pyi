@@ -87,6 +87,10 @@ from .residual import (
 from .residual import (
     residual_structure as residual_structure,
 )
+from .tilt import TILTS as TILTS
+from .tilt import Tilt as Tilt
+from .tilt import check_tilt as check_tilt
+from .tilt import measure_tilt as measure_tilt
 from .variants import (
     N_VARIANTS as N_VARIANTS,
 )

@@ -27,6 +27,7 @@ from .phantom import simulate_frames as simulate_frames
 from .phantom import (
     simulate_phantom as simulate_phantom,
 )
+from .phantom import simulate_second as simulate_second
 from .phantom import (
     true_label_map as true_label_map,
 )

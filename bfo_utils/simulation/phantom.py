@@ -24,6 +24,7 @@ from .layouts import VARIANTS, layout_variants
 _HDF5 = b"\x89HDF\r\n\x1a\n"  # how such files begin
 _PAD = 6  # cells of crystal beyond the frame, so that the frame is full at any rotation
 _LATE = 1 / 40, 3.0  # share of the rows that begin late, and rows over which that dies away
+_ABF = (0.6, 0.4, 0.3, 0.8)  # depth of A, B and oxygen columns, and their width over that of HAADF
 _STO = (0.62, 0.85)  # A and B intensity of the substrate, relative to the film
 
 
@@ -171,6 +172,58 @@ def simulate_phantom(specimen: Specimen = Specimen(), seed: int = 0) -> Phantom:
         counts, pixel_size_nm=specimen.a_nm / specimen.cell_px, name=f"phantom-{specimen.layout}"
     )
     return Phantom(image, _truth(sites, side, sigma, scan), specimen, seed)
+
+
+def simulate_second(
+    phantom: Phantom,
+    tilt_deg: float = 0.0,
+    shift_px: tuple[float, float] = (0.0, 0.0),
+    dose: float = 30.0,
+    seed: int = 0,
+) -> np.ndarray:
+    """Simulate an annular bright-field image beside that of a phantom: dark columns of A, B and
+    oxygen, the octahedra rotated about the beam by turns.
+
+    Parameters
+    ----------
+    phantom : Phantom
+    tilt_deg : float
+        Rotation of the octahedra in degrees; its sign alternates along both axes.
+    shift_px : tuple of float
+        How far (x, y) this channel lies off the other.
+    dose : float
+        Counts per pixel between the columns.
+    seed : int
+        That of the counts.
+
+    Returns
+    -------
+    ndarray, shape (H, W)
+
+    Examples
+    --------
+    >>> p = simulate_phantom(Specimen(cells=8, cell_px=16))
+    >>> simulate_second(p, tilt_deg=5).shape
+    (128, 128)
+    """
+    truth, specimen, side = phantom.truth, phantom.specimen, phantom.image.shape[0]
+    is_a = truth.column_sublattice == "A"
+    ij = truth.column_ij[is_a]
+    node = np.full((*(ij.max(axis=0) + 1), 2), np.nan)
+    node[tuple(ij.T)] = truth.column_xy[is_a]
+    edges, oxygen = (np.diff(node, axis=1), np.diff(node, axis=0)), []
+    for edge, begin, sign in zip(edges, (node[:, :-1], node[:-1]), (1, -1)):
+        i, j = np.indices(edge.shape[:2])
+        turn = sign * (-1.0) ** (i + j) * np.tan(np.deg2rad(tilt_deg))
+        oxygen.append((begin + edge * (1 + turn[..., None]) / 2).reshape(-1, 2))
+    columns = np.concatenate([truth.column_xy, *oxygen])
+    depth = np.full(len(columns), _ABF[2])
+    depth[: len(is_a)] = np.where(is_a, *_ABF[:2])
+    seen = np.isfinite(columns[:, 0])
+    sigma, still = specimen.sigma_cells * specimen.cell_px * _ABF[3], np.zeros((side, 2))
+    dark = _render(side, columns[seen] + np.array(shift_px), depth[seen], sigma, still)
+    rng = np.random.default_rng((seed, 2))
+    return rng.poisson(dose * np.maximum(1 - dark, 0)).astype(np.float32)
 
 
 @dataclass(frozen=True)
