@@ -108,6 +108,11 @@ def folder(context, parameter, value: str | None) -> str | None:
     return value
 
 
+def _comma_list(context, parameter, value: str | None) -> list[str]:
+    """The words of a list with commas; none where it is left out."""
+    return [word.strip() for word in value.split(",") if word.strip()] if value else []
+
+
 def _all_cores() -> int:
     from .compute import n_cores
 
@@ -639,6 +644,33 @@ def compare(one, two, out, debug) -> None:
     from .report import write_comparison
 
     click.echo(write_comparison(one, two, out))
+
+
+@bfo.command()
+@click.argument("result", metavar="RESULT")
+@click.option(
+    "--to",
+    "formats",
+    required=True,
+    metavar="FORMAT,...",
+    callback=_comma_list,
+    help="hspy (HyperSpy), xyz (Å, y up), csv (with units and meanings in the header).",
+)
+@click.option(
+    "--out", metavar="DIR", callback=folder, help="Folder of the files.  [default: RESULT/export]"
+)
+@_DEBUG
+def export(result, formats, out, debug) -> None:
+    """Write positions and fields of RESULT, a folder of `analyze` or `run` or its result.json, for
+    other tools.
+
+    Files are called after the image. The README.txt of RESULT describes its own tables.
+    """
+    from .report import export_answer, load_answer
+
+    answer = load_answer(result)
+    for path in export_answer(answer, formats, out or answer.path.parent / "export"):
+        click.echo(path)
 
 
 @bfo.command()

@@ -38,11 +38,20 @@ from .comparison import (
 from .comparison import (
     write_comparison as write_comparison,
 )
+from .export import FORMATS as FORMATS
+from .export import README_FILE as README_FILE
+from .export import Answer as Answer
+from .export import Picture as Picture
+from .export import cells_table as cells_table
+from .export import columns_table as columns_table
+from .export import describe_column as describe_column
+from .export import export_answer as export_answer
+from .export import load_answer as load_answer
+from .export import readme_text as readme_text
+from .export import with_units as with_units
+from .export import write_readme as write_readme
 from .files import (
     FILES as FILES,
-)
-from .files import (
-    cells_table as cells_table,
 )
 from .files import (
     check_folder as check_folder,

@@ -1,0 +1,12 @@
+from .answer import Answer as Answer
+from .answer import Picture as Picture
+from .answer import load_answer as load_answer
+from .descriptions import README_FILE as README_FILE
+from .descriptions import describe_column as describe_column
+from .descriptions import readme_text as readme_text
+from .descriptions import with_units as with_units
+from .descriptions import write_readme as write_readme
+from .formats import FORMATS as FORMATS
+from .formats import export_answer as export_answer
+from .tables import cells_table as cells_table
+from .tables import columns_table as columns_table
