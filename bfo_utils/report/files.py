@@ -123,7 +123,7 @@ def write_results(
         write_readme(stage, Path(home or out), tables, result["convention"])
         write_json(stage / "walls.geojson", _geojson(measured))
         Picture.of(analysis.prepared.image, analysis.prepared.lattice.cells).save(stage)
-        _pictures(analysis, walls, stage)
+        _pictures(analysis, walls, domain_names(domains), stage)
         write_json(stage / "result.json", result)
     return result
 
@@ -617,14 +617,24 @@ def package_versions() -> dict[str, str]:
     }
 
 
-def _pictures(analysis: Analysis, walls: Walls, out: Path) -> None:
+def domain_names(domains: pd.DataFrame) -> dict[int, str]:
+    """What every label is called, without its share.
+
+    Examples
+    --------
+    >>> domain_names(pd.DataFrame({"label": [2], "name": ["up-left, 42 %"]}))
+    {2: 'up-left'}
+    """
+    return dict(zip(domains["label"], domains["name"].str.rpartition(", ")[0]))
+
+
+def _pictures(analysis: Analysis, walls: Walls, names: Mapping[int, str], out: Path) -> None:
     image, cells = analysis.prepared.image, analysis.prepared.lattice.cells
-    save_figure(plot_label_map(image, cells, analysis.labels, walls), out / "label_map.png")
-    save_figure(plot_walls(image, cells, analysis.labels, walls), out / "walls.png")
-    save_figure(
-        plot_polarization(image, cells, analysis.labels, analysis.prepared.polar_sign),
-        out / "polarization.png",
-    )
+    labels, sign = analysis.labels, analysis.prepared.polar_sign
+    shown = plot_label_map(image, cells, labels, walls, names, sign)
+    save_figure(shown, out / "label_map.png")
+    save_figure(plot_walls(image, cells, labels, walls, sign), out / "walls.png")
+    save_figure(plot_polarization(image, cells, labels, sign), out / "polarization.png")
     if unused_share(analysis.prepared.lattice) > UNUSED:
         save_figure(unused_columns(image, analysis.prepared.lattice), out / "unused_columns.png")
     if cells.order is not None:

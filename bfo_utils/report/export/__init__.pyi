@@ -8,5 +8,15 @@ from .descriptions import with_units as with_units
 from .descriptions import write_readme as write_readme
 from .formats import FORMATS as FORMATS
 from .formats import export_answer as export_answer
+from .paper import FIGURES as FIGURES
+from .paper import PICTURE_FORMATS as PICTURE_FORMATS
+from .paper import draw_charges as draw_charges
+from .paper import draw_directions as draw_directions
+from .paper import draw_domains as draw_domains
+from .paper import draw_polarization as draw_polarization
+from .paper import draw_profile as draw_profile
+from .paper import draw_strain as draw_strain
+from .paper import paper_figure as paper_figure
+from .paper import write_figures as write_figures
 from .tables import cells_table as cells_table
 from .tables import columns_table as columns_table

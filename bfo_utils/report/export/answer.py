@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...compute import require_extra
+from ...compute import read_json, require_extra
 from ...errors import InputError
 from ...figures import gray_levels
 from ...io import Image, load_arrays, save_arrays
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import xarray
 
 PICTURE_FILE = "picture.npz"
+LINES_FILE = "walls.geojson"
 _FIRST = {
     "columns": "id",
     "cells": "i",
@@ -126,6 +127,12 @@ class Answer:
         grid = np.full((i.max() + 1, j.max() + 1), unknown, values.dtype)
         grid[i, j] = values
         return grid
+
+    @cached_property
+    def lines(self) -> list[np.ndarray]:
+        """Both ends (x, y) in px of the edges of every wall segment, shape (E, 2, 2) each."""
+        stored = read_json(self.path.with_name(LINES_FILE))
+        return [np.array(f["geometry"]["coordinates"], float) for f in stored["features"]]
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -234,7 +241,9 @@ def load_answer(result: str | Path) -> Answer:
     if not isinstance(summary, dict) or not {"input", "versions"} <= set(summary):
         raise InputError(f"{path}: is no result of an analysis; {_RIGHT}")
     check_schema(path, summary)
-    files = [path.with_name(f"{name}.csv") for name in _FIRST] + [path.with_name(PICTURE_FILE)]
+    files = [path.with_name(f"{name}.csv") for name in _FIRST] + [
+        path.with_name(name) for name in (LINES_FILE, PICTURE_FILE)
+    ]
     lacking = next((file.name for file in files if not file.is_file()), None)
     if lacking or not set(summary) >= _NEEDED:
         raise InputError(

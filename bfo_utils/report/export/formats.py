@@ -46,7 +46,7 @@ def export_answer(answer: Answer, formats: Sequence[str], out: str | Path) -> li
     stem = "".join(plain) or "image"
     files = [(Path(out, stem + end), write) for f in formats for end, write in FORMATS[f]]
     for path, _ in files:
-        refuse_foreign([path], _is_ours(path), "give another folder with --out")
+        refuse_foreign([path], is_made_here(path), "give another folder with --out")
     with locked_folder(out):
         for path, write in files:
             with atomic(path) as part:
@@ -54,8 +54,8 @@ def export_answer(answer: Answer, formats: Sequence[str], out: str | Path) -> li
     return [path for path, _ in files]
 
 
-def _is_ours(path: Path) -> bool:
-    """Whether a file says that this package made it, in its first lines or its metadata."""
+def is_made_here(path: Path) -> bool:
+    """Whether a file of any kind says that this package made it."""
     if path.is_file() and path.suffix == ".hspy":
         import h5py
 
@@ -66,7 +66,7 @@ def _is_ours(path: Path) -> bool:
                 )
         except (OSError, KeyError, AttributeError):
             return False
-    return path.is_file() and _MAKER.encode() in path.read_bytes()[:400]
+    return path.is_file() and _MAKER.encode() in path.read_bytes()
 
 
 def _hspy(answer: Answer, path: Path) -> None:
