@@ -47,6 +47,7 @@ from .export import Picture as Picture
 from .export import cells_table as cells_table
 from .export import columns_table as columns_table
 from .export import describe_column as describe_column
+from .export import domains_shown as domains_shown
 from .export import draw_charges as draw_charges
 from .export import draw_directions as draw_directions
 from .export import draw_domains as draw_domains
@@ -57,6 +58,8 @@ from .export import export_answer as export_answer
 from .export import load_answer as load_answer
 from .export import paper_figure as paper_figure
 from .export import readme_text as readme_text
+from .export import value_and_error as value_and_error
+from .export import walls_shown as walls_shown
 from .export import with_units as with_units
 from .export import write_figures as write_figures
 from .export import write_readme as write_readme

@@ -18,5 +18,8 @@ from .paper import draw_profile as draw_profile
 from .paper import draw_strain as draw_strain
 from .paper import paper_figure as paper_figure
 from .paper import write_figures as write_figures
+from .short import domains_shown as domains_shown
+from .short import value_and_error as value_and_error
+from .short import walls_shown as walls_shown
 from .tables import cells_table as cells_table
 from .tables import columns_table as columns_table
