@@ -130,7 +130,7 @@ def _wall(row, line: np.ndarray, inside: np.ndarray, made, found: dict[str, list
     share = (one - two) @ normal / np.linalg.norm(one - two)
     charge = "neutral" if abs(share) < 0.2 else "head-to-head" if share > 0 else "tail-to-tail"
     found["charge"].append(row["charge"] == charge)
-    width = row["width_nm"] / specimen.a_nm
+    width = row["width_nm"] / 2 / specimen.a_nm
     true = _true_width(made, part, normal, along, two - one)
     found["width"].append(float(100 * (width / true - 1)))
     found["nominal"].append(float(100 * (width / specimen.wall_cells - 1)))

@@ -18,7 +18,7 @@ here by name, too.
                    `search_configurations`, `best_trial`
 `figures`          pictures: functions that take data and return a figure
 `results`          the answer: `analyze`, `Analysis`
-`report`           the answer as files and pages: `write_results`
+`report`           the answer as files and pages: `write_results`, and back: `load_answer`
 `smbfo`            the series of Sm-doped BiFeO3
 `book`             notebooks, exercises, the rendered book
 =================  =============================================================================
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from .errors import InputError
     from .io import image_from_array, read_image
     from .lattice import build_lattice
-    from .report import write_results
+    from .report import load_answer, write_results
     from .results import Analysis, analyze
     from .rewards import Segmentation, register_reward, score_map
     from .search import (
@@ -68,7 +68,7 @@ _NAMES = {
     "errors": ["InputError"],
     "io": ["image_from_array", "read_image"],
     "lattice": ["build_lattice"],
-    "report": ["write_results"],
+    "report": ["load_answer", "write_results"],
     "results": ["Analysis", "analyze"],
     "rewards": ["Segmentation", "register_reward", "score_map"],
     "search": [
@@ -100,6 +100,7 @@ __all__ = [
     "evaluate_configuration",
     "find_columns",
     "image_from_array",
+    "load_answer",
     "prepare_image",
     "read_image",
     "register_reward",

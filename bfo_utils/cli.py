@@ -115,6 +115,19 @@ def folder(context, parameter, value: str | None) -> str | None:
     return value
 
 
+def _comma_list(context, parameter, value: str | None) -> list[str]:
+    """The words of a list with commas; none where it is left out."""
+    return [word.strip() for word in value.split(",") if word.strip()] if value else []
+
+
+def _millimeters(context, parameter, value: str) -> float:
+    """A width in mm, with or without its unit."""
+    try:
+        return float(value.removesuffix("mm"))
+    except ValueError:
+        raise click.BadParameter(f"'{value}' is no width; give 85mm", context, parameter) from None
+
+
 def _all_cores() -> int:
     from .compute import n_cores
 
@@ -666,6 +679,82 @@ def compare(one, two, out, debug) -> None:
     from .report import write_comparison
 
     click.echo(write_comparison(one, two, out))
+
+
+@bfo.command()
+@click.argument("result", metavar="RESULT")
+@click.option(
+    "--to",
+    "formats",
+    required=True,
+    metavar="FORMAT,...",
+    callback=_comma_list,
+    help="hspy (HyperSpy), xyz (Å, y up), csv (with units and meanings in the header).",
+)
+@click.option(
+    "--out", metavar="DIR", callback=folder, help="Folder of the files.  [default: RESULT/export]"
+)
+@_DEBUG
+def export(result, formats, out, debug) -> None:
+    """Write positions and fields of RESULT, a folder of `analyze` or `run` or its result.json, for
+    other tools.
+
+    Files are called after the image. The README.txt of RESULT describes its own tables.
+    """
+    from .report import export_answer, load_answer
+
+    answer = load_answer(result)
+    for path in export_answer(answer, formats, out or answer.path.parent / "export"):
+        click.echo(path)
+
+
+@bfo.command()
+@click.argument("result", metavar="RESULT")
+@click.option(
+    "--format",
+    "formats",
+    default="pdf",
+    show_default=True,
+    metavar="svg,pdf,png",
+    callback=_comma_list,
+    help="Kinds of files.",
+)
+@click.option(
+    "--dpi", type=int, default=600, show_default=True, help="Resolution of PNG and of images."
+)
+@click.option(
+    "--width",
+    "width_mm",
+    default="85mm",
+    show_default=True,
+    metavar="NNmm",
+    callback=_millimeters,
+    help="Width on the page.",
+)
+@click.option(
+    "--only",
+    metavar="NAME,...",
+    callback=_comma_list,
+    help=(
+        "Some of overview, domains, polarization, walls, profiles, strain, roses."
+        "  [default: all that there are]"
+    ),
+)
+@click.option(
+    "--out", metavar="DIR", callback=folder, help="Folder of the files.  [default: RESULT/figures]"
+)
+@_DEBUG
+def figures(result, formats, dpi, width_mm, only, out, debug) -> None:
+    """Draw figures for a paper from RESULT, a folder of `analyze` or `run` or its result.json.
+
+    Text stays text, fonts are embedded; scale bar, keys and panel labels are drawn.
+    """
+    from .report import load_answer, write_figures
+
+    answer = load_answer(result)
+    out = out or answer.path.parent / "figures"
+    for path in write_figures(answer, out, formats, dpi, width_mm, only):
+        click.echo(path)
 
 
 @bfo.command()

@@ -1,6 +1,9 @@
 from .backdrop import backdrop as backdrop
+from .backdrop import draw_walls as draw_walls
 from .backdrop import gray_levels as gray_levels
+from .backdrop import paint as paint
 from .backdrop import tint as tint
+from .backdrop import walls_of as walls_of
 from .charts import (
     plot_curves as plot_curves,
 )
@@ -25,6 +28,7 @@ from .charts import (
 from .charts import (
     plot_trials as plot_trials,
 )
+from .fields import draw_arrows as draw_arrows
 from .fields import (
     ordered as ordered,
 )
@@ -119,6 +123,9 @@ from .style import (
 from .style import (
     LABELS as LABELS,
 )
+from .style import MUTED as MUTED
+from .style import NEUTRAL as NEUTRAL
+from .style import SIGNED as SIGNED
 from .style import (
     TALLEST as TALLEST,
 )
@@ -131,9 +138,12 @@ from .style import (
 from .style import (
     Figure as Figure,
 )
+from .style import color_bar as color_bar
 from .style import (
     color_limits as color_limits,
 )
+from .style import direction_colors as direction_colors
+from .style import draw_wheel as draw_wheel
 from .style import (
     label_colors as label_colors,
 )

@@ -2,6 +2,8 @@
 walls.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from matplotlib.collections import LineCollection, PolyCollection
 
@@ -134,7 +136,15 @@ def _averaged(data: np.ndarray, step: int) -> np.ndarray:
     return data[: rows * step, : cols * step].reshape(rows, step, cols, step).mean(axis=(1, 3))
 
 
-def tint(axes, image: Image, cells: Cells, labels: np.ndarray, tone: str, veil: float) -> None:
+def tint(
+    axes,
+    image: Image,
+    cells: Cells,
+    labels: np.ndarray,
+    tone: str,
+    veil: float,
+    named: Mapping[int, str] | None = None,
+) -> None:
     """Draw labels in color with the image shining through.
 
     Opaque cells lie between the image and a veil of itself, so that cells that overlap by a pixel
@@ -151,9 +161,11 @@ def tint(axes, image: Image, cells: Cells, labels: np.ndarray, tone: str, veil: 
         See :data:`TONES`.
     veil : float
         Opacity of the image over the colors.
+    named : mapping of int to str, optional
+        Colors of the labels, see :func:`bfo_utils.figures.direction_colors`.
     """
     backdrop(axes, image, tone)
-    paint(axes, cells, labels >= 0, facecolors=label_colors(labels)[labels >= 0])
+    paint(axes, cells, labels >= 0, facecolors=label_colors(labels[labels >= 0], named=named))
     _gray(axes, image, TONES[tone], alpha=veil, zorder=1.5)
 
 

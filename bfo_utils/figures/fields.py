@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 from matplotlib.colors import Normalize
+from matplotlib.quiver import Quiver
 
 from ..descriptors import Oxygen
 from ..io import Image
@@ -75,14 +76,45 @@ def plot_polarization(
 
 
 def _arrows(axes, image: Image, cells: Cells, sign: int) -> None:
-    """Quiver of the mean displacement of square blocks of cells, with the color wheel."""
+    """Arrows of the polarization with the color wheel, and what they are."""
     backdrop(axes, image, "dark")
-    block = max(1, int(np.ceil(np.sqrt(cells.n / _ARROWS))))
+    block = draw_arrows(axes, cells, sign)[1]
+    direction_wheel(axes)
+    averaged = f"\nmean of {block} × {block} cells" if block > 1 else ""
+    what = (
+        "polar displacement of B against A"
+        if sign > 0
+        else "polarization, against the displacement of B"
+    )
+    axes.set_title(f"{what}{averaged}", loc="left", y=1.01)
+
+
+def draw_arrows(axes, cells: Cells, sign: int = 1, most: int = _ARROWS) -> tuple[Quiver, int]:
+    """Draw arrows of the mean polarization of square blocks of cells, colored by direction.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Panel of the image, y down.
+    cells : Cells
+    sign : {1, -1}
+        Whether arrows point with the polar displacement, or against it.
+    most : int
+        Arrows at most, about; blocks are made large enough.
+
+    Returns
+    -------
+    quiver : matplotlib.quiver.Quiver
+        Its lengths are in px of displacement.
+    block : int
+        Edge of the blocks in cells.
+    """
+    block = max(1, int(np.ceil(np.sqrt(cells.n / most))))
     at, polar = _block_means(cells, block)
     polar = sign * polar
     longest = max(float(np.quantile(np.hypot(*polar.T), 0.95)), 1e-9) if len(polar) else 1.0
     spacing = block * cells.basis.cell_px
-    axes.quiver(
+    arrows = axes.quiver(
         *at.T,
         *polar.T,
         np.arctan2(polar[:, 1], polar[:, 0]),
@@ -98,14 +130,7 @@ def _arrows(axes, image: Image, cells: Cells, sign: int) -> None:
         headlength=3.4,
         headaxislength=3.2,
     )
-    direction_wheel(axes)
-    averaged = f"\nmean of {block} × {block} cells" if block > 1 else ""
-    what = (
-        "polar displacement of B against A"
-        if sign > 0
-        else "polarization, against the displacement of B"
-    )
-    axes.set_title(f"{what}{averaged}", loc="left", y=1.01)
+    return arrows, block
 
 
 @styled

@@ -18,7 +18,6 @@ from .backdrop import backdrop, draw_walls, tint, walls_of
 from .placement import direction_px, wall_lines
 from .style import (
     ACCENT,
-    LABELS,
     MUTED,
     ROUGHNESS,
     SUBLATTICES,
@@ -27,6 +26,7 @@ from .style import (
     Figure,
     color_bar,
     column_handles,
+    direction_colors,
     label_colors,
     label_legend,
     make_panels,
@@ -38,6 +38,7 @@ _PLACES = 4  # that are enlarged to check columns
 _ENLARGED = 9  # plane spacings along the edge of such a place
 
 LabelNames = Mapping[int, str] | Sequence[str]
+Colors = Mapping[int, str]
 
 
 # ---- image ---------------------------------------------------------------------------
@@ -220,6 +221,7 @@ def plot_label_map(
     labels: np.ndarray,
     walls: Walls | None = None,
     names: LabelNames | None = None,
+    polar_sign: int = 1,
 ) -> Figure:
     """Labels of all cells at their true places over the image, with the walls between them.
 
@@ -233,6 +235,8 @@ def plot_label_map(
         Walls to draw; by default those of the map without speckle, which the rewards judge.
     names : mapping or sequence of str, optional
         Names of the labels 0, 1, ... for the legend.
+    polar_sign : {1, -1}
+        Labels have the colors of their polarization: whether it points with the displacement.
 
     Returns
     -------
@@ -251,8 +255,9 @@ def plot_label_map(
     """
     height, width = image.shape
     figure, (axes,) = make_panels(1, width / height, extra=0.05, footer=0.35)
-    _draw_labels(axes, image, cells, labels, walls)
-    label_legend(figure, _shares(labels, names))
+    named = direction_colors(cells, labels, polar_sign)
+    _draw_labels(axes, image, cells, labels, walls, named)
+    label_legend(figure, _shares(labels, names, named))
     return figure
 
 
@@ -263,6 +268,7 @@ def plot_before_after(
     default_labels: np.ndarray,
     tuned_labels: np.ndarray,
     captions: tuple[str, str] = ("default parameters", "tuned parameters"),
+    polar_sign: int = 1,
 ) -> Figure:
     """Two label maps of one image beside each other, in the same colors.
 
@@ -274,6 +280,8 @@ def plot_before_after(
         Label per cell, -1 outside the analyzed mask.
     captions : pair of str
         Titles of the two maps; long lines are broken.
+    polar_sign : {1, -1}
+        As for :func:`plot_label_map`.
 
     Returns
     -------
@@ -282,31 +290,35 @@ def plot_before_after(
     height, width = image.shape
     across = column_handles(2, width / height)
     figure, axes = make_panels(2, width / height, extra=0.25, footer=0.4)
+    named = direction_colors(cells, default_labels, polar_sign)
+    named |= direction_colors(cells, tuned_labels, polar_sign)
     for panel, labels, caption in zip(axes, (default_labels, tuned_labels), captions, strict=True):
-        _draw_labels(panel, image, cells, labels, None)
+        _draw_labels(panel, image, cells, labels, None, named)
         panel.set_title("\n".join(fill(line, 100 // across) for line in caption.splitlines()))
     both = np.concatenate([np.ravel(default_labels), np.ravel(tuned_labels)])
-    label_legend(figure, [_swatch(k, f"cluster {k}") for k in np.unique(both[both >= 0])])
+    label_legend(figure, [_swatch(k, f"cluster {k}", named) for k in np.unique(both[both >= 0])])
     return figure
 
 
-def _draw_labels(axes, image: Image, cells: Cells, labels: np.ndarray, walls: Walls | None) -> None:
-    tint(axes, image, cells, labels, "light", 0.4)
+def _draw_labels(
+    axes, image: Image, cells: Cells, labels: np.ndarray, walls: Walls | None, named: Colors
+) -> None:
+    tint(axes, image, cells, labels, "light", 0.4, named)
     draw_walls(axes, cells, walls_of(labels) if walls is None else walls)
 
 
-def _shares(labels: np.ndarray, names: LabelNames | None) -> list[Patch]:
+def _shares(labels: np.ndarray, names: LabelNames | None, named: Colors) -> list[Patch]:
     """Legend entries of all labels present, with their share of the cells."""
     found, counts = np.unique(labels[labels >= 0], return_counts=True)
     share = 100 * counts / max(1, counts.sum())
     return [
-        _swatch(k, f"{_name(k, names)}: {s:.0f} %" if s >= 0.5 else f"{_name(k, names)}: < 1 %")
+        _swatch(k, f"{_name(k, names)}: " + (f"{s:.0f} %" if s >= 0.5 else "< 1 %"), named)
         for k, s in zip(found.tolist(), share, strict=True)
     ]
 
 
-def _swatch(label: int, text: str) -> Patch:
-    return Patch(facecolor=label_colors(label), label=text)
+def _swatch(label: int, text: str, named: Colors) -> Patch:
+    return Patch(facecolor=label_colors(label, named=named), label=text)
 
 
 def _name(label: int, names: LabelNames | None) -> str:
@@ -318,7 +330,9 @@ def _name(label: int, names: LabelNames | None) -> str:
 
 
 @styled
-def plot_walls(image: Image, cells: Cells, labels: np.ndarray, walls: Walls) -> Figure:
+def plot_walls(
+    image: Image, cells: Cells, labels: np.ndarray, walls: Walls, polar_sign: int = 1
+) -> Figure:
     """Domain walls over the image, colored by their local roughness, and the rose of their
     directions.
 
@@ -330,6 +344,8 @@ def plot_walls(image: Image, cells: Cells, labels: np.ndarray, walls: Walls) -> 
         The label map, shown faintly.
     walls : Walls
         Its walls.
+    polar_sign : {1, -1}
+        As for :func:`plot_label_map`.
 
     Returns
     -------
@@ -337,7 +353,7 @@ def plot_walls(image: Image, cells: Cells, labels: np.ndarray, walls: Walls) -> 
     """
     height, width = image.shape
     figure, panel, polar = _beside_a_rose(width / height)
-    tint(panel, image, cells, labels, "dark", 0.75)
+    tint(panel, image, cells, labels, "dark", 0.75, direction_colors(cells, labels, polar_sign))
     _draw_roughness(panel, cells, walls)
     panel.set_title(_summary(walls))
     draw_rose(polar, walls, cells.basis.vectors)
@@ -427,9 +443,7 @@ def draw_rose(axes, walls: Walls, vectors: np.ndarray | None) -> None:
     index = np.rint(direction / np.pi * bins).astype(int) % bins
     share = 100 * np.bincount(index, walls.length, bins) / max(walls.length.sum(), 1e-9)
     centers = np.arange(2 * bins) * np.pi / bins
-    axes.bar(
-        centers, np.tile(share, 2), width=0.9 * np.pi / bins, color=LABELS[0], edgecolor="none"
-    )
+    axes.bar(centers, np.tile(share, 2), width=0.9 * np.pi / bins, color=MUTED, edgecolor="none")
     axes.set_theta_direction(-1)
     top = max(10.0, float(share.max()))
     axes.set(xticks=np.deg2rad(np.arange(0, 360, 45)), ylim=(0, top), yticks=[top / 2])

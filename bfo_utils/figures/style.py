@@ -1,12 +1,13 @@
 """The one look of all figures: colors, sizes, and the furniture that panels share.
 
 Values have perceptually uniform maps, signed values a balanced diverging one, angles a cyclic one,
-labels a set of colors that also the color-blind tell apart: label k has color k in every figure
-of the book.
+whose opposite directions differ in gray too. A label has the color of the direction that its
+cells are polarized in, a non-polar one is gray.
 """
 
 import functools
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib.artist
@@ -14,10 +15,12 @@ import matplotlib.figure
 import matplotlib.style
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import ListedColormap, Normalize, to_rgba_array
+from matplotlib.colors import ListedColormap, Normalize, to_hex, to_rgba_array
 from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
 from ..compute import atomic
+from ..lattice import Cells
+from ..segmentation import is_nonpolar, mean_displacements
 
 DPI = 130
 _PNG = {"compress_level": 3}
@@ -27,23 +30,8 @@ VALUES = "viridis"
 INTENSITIES = "cividis"
 SIGNED = "RdBu_r"
 GRAY = "gray"
-#: Colors of the labels 0, 1, ... (after Okabe and Ito), as many as eight clusters can need, four
-#: of them in the directions of
-#: variants. More labels than colors begin again.
-LABELS = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#CC79A7",
-    "#D55E00",
-    "#56B4E9",
-    "#F0E442",
-    "#882255",
-    "#BBEE99",
-    "#661100",
-    "#FFAABB",
-    "#222255",
-)
+_STILL = 0.01  # of the cell: a mean displacement below has no direction
+_ALIKE, _DARKER = np.cos(np.deg2rad(20)), 0.62  # labels of one direction, and their shades
 #: Colors of the A and B columns, of what is singled out, and of what stays in the background.
 SUBLATTICES = {"A": "#E69F00", "B": "#56B4E9"}
 ACCENT, MUTED, INK = "#D55E00", "#9AA0A6", "#222222"
@@ -265,13 +253,21 @@ def _hue_circle(n: int = 256) -> np.ndarray:
 
 #: Cyclic map for angles, -180 to 180 degrees.
 ANGLES = ListedColormap(_hue_circle(), name="hue_circle")
+#: Directions (degrees, x towards y) that the labels 0 to 7 stand for on a lattice along the image.
+_NAMED = (45, 135, -135, -45, 0, 90, 180, -90)
+NEUTRAL = "#9A9A9A", "#6B6B6B", "#C6C6C6"
+#: Colors of the labels 0, 1, ...: those of the wheel in the directions of the variants, as many as
+#: eight, then gray and dark ones. More labels than colors begin again.
+LABELS = (*(to_hex(ANGLES(t / 360 + 0.5)) for t in _NAMED), *NEUTRAL, "#222255")
 #: Roughness of walls, the bright part of plasma, legible on a darkened image.
 ROUGHNESS = ListedColormap(
     matplotlib.colormaps["plasma_r"](np.linspace(0, 0.72, 256)), name="roughness"
 )
 
 
-def label_colors(labels: np.ndarray | int, alpha: float = 1.0) -> np.ndarray:
+def label_colors(
+    labels: np.ndarray | int, alpha: float = 1.0, named: Mapping[int, str] | None = None
+) -> np.ndarray:
     """RGBA color of every label; negative labels are transparent.
 
     Parameters
@@ -279,6 +275,8 @@ def label_colors(labels: np.ndarray | int, alpha: float = 1.0) -> np.ndarray:
     labels : ndarray of int, any shape, or int
     alpha : float
         Opacity of the others.
+    named : mapping of int to str, optional
+        Colors of some labels, see :func:`direction_colors`; by default :data:`LABELS`.
 
     Returns
     -------
@@ -290,9 +288,46 @@ def label_colors(labels: np.ndarray | int, alpha: float = 1.0) -> np.ndarray:
     [1.0, 0.0]
     """
     labels = np.asarray(labels)
-    rgba = to_rgba_array(LABELS, alpha)[labels % len(LABELS)]
+    n = max(len(LABELS), int(labels.max(initial=0)) + 1)
+    colors = [(named or {}).get(k, LABELS[k % len(LABELS)]) for k in range(n)]
+    rgba = to_rgba_array(colors, alpha)[labels]
     rgba[labels < 0] = 0
     return rgba
+
+
+def direction_colors(cells: Cells, labels: np.ndarray, polar_sign: int = 1) -> dict[int, str]:
+    """The color of the wheel for every label of a map, where the polarization is seen.
+
+    Parameters
+    ----------
+    cells : Cells
+    labels : ndarray of int, shape (R, C)
+    polar_sign : {1, -1}
+        Whether the polarization points with the polar displacement, or against it.
+
+    Returns
+    -------
+    dict of int to str
+        Gray for non-polar labels; of labels within 20 degrees of each other the smaller ones are
+        darker. Empty where the second sublattice is not seen: labels then keep :data:`LABELS`.
+    """
+    if not cells.has_b:
+        return {}
+    names, means = mean_displacements(cells.polar, labels)
+    still = is_nonpolar(means) | (np.hypot(*means.T) < _STILL * cells.basis.cell_px)
+    found: dict[int, str] = {}
+    taken: list[float] = []
+    sizes = [(labels == name).sum() for name in names]
+    for k in np.argsort(sizes, kind="stable")[::-1].tolist():
+        name = int(names[k])
+        if still[k]:
+            found[name] = NEUTRAL[sum(c in NEUTRAL for c in found.values()) % len(NEUTRAL)]
+            continue
+        angle = float(np.arctan2(*(polar_sign * means[k, ::-1])))
+        near = sum(np.cos(angle - other) > _ALIKE for other in taken)
+        taken.append(angle)
+        found[name] = to_hex(_DARKER**near * np.array(ANGLES(angle / (2 * np.pi) + 0.5)[:3]))
+    return found
 
 
 def color_limits(values: np.ndarray, about: float | None = None) -> Normalize:
@@ -395,11 +430,28 @@ def direction_wheel(axes, inches: float = 0.42) -> None:
     panel = min((WIDTH - 1) / axes.get_subplotspec().get_gridspec().ncols, TALLEST * aspect)
     wide, high = inches / panel, inches / panel * aspect
     box = axes.inset_axes(
-        [1 - wide, 1.015, wide, high] if wide < 0.3 else [1.08, 1 - high, wide, high]
+        [1 - 1.4 * wide, 1.015 + 0.35 * high, wide, high]
+        if wide < 0.3
+        else [1.08, 1 - high, wide, high]
     )
+    draw_wheel(box)
+
+
+def draw_wheel(axes, fontsize: float = 9) -> None:
+    """The color of every direction on a panel of its own, with the axes of the image: x to the
+    right, y down.
+    """
     y, x = np.mgrid[-1:1:121j, -1:1:121j]
     rgba = ANGLES(np.arctan2(y, x) / (2 * np.pi) + 0.5)
     radius = np.hypot(x, y)
-    rgba[..., 3] = np.clip((1 - radius) * 60, 0, 1) * np.clip((radius - 0.35) * 60, 0, 1)
-    box.imshow(rgba, interpolation="bilinear")
-    box.axis("off")
+    rgba[..., 3] = np.clip((1 - radius) * 60, 0, 1) * np.clip((radius - 0.55) * 60, 0, 1)
+    axes.imshow(rgba, extent=(-1, 1, 1, -1), interpolation="bilinear")
+    for name, end, place in (("x", (0.42, 0), (1.25, 0)), ("y", (0, 0.42), (0, 1.3))):
+        axes.annotate(
+            "",
+            end,
+            (0, 0),
+            arrowprops=dict(arrowstyle="->", lw=0.6, mutation_scale=4, shrinkA=0, shrinkB=0),
+        )
+        axes.text(*place, name, ha="center", va="center", fontsize=fontsize)
+    axes.axis("off")

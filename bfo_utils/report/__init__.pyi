@@ -38,11 +38,33 @@ from .comparison import (
 from .comparison import (
     write_comparison as write_comparison,
 )
+from .export import FIGURES as FIGURES
+from .export import FORMATS as FORMATS
+from .export import PICTURE_FORMATS as PICTURE_FORMATS
+from .export import README_FILE as README_FILE
+from .export import Answer as Answer
+from .export import Picture as Picture
+from .export import cells_table as cells_table
+from .export import columns_table as columns_table
+from .export import describe_column as describe_column
+from .export import domains_shown as domains_shown
+from .export import draw_charges as draw_charges
+from .export import draw_directions as draw_directions
+from .export import draw_domains as draw_domains
+from .export import draw_polarization as draw_polarization
+from .export import draw_profile as draw_profile
+from .export import draw_strain as draw_strain
+from .export import export_answer as export_answer
+from .export import load_answer as load_answer
+from .export import paper_figure as paper_figure
+from .export import readme_text as readme_text
+from .export import value_and_error as value_and_error
+from .export import walls_shown as walls_shown
+from .export import with_units as with_units
+from .export import write_figures as write_figures
+from .export import write_readme as write_readme
 from .files import (
     FILES as FILES,
-)
-from .files import (
-    cells_table as cells_table,
 )
 from .files import (
     check_folder as check_folder,

@@ -381,7 +381,7 @@ def _written(settings: BatchSettings, job: BatchJob, workers: int | EvaluatorFac
     done = analyze(image, settings.plan, record=job.folder / "trials.jsonl", workers=workers)
     with together(job.folder, RESULT_FILE) as stage:
         provenance = Provenance(settings.plan, settings.reading, files=settings.reading.files)
-        result = write_results(done, stage, provenance)
+        result = write_results(done, stage, provenance, job.folder)
         write_json(
             stage / TRIALS_FILE,
             {"path": job.path, "sha256": image.sha256, "settings": settings.key},

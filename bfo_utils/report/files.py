@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..columns import ColumnErrors
 from ..compute import refuse_foreign, together, write_csv, write_json
 from ..descriptors import Oxygen
 from ..figures import (
@@ -27,7 +26,7 @@ from ..figures import (
     unused_columns,
 )
 from ..io import Image
-from ..lattice import Lattice, cell_edges, describe_scan
+from ..lattice import describe_scan
 from ..results import (
     DOMAINS,
     MIN_WALL_Z,
@@ -62,6 +61,7 @@ from ..search import (
     without_autoencoders,
 )
 from ..segmentation import Walls, connected_domains, trace_walls
+from .export import Picture, cells_table, columns_table, write_readme
 from .pages import fill_template
 
 _SURROGATES = {"shifted": "moved", "permuted": "dealt"}  # with the names until version 1
@@ -75,13 +75,20 @@ FILES = (
     "walls.geojson",
     "trials.csv",
     "pareto.csv",
+    "picture.npz",
     "result.json",
     "label_map.png",
     "walls.png",
     "polarization.png",
     "confidence.png",
-)  # that `write` writes
-OPTIONAL_FILES = ("oxygen.csv", "oxygen.png", "superstructure.png", "unused_columns.png")
+)  # that are of ours wherever they lie; a README.txt may be the user's, see `write_readme`
+OPTIONAL_FILES = (
+    "oxygen.csv",
+    "oxygen.png",
+    "residual_structure.png",
+    "superstructure.png",
+    "unused_columns.png",
+)
 PACKAGES = (
     "bfo_utils",
     "numpy",
@@ -94,7 +101,10 @@ PACKAGES = (
 
 
 def write_results(
-    analysis: Analysis, out: str | Path, provenance: Provenance | None = None
+    analysis: Analysis,
+    out: str | Path,
+    provenance: Provenance | None = None,
+    home: str | Path | None = None,
 ) -> dict:
     """Write all files of an analysis; ``result.json`` comes last, so that its presence means that
     all is there.
@@ -108,6 +118,8 @@ def write_results(
         Folder; made where missing.
     provenance : Provenance, optional
         What the analysis was made from; kept in ``result.json``, so that it can be made again.
+    home : str or Path, optional
+        Where the files go in the end, if not to stay in ``out``: a README of the user's stays.
 
     Returns
     -------
@@ -116,33 +128,43 @@ def write_results(
     """
     walls = trace_walls(analysis.labels)
     domains = domains_table(analysis)
-    trials = trials_table(analysis.trials)
     # what pictures and tables share, before a second thread draws
     _ = analysis.confidence
     with together(out, "result.json") as stage, ThreadPoolExecutor(1) as drawing:
-        drawn = drawing.submit(_pictures, analysis, walls, stage)
+        drawn = drawing.submit(_pictures, analysis, walls, domain_names(domains), stage)
         measured = measure_walls(analysis, domains)
         result = result_summary(analysis, walls, provenance) | {"domains": _plain_rows(domains)}
-        write_csv(
-            stage / "columns.csv",
-            columns_table(analysis.prepared.lattice, analysis.prepared.column_errors),
-        )
-        write_csv(stage / "cells.csv", cells_table(analysis))
-        if analysis.prepared.oxygen is not None:
-            write_csv(stage / "oxygen.csv", oxygen_table(analysis.prepared.oxygen))
-        write_csv(stage / "domains.csv", domains)
-        write_csv(stage / "patches.csv", patches_table(analysis, domains))
-        write_csv(stage / "walls.csv", measured.walls)
-        write_csv(stage / "profiles.csv", measured.profiles)
+        tables = _tables(analysis, domains, measured)
+        for name, table in tables.items():
+            write_csv(stage / f"{name}.csv", table)
+        write_readme(stage, Path(home or out), tables, result["convention"])
         write_json(stage / "walls.geojson", _geojson(measured))
-        write_csv(stage / "trials.csv", trials)
-        write_csv(stage / "pareto.csv", pareto_front(trials))
+        Picture.of(analysis.prepared.image, analysis.prepared.lattice.cells).save(stage)
         drawn.result()
         write_json(stage / "result.json", result)
         stale = [name for name in OPTIONAL_FILES if not (stage / name).exists()]
     for name in stale:  # of an earlier analysis
         Path(out, name).unlink(missing_ok=True)
     return result
+
+
+def _tables(
+    analysis: Analysis, domains: pd.DataFrame, measured: WallTables
+) -> dict[str, pd.DataFrame]:
+    """All tables by their names."""
+    prepared, trials = analysis.prepared, trials_table(analysis.trials)
+    second = {} if prepared.oxygen is None else {"oxygen": oxygen_table(prepared.oxygen)}
+    return {
+        "columns": columns_table(prepared.lattice, prepared.column_errors),
+        "cells": cells_table(analysis),
+        "domains": domains,
+        "patches": patches_table(analysis, domains),
+        "walls": measured.walls,
+        "profiles": measured.profiles,
+        "trials": trials,
+        "pareto": pareto_front(trials),
+        **second,
+    }
 
 
 def check_folder(out: str | Path) -> None:
@@ -170,132 +192,6 @@ def is_ours(out: str | Path) -> bool:
             if isinstance(stored, dict) and keys <= set(stored):
                 return True
     return False
-
-
-def columns_table(lattice: Lattice, errors: ColumnErrors | None = None) -> pd.DataFrame:
-    """Indexed columns: id, position in px, sublattice, fitted amplitude and width, whether the fit
-    is sound.
-
-    Parameters
-    ----------
-    lattice : Lattice
-    errors : ColumnErrors, optional
-        Standard errors of the columns.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``id, x_px, y_px, sublattice, intensity, sigma_px, ok, i, j, background``, and
-        ``se_x_px, se_y_px, se_intensity`` with errors.
-    """
-    c = lattice.columns
-    se = (
-        {}
-        if errors is None
-        else {
-            "se_x_px": errors.xy[:, 0],
-            "se_y_px": errors.xy[:, 1],
-            "se_intensity": errors.intensity,
-        }
-    )
-    return pd.DataFrame(
-        {
-            "id": np.arange(len(c)),
-            "x_px": c.xy[:, 0],
-            "y_px": c.xy[:, 1],
-            "sublattice": lattice.sublattice,
-            "intensity": c.intensity,
-            "sigma_px": c.sigma_px,
-            "ok": c.ok.astype(int),
-            "i": lattice.ij[:, 0],
-            "j": lattice.ij[:, 1],
-            "background": c.background,
-            **se,
-        }
-    )
-
-
-def cells_table(analysis: Analysis) -> pd.DataFrame:
-    """Unit cells: indices, center, polar displacement and lattice parameters (pm and nm, else px),
-    label.
-
-    Parameters
-    ----------
-    analysis : Analysis
-
-    Returns
-    -------
-    DataFrame
-        One row per valid cell; label -1 outside the analyzed mask, where posterior and stability
-        are empty (see :class:`bfo_utils.results.Confidence`). Without domains they are
-        empty everywhere. Standard errors (``se_``), the polar displacement along the edges of its
-        cell (``p_a``, ``p_b``), strain and the local amplitude of an ordered displacement follow.
-        ``candidate_label`` is the label where the verdict is "domains", and what may be one where
-        it is "undecided".
-    """
-    cells = analysis.prepared.lattice.cells
-    units = Units.of(analysis.prepared.image.pixel_size_nm)
-    pm, nm, nm2 = units.short, units.long, units.area
-    length, displacement = units.per_long, units.per_short
-    i, j = np.nonzero(cells.valid)
-    at = (i, j)
-    return pd.DataFrame(
-        {
-            "i": i,
-            "j": j,
-            "x_px": cells.xy[at][:, 0],
-            "y_px": cells.xy[at][:, 1],
-            f"px_{pm}": cells.polar[at][:, 0] * displacement,
-            f"py_{pm}": cells.polar[at][:, 1] * displacement,
-            f"a_{nm}": cells.a[at] * length,
-            f"b_{nm}": cells.b[at] * length,
-            "angle_deg": cells.angle[at],
-            f"area_{nm2}": cells.area[at] * length**2,
-            "label": analysis.labels[at],
-            "posterior": analysis.confidence.posterior[at].round(4),
-            "stability": analysis.confidence.stability[at].round(4),
-            **{
-                name: values[at]
-                for name, values in _measured(
-                    analysis.prepared, length, displacement, nm, pm
-                ).items()
-            },
-            "candidate_label": analysis.candidate[at],
-        }
-    )
-
-
-def _measured(
-    prepared: PreparedImage, length: float, displacement: float, nm: str, pm: str
-) -> dict[str, np.ndarray]:
-    """Further columns of the table of cells: errors, displacement on edges, strain, order."""
-    cells, strain, se = prepared.lattice.cells, prepared.strain, prepared.cell_errors
-    along = [
-        (cells.polar * edge).sum(-1) / np.linalg.norm(edge, axis=-1) for edge in cell_edges(cells)
-    ]
-    columns = {
-        f"se_px_{pm}": se.polar[..., 0] * displacement,
-        f"se_py_{pm}": se.polar[..., 1] * displacement,
-        f"se_a_{nm}": se.a * length,
-        f"se_b_{nm}": se.b * length,
-        "se_angle_deg": se.angle,
-        f"p_a_{pm}": along[0] * displacement,
-        f"p_b_{pm}": along[1] * displacement,
-        "exx": strain.exx,
-        "eyy": strain.eyy,
-        "exy": strain.exy,
-        "rotation_deg": strain.rotation,
-        "se_exx": se.exx,
-        "se_eyy": se.eyy,
-        "se_exy": se.exy,
-        "se_rotation_deg": se.rotation,
-    }
-    if prepared.oxygen is not None:
-        columns["octahedral_tilt_deg"] = prepared.oxygen.tilt_deg
-        columns["se_octahedral_tilt_deg"] = prepared.oxygen.se_tilt_deg
-    if cells.order is not None:
-        columns[f"order_{pm}"] = np.linalg.norm(cells.order, axis=-1) * displacement
-    return columns
 
 
 def result_summary(analysis: Analysis, walls: Walls, provenance: Provenance | None = None) -> dict:
@@ -850,14 +746,24 @@ def package_versions() -> dict[str, str]:
     }
 
 
-def _pictures(analysis: Analysis, walls: Walls, out: Path) -> None:
+def domain_names(domains: pd.DataFrame) -> dict[int, str]:
+    """What every label is called, without its share.
+
+    Examples
+    --------
+    >>> domain_names(pd.DataFrame({"label": [2], "name": ["up-left, 42 %"]}))
+    {2: 'up-left'}
+    """
+    return dict(zip(domains["label"], domains["name"].str.rpartition(", ")[0]))
+
+
+def _pictures(analysis: Analysis, walls: Walls, names: Mapping[int, str], out: Path) -> None:
     image, cells = analysis.prepared.image, analysis.prepared.lattice.cells
-    save_figure(plot_label_map(image, cells, analysis.labels, walls), out / "label_map.png")
-    save_figure(plot_walls(image, cells, analysis.labels, walls), out / "walls.png")
-    save_figure(
-        plot_polarization(image, cells, analysis.labels, analysis.prepared.polar_sign),
-        out / "polarization.png",
-    )
+    labels, sign = analysis.labels, analysis.prepared.polar_sign
+    shown = plot_label_map(image, cells, labels, walls, names, sign)
+    save_figure(shown, out / "label_map.png")
+    save_figure(plot_walls(image, cells, labels, walls, sign), out / "walls.png")
+    save_figure(plot_polarization(image, cells, labels, sign), out / "polarization.png")
     if unused_share(analysis.prepared.lattice) > UNUSED:
         save_figure(unused_columns(image, analysis.prepared.lattice), out / "unused_columns.png")
     if analysis.residual is not None and has_residual_structure(analysis):

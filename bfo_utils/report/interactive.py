@@ -10,7 +10,8 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from matplotlib.colors import to_rgba_array
 from matplotlib.image import imsave
 from scipy.spatial import cKDTree
 
-from ..figures import INK, LABELS, gray_levels, label_colors, round_down
+from ..figures import INK, LABELS, direction_colors, gray_levels, label_colors, round_down
 from ..results import Analysis, alternative_maps, maps_over_windows
 from ..rewards import Segmentation
 from ..search import PARAMETERS, Outcome, PreparedImage, format_value
@@ -110,14 +111,21 @@ class Stage:
         index = np.vstack([own, [-1, -1]])[near]
         return index[..., 0], index[..., 1]
 
-    def frame(self, labels: np.ndarray) -> str:
+    def colors(self, maps: Sequence[np.ndarray], shown: int = 0) -> dict[int, str]:
+        """The colors of the labels of maps, those of their polarization in the shown map, else in
+        the last that has them.
+        """
+        cells, sign = self.prepared.lattice.cells, self.prepared.polar_sign
+        return reduce(or_, (direction_colors(cells, m, sign) for m in [*maps, maps[shown]]))
+
+    def frame(self, labels: np.ndarray, named: Mapping[int, str]) -> str:
         """A label map as a transparent picture to lay over the backdrop: colors of the labels,
         walls in ink.
         """
         i, j = self._cell
         clean = Segmentation(labels, self.prepared.reference).clean
         shown, smooth = (np.where(i >= 0, grid[i, j], -1) for grid in (labels, clean))
-        drawn = label_colors(shown, _OPACITY)
+        drawn = label_colors(shown, _OPACITY, named)
         drawn[_borders(smooth)] = to_rgba_array(INK)
         return _uri(np.round(255 * drawn).astype(np.uint8), "png", optimize=True)
 
@@ -187,9 +195,9 @@ def interactive_map(prepared: PreparedImage, labels: np.ndarray, table: pd.DataF
         "j": table["j"].tolist(),
         "every": every,
         "quantities": quantities,
-        "colors": LABELS,
         "vectors": (prepared.lattice.cells.basis.vectors / stage.step).round(2).tolist(),
     }
+    named = stage.colors([labels])
     names = ["cell (row i, column j)", *(q["name"] for q in quantities)]
     return fill_template(
         "cells.html",
@@ -197,8 +205,8 @@ def interactive_map(prepared: PreparedImage, labels: np.ndarray, table: pd.DataF
         label="Map of the cells",
         data=data,
         stage=stage,
-        frame=stage.frame(labels),
-        clusters=_clusters([labels]),
+        frame=stage.frame(labels, named),
+        clusters=_clusters([labels], named),
         rows=[(name, "–") for name in names],
     )
 
@@ -321,7 +329,9 @@ def _chooser(
     """A chart, or a slider and a chart, beside the map of what is chosen."""
     stage = Stage(prepared)
     values = [_values(choice, parameters) for choice in choices]
-    frames = [stage.frame(choice.outcome.labels) for choice in choices]
+    maps = [choice.outcome.labels for choice in choices]
+    named = stage.colors(maps, chosen)
+    frames = [stage.frame(labels, named) for labels in maps]
     data = {
         "choices": [
             {
@@ -342,7 +352,7 @@ def _chooser(
         chart=chart,
         slider=slider,
         chosen=chosen,
-        clusters=_clusters([choice.outcome.labels for choice in choices], chosen),
+        clusters=_clusters(maps, named, chosen),
         rows=list(values[chosen].items()),
     )
 
@@ -419,11 +429,14 @@ def _shares(labels: np.ndarray) -> dict[int, str]:
     }
 
 
-def _clusters(maps: Sequence[np.ndarray], shown: int = 0) -> list[tuple[int, str, str]]:
+def _clusters(
+    maps: Sequence[np.ndarray], named: Mapping[int, str], shown: int = 0
+) -> list[tuple[int, str, str]]:
     """Label, color and share of the cells of all clusters of the maps; no share where the shown
     one lacks it.
     """
     shares = [_shares(labels) for labels in maps]
     return [
-        (k, LABELS[k % len(LABELS)], shares[shown].get(k, "")) for k in sorted(set().union(*shares))
+        (k, named.get(k, LABELS[k % len(LABELS)]), shares[shown].get(k, ""))
+        for k in sorted(set().union(*shares))
     ]

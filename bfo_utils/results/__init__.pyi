@@ -77,6 +77,7 @@ from .provenance import (
 from .provenance import (
     check_run as check_run,
 )
+from .provenance import check_schema as check_schema
 from .provenance import (
     compare_tables as compare_tables,
 )
@@ -95,6 +96,7 @@ from .provenance import (
 from .provenance import (
     result_path as result_path,
 )
+from .provenance import stored_json as stored_json
 from .repeats import Repeat as Repeat
 from .repeats import describe_repeats as describe_repeats
 from .selectors import (

@@ -75,7 +75,7 @@ def domains_table(analysis: Analysis) -> pd.DataFrame:
     DataFrame
         Columns ``label, name, kind, n_cells, share``, the area, and means over the cells with
         standard errors (``se_``): displacement (``px``, ``py``), size and direction of the
-        polarization (``p``, ``p_direction_deg``; from x towards y, which points down), lattice
+        polarization (``p``, ``p_angle_deg``; from x towards y, which points down), lattice
         parameters, strain, amplitudes of both sublattices; mean posterior and stability. One row of
         label 0 where there are no domains.
     """
@@ -83,7 +83,7 @@ def domains_table(analysis: Analysis) -> pd.DataFrame:
     present = np.unique(labels[labels >= 0]).tolist()
     rows = [_row(analysis, measured, labels == label) for label in present]
     kinds = _kinds(analysis, present)
-    names = _names([row["p_direction_deg"] for row in rows], kinds)
+    names = _names([row["p_angle_deg"] for row in rows], kinds)
     shares = [f", {100 * row['share']:.0f} %" for row in rows]
     return pd.DataFrame(
         [
@@ -220,8 +220,8 @@ def _polarization(row: Mapping, unit: str, sign: int) -> dict:
     return {
         f"p_{unit}": size,
         f"se_p_{unit}": float(np.sqrt(share @ variance)),
-        "p_direction_deg": float(np.rad2deg(np.arctan2(*(sign * mean[::-1])))),
-        "se_p_direction_deg": float(np.rad2deg(np.sqrt(share[::-1] @ variance) / max(size, 1e-12))),
+        "p_angle_deg": float(np.rad2deg(np.arctan2(*(sign * mean[::-1])))),
+        "se_p_angle_deg": float(np.rad2deg(np.sqrt(share[::-1] @ variance) / max(size, 1e-12))),
     }
 
 

@@ -41,7 +41,8 @@ _WALL_COLUMNS = """
     strain_along se_strain_along compatible_deg off_compatible_deg posterior stability n_cells
 """
 _PROFILE_COLUMNS = """
-    segment distance_{nm} n_cells p_parallel_{pm} se_p_parallel_{pm} p_normal_{pm} se_p_normal_{pm}
+    segment distance_{nm} n_cells
+    p_parallel_{pm} se_p_parallel_{pm} p_perpendicular_{pm} se_p_perpendicular_{pm}
     a_{nm} se_a_{nm} b_{nm} se_b_{nm} rotation_deg se_rotation_deg
     a_intensity se_a_intensity b_intensity se_b_intensity
 """
@@ -87,7 +88,7 @@ class _Beside:
 
 @dataclass(frozen=True)
 class _Step:
-    """tanh of width w through the polarization (px): its levels on both sides, errors."""
+    """tanh(x / w) through the polarization (px): its levels on both sides, width 2 w, errors."""
 
     one: np.ndarray
     two: np.ndarray
@@ -260,7 +261,7 @@ def _fitted(beside: _Beside, polar: np.ndarray) -> _Step | None:
     se = np.sqrt(np.diag(covariance))
     middle, half = p[:2], p[2:4]
     spread = np.sqrt(se[:2] ** 2 + se[2:4] ** 2)
-    return _Step(middle - half, middle + half, spread, float(p[5]), float(se[5]))
+    return _Step(middle - half, middle + half, spread, 2 * float(p[5]), 2 * float(se[5]))
 
 
 def _types(turn: float) -> str:
@@ -326,7 +327,7 @@ def _profile(analysis: Analysis, beside: _Beside) -> list[dict]:
     tangent = np.stack([normal[:, 1], -normal[:, 0]], axis=-1)
     values = {
         f"p_parallel_{units.short}": (polar * tangent).sum(axis=-1),
-        f"p_normal_{units.short}": (polar * normal).sum(axis=-1),
+        f"p_perpendicular_{units.short}": (polar * normal).sum(axis=-1),
         f"a_{units.long}": cells.a[at] * units.per_long,
         f"b_{units.long}": cells.b[at] * units.per_long,
         "rotation_deg": prepared.strain.rotation[at],

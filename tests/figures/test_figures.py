@@ -27,6 +27,7 @@ from bfo_utils.figures import (
     WIDTH,
     Figure,
     color_limits,
+    direction_colors,
     label_colors,
     plot_anomalies,
     plot_before_after,
@@ -307,7 +308,9 @@ def test_label_map_paints_cells_at_their_places(image, cells, labels):
     assert len(painted.get_paths()) == inside.sum()
     centers = np.array([path.vertices[:4].mean(axis=0) for path in painted.get_paths()])
     np.testing.assert_allclose(centers, cells.xy[inside], atol=0.1 * cells.basis.cell_px)
-    np.testing.assert_array_equal(painted.get_facecolors(), label_colors(labels[inside]))
+    named = direction_colors(cells, labels)
+    expected = label_colors(labels[inside], named=named)
+    np.testing.assert_array_equal(painted.get_facecolors(), expected)
     share = 100 * (labels == 1).sum() / inside.sum()
     assert legend(figure) == [f"cluster 0: {100 - share:.0f} %", f"right: {share:.0f} %"]
 

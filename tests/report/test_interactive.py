@@ -13,7 +13,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
-from bfo_utils.figures import INK, LABELS
+from bfo_utils.figures import INK
 from bfo_utils.report import (
     Choice,
     Stage,
@@ -108,6 +108,11 @@ def measured(shown, name, unit):
     return float(shown[name].removesuffix(unit))
 
 
+def shared_colors(stage, outcomes):
+    totals = [outcome.rewards["total"] for outcome in outcomes]
+    return stage.colors([outcome.labels for outcome in outcomes], int(np.argmax(totals)))
+
+
 # ---- what the pieces hold ------------------------------------------------------------
 
 
@@ -117,14 +122,12 @@ def decoded(uri):
 
 def test_a_frame_has_the_color_of_every_cell_at_its_place(answer):
     stage = Stage(answer.prepared)
-    drawn = decoded(stage.frame(answer.tuned.labels))
+    named = stage.colors([answer.tuned.labels])
+    drawn = decoded(stage.frame(answer.tuned.labels, named))
     inside = answer.prepared.mask
     x, y = np.rint(stage.at(answer.prepared.lattice.cells.xy[inside])).astype(int).T
     expected = np.array(
-        [
-            [round(255 * c) for c in to_rgb(LABELS[k % len(LABELS)])]
-            for k in answer.tuned.labels[inside]
-        ]
+        [[round(255 * c) for c in to_rgb(named[k])] for k in answer.tuned.labels[inside]]
     )
     ink = (drawn[y, x, :3] == [round(255 * c) for c in to_rgb(INK)]).all(axis=1)
     assert ((drawn[y, x, :3] == expected).all(axis=1) | ink).all() and ink.mean() < 0.1
@@ -133,8 +136,10 @@ def test_a_frame_has_the_color_of_every_cell_at_its_place(answer):
 
 def test_walls_are_drawn_between_domains_and_only_there(answer):
     stage = Stage(answer.prepared)
-    assert (decoded(stage.frame(answer.labels))[..., 3] == 255).any()
-    assert not (decoded(stage.frame(np.where(answer.prepared.mask, 2, -1)))[..., 3] == 255).any()
+    assert (decoded(stage.frame(answer.labels, {}))[..., 3] == 255).any()
+    assert not (
+        decoded(stage.frame(np.where(answer.prepared.mask, 2, -1), {}))[..., 3] == 255
+    ).any()
 
 
 def data(piece):
@@ -243,6 +248,7 @@ def test_clicking_a_point_of_the_front_shows_its_map_and_parameters(page, answer
     points = find(page, "#front .bfo-point")
     assert len(points) == len(choices) > 1
     stage = Stage(answer.prepared)
+    named = shared_colors(stage, [outcome for _, outcome in choices])
     for k, (trial, outcome) in reversed(list(enumerate(choices))):
         page.execute_script(
             "arguments[0].dispatchEvent(new MouseEvent('click', {bubbles: true}))", points[k]
@@ -257,7 +263,7 @@ def test_clicking_a_point_of_the_front_shows_its_map_and_parameters(page, answer
             and shown["site"] == trial.parameters["site"]
         )
         assert find(page, "#front .bfo-frame")[0].get_attribute("src") == stage.frame(
-            outcome.labels
+            outcome.labels, named
         )
         assert [p.get_attribute("aria-pressed") for p in points].index("true") == k
 
@@ -279,6 +285,7 @@ def test_the_slider_walks_through_the_windows(page, answer):
 
     outcomes = maps_over_windows(answer)
     stage = Stage(answer.prepared)
+    named = shared_colors(stage, outcomes)
     (slider,) = find(page, "#windows input")
     slider.send_keys(Keys.HOME)
     for k, (size, outcome) in enumerate(zip(COMPARED_WINDOWS, outcomes, strict=True)):
@@ -286,7 +293,7 @@ def test_the_slider_walks_through_the_windows(page, answer):
         assert shown["shown"] == f"{size:.2f} cells" == find(page, "#windows output")[0].text
         assert shown["total"] == f"{outcome.rewards['total']:.3f}"
         assert find(page, "#windows .bfo-frame")[0].get_attribute("src") == stage.frame(
-            outcome.labels
+            outcome.labels, named
         )
         assert find(page, "#windows .bfo-point")[k].get_attribute("aria-pressed") == "true"
         slider.send_keys(Keys.ARROW_RIGHT)

@@ -33,6 +33,8 @@ FILES = {
     "trials.csv",
     "pareto.csv",
     "result.json",
+    "README.txt",
+    "picture.npz",
     "label_map.png",
     "walls.png",
     "polarization.png",

@@ -57,7 +57,7 @@ def test_the_polar_sign_turns_the_arrow_and_the_name(done, table):
     other = domains_table(replace(done, prepared=replace(done.prepared, polar_sign=-1)))
     assert [name.split(",")[0] for name in other["name"]] == ["up-left", "down-right"]
     assert other["px_pm"].tolist() == table["px_pm"].tolist()
-    turned = (other["p_direction_deg"] - table["p_direction_deg"]) % 360
+    turned = (other["p_angle_deg"] - table["p_angle_deg"]) % 360
     assert turned.tolist() == pytest.approx([180, 180])
 
 

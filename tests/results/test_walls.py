@@ -34,8 +34,8 @@ def test_a_straight_wall_is_measured(done, measured):
     assert wall["direction_deg"] == pytest.approx(91.5, abs=3) and wall["straightness"] == 1
     assert wall["sinuosity"] == pytest.approx(1, abs=0.05)
     assert wall["turn_deg"] == pytest.approx(180, abs=3) and wall["wall_types"].startswith("180")
-    assert wall["width_nm"] == pytest.approx(2 * 0.396, rel=0.15)
-    assert abs(wall["width_nm"] - 2 * 0.396) < 6 * wall["se_width_nm"]
+    assert wall["width_nm"] == pytest.approx(2 * 2 * 0.396, rel=0.15)
+    assert abs(wall["width_nm"] - 2 * 2 * 0.396) < 6 * wall["se_width_nm"]
     assert wall["p_step_pm"] == pytest.approx(72, rel=0.1)
 
 
@@ -52,10 +52,10 @@ def test_profiles_run_from_the_first_label_to_the_second(measured):
     profile = measured.profiles
     first, last = profile.iloc[0], profile.iloc[-1]
     assert first["distance_nm"] < 0 < last["distance_nm"] and set(profile["segment"]) == {0}
-    assert first["p_normal_pm"] > 20 and last["p_normal_pm"] < -20  # head to head
+    assert first["p_perpendicular_pm"] > 20 and last["p_perpendicular_pm"] < -20  # head to head
     assert np.sign(first["p_parallel_pm"]) == -np.sign(last["p_parallel_pm"])
     middle = profile.iloc[profile["distance_nm"].abs().argmin()]
-    assert abs(middle["p_normal_pm"]) < 15
+    assert abs(middle["p_perpendicular_pm"]) < 15
 
 
 def test_walls_along_the_step_of_p_are_neutral():
@@ -87,7 +87,9 @@ def test_no_walls_are_tables_without_rows(tmp_path):
     done = analyzed("single")
     measured = measure_walls(done, domains_table(done))
     assert measured.walls.empty and measured.profiles.empty and measured.lines == []
-    assert "width_nm" in measured.walls.columns and "p_normal_pm" in measured.profiles.columns
+    assert (
+        "width_nm" in measured.walls.columns and "p_perpendicular_pm" in measured.profiles.columns
+    )
     write_results(done, tmp_path)
     assert pd.read_csv(tmp_path / "walls.csv").empty
     assert json.loads((tmp_path / "walls.geojson").read_text())["features"] == []

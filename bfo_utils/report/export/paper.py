@@ -1,0 +1,511 @@
+"""Figures for a paper, drawn from a finished result: vector files with text that stays text."""
+
+import base64
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from string import ascii_lowercase
+
+import matplotlib.style
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from ...compute import atomic, locked_folder, refuse_foreign
+from ...errors import InputError
+from ...figures import (
+    ANGLES,
+    INK,
+    MUTED,
+    SIGNED,
+    backdrop,
+    color_bar,
+    color_limits,
+    direction_colors,
+    draw_arrows,
+    draw_walls,
+    draw_wheel,
+    label_colors,
+    paint,
+    round_down,
+    tint,
+    walls_of,
+)
+from .answer import Answer
+from .formats import is_made_here
+
+_MAKER = "bfo_utils"
+PICTURE_FORMATS = ("svg", "pdf", "png")
+_MM = 25.4  # per inch
+_WIDTHS = (20.0, 400.0)  # mm
+_SMALLEST_PX, _LARGEST_PX = 50, 20_000
+_ARROWS = 500
+_KEYS_MM = 14.0  # of the height, for keys and labels of a panel
+_PROFILES = 4  # walls, the longest first
+_BINS = 24
+_CHARGES = {
+    "head-to-head": "#C1272D",
+    "tail-to-tail": "#0057B8",
+    "neutral": "#FFFFFF",
+    "mixed": "#F2C14E",
+    "": "#FFFFFF",
+}
+_STRAINS = {
+    "exx": "strain εxx (%)",
+    "eyy": "strain εyy (%)",
+    "exy": "strain εxy (%)",
+    "rotation_deg": "rotation (°)",
+}
+_RC = {
+    "font.size": 7,
+    "font.family": "DejaVu Sans",
+    "axes.labelsize": 7,
+    "axes.titlesize": 7,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "legend.fontsize": 6.5,
+    "legend.frameon": False,
+    "legend.handlelength": 1.0,
+    "legend.columnspacing": 1.0,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 1.0,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": _MAKER,
+    "pdf.fonttype": 42,  # whole glyphs, embedded
+    "image.interpolation": "nearest",
+}
+
+
+# ---- panels: each takes an axes and returns it ---------------------------------------
+
+
+def draw_domains(axes, answer: Answer):
+    """Draw the domains in the colors of their polarization over the image, with walls and names.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    answer : Answer
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    colors = direction_colors(answer.grid, answer.labels, answer.polar_sign)
+    tint(axes, answer.image, answer.grid, answer.labels, "light", 0.4, colors)
+    draw_walls(axes, answer.grid, walls_of(answer.labels))
+    entries = [
+        Patch(facecolor=label_colors(label, named=colors), label=name)
+        for label, name in answer.domains[["label", "name"]].itertuples(index=False)
+    ]
+    _legend_below(axes, entries)
+    return axes
+
+
+def draw_polarization(axes, answer: Answer):
+    """Draw arrows of the polarization over the image, with walls, color wheel and a key of their
+    length.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    answer : Answer
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    backdrop(axes, answer.image, "dark")
+    arrows, block = draw_arrows(axes, answer.grid, answer.polar_sign, _ARROWS)
+    draw_walls(axes, answer.grid, walls_of(answer.labels))
+    draw_wheel(axes.inset_axes([0.85, 1.1, 0.13, 0.13]), fontsize=6.5)
+    units = answer.units
+    key = round_down(max(float(answer.domains[f"p_{units.short}"].max()), 1e-6))
+    axes.quiverkey(
+        arrows,
+        0.06,
+        1.07,
+        key / units.per_short,
+        f"{key:g} {units.short}" + (f" ({block} × {block} cells)" if block > 1 else ""),
+        labelpos="E",
+        color=INK,
+    )
+    return axes
+
+
+def draw_charges(axes, answer: Answer):
+    """Draw the wall segments with their numbers in ``walls.csv``, colored by the sign of their
+    bound charge.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    answer : Answer
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    backdrop(axes, answer.image)
+    charges = answer.walls["charge"].tolist()
+    for lines, charge, segment in zip(answer.lines, charges, answer.walls["segment"]):
+        for color, width in ((INK, 2.8), (_CHARGES[charge], 1.6)):
+            axes.add_collection(
+                LineCollection(lines, colors=color, linewidths=width, capstyle="round"),
+                autolim=False,
+            )
+        axes.annotate(
+            str(segment),
+            lines.mean(axis=1)[len(lines) // 2],
+            (5, 0),
+            textcoords="offset points",
+            va="center",
+            bbox=dict(boxstyle="round,pad=0.15", facecolor="white", edgecolor="none", alpha=0.85),
+        )
+    entries = [
+        Patch(facecolor=color, edgecolor=INK, linewidth=0.6, label=charge)
+        for charge, color in _CHARGES.items()
+        if charge and charge in charges
+    ]
+    _legend_below(axes, entries)
+    return axes
+
+
+def draw_profile(axes, answer: Answer, segment: int):
+    """Draw the polarization along one wall and along its normal over the distance from it, with
+    bands of one standard error.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    answer : Answer
+    segment : int
+        Number of the segment in ``walls.csv``.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    units = answer.units
+    own = answer.profiles[answer.profiles["segment"] == segment]
+    x = own[f"distance_{units.long}"]
+    looks = (("parallel", "P∥", "#332288", "-"), ("perpendicular", "P⊥", "#D55E00", "--"))
+    for name, symbol, color, line in looks:
+        y, se = own[f"p_{name}_{units.short}"], own[f"se_p_{name}_{units.short}"]
+        axes.fill_between(x, y - se, y + se, color=color, alpha=0.25, lw=0)
+        axes.plot(x, y, line, color=color, label=symbol)
+    axes.axhline(0, color=MUTED, lw=0.5, zorder=0)
+    axes.axvline(0, color=MUTED, lw=0.5, zorder=0)
+    axes.set(xlabel=f"distance ({units.long})", ylabel=f"P ({units.short})")
+    axes.set_title(f"wall {segment}")
+    axes.legend(loc="lower right", bbox_to_anchor=(1.04, 0.96), ncols=2, borderpad=0)
+    return axes
+
+
+def draw_strain(axes, answer: Answer, component: str):
+    """Draw a component of the strain, or the rotation, over the image.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    answer : Answer
+    component : {"exx", "eyy", "exy", "rotation_deg"}
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    backdrop(axes, answer.image)
+    values = answer.on_grid(component) * (1 if component == "rotation_deg" else 100)
+    return _painted(axes, answer, values, _STRAINS[component])
+
+
+def _painted(axes, answer: Answer, values: np.ndarray, label: str):
+    """Signed values of the cells at their places, with a color bar."""
+    shown = np.isfinite(values)
+    cells = paint(
+        axes, answer.grid, shown, array=values[shown], cmap=SIGNED, norm=color_limits(values, 0)
+    )
+    cells.set_rasterized(True)
+    color_bar(cells, axes, label, extend="both")
+    return axes
+
+
+def draw_directions(axes, answer: Answer, label: int | None = None):
+    """Draw the rose of the directions of the polarization, every cell weighted by its length.
+
+    Parameters
+    ----------
+    axes : matplotlib.projections.polar.PolarAxes
+    answer : Answer
+    label : int, optional
+        The cells of this domain only.
+
+    Returns
+    -------
+    matplotlib.projections.polar.PolarAxes
+    """
+    cells = answer.labels >= 0 if label is None else answer.labels == label
+    x, y = answer.polar_sign * answer.grid.polar[cells & answer.grid.valid].T
+    angle, edges = np.arctan2(y, x), (np.arange(_BINS + 1) - 0.5) * 2 * np.pi / _BINS
+    weights = np.histogram(angle % (2 * np.pi - edges[1]), edges, weights=np.hypot(x, y))[0]
+    centers = np.arange(_BINS) * 2 * np.pi / _BINS
+    share = 100 * weights / max(weights.sum(), 1e-12)
+    turn = (centers / (2 * np.pi) + 0.5) % 1
+    axes.bar(centers, share, 0.95 * 2 * np.pi / _BINS, color=ANGLES(turn), edgecolor=INK, lw=0.3)
+    axes.set_theta_direction(-1)  # y down, as in the image
+    axes.set(xticks=np.deg2rad([0, 90, 180, 270]), yticks=[])
+    axes.set_xticklabels(["x", "y", "", ""])
+    names = dict(zip(answer.domains["label"], answer.domains["name"]))
+    axes.set_title("all cells" if label is None else names[label])
+    return axes
+
+
+def _legend_below(axes, entries: list) -> None:
+    if entries:
+        axes.legend(
+            handles=entries,
+            loc="upper left",
+            bbox_to_anchor=(-0.02, -0.01),
+            borderpad=0.2,
+            labelspacing=0.25,
+        )
+
+
+# ---- figures -------------------------------------------------------------------------
+
+
+def _mm(width: float, height: float) -> Figure:
+    return Figure(figsize=(width / _MM, height / _MM), layout="compressed")
+
+
+def _one(draw: Callable) -> Callable[[Answer, float], Figure]:
+    """A figure of one panel with the image in it."""
+
+    def figure(answer: Answer, width: float) -> Figure:
+        height, across = answer.image.shape
+        made = _mm(width, width * height / across + _KEYS_MM)
+        draw(made.subplots(), answer)
+        return made
+
+    return figure
+
+
+def _panels(answer: Answer, width: float, draws: Sequence[Callable], beside: float, keys: float):
+    """Panels two abreast with the image in them, labeled a), b), ..., and room in mm for color
+    bars beside and keys below each.
+    """
+    height, across = answer.image.shape
+    rows = -(-len(draws) // 2)
+    made = _mm(width, rows * ((width / 2 - beside) * height / across + keys))
+    grid = made.subplots(rows, 2, squeeze=False).ravel()
+    for spare in grid[len(draws) :]:
+        spare.remove()
+    for panel, draw in zip(grid, draws):
+        draw(panel)
+    _lettered(grid[: len(draws)])
+    return made
+
+
+def _lettered(panels: Sequence) -> None:
+    for letter, panel in zip(ascii_lowercase, panels):
+        panel.set_title(f"{letter}) {panel.get_title()}".strip(), loc="left")
+        panel.set_title("")
+
+
+def _strain(answer: Answer, width: float) -> Figure:
+    draws = [lambda axes, c=c: draw_strain(axes, answer, c) for c in _STRAINS]
+    return _panels(answer, width, draws, 14, 7)
+
+
+def _profiles(answer: Answer, width: float) -> Figure:
+    chosen = _longest_walls(answer)[:_PROFILES]
+    rows = -(-len(chosen) // 2) if len(chosen) > 1 else 1
+    made = _mm(width, rows * width * (0.42 if len(chosen) > 1 else 0.62))
+    grid = made.subplots(rows, min(2, len(chosen)), squeeze=False).ravel()
+    for spare in grid[len(chosen) :]:
+        spare.remove()
+    for panel, segment in zip(grid, chosen):
+        draw_profile(panel, answer, segment)
+    if len(chosen) > 1:
+        _lettered(grid[: len(chosen)])
+    return made
+
+
+def _roses(answer: Answer, width: float) -> Figure:
+    labels = [None, *answer.domains["label"].tolist()]
+    if len(labels) == 2:
+        labels = labels[1:]
+    rows = -(-len(labels) // 2)
+    made = _mm(width, rows * width * 0.52)
+    for k, label in enumerate(labels):
+        panel = made.add_subplot(rows, min(2, len(labels)), k + 1, projection="polar")
+        draw_directions(panel, answer, label)
+    if len(labels) > 1:
+        _lettered(made.axes)
+    return made
+
+
+def _overview(answer: Answer, width: float) -> Figure:
+    draws: list[Callable] = [lambda axes: draw_domains(axes, answer)]
+    if answer.grid.has_b:
+        draws.append(lambda axes: draw_polarization(axes, answer))
+    if len(answer.walls):
+        draws.append(lambda axes: draw_charges(axes, answer))
+        if answer.grid.has_b:
+            longest = _longest_walls(answer)[0]
+            draws.append(lambda axes: draw_profile(axes, answer, longest))
+    return _panels(answer, width, draws, 5, _KEYS_MM)
+
+
+def _longest_walls(answer: Answer) -> list[int]:
+    """Numbers of the segments that have a profile, the longest first."""
+    length = f"length_{answer.units.long}"
+    have = answer.walls[answer.walls["segment"].isin(answer.profiles["segment"])]
+    return have.sort_values(length, ascending=False, kind="stable")["segment"].tolist()
+
+
+_ALWAYS, _POLAR, _WALLS = "", "the second sublattice is seen", "there are walls"
+#: Figures by name: what draws them, and what they need.
+FIGURES: Mapping[str, tuple[Callable[[Answer, float], Figure], tuple[str, ...]]] = {
+    "overview": (_overview, ()),
+    "domains": (_one(draw_domains), ()),
+    "polarization": (_one(draw_polarization), (_POLAR,)),
+    "walls": (_one(draw_charges), (_WALLS,)),
+    "profiles": (_profiles, (_WALLS, _POLAR)),
+    "strain": (_strain, ()),
+    "roses": (_roses, (_POLAR,)),
+}
+
+
+def paper_figure(answer: Answer, name: str, width_mm: float = 85.0) -> Figure:
+    """A figure for a paper.
+
+    Parameters
+    ----------
+    answer : Answer
+    name : str
+        One of :data:`FIGURES`.
+    width_mm : float
+        Width on the page: 85 for a column of most journals.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    InputError
+        For an unknown name or width, or where the result does not hold what the figure shows.
+    """
+    if name not in FIGURES:
+        raise InputError(f"--only: '{name}' is no figure; choose of {', '.join(FIGURES)}")
+    _check_width(width_mm)
+    draw, needs = FIGURES[name]
+    lacking = next((need for need in needs if not _holds(answer, need)), None)
+    if lacking:
+        raise InputError(f"--only: {name} is drawn where {lacking}, which is not so here")
+    with matplotlib.style.context(["default", _RC]):
+        figure = draw(answer, width_mm)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # else it moves a little every time that it is drawn
+        return figure
+
+
+def _check_width(width_mm: float) -> None:
+    if not _WIDTHS[0] <= width_mm <= _WIDTHS[1]:
+        raise InputError(f"--width: {width_mm:g} mm; give {_WIDTHS[0]:g} to {_WIDTHS[1]:g} mm")
+
+
+def _holds(answer: Answer, need: str) -> bool:
+    return answer.grid.has_b if need == _POLAR else len(answer.walls) > 0
+
+
+def write_figures(
+    answer: Answer,
+    out: str | Path,
+    formats: Sequence[str] = ("pdf",),
+    dpi: int = 600,
+    width_mm: float = 85.0,
+    only: Sequence[str] = (),
+) -> list[Path]:
+    """Write figures for a paper, the same bytes for the same result.
+
+    Parameters
+    ----------
+    answer : Answer
+    out : str or Path
+        Folder; made where missing.
+    formats : sequence of {"svg", "pdf", "png"}
+    dpi : int
+        Of PNG, and of the image in the others.
+    width_mm : float
+    only : sequence of str
+        Names, see :data:`FIGURES`; by default all that the result has.
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    InputError
+        See :func:`paper_figure`; and for formats, a resolution or files that cannot be.
+    """
+    for name in formats:
+        if name not in PICTURE_FORMATS:
+            choices = ", ".join(PICTURE_FORMATS)
+            raise InputError(f"--format: '{name}' is no format; choose of {choices}")
+    _check_width(width_mm)
+    if not _SMALLEST_PX <= width_mm / _MM * dpi <= _LARGEST_PX:
+        raise InputError(f"--dpi: {dpi} at {width_mm:g} mm is no size for a figure; 600 is usual")
+    names = only or [
+        n for n, (_, needs) in FIGURES.items() if all(_holds(answer, n) for n in needs)
+    ]
+    figures = {name: paper_figure(answer, name, width_mm) for name in names}
+    paths = [Path(out, f"{name}.{kind}") for name in names for kind in formats]
+    for path in paths:
+        refuse_foreign([path], is_made_here(path), "give another folder with --out")
+    with locked_folder(out):
+        for path in paths:
+            with atomic(path) as part:
+                part.write_bytes(_bytes(figures[path.stem], path.suffix[1:], dpi))
+    return paths
+
+
+def _bytes(figure: Figure, kind: str, dpi: int) -> bytes:
+    """A figure as a file of a kind, that tells what made it and not when."""
+    told = {"png": {"Software": _MAKER}, "svg": {"Creator": _MAKER, "Date": None}}.get(
+        kind, {"Creator": _MAKER, "CreationDate": None}
+    )
+    buffer = io.BytesIO()
+    with matplotlib.style.context(["default", _RC]):
+        figure.savefig(buffer, format=kind, dpi=dpi, metadata=told)
+    return _with_font(buffer.getvalue()) if kind == "svg" else buffer.getvalue()
+
+
+def _with_font(svg: bytes) -> bytes:
+    """An SVG with the glyphs of its text in it, so that it looks the same everywhere."""
+    from fontTools import subset, ttLib
+
+    text = svg.decode()
+    used = "".join(re.findall(r"<(?:text|tspan)[^>]*>([^<]*)", text))
+    font = ttLib.TTFont(font_manager.findfont("DejaVu Sans"), recalcTimestamp=False)
+    maker = subset.Subsetter(subset.Options(drop_tables=["FFTM", "DSIG"]))
+    maker.populate(text=used)
+    maker.subset(font)
+    buffer = io.BytesIO()
+    font.save(buffer, reorderTables=True)
+    content = base64.b64encode(buffer.getvalue()).decode()
+    face = (
+        "@font-face{font-family:'DejaVu Sans';"
+        f"src:url(data:font/ttf;base64,{content}) format('truetype')}}"
+    )
+    return text.replace("<defs>", f"<defs>\n  <style>{face}</style>", 1).encode()
