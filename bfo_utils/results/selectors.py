@@ -162,7 +162,7 @@ SELECTORS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "Calinski-Harabasz": product_of_rewards("calinski_harabasz"),
     "neighbor agreement": product_of_rewards("agreement"),
     "stability": product_of_rewards("stability"),
-    "continuity x straightness (as in the paper)": product_of_rewards("continuity", "straightness"),
+    "continuity x straightness (our formulas)": product_of_rewards("continuity", "straightness"),
     "**total**": product_of_rewards("total"),
     "total without straightness": _total(("straightness",)),
     "total without continuity": _total(("continuity",)),

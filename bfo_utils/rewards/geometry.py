@@ -1,4 +1,7 @@
-"""Rewards for the geometry of the walls: they are continuous and straight (arXiv 2411.12612)."""
+"""Rewards for the geometry of the walls: they are continuous and straight.
+
+The idea is that of arXiv 2411.12612, whose formulas are not public; those here are ours.
+"""
 
 import numpy as np
 
