@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from ..descriptors import round_window, window_samples
 from ..errors import InputError
-from ..rewards import DEFAULT_TOTAL, Segmentation, score_map
+from ..rewards import DEFAULT_TOTAL, DESCRIPTOR_REWARDS, Segmentation, score_map
 from ..segmentation import (
     N_VARIANTS,
     cluster_vectors,
@@ -143,10 +143,42 @@ def evaluate_configuration(
             lambda: _labels(work, parameters, seed),
             weight=8 * prepared.mask.size,
         )
-        rewards = score_map(Segmentation(labels, prepared.reference), total)
+        rewards = score_map(judged_map(work, parameters, labels, total), total)
         if parameters["descriptor"] == "vae":
             rewards["explained"] = max(0.0, work.autoencoder(parameters).explained)
     return Outcome(parameters, labels, rewards, time.perf_counter() - start)
+
+
+def judged_map(
+    work: SharedWork,
+    parameters: Mapping[str, Value],
+    labels: np.ndarray,
+    total: Mapping[str, float] = DEFAULT_TOTAL,
+) -> Segmentation:
+    """A map with all that the rewards of a total look at.
+
+    Parameters
+    ----------
+    work : SharedWork
+    parameters : mapping
+        The complete parameters that the map was made with.
+    labels : ndarray of int, shape (R, C)
+    total : mapping of str to float
+        The rewards; descriptors are worked out only where one of them looks at them.
+
+    Returns
+    -------
+    Segmentation
+    """
+    prepared, found = work.prepared, None
+    if set(total) & set(DESCRIPTOR_REWARDS) and len(np.unique(labels[prepared.mask])) > 1:
+        own = work.found_with(parameters["detection_scale"], parameters["refinement_radius"])
+        values = transfer_to_cells(
+            cell_descriptors(own.prepared, parameters, own), own.prepared, prepared
+        )
+        found = np.full((*labels.shape, values.shape[1]), np.nan)
+        found[prepared.mask] = values
+    return Segmentation(labels, prepared.reference, found)
 
 
 def cross_fitted_outcome(
