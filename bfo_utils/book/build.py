@@ -274,7 +274,7 @@ def _applicable(image, parameters: Mapping[str, Value], reading: Reading) -> Non
 
     columns = {k: parameters[k] for k in _PREPARED if k in parameters}
     sites = prepare_image(image, **columns, scan_axis="none").sites
-    if parameters.get("site", "A") not in sites:
+    if parameters.get("site", "A") not in (*sites, "columns"):
         raise InputError(
             f"parameter site: '{parameters['site']}' is not seen in this image; give one of"
             f" {', '.join(sites)}"

@@ -11,6 +11,9 @@ from .measured import field_vectors as field_vectors
 from .measured import measured_fields as measured_fields
 from .measured import measured_vectors as measured_vectors
 from .windows import (
+    CELL_SITES as CELL_SITES,
+)
+from .windows import (
     DESCRIPTORS as DESCRIPTORS,
 )
 from .windows import (

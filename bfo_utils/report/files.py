@@ -47,7 +47,9 @@ from ..results import (
 from ..search import (
     PARAMETERS,
     PreparedImage,
+    SharedWork,
     best_by_descriptor,
+    column_labels,
     format_value,
     parameter_importance,
     pareto_front,
@@ -115,7 +117,9 @@ def write_results(
     with together(out, "result.json") as stage:
         write_csv(
             stage / "columns.csv",
-            columns_table(analysis.prepared.lattice, analysis.prepared.column_errors),
+            columns_table(
+                analysis.prepared.lattice, analysis.prepared.column_errors, _labels(analysis)
+            ),
         )
         write_csv(stage / "cells.csv", cells_table(analysis))
         write_csv(stage / "domains.csv", domains)
@@ -155,7 +159,17 @@ def is_ours(out: str | Path) -> bool:
     return False
 
 
-def columns_table(lattice: Lattice, errors: ColumnErrors | None = None) -> pd.DataFrame:
+def _labels(analysis: Analysis) -> np.ndarray | None:
+    """Label of every column, where all of them were described."""
+    if analysis.tuned.parameters["site"] != "columns":
+        return None
+    work = analysis.work or SharedWork(analysis.prepared)
+    return column_labels(work, analysis.tuned, analysis.seed, analysis.labels)
+
+
+def columns_table(
+    lattice: Lattice, errors: ColumnErrors | None = None, labels: np.ndarray | None = None
+) -> pd.DataFrame:
     """Indexed columns: id, position in px, sublattice, fitted amplitude and width, whether the fit
     is sound.
 
@@ -164,12 +178,14 @@ def columns_table(lattice: Lattice, errors: ColumnErrors | None = None) -> pd.Da
     lattice : Lattice
     errors : ColumnErrors, optional
         Standard errors of the columns.
+    labels : ndarray of int, shape (M,), optional
+        Their labels, see :func:`bfo_utils.search.column_labels`.
 
     Returns
     -------
     DataFrame
         Columns ``id, x_px, y_px, sublattice, intensity, sigma_px, ok, i, j, background``, and
-        ``se_x_px, se_y_px, se_intensity`` with errors.
+        ``se_x_px, se_y_px, se_intensity`` with errors, ``label`` with labels.
     """
     c = lattice.columns
     se = (
@@ -194,6 +210,7 @@ def columns_table(lattice: Lattice, errors: ColumnErrors | None = None) -> pd.Da
             "j": lattice.ij[:, 1],
             "background": c.background,
             **se,
+            **({} if labels is None else {"label": labels}),
         }
     )
 

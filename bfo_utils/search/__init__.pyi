@@ -57,6 +57,9 @@ from .pipeline import (
     cluster_cells as cluster_cells,
 )
 from .pipeline import (
+    column_labels as column_labels,
+)
+from .pipeline import (
     cross_fitted_outcome as cross_fitted_outcome,
 )
 from .pipeline import (
