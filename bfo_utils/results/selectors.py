@@ -42,7 +42,7 @@ from ..search import (
 from ..simulation import Specimen, simulate_phantom, true_label_map
 
 _KINDS = ("lattice", "patch")
-_ALL = DEFAULT_TOTAL | dict.fromkeys(ALTERNATIVES, 1.0)
+_ALL = DEFAULT_TOTAL | dict.fromkeys(ALTERNATIVES, 0.0)  # worked out, not counted
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,6 @@ def _row(item: SelectorCase, parameters: dict) -> dict:
     """All scores of one configuration, and its ARI."""
     outcome = evaluate_configuration(item.prepared, parameters, total=_ALL, work=item.work)
     values = dict(outcome.rewards)
-    values["total"] = np.prod([values[n] ** exponent for n, exponent in DEFAULT_TOTAL.items()])
     for kind, field in item.references.items():
         other = score_map(Segmentation(outcome.labels, field))
         values |= {f"evidence_{kind}": other["evidence"], f"contrast_{kind}": other["contrast"]}

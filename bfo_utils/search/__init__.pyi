@@ -104,6 +104,9 @@ from .sensitivity import (
 from .sensitivity import (
     total_landscape as total_landscape,
 )
+from .sensitivity import (
+    window_landscape as window_landscape,
+)
 from .space import (
     AUTOENCODER_CHOICES as AUTOENCODER_CHOICES,
 )
