@@ -62,6 +62,7 @@ _SECONDS = {
     "07_report": 10,
     "08_judgement": 18,
     "09_composition": 40,
+    "10_paper": 35,
 }
 # With these an image is prepared.
 _PREPARED = (
@@ -281,7 +282,7 @@ def _applicable(image, parameters: Mapping[str, Value], reading: Reading) -> Non
 
     columns = {k: parameters[k] for k in _PREPARED if k in parameters}
     sites = prepare_image(image, **columns, scan_axis="none").sites
-    if parameters.get("site", "A") not in sites:
+    if parameters.get("site", "A") not in (*sites, "columns"):
         raise InputError(
             f"parameter site: '{parameters['site']}' is not seen in this image; give one of"
             f" {', '.join(sites)}"
@@ -323,6 +324,7 @@ def _steps(out: Path, settings: dict) -> Iterator[BookStep]:
     if given["vae_budget"]:
         yield BookStep("05_vae", "search", base | {"vae_budget": given["vae_budget"]})
     yield BookStep("08_judgement", "search", base)
+    yield BookStep("10_paper", "search", base | {"seed": seed})
     series = {k: v for k, v in given.items() if k in _OF_THE_SERIES}
     yield BookStep("09_composition", "series", base | series | {"seed": seed})
     tuned = best_trial(without_autoencoders(Artifacts(out / "artifacts").trials())).parameters

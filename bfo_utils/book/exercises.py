@@ -15,7 +15,14 @@ from scipy.stats import spearmanr
 
 from ..descriptors import NORMALIZATIONS, normalize_windows
 from ..results import Analysis
-from ..rewards import CORRELATION_LAG, MIN_CORRELATION, Segmentation, autocorrelation, score_map
+from ..rewards import (
+    CORRELATION_LAG,
+    MIN_CORRELATION,
+    Segmentation,
+    autocorrelation,
+    component_continuity,
+    score_map,
+)
 from ..search import PreparedImage, Trial, best_trial, pareto_front, prepare_image, trials_table
 from ..segmentation import cluster_vectors, connected_domains
 from ..simulation import Specimen, simulate_phantom
@@ -258,6 +265,15 @@ def _joint_wins(table: pd.DataFrame) -> int:
     return int((table["total_joint"] > table["total_own"]).sum())
 
 
+# 10 paper: a PreparedImage
+
+
+def _pieces(prepared: PreparedImage) -> float:
+    labels = np.repeat([[0] * 10 + [1] * 10], 20, axis=0)
+    labels[10, 4], labels[10, 15] = 1, 0
+    return component_continuity(Segmentation(labels, prepared.reference))
+
+
 #: Chapter -> name of the answer -> exercise. The comment above each group of functions says what
 #: `source` is.
 #:
@@ -426,6 +442,19 @@ CHAPTERS: dict[str, dict[str, Exercise]] = {
             "Count the rows of `table` in which `total_joint` is larger than `total_own`.",
             "A composition's own search raises the sum over its images with a small budget; on one"
             " of them the joint one may be better by chance.",
+        ),
+    },
+    "10_paper": {
+        "pieces": Exercise(
+            _pieces,
+            "Count the pieces of each label: its own, and the cell inside the other.",
+            "Two cells halve it. A reward that counts pieces counts specks.",
+            tolerance=0.005,
+        ),
+        "needed": Exercise(
+            lambda prepared: 2 * 4,
+            "May one cluster hold windows on A and on B columns, different as they look?",
+            "Half of the clusters say nothing but which sublattice a column belongs to.",
         ),
     },
 }

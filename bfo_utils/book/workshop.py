@@ -44,6 +44,7 @@ CHAPTER_NEEDS: dict[str, tuple[str, ...]] = {
     "07_report": ("01_data", "06_optimization"),
     "08_judgement": ("01_data", "06_optimization"),
     "09_composition": (),
+    "10_paper": ("01_data", "06_optimization"),
 }
 #: What notebooks leave for those after them; the rest of a run's artifacts is not handed out.
 _WRITES = {

@@ -13,6 +13,9 @@ from .measured import measured_vectors as measured_vectors
 from .oxygen import Oxygen as Oxygen
 from .oxygen import find_oxygen as find_oxygen
 from .windows import (
+    CELL_SITES as CELL_SITES,
+)
+from .windows import (
     DESCRIPTORS as DESCRIPTORS,
 )
 from .windows import (

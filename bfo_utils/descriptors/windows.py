@@ -18,7 +18,8 @@ SAMPLES = 12  # samples per cell edge
 MAX_WINDOW = 2.5  # cells
 _REACH = int(MAX_WINDOW * SAMPLES / 2)  # samples on either side of the middle one
 _AT_ONCE = 256  # windows sampled at a time: their positions fit the processor's cache
-SITES = ("A", "B", "cell")
+SITES = ("A", "B", "cell", "columns")
+CELL_SITES = SITES[:3]  # one window per cell
 FIELD_DESCRIPTORS = ("polar", "strain", "order")
 DESCRIPTORS = ("windows", "physics", *FIELD_DESCRIPTORS, "vae")
 NORMALIZATIONS = ("none", "zscore", "minmax")
@@ -27,7 +28,7 @@ NORMALIZATIONS = ("none", "zscore", "minmax")
 @dataclass(frozen=True)
 class Patches:
     """Windows on one site of every analyzed cell: ``data`` has shape (N, S, S), rows along b,
-    columns along a.
+    columns along a. On all columns they are 2 N: those on A columns, then those on B columns.
     """
 
     data: np.ndarray
@@ -58,9 +59,9 @@ def cut_windows(
     cells : Cells
     mask : ndarray of bool, shape (R, C)
         Cells to describe.
-    site : {"A", "B", "cell"}
-        Where windows are centered: the A column at the cell's upper left corner, the B column, or
-        the cell's center.
+    site : {"A", "B", "cell", "columns"}
+        Where windows are centered: the A column at the cell's upper left corner, the B column, the
+        cell's center, or both columns.
     side : int
         Largest side of the tiles (px) that the image is averaged in. The result does not depend on
         it.
@@ -75,7 +76,7 @@ def cut_windows(
     InputError
         For an unknown site, or site "B" where the second sublattice is not seen.
     """
-    centers = _centers(cells, site)[mask]
+    centers = _centers(cells, mask, site)
     sigma = 0.35 * cells.basis.cell_px / SAMPLES
     step = np.arange(-_REACH, _REACH + 1) / SAMPLES
     a, b = cells.basis.vectors
@@ -101,14 +102,18 @@ def _sample(data: np.ndarray, origin: np.ndarray, at: np.ndarray) -> np.ndarray:
     return ndimage.map_coordinates(data, at[::-1], order=1, mode="reflect")
 
 
-def _centers(cells: Cells, site: str) -> np.ndarray:
+def _centers(cells: Cells, mask: np.ndarray, site: str) -> np.ndarray:
+    """Where windows lie: one per cell of the mask; on all columns A, then B where it is seen."""
     if site not in SITES:
         raise InputError(f"site '{site}': no such site; choose one of {', '.join(SITES)}")
     if site == "B" and not cells.has_b:
         raise InputError(
             "site 'B': the second sublattice is not seen in this image; use site 'A' or 'cell'"
         )
-    return {"A": cells.corner, "B": cells.b_site, "cell": cells.xy}[site]
+    if site == "columns":
+        seen = (cells.corner, cells.b_site) if cells.has_b else (cells.corner,)
+        return np.concatenate([where[mask] for where in seen])
+    return {"A": cells.corner, "B": cells.b_site, "cell": cells.xy}[site][mask]
 
 
 def crop_windows(

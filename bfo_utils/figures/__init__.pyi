@@ -28,6 +28,9 @@ from .charts import (
 from .charts import (
     plot_trials as plot_trials,
 )
+from .charts import (
+    plot_window_landscapes as plot_window_landscapes,
+)
 from .fields import draw_arrows as draw_arrows
 from .fields import (
     ordered as ordered,

@@ -445,6 +445,44 @@ def plot_landscape(
 
 
 @styled
+def plot_window_landscapes(
+    rows: Mapping[str, np.ndarray], sizes: Sequence[float], label: str = "total"
+) -> Figure:
+    """A reward over height and width of the window, one heat map per site, the highest marked.
+
+    Parameters
+    ----------
+    rows : mapping of str to ndarray, shape (heights, widths)
+        From :func:`bfo_utils.search.window_landscape`, by site.
+    sizes : sequence of float
+        Heights and widths in cells, ascending.
+    label : str
+        Name of the reward.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> figure = plot_window_landscapes({"A": np.eye(2), "B": np.zeros((2, 2))}, [0.5, 1.0])
+    >>> [axes.get_title() for axes in figure.axes[:2]]
+    ['A: 1.00', 'B: 0.00']
+    """
+    figure = Figure(figsize=(WIDTH, WIDTH / len(rows) + 0.5), layout="constrained")
+    panels = figure.subplots(1, len(rows), squeeze=False, sharey=True)[0]
+    ticks = {"xticks": range(len(sizes)), "xticklabels": [f"{s:g}" for s in sizes]}
+    for panel, (site, values) in zip(panels, rows.items(), strict=True):
+        shown = panel.imshow(values, cmap=VALUES, origin="lower", vmin=0, vmax=1)
+        row, column = np.unravel_index(np.argmax(values), values.shape)
+        panel.plot(column, row, "*", ms=18, mfc="none", mec=ACCENT, mew=2)
+        panel.set(title=f"{site}: {values.max():.2f}", xlabel="width (cells)", **ticks)
+    panels[0].set(ylabel="height (cells)", yticks=ticks["xticks"], yticklabels=ticks["xticklabels"])
+    color_bar(shown, panels[-1], label)
+    return figure
+
+
+@styled
 def plot_curves(x: Sequence[float], rows: Mapping[str, Sequence[float]], xlabel: str) -> Figure:
     """Rewards as curves over a quantity.
 

@@ -52,7 +52,9 @@ from ..results import (
 from ..search import (
     PARAMETERS,
     PreparedImage,
+    SharedWork,
     best_by_descriptor,
+    column_labels,
     format_value,
     parameter_importance,
     pareto_front,
@@ -155,7 +157,9 @@ def _tables(
     prepared, trials = analysis.prepared, trials_table(analysis.trials)
     second = {} if prepared.oxygen is None else {"oxygen": oxygen_table(prepared.oxygen)}
     return {
-        "columns": columns_table(prepared.lattice, prepared.column_errors),
+        "columns": columns_table(
+            prepared.lattice, prepared.column_errors, _column_labels(analysis)
+        ),
         "cells": cells_table(analysis),
         "domains": domains,
         "patches": patches_table(analysis, domains),
@@ -192,6 +196,14 @@ def is_ours(out: str | Path) -> bool:
             if isinstance(stored, dict) and keys <= set(stored):
                 return True
     return False
+
+
+def _column_labels(analysis: Analysis) -> np.ndarray | None:
+    """Label of every column, where all of them were described."""
+    if analysis.tuned.parameters["site"] != "columns":
+        return None
+    work = analysis.work or SharedWork(analysis.prepared)
+    return column_labels(work, analysis.tuned, analysis.seed, analysis.labels)
 
 
 def result_summary(analysis: Analysis, walls: Walls, provenance: Provenance | None = None) -> dict:

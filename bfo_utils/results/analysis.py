@@ -30,6 +30,7 @@ from ..search import (
     best_trial,
     cross_fitted_outcome,
     evaluate_configuration,
+    judged_map,
     name_labels,
     open_trial_log,
     pareto_front,
@@ -144,15 +145,12 @@ class Analysis:
             key=lambda t: -geometric_total(t.rewards, self.total),
         )
         few = _COMPARED_CELLS // int(self.prepared.mask.sum())
-        maps = [
-            evaluate_configuration(work.prepared, t.parameters, self.seed, self.total, work).labels
+        outcomes = [
+            evaluate_configuration(work.prepared, t.parameters, self.seed, self.total, work)
             for t in trials[: max(2, min(few, _COMPARED_MAPS))]
         ]
-        return surrogate_test(
-            [Segmentation(labels, work.prepared.reference) for labels in maps],
-            self.total,
-            self.seed,
-        )
+        maps = [judged_map(work, o.parameters, o.labels, self.total) for o in outcomes]
+        return surrogate_test(maps, self.total, self.seed)
 
 
 def analyze(

@@ -19,7 +19,14 @@ from sklearn.metrics import (
 from sklearn.mixture import GaussianMixture
 
 from ..compute import one_thread
-from ..rewards import DEFAULT_TOTAL, ReferenceField, Segmentation, measure_reference, score_map
+from ..rewards import (
+    ALTERNATIVES,
+    DEFAULT_TOTAL,
+    ReferenceField,
+    Segmentation,
+    measure_reference,
+    score_map,
+)
 from ..search import (
     Outcome,
     Parameter,
@@ -35,6 +42,7 @@ from ..search import (
 from ..simulation import Specimen, simulate_phantom, true_label_map
 
 _KINDS = ("lattice", "patch")
+_ALL = DEFAULT_TOTAL | dict.fromkeys(ALTERNATIVES, 0.0)  # worked out, not counted
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,7 @@ def selector_table(item: SelectorCase, n: int, seed: int) -> pd.DataFrame:
 
 def _row(item: SelectorCase, parameters: dict) -> dict:
     """All scores of one configuration, and its ARI."""
-    outcome = evaluate_configuration(item.prepared, parameters, work=item.work)
+    outcome = evaluate_configuration(item.prepared, parameters, total=_ALL, work=item.work)
     values = dict(outcome.rewards)
     for kind, field in item.references.items():
         other = score_map(Segmentation(outcome.labels, field))
@@ -162,7 +170,17 @@ SELECTORS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "Calinski-Harabasz": product_of_rewards("calinski_harabasz"),
     "neighbor agreement": product_of_rewards("agreement"),
     "stability": product_of_rewards("stability"),
-    "continuity x straightness (as in the paper)": product_of_rewards("continuity", "straightness"),
+    "continuity x straightness (our formulas)": product_of_rewards("continuity", "straightness"),
+    "1 / components per label": product_of_rewards("component_continuity"),
+    "few gaps of Canny edges": product_of_rewards("edge_continuity"),
+    "low curvature": product_of_rewards("curvature"),
+    "low sinuosity": product_of_rewards("sinuosity"),
+    "residual of a line": product_of_rewards("line_fit"),
+    "share on Hough lines": product_of_rewards("hough"),
+    "1 / components x low curvature": product_of_rewards("component_continuity", "curvature"),
+    "1 / components x share on Hough lines": product_of_rewards("component_continuity", "hough"),
+    "ICL of the descriptors": product_of_rewards("icl"),
+    "Bayesian mixture of the descriptors": product_of_rewards("bayesian_mixture"),
     "**total**": product_of_rewards("total"),
     "total without straightness": _total(("straightness",)),
     "total without continuity": _total(("continuity",)),

@@ -1,5 +1,11 @@
 from .fingerprint import rewards_fingerprint as rewards_fingerprint
+from .geometry import component_continuity as component_continuity
 from .geometry import continuity as continuity
+from .geometry import edge_continuity as edge_continuity
+from .geometry import hough_share as hough_share
+from .geometry import line_fit as line_fit
+from .geometry import low_curvature as low_curvature
+from .geometry import low_sinuosity as low_sinuosity
 from .geometry import straightness as straightness
 from .guards import (
     agreement as agreement,
@@ -13,8 +19,11 @@ from .guards import (
 from .guards import (
     thickness as thickness,
 )
+from .physics import DESCRIPTOR_REWARDS as DESCRIPTOR_REWARDS
+from .physics import bayesian_mixture as bayesian_mixture
 from .physics import contrast as contrast
 from .physics import evidence as evidence
+from .physics import icl as icl
 from .reference import (
     CORRELATION_LAG as CORRELATION_LAG,
 )
@@ -37,6 +46,9 @@ from .reference import (
     measure_reference as measure_reference,
 )
 from .registry import Reward as Reward
+from .scoring import (
+    ALTERNATIVES as ALTERNATIVES,
+)
 from .scoring import (
     DEFAULT_TOTAL as DEFAULT_TOTAL,
 )

@@ -6,15 +6,18 @@ from .segmentation import Segmentation
 
 Reward = Callable[[Segmentation], float]
 _REWARDS: dict[str, Reward] = {}
+_ON_DEMAND: set[str] = set()  # worked out only where the total names them
 
 
-def register_reward(name: str) -> Callable[[Reward], Reward]:
+def register_reward(name: str, on_demand: bool = False) -> Callable[[Reward], Reward]:
     """Decorator that adds a reward under ``name``.
 
     Parameters
     ----------
     name : str
         The name by which the total and the command line select it.
+    on_demand : bool
+        Work it out only where the total names it, so that it costs nothing elsewhere.
 
     Examples
     --------
@@ -30,6 +33,7 @@ def register_reward(name: str) -> Callable[[Reward], Reward]:
 
     def add(function: Reward) -> Reward:
         _REWARDS[name] = function
+        (_ON_DEMAND.add if on_demand else _ON_DEMAND.discard)(name)
         return function
 
     return add

@@ -11,7 +11,8 @@ import numpy as np
 
 from ..errors import InputError
 from . import geometry, guards, physics  # noqa: F401  (which registers them)
-from .registry import _REWARDS, Reward
+from .physics import DESCRIPTOR_REWARDS
+from .registry import _ON_DEMAND, _REWARDS, Reward
 from .registry import register_reward as register_reward  # after the built-in ones
 from .segmentation import Segmentation
 
@@ -28,8 +29,21 @@ DEFAULT_TOTAL: dict[str, float] = {
     "thickness": 1.0,
 }
 _BUILT_IN = (*DEFAULT_TOTAL, "agreement")
-#: Rewards that the labels alone decide, whatever the reference field is.
-GEOMETRIC = ("continuity", "straightness", "balance", "amount", "thickness", "agreement")
+#: Rewards that are there to be chosen, and cost nothing where they are not.
+ALTERNATIVES = (
+    "component_continuity",
+    "edge_continuity",
+    "curvature",
+    "sinuosity",
+    "line_fit",
+    "hough",
+    *DESCRIPTOR_REWARDS,
+)
+#: Rewards that have nothing to do with the reference field.
+GEOMETRIC = (
+    *("continuity", "straightness", "balance", "amount", "thickness", "agreement"),
+    *ALTERNATIVES,
+)
 
 
 def reward_names() -> list[str]:
@@ -77,7 +91,8 @@ def _known(total: Mapping[str, float]) -> dict[str, float]:
 def score_map(
     segmentation: Segmentation, total: Mapping[str, float] = DEFAULT_TOTAL
 ) -> dict[str, float]:
-    """Every registered reward of a label map, and their total.
+    """Every registered reward of a label map, and their total; those on demand only where the total
+    names them.
 
     Parameters
     ----------
@@ -96,7 +111,9 @@ def score_map(
         If ``total`` names an unknown reward.
     """
     _known(total)
-    values = {name: _value(name, function(segmentation)) for name, function in _ordered().items()}
+    values = {
+        name: _value(name, function(segmentation)) for name, function in _ordered(total).items()
+    }
     values["total"] = float(np.prod([values[name] ** exponent for name, exponent in total.items()]))
     return values
 
@@ -138,9 +155,13 @@ def reference_total(
     return bound
 
 
-def _ordered() -> dict[str, Reward]:
-    """The built-in rewards in one order, whatever was imported first, then the user's."""
-    return {name: _REWARDS[name] for name in _BUILT_IN} | _REWARDS
+def _ordered(total: Mapping[str, float]) -> dict[str, Reward]:
+    """The built-in rewards in one order, whatever was imported first, then the user's, without
+    those that are not asked for.
+    """
+    left_out = _ON_DEMAND - set(total)
+    ordered = {name: _REWARDS[name] for name in _BUILT_IN} | _REWARDS
+    return {name: function for name, function in ordered.items() if name not in left_out}
 
 
 def _value(name: str, value: float) -> float:

@@ -83,10 +83,13 @@ class Segmentation:
         Label per cell, -1 outside the analyzed mask.
     reference : ReferenceField
         Field on the same grid.
+    descriptors : ndarray, shape (R, C, K), or None
+        What the labels were made from, NaN outside; for rewards that look at it.
     """
 
     labels: np.ndarray
     reference: ReferenceField
+    descriptors: np.ndarray | None = field(default=None, repr=False, compare=False)
     _known: _Geometry | None = field(default=None, repr=False, compare=False)
 
     @property

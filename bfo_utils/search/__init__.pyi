@@ -57,6 +57,9 @@ from .pipeline import (
     cluster_cells as cluster_cells,
 )
 from .pipeline import (
+    column_labels as column_labels,
+)
+from .pipeline import (
     cross_fitted_outcome as cross_fitted_outcome,
 )
 from .pipeline import (
@@ -64,6 +67,9 @@ from .pipeline import (
 )
 from .pipeline import (
     evaluate_configuration as evaluate_configuration,
+)
+from .pipeline import (
+    judged_map as judged_map,
 )
 from .pipeline import (
     name_labels as name_labels,
@@ -97,6 +103,9 @@ from .sensitivity import (
 )
 from .sensitivity import (
     total_landscape as total_landscape,
+)
+from .sensitivity import (
+    window_landscape as window_landscape,
 )
 from .space import (
     AUTOENCODER_CHOICES as AUTOENCODER_CHOICES,

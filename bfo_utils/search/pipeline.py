@@ -1,5 +1,6 @@
 """One configuration from end to end: descriptors, label map, rewards."""
 
+import itertools
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +11,8 @@ from sklearn.metrics import adjusted_rand_score
 from ..compute import one_thread
 from ..descriptors import round_window, window_samples
 from ..errors import InputError
-from ..rewards import DEFAULT_TOTAL, Segmentation, score_map
+from ..lattice import Lattice
+from ..rewards import DEFAULT_TOTAL, DESCRIPTOR_REWARDS, Segmentation, score_map
 from ..segmentation import (
     N_VARIANTS,
     cluster_vectors,
@@ -19,7 +21,14 @@ from ..segmentation import (
     predict_labels,
     variant_numbers,
 )
-from .preparation import _DESCRIBES, PreparedImage, SharedWork, cell_descriptors, transfer_to_cells
+from .preparation import (
+    _DESCRIBES,
+    PreparedImage,
+    SharedWork,
+    _windows_of,
+    cell_descriptors,
+    transfer_to_cells,
+)
 from .space import PARAMETERS, Value, complete_parameters, default_parameters
 
 _AUTOENCODER = [p.name for p in PARAMETERS if p.stage == "autoencoder"]
@@ -85,8 +94,9 @@ def cluster_cells(
     Parameters
     ----------
     prepared : PreparedImage
-    values : ndarray, shape (N, K)
-        Descriptors of the analyzed cells, from :func:`cell_descriptors`.
+    values : ndarray, shape (N, K) or (2 N, K)
+        Descriptors of the analyzed cells, from :func:`cell_descriptors`; of all columns, a cell
+        has the label of its A column.
     parameters : mapping
         ``n_clusters``, ``method``, ``covariance``; those not given take their defaults.
     seed : int
@@ -99,10 +109,66 @@ def cluster_cells(
     p = complete_parameters(parameters)
     labels = np.full(prepared.mask.shape, -1)
     with one_thread():
-        labels[prepared.mask] = cluster_vectors(
-            values, p["n_clusters"], p["method"], p["covariance"], seed
-        )
+        found = cluster_vectors(values, p["n_clusters"], p["method"], p["covariance"], seed)
+    labels[prepared.mask] = found[: int(prepared.mask.sum())]
     return labels
+
+
+def column_labels(
+    work: SharedWork, outcome: Outcome, seed: int = 0, shown: np.ndarray | None = None
+) -> np.ndarray:
+    """Labels of all columns, where all are described (``site`` "columns"); else a column has that
+    of its cell.
+
+    Parameters
+    ----------
+    work : SharedWork
+    outcome : Outcome
+    seed : int
+        Seed of the clustering.
+    shown : ndarray of int, shape (R, C), optional
+        The map whose names clusters take, by most of their A columns; the outcome's by default.
+        Clusters of B columns alone have names of their own, but where it has one label only.
+
+    Returns
+    -------
+    ndarray of int, shape (M,)
+        One per column of the lattice, -1 outside the analyzed cells.
+    """
+    prepared, p = work.prepared, outcome.parameters
+    own = work.found_with(p["detection_scale"], p["refinement_radius"])
+    several = shown is None or len(np.unique(shown[prepared.mask])) > 1
+    shown = outcome.labels if shown is None else shown
+    grids = {"A": shown, "B": shown}
+    if _windows_of(own.prepared, p) > 1 and several:
+        fit = (p["n_clusters"], p["method"], p["covariance"], seed)
+        with one_thread():
+            found = cluster_vectors(cell_descriptors(own.prepared, p, own), *fit)
+        a, b = (
+            transfer_to_cells(half, own.prepared, prepared)
+            for half in np.split(found, [int(own.prepared.mask.sum())])
+        )
+        grids["B"] = np.full(shown.shape, -1)
+        grids["B"][prepared.mask] = _named_like(a, shown[prepared.mask])[b]
+    return _on_columns(prepared.lattice, grids)
+
+
+def _named_like(clusters: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """Name of every cluster: that of most of its members, else the next number that is free."""
+    free = itertools.count(int(names.max()) + 1)
+    members = [names[clusters == k] for k in range(int(clusters.max()) + 20)]
+    return np.array([np.bincount(m).argmax() if len(m) else next(free) for m in members])
+
+
+def _on_columns(lattice: Lattice, grids: Mapping[str, np.ndarray]) -> np.ndarray:
+    """What is known of cells at their columns: A at the upper left corner, B inside."""
+    out = np.full(len(lattice.ij), -1)
+    for name, grid in grids.items():
+        own = np.flatnonzero(lattice.sublattice == name)
+        i, j = (lattice.ij[own] - (name == "B")).T
+        inside = (i >= 0) & (j >= 0) & (i < grid.shape[0]) & (j < grid.shape[1])
+        out[own[inside]] = grid[i[inside], j[inside]]
+    return out
 
 
 def evaluate_configuration(
@@ -143,10 +209,42 @@ def evaluate_configuration(
             lambda: _labels(work, parameters, seed),
             weight=8 * prepared.mask.size,
         )
-        rewards = score_map(Segmentation(labels, prepared.reference), total)
+        rewards = score_map(judged_map(work, parameters, labels, total), total)
         if parameters["descriptor"] == "vae":
             rewards["explained"] = max(0.0, work.autoencoder(parameters).explained)
     return Outcome(parameters, labels, rewards, time.perf_counter() - start)
+
+
+def judged_map(
+    work: SharedWork,
+    parameters: Mapping[str, Value],
+    labels: np.ndarray,
+    total: Mapping[str, float] = DEFAULT_TOTAL,
+) -> Segmentation:
+    """A map with all that the rewards of a total look at.
+
+    Parameters
+    ----------
+    work : SharedWork
+    parameters : mapping
+        The complete parameters that the map was made with.
+    labels : ndarray of int, shape (R, C)
+    total : mapping of str to float
+        The rewards; descriptors are worked out only where one of them looks at them.
+
+    Returns
+    -------
+    Segmentation
+    """
+    prepared, found = work.prepared, None
+    if set(total) & set(DESCRIPTOR_REWARDS) and len(np.unique(labels[prepared.mask])) > 1:
+        own = work.found_with(parameters["detection_scale"], parameters["refinement_radius"])
+        values = transfer_to_cells(
+            cell_descriptors(own.prepared, parameters, own), own.prepared, prepared
+        )
+        found = np.full((*labels.shape, values.shape[1]), np.nan)
+        found[prepared.mask] = values
+    return Segmentation(labels, prepared.reference, found)
 
 
 def cross_fitted_outcome(
@@ -225,6 +323,8 @@ def effective_parameters(
     p["window_height"], p["window_width"] = (
         round_window(p[n]) for n in ("window_height", "window_width")
     )
+    if p["site"] == "columns" and not prepared.lattice.cells.has_b:
+        p["site"] = "A"
     if p["method"] == "kmeans":
         p["covariance"] = "full"
     if p["descriptor"] != "vae":

@@ -21,6 +21,7 @@ from ..columns import (
 )
 from ..compute import Cache
 from ..descriptors import (
+    CELL_SITES,
     FIELD_DESCRIPTORS,
     SITES,
     Oxygen,
@@ -109,8 +110,8 @@ class PreparedImage:
 
     @property
     def sites(self) -> tuple[str, ...]:
-        """Sites that windows can be centered on; "B" only where the second sublattice is seen."""
-        return SITES if self.lattice.cells.has_b else tuple(s for s in SITES if s != "B")
+        """Sites of a cell for windows; "B" only where the second sublattice is seen."""
+        return CELL_SITES if self.lattice.cells.has_b else tuple(s for s in CELL_SITES if s != "B")
 
     @cached_property
     def _fit_errors(self) -> ColumnErrors:
@@ -309,8 +310,8 @@ def transfer_to_cells(
 
     Parameters
     ----------
-    values : ndarray, shape (N, ...)
-        One per analyzed cell of ``own``.
+    values : ndarray, shape (N, ...) or (2 N, ...)
+        One per analyzed cell of ``own``; of all columns, the first half (A) stands for the cells.
     own, reference : PreparedImage
 
     Returns
@@ -318,6 +319,7 @@ def transfer_to_cells(
     ndarray, shape (M, ...)
         One per analyzed cell of ``reference``.
     """
+    values = values[: int(own.mask.sum())]
     if own is reference:
         return values
     return values[
@@ -371,7 +373,7 @@ class SharedWork:
         key = _described_by(parameters)
         if parameters["descriptor"] == "vae":
             return self._components.once(key, lambda: self._latents(parameters))
-        n = int(self.prepared.mask.sum())
+        n = int(self.prepared.mask.sum()) * _windows_of(self.prepared, parameters)
 
         def vectors(part: np.ndarray) -> np.ndarray:
             return cell_vectors(self.prepared, parameters, part, self)
@@ -420,6 +422,13 @@ class SharedWork:
         return independent_axes(network.encode(windows)[:, kept], poses)
 
 
+def _windows_of(prepared: PreparedImage, parameters: Mapping[str, Value]) -> int:
+    """Windows per cell: two where all columns are described."""
+    on_windows = parameters["descriptor"] in ("windows", "vae")
+    on_columns = on_windows and parameters["site"] == "columns"
+    return 2 if on_columns and prepared.lattice.cells.has_b else 1
+
+
 def _described_by(parameters: Mapping[str, Value]) -> tuple:
     """The values that decide what cells are described by."""
     return tuple(parameters[name] for name in _DESCRIBES)
@@ -439,7 +448,7 @@ def cell_windows(
     parameters : mapping
         Complete parameters.
     part : slice or ndarray of int
-        Which of the analyzed cells.
+        Which of the analyzed cells; with ``site`` "columns" which of their columns, A before B.
     work : SharedWork, optional
         Where the windows are kept that several configurations share.
 
@@ -496,6 +505,11 @@ def cell_descriptors(
     Returns
     -------
     ndarray, shape (N, n_components)
+        Without projection (``n_components`` 0) all samples, in units of their deviation. With
+        ``site`` "columns" (2 N, ...): A columns, then B columns.
     """
-    parameters = complete_parameters(parameters)
-    return (work or SharedWork(prepared)).components(parameters)[:, : parameters["n_components"]]
+    p, work = complete_parameters(parameters), work or SharedWork(prepared)
+    if p["n_components"] == 0 and p["descriptor"] != "vae":
+        vectors = cell_vectors(prepared, p, work=work).astype(float)
+        return vectors / max(vectors.std(), 1e-12)
+    return work.components(p)[:, : p["n_components"] or None]

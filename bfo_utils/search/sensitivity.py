@@ -104,3 +104,47 @@ def total_landscape(
         return evaluate_configuration(prepared, parameters, seed, work=work).rewards["total"]
 
     return np.array([[total(window, k) for k in clusters] for window in windows])
+
+
+def window_landscape(
+    work: SharedWork,
+    sizes: Sequence[float],
+    fixed: Mapping[str, Value] | None = None,
+    seed: int = 0,
+    reward: str = "total",
+) -> np.ndarray:
+    """A reward over height and width of the window, everything else fixed.
+
+    The map comes from one half of the pixels, the reward from the other.
+
+    Parameters
+    ----------
+    work : SharedWork
+    sizes : sequence of float
+        Heights, and widths, in cells.
+    fixed : mapping, optional
+        The other parameters, the site among them; those not given take their defaults.
+    seed : int
+        Seed of the clustering.
+    reward : str
+        One of the default total, or "total".
+
+    Returns
+    -------
+    ndarray, shape (heights, widths)
+
+    Examples
+    --------
+    >>> from bfo_utils.simulation import Specimen, simulate_phantom
+    >>> from bfo_utils.search import prepare_image
+    >>> prepared = prepare_image(simulate_phantom(Specimen(cells=16, cell_px=16)).image)
+    >>> window_landscape(SharedWork(prepared), [1.0, 1.5], {"site": "B"}).shape
+    (2, 2)
+    """
+    half = work.cross_fitted[0]
+
+    def value(height: float, width: float) -> float:
+        parameters = {**(fixed or {}), "window_height": height, "window_width": width}
+        return evaluate_configuration(half.prepared, parameters, seed, work=half).rewards[reward]
+
+    return np.array([[value(height, width) for width in sizes] for height in sizes])

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..descriptors import DESCRIPTORS, NORMALIZATIONS, SITES
+from ..descriptors import CELL_SITES, DESCRIPTORS, NORMALIZATIONS, SITES
 from ..errors import InputError
 from ..segmentation import COVARIANCES, METHODS, TILTS
 from ..simulation import layout_names
@@ -135,7 +135,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "site",
         "descriptors",
         "A",
-        "where windows are centered: A column, B column or cell center",
+        "where windows are centered: A column, B column, cell center, or all columns",
         choices=SITES,
     ),
     Parameter(
@@ -164,7 +164,14 @@ PARAMETERS: tuple[Parameter, ...] = (
         choices=NORMALIZATIONS,
     ),
     Parameter("binning", "descriptors", 1, "samples averaged along both axes of the window", 1, 3),
-    Parameter("n_components", "descriptors", 2, "principal components kept", 1, 10),
+    Parameter(
+        "n_components",
+        "descriptors",
+        2,
+        "principal components kept; 0 keeps all samples",
+        0,
+        10,
+    ),
     Parameter("method", "clustering", "gmm", "clustering method", choices=METHODS, searched=False),
     Parameter("n_clusters", "clustering", 5, "number of clusters", 2, 8),
     Parameter(
@@ -361,8 +368,9 @@ def parse_parameters(pairs: Sequence[str], run: bool = False) -> dict[str, Value
 
 
 def default_parameters() -> dict[str, Value]:
-    """The default configuration: the choices published with the method (40 x 40 px windows, two
-    components, five clusters of full covariance).
+    """The default configuration: choices published for images of the Sm-BFO series (40 x 40 px
+    windows, two components, five clusters of full covariance; Elemental Microscopy EM000006).
+    There windows lie on all columns; that ours lie on A columns is our choice.
     """
     return {p.name: p.default for p in PARAMETERS}
 
@@ -379,10 +387,10 @@ def complete_parameters(given: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def searched_parameters(
-    sites: tuple[str, ...] = SITES, whole: bool = False
+    sites: tuple[str, ...] = CELL_SITES, whole: bool = False
 ) -> tuple[Parameter, ...]:
     """The parameters that a search varies, with the sites that the image offers; ``whole``:
-    column finding as well.
+    column finding as well. All columns are no site of a search: they cost two windows per cell.
     """
     varied = [p for p in PARAMETERS if p.searched or (whole and p.stage == "columns")]
     return _ranged(varied, {"n_components": (2, 10)}, sites)  # a single one tells apart too little
@@ -409,7 +417,7 @@ AUTOENCODER_CHOICES: dict[str, Value] = {
 }
 
 
-def searched_vae_parameters(sites: tuple[str, ...] = SITES) -> tuple[Parameter, ...]:
+def searched_vae_parameters(sites: tuple[str, ...] = CELL_SITES) -> tuple[Parameter, ...]:
     """The parameters that the search for an autoencoder varies, in the ranges that proved
     useful.
     """

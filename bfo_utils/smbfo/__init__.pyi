@@ -118,6 +118,7 @@ from .trends import (
 from .trends import (
     NO_VARIANT as NO_VARIANT,
 )
+from .trends import OrderBoundary as OrderBoundary
 from .trends import (
     agreements as agreements,
 )
@@ -130,6 +131,7 @@ from .trends import (
 from .trends import (
     measured_means as measured_means,
 )
+from .trends import order_boundary as order_boundary
 from .trends import (
     trend_curves as trend_curves,
 )

@@ -269,11 +269,10 @@ def _table(
     pairs = [("a", "a"), ("a", "b"), ("b", "a"), ("b", "b"), ("alpha", "angle"), ("Vol", "area")]
     rows = []
     for name, measured in pairs:
-        if parameters.grid.get(name, np.empty(0)).ndim != 2:
+        given = parameters.scalar(name)
+        if given is None:
             continue
-        values = np.stack(
-            [parameters.grid[name].ravel()[theirs], getattr(cells, measured).ravel()[ours]], axis=1
-        )
+        values = np.stack([given.ravel()[theirs], getattr(cells, measured).ravel()[ours]], axis=1)
         values = values[_tame(values)]
         covariance = np.cov(values.T)
         rows.append(

@@ -65,6 +65,15 @@ class Parameterization:
         """Rows and columns of the grid."""
         return self.grid["xy_COM"].shape[:2]
 
+    def scalar(self, name: str) -> np.ndarray | None:
+        """An array with one value per cell, shape (R, C): of two rows, such as the edges ``a`` of
+        Sm_0_1, their lengths. None where there is none.
+        """
+        values = self.grid.get(name)
+        if values is not None and values.shape[2:] == (2,):
+            return np.hypot(values[..., 0], values[..., 1])
+        return values if values is not None and values.ndim == 2 else None
+
     def vector(self, name: str, order: str) -> np.ndarray:
         """An array of two rows as (x, y), shape (R, C, 2).
 

@@ -3,6 +3,7 @@ the authors' numbers.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -204,16 +205,12 @@ def _authors(member: Member) -> dict[str, float]:
     """Medians of the authors' arrays over the cells that we analyze; NaN where absent."""
     if member.comparison is None or member.parameters is None:
         return dict.fromkeys(AUTHORS, np.nan)
-    cells, grid = member.prepared.lattice.cells, member.parameters.grid
+    cells = member.prepared.lattice.cells
     theirs, ours, _ = match_cells(member.parameters, cells, member.comparison.positions)
     same = theirs[member.prepared.mask.ravel()[ours]]
-    scalars = {
-        name: np.hypot(*np.moveaxis(v, -1, 0)) if name == "Pxy" else v for name, v in grid.items()
-    }
-    values = {column: scalars.get(column.removeprefix("authors_")) for column in AUTHORS}
+    values = {c: member.parameters.scalar(c.removeprefix("authors_")) for c in AUTHORS}
     return {
-        column: np.nan if v is None or v.ndim != 2 else _median(v.ravel()[same])
-        for column, v in values.items()
+        column: np.nan if v is None else _median(v.ravel()[same]) for column, v in values.items()
     }
 
 
@@ -265,7 +262,9 @@ def trend_curves(frame: pd.DataFrame, calibrated: bool) -> dict[str, dict[str, p
     }
 
 
-def curves_beside_authors(frame: pd.DataFrame) -> dict[str, dict[str, pd.Series]]:
+def curves_beside_authors(
+    frame: pd.DataFrame, theirs_are: str = "authors"
+) -> dict[str, dict[str, pd.Series]]:
     """The authors' numbers beside ours, relative to the least samarium, for
     :func:`bfo_utils.figures.plot_over_composition`.
 
@@ -273,19 +272,101 @@ def curves_beside_authors(frame: pd.DataFrame) -> dict[str, dict[str, pd.Series]
     ----------
     frame : DataFrame
         From :func:`trends_table`.
+    theirs_are : str
+        What the arrays of the parameter files are called: of a simulated series they are no
+        authors'.
 
     Returns
     -------
     dict of str to (dict of str to Series)
-        ``ours`` and ``authors`` by the authors' names of the arrays.
+        ``ours`` and theirs by the authors' names of the arrays.
     """
     return {
         theirs.removeprefix("authors_"): {
             "ours": relative_to_first(frame, ours),
-            "authors": relative_to_first(frame, theirs),
+            theirs_are: relative_to_first(frame, theirs),
         }
         for theirs, ours in AUTHORS.items()
     }
+
+
+@dataclass(frozen=True)
+class OrderBoundary:
+    """Samarium content at which the displacement vanishes, in %, with the ends of its 95 %
+    interval; infinite where it lies beyond what the series can tell.
+    """
+
+    content: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        reach = "without limit" if np.isinf(self.high) else f"{self.high:.1f}"
+        return f"{self.content:.1f} % Sm (95 % interval {self.low:.1f} to {reach})"
+
+
+def order_boundary(
+    samarium: Sequence[float], coherent: Sequence[float], repeats: int = 500, seed: int = 0
+) -> OrderBoundary:
+    """Where the coherent displacement vanishes: x0 of P^2 = c + k max(x0 - x, 0), fitted by least
+    squares.
+
+    The square of an order parameter falls linearly towards a continuous transition; c, at least 0,
+    is what mistilt leaves. The interval is that of a bootstrap of the residuals: it knows how
+    images scatter about the law, not whether the law holds. On simulated tables it held the true
+    content in 70 to 97 of 100, least often with two images a composition on a steep curve.
+
+    Parameters
+    ----------
+    samarium : sequence of float, length N
+        Content of every image in %.
+    coherent : sequence of float, length N
+        Coherent displacement, in any unit.
+    repeats : int
+        Bootstrap samples.
+    seed : int
+
+    Returns
+    -------
+    OrderBoundary
+
+    Examples
+    --------
+    >>> x = np.repeat([0, 5, 10, 15], 2)
+    >>> order_boundary(x, np.sqrt(np.maximum(12 - x, 0))).content
+    12.0
+    """
+    x, squares = np.asarray(samarium, float), np.asarray(coherent, float) ** 2
+    content, fitted = _vanishes_at(x, squares)
+    rng = np.random.default_rng(seed)
+    free = max(len(x) - 3, 1)
+    scatter = (squares - fitted) * np.sqrt(len(x) / free)
+    found = [_vanishes_at(x, fitted + rng.choice(scatter, len(x)))[0] for _ in range(repeats)]
+    low, high = np.quantile(found, [0.025, 0.975], method="nearest")
+    return OrderBoundary(content, float(low), float(high))
+
+
+def _vanishes_at(x: np.ndarray, squares: np.ndarray) -> tuple[float, np.ndarray]:
+    """The content that fits best, in steps of 0.1 %, infinite at the end of those tried; and the
+    squares that the law gives (N,).
+    """
+    tried = np.arange(np.unique(x)[1], 2 * x.max() + 0.05, 0.1)
+    slopes = np.maximum(tried[:, None] - x, 0)
+    k, c = np.maximum(_line(slopes, squares), 0)
+    fitted = c[:, None] + k[:, None] * slopes
+    misfit = ((squares - fitted) ** 2).sum(axis=1)
+    # where the end lies beyond the series, all contents beyond fit alike: the last one counts
+    best = int(np.flatnonzero(misfit <= misfit.min() + 1e-9 * (squares**2).sum())[-1])
+    return float(np.inf if best == len(tried) - 1 else round(tried[best], 1)), fitted[best]
+
+
+def _line(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Slopes and offsets of least-squares lines through y over every row of x, (2, T)."""
+    mean = x.mean(axis=1, keepdims=True)
+    slope = ((x - mean) * (y - y.mean())).sum(axis=1) / ((x - mean) ** 2).sum(axis=1)
+    offset = y.mean() - slope * mean[:, 0]
+    through = (x * y).sum(axis=1) / (x**2).sum(axis=1)  # where the offset would be negative
+    return np.array([np.where(offset < 0, through, slope), offset])
 
 
 def agreements(members: Sequence[Member]) -> tuple[str, pd.DataFrame]:

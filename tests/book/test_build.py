@@ -34,6 +34,7 @@ CHAPTERS = [
     "search/06_optimization",
     "search/05_vae",
     "search/08_judgement",
+    "search/10_paper",
     "tuned/02_descriptors",
     "tuned/03_clustering",
     "tuned/04_rewards",
@@ -145,6 +146,7 @@ def test_what_a_cell_prints_is_one_piece_however_slowly_it_comes(tmp_path):
         "07_report",
         "08_judgement",
         "09_composition",
+        "10_paper",
     ],
 )
 def test_notebooks_declare_the_defaults_of_the_search_space(name):

@@ -55,6 +55,7 @@ def sources(prepared, truth_map):
         "07_report": done,
         "08_judgement": map_rewards,
         "09_composition": table,
+        "10_paper": prepared,
     }
 
 
@@ -68,6 +69,7 @@ RIGHT = {
     "07_report": {"more_domains": 0},
     "08_judgement": {"regret": 0.2, "rank": 0.5, "fooling": 2},
     "09_composition": {"noise": (1.25, 0.0), "lost": 20, "joint_wins": 2},
+    "10_paper": {"pieces": 0.5, "needed": 8},
 }
 WRONG = {
     "01_data": {"single_domain": "open", "farther": "larger", "displacement": 30.0},
@@ -79,6 +81,7 @@ WRONG = {
     "07_report": {"turn": 1.0, "more_domains": 7},
     "08_judgement": {"regret": 0.7, "rank": 1.0, "fooling": 0},
     "09_composition": {"noise": (0.0, 0.0), "lost": 0, "joint_wins": 0},
+    "10_paper": {"pieces": 1.0, "needed": 4},
 }
 
 

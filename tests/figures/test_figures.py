@@ -51,6 +51,7 @@ from bfo_utils.figures import (
     plot_shares,
     plot_trials,
     plot_walls,
+    plot_window_landscapes,
     quadrilaterals,
     round_down,
     save_figure,
@@ -652,3 +653,14 @@ def test_the_displacement_of_rows_stands_beside_the_image(axis, prepared):
     assert f"along {'y' if axis == 'y' else 'x'}" in beside.get_xlabel() + beside.get_ylabel()
     titles = [axes.get_title() for axes in figure.axes]
     assert "P along the scan, as scanned" in titles and "P along the scan, scan removed" in titles
+
+
+def test_window_landscapes_mark_the_highest_value_of_every_site():
+    values = np.zeros((3, 3))
+    values[2, 1] = 0.8
+    figure = plot_window_landscapes({"A": values, "cell": values.T / 2}, [0.5, 1.0, 2.0])
+    first, second = figure.axes[:2]
+    assert [axes.get_title() for axes in (first, second)] == ["A: 0.80", "cell: 0.40"]
+    assert [tuple(np.ravel(a.lines[0].get_xydata())) for a in (first, second)] == [(1, 2), (2, 1)]
+    assert [t.get_text() for t in first.get_yticklabels()] == ["0.5", "1", "2"]
+    assert first.get_ylabel() == "height (cells)" and second.get_xlabel() == "width (cells)"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bfo_utils.compute import resource_path
 from bfo_utils.errors import InputError
 from bfo_utils.rewards import (
+    ALTERNATIVES,
     DEFAULT_TOTAL,
     ReferenceField,
     Segmentation,
@@ -21,6 +22,7 @@ from bfo_utils.rewards import (
     evidence,
     parse_total,
     register_reward,
+    reward_names,
     score_map,
     straightness,
     thickness,
@@ -28,8 +30,9 @@ from bfo_utils.rewards import (
 from bfo_utils.rewards.physics import _pairwise, _run_mean, _steps
 from bfo_utils.rewards.registry import _REWARDS
 from bfo_utils.rewards.scoring import _BUILT_IN, _value
+from bfo_utils.search import evaluate_configuration
 from bfo_utils.segmentation import Walls
-from bfo_utils.simulation import make_decoys
+from bfo_utils.simulation import make_decoys, straight_wall_map
 
 
 @st.composite
@@ -441,3 +444,114 @@ def test_a_reward_of_ones_own_takes_the_place_of_a_built_in_one():
     values = ast.literal_eval(done.stdout)
     assert list(values) == [*_BUILT_IN, "mine", "total"]
     assert values["balance"] == 0.5
+
+
+CHOSEN = dict.fromkeys(ALTERNATIVES, 1.0)
+
+
+def alternatives_of(labels, descriptors=None):
+    """The rewards on demand of a map whose descriptors are by default those of the true map."""
+    field = field_of(TRUE) if labels.shape == TRUE.shape else field_of(labels)
+    values = field.field if descriptors is None else descriptors
+    scores = score_map(Segmentation(labels, field, values), CHOSEN)
+    return {name: scores[name] for name in ALTERNATIVES}
+
+
+@settings(max_examples=20, deadline=None)
+@given(partitions(), st.permutations(range(6)))
+def test_alternatives_lie_between_0_and_1_and_know_no_names(segmentation, order):
+    order = np.array([*order, -1])
+    one, two = (
+        score_map(
+            Segmentation(labels, segmentation.reference, segmentation.reference.field), CHOSEN
+        )
+        for labels in (segmentation.labels, order[segmentation.labels])
+    )
+    assert all(0 <= value <= 1 for value in one.values())
+    assert two == pytest.approx(one, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", DECOYS)
+def test_turning_a_map_changes_no_alternative(name):
+    plain = {k: v for k, v in CHOSEN.items() if k != "bayesian_mixture"}
+    one, two = (
+        score_map(
+            Segmentation(turn(DECOYS[name]), field_of(TRUE), turn(field_of(TRUE).field)), plain
+        )
+        for turn in (np.array, np.rot90)
+    )
+    assert [two[n] for n in plain] == pytest.approx([one[n] for n in plain], abs=0.03)
+
+
+def test_alternatives_cost_nothing_where_they_are_not_chosen():
+    plain = score_map(Segmentation(TRUE, field_of(TRUE)))
+    assert not set(ALTERNATIVES) & set(plain) and set(ALTERNATIVES) <= set(reward_names())
+    chosen = score_map(Segmentation(TRUE, field_of(TRUE)), {"evidence": 1.0, "curvature": 0.5})
+    assert list(chosen) == [*_BUILT_IN, "curvature", "total"]
+    assert chosen["total"] == pytest.approx(chosen["evidence"] * chosen["curvature"] ** 0.5)
+    assert parse_total(["icl=1"]) == {"icl": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "fooled", "caught"),
+    [
+        (
+            "stripes look straight to all, but come in many pieces",
+            DECOYS["stripes"],
+            ("edge_continuity", "curvature", "sinuosity", "line_fit", "hough"),
+            ("component_continuity", "icl", "bayesian_mixture"),
+        ),
+        (
+            "a straight cut in the wrong place fools all that look at walls",
+            DECOYS["half split"],
+            ("component_continuity", "edge_continuity", "curvature", "sinuosity", "hough"),
+            ("icl",),
+        ),
+        (
+            "speckle counts as pieces and hardly as anything else",
+            DECOYS["3 % wrong"],
+            ("curvature", "sinuosity", "line_fit", "hough"),
+            ("component_continuity",),
+        ),
+    ],
+)
+def test_what_fools_the_alternatives(name, labels, fooled, caught):
+    scores = alternatives_of(labels)
+    assert min(scores[n] for n in fooled) > 0.9, name
+    assert max(scores[n] for n in caught) < 0.5, name
+
+
+def test_a_circle_is_as_curved_as_its_radius_says():
+    for radius in (10, 20):
+        scores = alternatives_of((np.hypot(X - 29.5, Y - 29.5) < radius).astype(int))
+        assert scores["curvature"] == pytest.approx(np.exp(-10 / radius), abs=0.1)
+        assert scores["sinuosity"] == pytest.approx(1 / np.pi, abs=0.06)
+        assert max(scores["line_fit"], scores["hough"]) < 0.25
+
+
+@pytest.mark.parametrize("angle", [0, 20, 45, 63.4])
+def test_a_straight_wall_is_straight_to_every_alternative(angle):
+    scores = alternatives_of(straight_wall_map(angle, 40))
+    for name in ("component_continuity", "curvature", "sinuosity", "line_fit", "hough"):
+        assert scores[name] > (0.8 if name == "curvature" else 0.9), name  # it sees the staircase
+
+
+def test_icl_prefers_the_labels_that_the_descriptors_were_made_by():
+    scores = {n: alternatives_of(m)["icl"] for n, m in ({"truth": TRUE} | DECOYS).items()}
+    assert max(scores, key=scores.get) == "truth"
+    noise = np.random.default_rng(0).standard_normal((N, N, 3))
+    assert alternatives_of(TRUE, noise)["icl"] == 0
+    assert alternatives_of(np.zeros_like(TRUE))["icl"] == 0
+
+
+def test_a_reward_of_the_descriptors_asks_for_them():
+    with pytest.raises(InputError, match="this map comes without its descriptors"):
+        score_map(Segmentation(TRUE, field_of(TRUE)), {"icl": 1.0})
+
+
+def test_a_configuration_can_be_chosen_by_its_descriptors(prepared):
+    outcome = evaluate_configuration(prepared, {"n_clusters": 3}, total={"icl": 1, "evidence": 1})
+    assert 0 < outcome.rewards["icl"] < 1
+    assert outcome.rewards["total"] == pytest.approx(
+        outcome.rewards["icl"] * outcome.rewards["evidence"]
+    )

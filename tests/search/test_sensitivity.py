@@ -5,10 +5,12 @@ import pandas as pd
 import pytest
 
 from bfo_utils.search import (
+    SharedWork,
     evaluate_configuration,
     parameter_importance,
     prepare_image,
     total_landscape,
+    window_landscape,
 )
 from bfo_utils.simulation import Specimen, simulate_phantom
 
@@ -46,3 +48,13 @@ def test_only_parameters_that_vary_are_ranked():
 def test_nothing_moves_a_constant_reward():
     frame = pd.DataFrame({"n_clusters": [2, 3], "total": [0.5, 0.5]})
     assert parameter_importance(frame).empty
+
+
+def test_a_landscape_of_windows_holds_rewards_of_the_other_half(small):
+    work, fixed = SharedWork(small), {"site": "cell", "n_clusters": 3}
+    values = window_landscape(work, [1.0, 2.0], fixed, reward="evidence")
+    half = work.cross_fitted[0]
+    wanted = fixed | {"window_height": 2.0, "window_width": 1.0}
+    outcome = evaluate_configuration(half.prepared, wanted, work=half)
+    assert values.shape == (2, 2) and values[1, 0] == outcome.rewards["evidence"]
+    assert half.prepared.reference is not small.reference

@@ -19,9 +19,11 @@ from bfo_utils.smbfo import (
     SIMULATED,
     SeriesStyle,
     agreements,
+    compare_parameters,
     curves_beside_authors,
     judge_members,
     measured_means,
+    order_boundary,
     pair_of,
     read_members,
     series_specimen,
@@ -217,3 +219,37 @@ def test_a_simulated_series_has_two_images_of_each_composition(tmp_path):
 def test_curves_name_their_units(table, calibrated, unit):
     labels = list(trend_curves(table, calibrated))
     assert labels[3:] == [f"edge ({unit})", "angle (degrees)", f"area ({unit}²)"]
+
+
+def test_simulated_values_are_not_called_the_authors(table):
+    for rows in curves_beside_authors(table, "simulated values").values():
+        assert list(rows) == ["ours", "simulated values"]
+
+
+def test_an_array_of_two_rows_counts_by_its_length(members):
+    own = members[0].parameters
+    angle = np.deg2rad(7)
+    edges = own.grid["a"][..., None] * [np.cos(angle), np.sin(angle)]
+    two = replace(own, grid=own.grid | {"a": edges})
+    assert np.allclose(two.scalar("a"), own.scalar("a"), equal_nan=True)
+    assert own.scalar("no such array") is None
+    compared = compare_parameters(two, members[0].prepared.lattice.cells).table
+    assert "a" in set(compared["theirs"])
+
+
+@pytest.mark.parametrize("end", [9.0, 16.0])
+def test_the_boundary_lies_where_the_displacement_vanishes(end):
+    rng = np.random.default_rng(int(end))
+    samarium = np.repeat([0, 7, 10, 13, 20], [3, 5, 2, 2, 2])
+    squares = 1 + 40 * np.maximum(end - samarium, 0)
+    coherent = np.sqrt(squares) * (1 + 0.02 * rng.standard_normal(len(samarium)))
+    found = order_boundary(samarium, coherent, repeats=100)
+    assert found.content == pytest.approx(end, abs=0.8) and found.low <= found.content <= found.high
+    assert found.low - 0.5 < end < found.high + 0.5 and "% Sm (95 % interval" in str(found)
+    assert order_boundary(samarium, coherent, repeats=100) == found
+
+
+def test_a_series_that_stays_ordered_has_no_boundary():
+    samarium = np.repeat([0, 5, 10], 3)
+    found = order_boundary(samarium, np.sqrt(100 - samarium), repeats=20)
+    assert np.isinf(found.high) and "without limit" in str(found)

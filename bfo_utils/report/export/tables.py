@@ -9,7 +9,9 @@ from ...results import Analysis, Units
 from ...search import PreparedImage
 
 
-def columns_table(lattice: Lattice, errors: ColumnErrors | None = None) -> pd.DataFrame:
+def columns_table(
+    lattice: Lattice, errors: ColumnErrors | None = None, labels: np.ndarray | None = None
+) -> pd.DataFrame:
     """Indexed columns: id, position in px, sublattice, fitted amplitude and width, whether the fit
     is sound.
 
@@ -18,12 +20,14 @@ def columns_table(lattice: Lattice, errors: ColumnErrors | None = None) -> pd.Da
     lattice : Lattice
     errors : ColumnErrors, optional
         Standard errors of the columns.
+    labels : ndarray of int, shape (M,), optional
+        Their labels, see :func:`bfo_utils.search.column_labels`.
 
     Returns
     -------
     DataFrame
         Columns ``id, x_px, y_px, sublattice, intensity, sigma_px, ok, i, j, background``, and
-        ``se_x_px, se_y_px, se_intensity`` with errors.
+        ``se_x_px, se_y_px, se_intensity`` with errors, ``label`` with labels.
     """
     c = lattice.columns
     se = (
@@ -48,6 +52,7 @@ def columns_table(lattice: Lattice, errors: ColumnErrors | None = None) -> pd.Da
             "j": lattice.ij[:, 1],
             "background": c.background,
             **se,
+            **({} if labels is None else {"label": labels}),
         }
     )
 
