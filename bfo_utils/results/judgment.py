@@ -247,11 +247,11 @@ def _along_both_axes(prepared: PreparedImage, answer: FieldAnswer) -> FieldAnswe
 def _fast(prepared: PreparedImage) -> int:
     """Component along the fast axis, as stated or as noise and displaced rows show it, -1 where
     none stands out: drift and jumps of rows strain the lattice even where they feign no polar
-    displacement. Of one sublattice alone, displaced rows cannot be told from a strained lattice.
+    displacement. Rows that explain nothing of it may as well be a strained lattice.
     """
     scan, axis, noise = prepared.scan, prepared.scan_axis, prepared.halves.axis
     if axis not in _COMPONENTS:
-        rows = scan.matters or (noise == "none" and prepared.lattice.cells.has_b)
+        rows = scan.matters or (noise == "none" and scan.explained > 0)
         axis = scan.axis if rows else noise
     return -1 if _contradicted(prepared) else _COMPONENTS.get(axis, -1)
 
