@@ -811,7 +811,7 @@ def phantom(out, layout, cells, dose, cell_px, seed, debug) -> None:
 
 
 @bfo.command()
-@click.argument("series", type=click.Choice(["smbfo"]))
+@click.argument("what", metavar="smbfo|example", type=click.Choice(["smbfo", "example"]))
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option(
     "--dir",
@@ -831,9 +831,9 @@ def phantom(out, layout, cells, dose, cell_px, seed, debug) -> None:
     ),
 )
 @_DEBUG
-def fetch(series, ids, where, unpickle, debug) -> None:
-    """Download the real images of Sm-doped BiFeO3 (SERIES: smbfo) and check them: the pairs ID...,
-    or all 14.
+def fetch(what, ids, where, unpickle, debug) -> None:
+    """Download real images and check them: `smbfo`, the pairs ID... of Sm-doped BiFeO3, or all 14;
+    `example`, the small images ID...: BaTiO3, DyScO3.
 
     Prints size, license and citation first. What is there already is not downloaded again; what
     came in part is continued.
@@ -841,6 +841,9 @@ def fetch(series, ids, where, unpickle, debug) -> None:
     from .compute import require_extra
 
     require_extra("bfo fetch", "data", "pooch", "requests")
+    if what == "example":
+        _fetch_examples(ids, where, unpickle)
+        return
     from .smbfo import fetch_dictionary, fetch_series, read_trusted_pickle, unpack_series
 
     if not unpickle:
@@ -854,6 +857,40 @@ def fetch(series, ids, where, unpickle, debug) -> None:
         read_trusted_pickle(path, checksum, trust=True), path.with_suffix("")
     ):
         click.echo(unpacked)
+
+
+def _fetch_examples(names, where, unpickle) -> None:
+    """Download the small real images."""
+    from .book import EXAMPLES, fetch_example
+
+    if unpickle:
+        raise InputError("--unpickle: belongs to smbfo; leave it out")
+    if not names:
+        raise InputError(f"fetch example: which one? Give some of {', '.join(sorted(EXAMPLES))}")
+    for name in names:
+        click.echo(fetch_example(name, where))
+
+
+@bfo.command()
+@_DEBUG
+def doctor(debug) -> None:
+    """Look whether this machine is ready for the book and for a workshop, in some seconds.
+
+    Each line says what was found, and what to do where something is missing. Exit status 1 where
+    the notebooks cannot be run.
+    """
+    from .book import examine
+
+    found = examine()
+    for finding in found:
+        sign = {"ok": "ok     ", "wanting": "without", "missing": "MISSING"}[finding.state]
+        click.echo(f"{sign}  {finding.what:13} {finding.said}")
+    ready = all(
+        f.state != "missing" and (f.what, f.state) != ("notebooks", "wanting") for f in found
+    )
+    click.echo("ready" if ready else "not ready: see above")
+    if not ready:
+        raise SystemExit(1)
 
 
 @bfo.command()

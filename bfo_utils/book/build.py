@@ -79,6 +79,17 @@ BOOK_PACKAGES = ("jupyter_book", "papermill", "ipykernel", "sphinx_click")  # of
 _FOLDERS = ("html", "notebooks", "artifacts", "run.json", ".book")
 # What notebooks declare.
 _TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
+_STAND_INS = {
+    "search/05_vae": (
+        "# Autoencoders: descriptors that are learned\n\nThis run left the autoencoders out. What"
+        " they need is installed by: {vae}; then run it again with `-p vae_budget=4`.\n"
+    ),
+    "series/09_composition": (
+        "# What samarium does\n\nThis book is about an image of yours. The chapter on the"
+        " composition of Sm-doped BiFeO₃ is in the book that `bfo run` makes without an image, and"
+        " in this one where a parameter of the series is given, such as `-p series=FOLDER`.\n"
+    ),
+}
 _RENDER = 25  # seconds, roughly, for the progress bar
 
 
@@ -166,7 +177,7 @@ def _run(out: Path, settings: dict, finished: set[str]) -> Path:
     """Execute the notebooks that are not finished, and render; no other process writes here."""
     write_json(out / "run.json", settings | {"finished": sorted(finished)})
     with tqdm(
-        total=_total(),
+        total=_total(settings),
         desc="book",
         unit="s",
         file=sys.stderr,
@@ -302,9 +313,20 @@ def _finished(out: Path, settings: dict) -> set[str]:
     return {t for t in map(str, done) if os.path.exists(out / "notebooks" / t)}
 
 
-def _total() -> int:
+def _total(settings: dict) -> int:
+    """Seconds, roughly, of all notebooks of a run and the pages."""
     twice = sum(_SECONDS[n] for n in ("02_descriptors", "03_clustering", "04_rewards"))
-    return sum(_SECONDS.values()) + twice + _RENDER
+    left_out = {"09_composition": not _wants_series(settings)}
+    left_out["05_vae"] = not settings["parameters"]["vae_budget"]
+    once = sum(s for n, s in _SECONDS.items() if not left_out.get(n))
+    return once + twice + _RENDER
+
+
+def _wants_series(settings: dict) -> bool:
+    """Whether the composition series belongs to a run: a book about an image is about that image,
+    unless a parameter of the series is given.
+    """
+    return not settings["image"] or bool(_OF_THE_SERIES & set(settings["parameters"]))
 
 
 def _steps(out: Path, settings: dict) -> Iterator[BookStep]:
@@ -325,8 +347,9 @@ def _steps(out: Path, settings: dict) -> Iterator[BookStep]:
         yield BookStep("05_vae", "search", base | {"vae_budget": given["vae_budget"]})
     yield BookStep("08_judgement", "search", base)
     yield BookStep("10_paper", "search", base | {"seed": seed})
-    series = {k: v for k, v in given.items() if k in _OF_THE_SERIES}
-    yield BookStep("09_composition", "series", base | series | {"seed": seed})
+    if _wants_series(settings):
+        series = {k: v for k, v in given.items() if k in _OF_THE_SERIES}
+        yield BookStep("09_composition", "series", base | series | {"seed": seed})
     tuned = best_trial(without_autoencoders(Artifacts(out / "artifacts").trials())).parameters
     yield from _analysis("tuned", base, tuned, seed)
     yield BookStep("07_report", "report", base | {"check": given.get("check", 0)})
@@ -487,8 +510,26 @@ def _build(out: Path, stage: Path) -> None:
         notebook = with_install_cell(notebook, page.stem, repository_url())
         notebook = with_captions(notebook, f"{page.parent.name}-{page.stem}")
         page.write_text(json.dumps(notebook), "utf-8")
-    _stand_in(stage / "search" / "05_vae")
+    for chapter, text in _STAND_INS.items():
+        _stand_in(stage / chapter, text)
+    _open(stage, out / "artifacts")
     _sphinx(stage)
+
+
+def _open(stage: Path, artifacts: Path) -> None:
+    """Begin a book about an image with that image: its name, the verdict and the map."""
+    result = read_json(artifacts / "result.json") if (artifacts / "result.json").exists() else None
+    if not isinstance(result, dict) or not result["input"]["path"]:
+        return
+    shutil.copy(artifacts / "label_map.png", stage / "images")
+    name = " ".join(result["input"]["name"].replace("`", "'").split())
+    said = f"This book is about the image `{name}`. Verdict: **{result['verdict']}**."
+    figure = "```{figure} images/label_map.png\nThe image and its map.\n```"
+    intro = (stage / "intro.md").read_text("utf-8")
+    before, rest = intro.split("```{figure} images/before_after.png")
+    after = rest.split("```", 1)[1]
+    text = f"{before}{said} {{doc}}`The answer </report/07_report>` has it all.\n\n{figure}{after}"
+    (stage / "intro.md").write_text(text, "utf-8")
 
 
 def _sphinx(stage: Path) -> None:
@@ -604,11 +645,8 @@ def _draws(cell: dict) -> bool:
     )
 
 
-def _stand_in(chapter: Path) -> None:
+def _stand_in(chapter: Path, text: str) -> None:
     """A page in the place of a chapter that this run left out."""
     if not chapter.with_suffix(".ipynb").exists():
-        chapter.with_suffix(".md").write_text(
-            "# Autoencoders: descriptors that are learned\n\nThis run left the autoencoders out."
-            f" What they need is installed by: {install_command('vae')}; then run it again with `-p"
-            " vae_budget=4`.\n"
-        )
+        chapter.parent.mkdir(exist_ok=True)
+        chapter.with_suffix(".md").write_text(text.format(vae=install_command("vae")))

@@ -126,7 +126,7 @@ def test_a_notebook_in_a_hostile_folder(hostile, image, tmp_path):
 
 
 def test_the_book_is_built_in_a_hostile_folder(hostile, tmp_path, monkeypatch):
-    monkeypatch.setattr(build, "_stand_in", lambda chapter: None)
+    monkeypatch.setattr(build, "_stand_in", lambda *_: None)
     (tmp_path / "pages/book").mkdir(parents=True)
     (tmp_path / "pages/book/_toc.yml").write_text("format: jb-book\nroot: intro\n")
     (tmp_path / "pages/book/intro.md").write_text("# Page\n")
