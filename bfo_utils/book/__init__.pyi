@@ -19,7 +19,7 @@ from .build import (
 from .checks import Mark as Mark
 from .checks import check_answers as check_answers
 from .checks import judge_answer as judge_answer
-from .doctor import Finding as Finding
+from .doctor import MachineCheck as MachineCheck
 from .doctor import examine as examine
 from .examples import EXAMPLES as EXAMPLES
 from .examples import Example as Example

@@ -24,7 +24,7 @@ _KERNEL_S = 60  # until a kernel that answers has answered
 
 
 @dataclass(frozen=True)
-class Finding:
+class MachineCheck:
     """One thing that was looked at.
 
     Attributes
@@ -41,7 +41,7 @@ class Finding:
     said: str
 
 
-def examine(folder: str | Path = ".", kernel: bool = True) -> list[Finding]:
+def examine(folder: str | Path = ".", kernel: bool = True) -> list[MachineCheck]:
     """Look at what the commands need on this machine.
 
     Parameters
@@ -53,7 +53,7 @@ def examine(folder: str | Path = ".", kernel: bool = True) -> list[Finding]:
 
     Returns
     -------
-    list of Finding
+    list of MachineCheck
 
     Examples
     --------
@@ -80,41 +80,45 @@ def examine(folder: str | Path = ".", kernel: bool = True) -> list[Finding]:
     return looked
 
 
-def _python() -> Finding:
+def _python() -> MachineCheck:
     version = ".".join(map(str, sys.version_info[:3]))
-    return Finding("Python", "ok", f"{version} ({n_cores()} cores)")
+    return MachineCheck("Python", "ok", f"{version} ({n_cores()} cores)")
 
 
-def _space(folder: Path) -> Finding:
+def _space(folder: Path) -> MachineCheck:
     """Whether results can be written, and how much."""
     try:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".bfo-"):
             free = shutil.disk_usage(folder).free / 1e9
     except OSError as error:
-        return Finding("folder", "missing", f"{folder}: {error.strerror}; go to another one")
+        return MachineCheck("folder", "missing", f"{folder}: {error.strerror}; go to another one")
     if free < LEAST_SPACE_GB:
-        return Finding("folder", "missing", f"{free:.1f} GB free; {LEAST_SPACE_GB:g} are needed")
-    return Finding("folder", "ok", f"{free:.0f} GB free, can be written")
+        return MachineCheck(
+            "folder", "missing", f"{free:.1f} GB free; {LEAST_SPACE_GB:g} are needed"
+        )
+    return MachineCheck("folder", "ok", f"{free:.0f} GB free, can be written")
 
 
-def _memory() -> Finding:
+def _memory() -> MachineCheck:
     """The memory of the machine, where the system tells."""
     with suppress(AttributeError, ValueError, OSError):
         gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
         if gigabytes < LEAST_MEMORY_GB:
             said = f"{gigabytes:.1f} GB; give `-p vae_budget=0` to leave the autoencoders out"
-            return Finding("memory", "wanting", said)
-        return Finding("memory", "ok", f"{gigabytes:.0f} GB")
-    return Finding("memory", "ok", "this system does not tell it")
+            return MachineCheck("memory", "wanting", said)
+        return MachineCheck("memory", "ok", f"{gigabytes:.0f} GB")
+    return MachineCheck("memory", "ok", "this system does not tell it")
 
 
-def _checked(what: str, check: Callable[[], object], fine: str, state: str = "wanting") -> Finding:
+def _checked(
+    what: str, check: Callable[[], object], fine: str, state: str = "wanting"
+) -> MachineCheck:
     """A check that raises InputError where something is not right."""
     try:
         check()
     except InputError as error:
-        return Finding(what, state, str(error))
-    return Finding(what, "ok", fine)
+        return MachineCheck(what, state, str(error))
+    return MachineCheck(what, "ok", fine)
 
 
 def _kernel() -> None:
