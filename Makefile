@@ -28,6 +28,9 @@ browser: # for the tests of the pages, which are skipped where it cannot be had
 	  timeout 300 apt-get install --quiet=2 --yes --no-install-recommends chromium chromium-driver; } >/dev/null 2>&1 || \
 	  echo "chromium and chromedriver are not here and cannot be installed: the tests of the pages will be skipped"
 
+pictures: .venv/.book ## draw the pictures of the book's first pages anew, to book/images
+	$(BIN)/python -c "from bfo_utils.figures import CONCEPTS, save_figure; [save_figure(draw(), f'book/images/{name}.png') for name, draw in CONCEPTS.items()]"
+
 test: .venv/.test browser ## run the whole test suite
 	$(BIN)/python -m pytest $(SHARED)
 

@@ -524,7 +524,10 @@ def _open(stage: Path, artifacts: Path) -> None:
     shutil.copy(artifacts / "label_map.png", stage / "images")
     name = " ".join(result["input"]["name"].replace("`", "'").split())
     said = f"This book is about the image `{name}`. Verdict: **{result['verdict']}**."
-    figure = "```{figure} images/label_map.png\nThe image and its map.\n```"
+    figure = (
+        "```{figure} images/label_map.png\n:alt: The image with the map of its domains\n\n"
+        "The image and its map.\n```"
+    )
     intro = (stage / "intro.md").read_text("utf-8")
     before, rest = intro.split("```{figure} images/before_after.png")
     after = rest.split("```", 1)[1]

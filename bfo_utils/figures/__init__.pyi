@@ -31,6 +31,18 @@ from .charts import (
 from .charts import (
     plot_window_landscapes as plot_window_landscapes,
 )
+from .concepts import (
+    CONCEPTS as CONCEPTS,
+)
+from .concepts import (
+    plot_chain as plot_chain,
+)
+from .concepts import (
+    plot_domain_wall as plot_domain_wall,
+)
+from .concepts import (
+    plot_unit_cell as plot_unit_cell,
+)
 from .fields import draw_arrows as draw_arrows
 from .fields import (
     ordered as ordered,
