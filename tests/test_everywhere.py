@@ -3,6 +3,7 @@
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from bfo_utils.simulation import Specimen, save_phantom, simulate_phantom
+
+from .conftest import SMALL
 
 #: Put before all that a process imports. Left alone are the libraries that IPython chooses because
 #: this is POSIX; on Windows it takes others.
@@ -76,8 +79,12 @@ def test_batch_needs_no_posix(image, tmp_path):
 
 
 @pytest.mark.slow
-def test_run_needs_no_posix(tmp_path):
-    small = ("cells=24", "budget=8", "dose=60", "vae_budget=0", "series_budget=8")
-    given = [word for pair in small for word in ("-p", pair)]
-    page = without_posix(tmp_path, "-m", "bfo_utils", "run", "--out", tmp_path / "out", *given)
+def test_run_needs_no_posix(folder, tmp_path):
+    out = shutil.copytree(folder, tmp_path / "out")
+    (out / "notebooks" / "report" / "07_report.ipynb").unlink()
+    shutil.rmtree(out / "html")
+    given = [word for name, value in SMALL.items() for word in ("-p", f"{name}={value}")]
+    command = ("-m", "bfo_utils", "run", "--out", out, "--resume", "--seed", 1, *given)
+    page = without_posix(tmp_path, *command)
     assert Path(page.strip()).is_file()
+    assert (out / "notebooks" / "report" / "07_report.ipynb").exists()
