@@ -19,6 +19,8 @@ from .build import (
 from .checks import Mark as Mark
 from .checks import check_answers as check_answers
 from .checks import judge_answer as judge_answer
+from .coding import CODING as CODING
+from .coding import CodingExercise as CodingExercise
 from .doctor import MachineCheck as MachineCheck
 from .doctor import examine as examine
 from .examples import EXAMPLES as EXAMPLES

@@ -5,14 +5,17 @@ The exercises, and how the right answer is computed, are in :mod:`bfo_utils.book
 
 import difflib
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
+from .coding import CODING, CodingExercise
 from .exercises import CHAPTERS, Exercise, GivenAnswer
 
+_NOT_HERE = "this image does not allow the exercise"
 MARKS = {"open": "…", "right": "✓", "wrong": "✗", "void": "–"}
 
 
@@ -32,11 +35,12 @@ class Mark:
     text: str
 
 
-def check_answers(chapter: str, source: Any, **answers: GivenAnswer | None) -> None:
+def check_answers(chapter: str, source: Any, **answers: GivenAnswer | Callable | None) -> None:
     """Print one line per answer of a chapter, right and why or wrong with a hint, and one with what
     is not answered yet.
 
-    A wrong answer never stops the notebook, and the right one is not shown.
+    A wrong answer never stops the notebook, whatever it is, and the right one is not shown. Where a
+    function is asked for, it is run beside ours.
 
     Parameters
     ----------
@@ -55,9 +59,9 @@ def check_answers(chapter: str, source: Any, **answers: GivenAnswer | None) -> N
 
     Examples
     --------
-    >>> check_answers("08_judgement", [], regret=0.9, rank=None, fooling=None)
+    >>> check_answers("08_judgement", [], regret=0.9)
     ✗ regret: Too large. Regret looks at the ARI of two maps: the best one, and the one that the
-    score likes best. … not answered yet: rank, fooling
+    score likes best. … not answered yet: rank, fooling, cross_fit
     """
     marks = judge_answer(chapter, source, answers)
     for name, mark in marks.items():
@@ -68,7 +72,7 @@ def check_answers(chapter: str, source: Any, **answers: GivenAnswer | None) -> N
 
 
 def judge_answer(
-    chapter: str, source: Any, answers: dict[str, GivenAnswer | None]
+    chapter: str, source: Any, answers: Mapping[str, GivenAnswer | Callable | None]
 ) -> dict[str, Mark]:
     """The mark of every answer of a chapter.
 
@@ -92,7 +96,7 @@ def judge_answer(
         raise InputError(
             f"chapter '{chapter}': has no self-check; choose one of {', '.join(CHAPTERS)}"
         )
-    exercises = CHAPTERS[chapter]
+    exercises = CHAPTERS[chapter] | CODING.get(chapter, {})
     for name in answers:
         if name not in exercises:
             raise InputError(
@@ -103,35 +107,71 @@ def judge_answer(
     }
 
 
-def _mark(exercise: Exercise, answer: GivenAnswer | None, source: Any) -> Mark:
+def _mark(exercise: Exercise | CodingExercise, answer: Any, source: Any) -> Mark:
     """The mark of one answer; the right one is computed only if there is one to compare."""
     if answer is None:
         return Mark("open", "not answered yet")
+    if isinstance(exercise, CodingExercise):
+        return _mark_function(exercise, answer, source)
     kind = _misfit(exercise, answer)
     if kind:
         return Mark("wrong", kind)
     right = exercise.right(source)
     if right is None:
-        return Mark("void", "this image does not allow the exercise")
+        return Mark("void", _NOT_HERE)
+    given, wanted = _listed(answer), _listed(right)
+    if not isinstance(right, (set, frozenset)) and len(given) != len(wanted):
+        return Mark(
+            "wrong", f"{_counted(wanted)} asked for, {_counted(given)} given. {exercise.hint}"
+        )
     if _agree(answer, right, exercise.tolerance):
         return Mark("right", exercise.then)
     return Mark("wrong", _direction(answer, right) + exercise.hint)
 
 
+def _mark_function(exercise: CodingExercise, answer: Any, source: Any) -> Mark:
+    """The mark of a function that the reader wrote."""
+    if not callable(answer):
+        return Mark("wrong", "Give the function itself: its name, without brackets.")
+    wrong = exercise.judge(answer, source)
+    if wrong is None:
+        return Mark("void", _NOT_HERE)
+    return Mark("wrong", f"{wrong} {exercise.hint}") if wrong else Mark("right", exercise.then)
+
+
+def _counted(values: list) -> str:
+    return f"{len(values)} value{'s' * (len(values) != 1)}"
+
+
 def _misfit(exercise: Exercise, answer: GivenAnswer) -> str:
     """What is wrong with the form of an answer, empty if nothing."""
+    given = _listed(answer)
     if exercise.choices:
-        known = set(exercise.choices)
-        unknown = sorted(str(a) for a in _listed(answer) if a not in known)
-        if unknown:
-            near = difflib.get_close_matches(unknown[0], map(str, exercise.choices), 1)
+        unknown = sorted(str(a) for a in given if not _is_one_of(a, exercise.choices))
+        if unknown or not given:
+            word = unknown[0] if unknown else "nothing"
+            near = difflib.get_close_matches(word, map(str, exercise.choices), 1)
             meant = f" Did you mean {near[0]!r}?" if near else ""
-            return f"{unknown[0]!r} is none of {', '.join(map(repr, exercise.choices))}.{meant}"
-    elif isinstance(answer, str) or not all(
-        isinstance(v, (int, float)) or hasattr(v, "item") for v in _listed(answer)
-    ):
+            return f"{word!r} is none of {', '.join(map(repr, exercise.choices))}.{meant}"
+    elif not given or not all(map(_is_number, given)):
         return "Give a number, or numbers in brackets, as the exercise says."
     return ""
+
+
+def _is_one_of(value: Any, choices: tuple) -> bool:
+    """Whether a value is among the choices, whatever it is."""
+    try:
+        return value in set(choices)
+    except TypeError:  # a list, a dict: no value
+        return False
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value is one finite number."""
+    try:
+        return not isinstance(value, (str, bytes)) and math.isfinite(value)
+    except (TypeError, ValueError, OverflowError):
+        return False
 
 
 def _listed(answer: GivenAnswer) -> list:
@@ -145,8 +185,6 @@ def _agree(answer: GivenAnswer, right: GivenAnswer, tolerance: float) -> bool:
     if isinstance(right, (set, frozenset)):
         return set(_listed(answer)) == set(right)
     given, wanted = _listed(answer), _listed(right)
-    if len(given) != len(wanted):
-        return False
     return all(
         (
             a == r

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bfo_utils.book import CHAPTERS, Features, check_answers, judge_answer
+from bfo_utils.book import CHAPTERS, CODING, Features, check_answers, judge_answer
 from bfo_utils.book.exercises import _noise, _turn
 from bfo_utils.compute import resource_path
 from bfo_utils.descriptors import crop_windows
@@ -85,13 +85,89 @@ WRONG = {
 }
 
 
+def share(labels, values):
+    """Share of the variance of values between groups."""
+    means = np.array([values[labels == k].mean() for k in (0, 1)])
+    return 1 - ((values - means[labels]) ** 2).mean() / values.var()
+
+
+def straight(roughness, extent, length):
+    bend = np.exp(-((np.maximum(roughness - 0.45, 0) / 0.6) ** 2))
+    return np.average(bend * np.minimum(extent / 8, 1), weights=length)
+
+
+WRITTEN = {
+    "shift": lambda corners, b: b - corners.mean(axis=0),
+    "standardize": lambda w: (w - w.mean()) / w.std(),
+    "nearest": lambda v, c: np.linalg.norm(v[:, None] - c, axis=-1).argmin(axis=1),
+    "straight": straight,
+    "decoy": lambda labels: np.arange(labels.shape[1]) // 6 % 2 + np.zeros(labels.shape, int),
+    "front": lambda p: [k for k, q in enumerate(p) if not (p > q).all(axis=1).any()],
+    "cross_fit": lambda one, two: (share((one > 0) * 1, two) + share((two > 0) * 1, one)) / 2,
+}
+BADLY = {
+    "shift": lambda corners, b: corners.mean(axis=0) - b,
+    "standardize": lambda w: w - w.mean(),
+    "nearest": lambda v, c: v.argmin(axis=1),
+    "straight": lambda roughness, extent, length: roughness.mean(),
+    "decoy": lambda labels: np.random.default_rng(0).integers(0, 2, labels.shape),
+    "front": lambda p: [int(p.sum(axis=1).argmax())],
+    "cross_fit": lambda one, two: share((one > 0) * 1, one),
+}
+
+
+def coding():
+    return [(chapter, name) for chapter, asked in CODING.items() for name in asked]
+
+
+@pytest.mark.parametrize(("chapter", "name"), coding())
+def test_functions_are_run_beside_ours(sources, chapter, name):
+    source = sources[chapter]
+    assert judge_answer(chapter, source, {name: WRITTEN[name]})[name].state == "right"
+    wrong = judge_answer(chapter, source, {name: BADLY[name]})[name]
+    assert wrong.state == "wrong" and wrong.text.endswith(CODING[chapter][name].hint)
+
+
+@pytest.mark.parametrize(("chapter", "name"), coding())
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (3, "Give the function itself"),
+        (lambda *_: 1 / 0, "It stops with ZeroDivisionError: division by zero."),
+        (lambda: 1, "It stops with TypeError"),
+        (lambda *_: None, "It gives"),
+        (lambda *_: {}, "It gives"),
+        (lambda *_: "a", "It gives"),
+    ],
+    ids=["no function", "stops", "takes nothing", "gives nothing", "gives a dict", "gives a word"],
+)
+def test_functions_that_fail_never_stop_the_check(sources, chapter, name, answer, said):
+    mark = judge_answer(chapter, sources[chapter], {name: answer})[name]
+    assert mark.state == "wrong" and mark.text.startswith(said)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+@pytest.mark.parametrize(
+    "answer",
+    [{}, [], [[1, 2], [3]], float("nan"), (1, 2, 3, 4, 5), object(), b"x", 10**400, [None], 1j],
+    ids=str,
+)
+def test_any_answer_at_all_gets_a_line(sources, chapter, answer):
+    for name in CHAPTERS[chapter]:
+        mark = judge_answer(chapter, sources[chapter], {name: answer})[name]
+        assert mark.state in ("wrong", "void") and mark.text, name
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_right_answers_are_right_and_wrong_ones_get_a_hint(sources, chapter):
     right = judge_answer(chapter, sources[chapter], RIGHT[chapter])
+    right = {name: mark for name, mark in right.items() if name in CHAPTERS[chapter]}
     assert {n: m.state for n, m in right.items()} == {
         n: "right" if n in RIGHT[chapter] else "open" for n in right
     }
     for name, mark in judge_answer(chapter, sources[chapter], WRONG[chapter]).items():
+        if name not in WRONG[chapter]:
+            continue
         assert mark.state == "wrong" and mark.text.endswith(CHAPTERS[chapter][name].hint), name
 
 
@@ -167,7 +243,7 @@ def test_every_notebook_asks_what_its_check_knows(chapter):
         tag: "".join("".join(c["source"]) for c in cells if tag in c["metadata"].get("tags", []))
         for tag in ("exercise", "solution")
     }
-    for name in CHAPTERS[chapter]:
+    for name in CHAPTERS[chapter] | CODING.get(chapter, {}):
         assert f"{name}=None" in tagged["exercise"] and f"`{name}`" in tagged["exercise"], name
         assert f"{name}=" in tagged["solution"], name
     for source in tagged.values():

@@ -1,0 +1,221 @@
+"""Exercises in which the reader writes a function, which is run beside ours on cases of its own."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..descriptors import normalize_windows
+from ..rewards import Segmentation, score_map
+from ..segmentation import adjusted_eta_squared
+
+_ONE_PERCENT = 0.01
+_NEAT = 0.8  # continuity x straightness of a map that fools both
+_EMPTY = 0.2  # evidence of a map that says nothing of the crystal
+
+
+@dataclass(frozen=True)
+class CodingExercise:
+    """An exercise whose answer is a function.
+
+    Attributes
+    ----------
+    judge : callable
+        Takes that function and the chapter's result; returns what is wrong, nothing where all is
+        right, None where the image does not allow the exercise.
+    hint : str
+        Shown after a wrong answer.
+    then : str
+        Shown after the right one.
+    """
+
+    judge: Callable[[Callable, Any], str | None]
+    hint: str
+    then: str
+
+
+def compared(function: Callable, cases: Iterable[tuple[tuple, Any]]) -> str:
+    """What is wrong with a function by the first case that it fails; empty if it fails none.
+
+    Parameters
+    ----------
+    function : callable
+    cases : iterable of (arguments, right value)
+        Values are compared to one per cent, and to 0.01 about zero.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> compared(lambda x: x + 1, [((1,), 2)])
+    ''
+    >>> compared(lambda x: x + 1, [((1,), 3)])
+    'It gives 2 where ours gives 3.'
+    """
+    for arguments, right in cases:
+        given = [np.array(a) if isinstance(a, np.ndarray) else a for a in arguments]
+        try:
+            found = function(*given)
+        except Exception as error:  # of the reader's code, whatever it is
+            return f"It stops with {type(error).__name__}: {error}."
+        if not _alike(found, right):
+            return f"It gives {_short(found)} where ours gives {_short(right)}."
+    return ""
+
+
+def _alike(found: Any, right: Any) -> bool:
+    """Whether a result is the right one, in shape and value."""
+    try:
+        values = np.asarray(found, float)
+        wanted = np.asarray(right, float)
+        return values.shape == wanted.shape and bool(
+            np.allclose(values, wanted, rtol=_ONE_PERCENT, atol=_ONE_PERCENT, equal_nan=True)
+        )
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+def _short(value: Any) -> str:
+    """A value in a few words."""
+    with np.printoptions(precision=3, threshold=6, edgeitems=2):
+        text = " ".join(repr(np.asarray(value)).split()) if np.ndim(value) else f"{value!r:.60}"
+    return text if len(text) < 120 else text[:117] + "..."
+
+
+# 01 data: a PreparedImage
+
+
+def _shift(function: Callable, _: Any) -> str:
+    rng = np.random.default_rng(1)
+    square = np.array([[0, 0], [26, 1], [-1, 25], [25, 26]])
+    cases = []
+    for _ in range(3):
+        corners, b = square + rng.normal(0, 1, (4, 2)), np.array([13.0, 13.0]) + rng.normal(0, 1, 2)
+        cases.append(((corners, b), b - corners.mean(axis=0)))
+    return compared(function, cases)
+
+
+# 02 descriptors: Features
+
+
+def _zscored(function: Callable, features: Any) -> str:
+    windows = features.windows[:3]
+    right = normalize_windows(windows, "zscore").reshape(windows.shape)
+    return compared(function, [((w,), r) for w, r in zip(windows, right)])
+
+
+# 03 clustering: Features
+
+
+def _nearest(function: Callable, features: Any) -> str:
+    values = np.asarray(features.values[:50], float)
+    centers = values[[0, 10, 20]]
+    distance = np.linalg.norm(values[:, None] - centers, axis=-1)
+    return compared(function, [((values, centers), distance.argmin(axis=1))])
+
+
+# 04 rewards: a Segmentation
+
+
+def _straight(function: Callable, segmentation: Segmentation) -> str | None:
+    walls = segmentation.walls
+    if not walls.n_segments:
+        return None
+    right = score_map(segmentation)["straightness"]
+    return compared(function, [((walls.roughness, walls.extent, walls.length), right)])
+
+
+def _decoy(function: Callable, segmentation: Segmentation) -> str:
+    try:
+        drawn = np.asarray(function(segmentation.labels.copy()))
+    except Exception as error:  # of the reader's code, whatever it is
+        return f"It stops with {type(error).__name__}: {error}."
+    if drawn.shape != segmentation.labels.shape or not np.issubdtype(drawn.dtype, np.integer):
+        return f"It gives {_short(drawn)}: return whole numbers in the shape of its argument."
+    labels = np.where(segmentation.labels >= 0, np.maximum(drawn, 0), -1)
+    scores = score_map(Segmentation(labels, segmentation.reference))
+    neat = scores["continuity"] * scores["straightness"]
+    if neat < _NEAT or scores["evidence"] > _EMPTY:
+        return (
+            f"Continuity x straightness is {neat:.2f}, evidence {scores['evidence']:.2f};"
+            f" {_NEAT} or more and {_EMPTY} or less are asked for."
+        )
+    return ""
+
+
+# 06 optimization: list of Trial
+
+
+def _front(function: Callable, _: Any) -> str:
+    points = np.random.default_rng(2).random((30, 2))
+    beaten = [((points > p).all(axis=1)).any() for p in points]
+    return compared(function, [((points,), np.flatnonzero(~np.array(beaten)))])
+
+
+# 08 judgement: list of the rewards of maps
+
+
+def _cross_fit(function: Callable, _: Any) -> str:
+    rng = np.random.default_rng(3)
+    one, two = rng.normal(size=(2, 2000))
+    right = [adjusted_eta_squared(a > 0, b[:, None]) for a, b in ((one, two), (two, one))]
+    return compared(function, [((one, two), float(np.mean(right)))])
+
+
+#: Chapter -> name of the answer -> exercise; the functions are described in the notebooks.
+#:
+#: :meta hide-value:
+CODING: dict[str, dict[str, CodingExercise]] = {
+    "01_data": {
+        "shift": CodingExercise(
+            _shift,
+            "The middle of the cell is the mean of its four corners.",
+            "That is the polar displacement, in px; all else about domains rests on it.",
+        )
+    },
+    "02_descriptors": {
+        "standardize": CodingExercise(
+            _zscored,
+            "Subtract the mean of the window, divide by its standard deviation.",
+            "Brightness and contrast are gone; what is left is where the columns lie.",
+        )
+    },
+    "03_clustering": {
+        "nearest": CodingExercise(
+            _nearest,
+            "`numpy.linalg.norm(values[:, None] - centers, axis=-1)` has all distances.",
+            "This and the mean of every group, in turn, is the whole of k-means.",
+        )
+    },
+    "04_rewards": {
+        "straight": CodingExercise(
+            _straight,
+            "Roughness above 0.45 is bad, walls shorter than 8 cells count less; weights are the"
+            " lengths.",
+            "Five lines are a reward. The search can be given any other in the same way.",
+        ),
+        "decoy": CodingExercise(
+            _decoy,
+            "Long straight walls at places that have nothing to do with the crystal.",
+            "Two rewards are fooled. The measured field is not, and so the map is refused.",
+        ),
+    },
+    "06_optimization": {
+        "front": CodingExercise(
+            _front,
+            "A point is beaten if another one is larger in both columns.",
+            "That is the Pareto front, on which you may choose for yourself.",
+        )
+    },
+    "08_judgement": {
+        "cross_fit": CodingExercise(
+            _cross_fit,
+            "Labels are `one > 0`; the share of variance is taken of `two`; then the other way"
+            " round; then the mean.",
+            "From the same half it is 0.64 although there is nothing; from the other half it is 0.",
+        )
+    },
+}
