@@ -30,6 +30,7 @@ from ..results import (
     DOMAINS,
     MIN_WALL_Z,
     MIN_Z,
+    NEAR,
     REFERENCE_WORDS,
     SCHEMA_VERSION,
     SURE_CELL,
@@ -114,7 +115,7 @@ def write_results(
     domains = domains_table(analysis)
     trials = trials_table(analysis.trials)
     # what pictures and tables share, before a second thread draws
-    _ = analysis.confidence
+    _ = analysis.confidence, analysis.near_best
     with together(out, "result.json") as stage, ThreadPoolExecutor(1) as drawing:
         drawn = drawing.submit(_pictures, analysis, walls, stage)
         measured = measure_walls(analysis, domains)
@@ -215,12 +216,12 @@ def cells_table(analysis: Analysis) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per valid cell; label -1 outside the analyzed mask, where posterior and stability
-        are empty (see :class:`bfo_utils.results.Confidence`). Without domains they are
-        empty everywhere. Standard errors (``se_``), the polar displacement along the edges of its
-        cell (``p_a``, ``p_b``), strain and the local amplitude of an ordered displacement follow.
-        ``candidate_label`` is the label where the verdict is "domains", and what may be one where
-        it is "undecided".
+        One row per valid cell; label -1 outside the analyzed mask, where posterior, recurrence and
+        stability are empty (see :class:`bfo_utils.results.Confidence` and
+        :class:`bfo_utils.results.NearBest`). Without domains they are empty everywhere. Standard
+        errors (``se_``), the polar displacement along the edges of its cell (``p_a``, ``p_b``),
+        strain and the local amplitude of an ordered displacement follow. ``candidate_label`` is the
+        label where the verdict is "domains", and what may be one where it is "undecided".
     """
     cells = analysis.prepared.lattice.cells
     units = Units.of(analysis.prepared.image.pixel_size_nm)
@@ -243,6 +244,7 @@ def cells_table(analysis: Analysis) -> pd.DataFrame:
             "label": analysis.labels[at],
             "posterior": analysis.confidence.posterior[at].round(4),
             "stability": analysis.confidence.stability[at].round(4),
+            "recurrence": analysis.near_best.of_cells[at].round(4),
             **{
                 name: values[at]
                 for name, values in _measured(
@@ -306,6 +308,7 @@ def result_summary(analysis: Analysis, walls: Walls, provenance: Provenance | No
         "n_unused_columns": len(lattice.unused_xy),
         "warnings": find_warnings(analysis),
         "confidence": _confidence(analysis),
+        "near_best": _near_best(analysis),
         "surrogates": _surrogates(analysis),
         "residual_structure": _residual(analysis),
         "check": [asdict(repeat) for repeat in analysis.repeats],
@@ -555,6 +558,7 @@ def grounds_table(analysis: Analysis, result: Mapping) -> pd.DataFrame:
             f"product of the rewards; {result['default_rewards']['total']:.3f} before the search",
         ),
         **_confident(result),
+        **_recurring(result),
         **_by_chance(result),
     }
     return pd.DataFrame(
@@ -592,6 +596,16 @@ def _confident(result: Mapping) -> dict[str, tuple[float, str, str]]:
         )
         for name, found in (result["confidence"] or {}).items()
     }
+
+
+def _recurring(result: Mapping) -> dict[str, tuple[float, str, str]]:
+    """How often the domains recur; nothing where there are none."""
+    found = result["near_best"]
+    if not found["domains_recur"]:
+        return {}
+    least = min(found["domains_recur"].values())
+    means = f"share of the {found['n_maps']} maps of nearly the highest total that have it, too"
+    return {"rarest domain": (least, "", means)}
 
 
 def _by_chance(result: Mapping) -> dict[str, tuple[float, str, str]]:
@@ -651,12 +665,25 @@ def _confidence(analysis: Analysis) -> dict | None:
     if analysis.verdict != DOMAINS:
         return None
     values = {
-        name: getattr(analysis.confidence, name)[analysis.prepared.mask]
-        for name in ("posterior", "stability")
+        "posterior": analysis.confidence.posterior[analysis.prepared.mask],
+        "recurrence": analysis.near_best.of_cells[analysis.prepared.mask],
+        "stability": analysis.confidence.stability[analysis.prepared.mask],
     }
     return {
         name: {"mean": round(float(v.mean()), 4), "unsure": round(float((v < SURE_CELL).mean()), 4)}
         for name, v in values.items()
+    }
+
+
+def _near_best(analysis: Analysis) -> dict:
+    """How often the verdict, the map and every domain recur in maps that are nearly as good."""
+    found = analysis.near_best
+    return {
+        "totals_within": NEAR,
+        "n_maps": found.n_maps,
+        "verdict_recurs": round(found.verdict, 4),
+        "map_recurs": round(found.same, 4),
+        "domains_recur": {str(k): round(v, 4) for k, v in found.of_labels.items()},
     }
 
 
@@ -764,7 +791,7 @@ def _pictures(analysis: Analysis, walls: Walls, out: Path) -> None:
             cells,
             analysis.labels,
             analysis.confidence.posterior,
-            analysis.confidence.stability,
+            analysis.near_best.of_cells,
         ),
         out / "confidence.png",
     )

@@ -95,6 +95,12 @@ from .provenance import (
 from .provenance import (
     result_path as result_path,
 )
+from .repeats import (
+    NEAR as NEAR,
+)
+from .repeats import (
+    NearBest as NearBest,
+)
 from .repeats import Repeat as Repeat
 from .repeats import describe_repeats as describe_repeats
 from .selectors import (

@@ -133,6 +133,27 @@ def _names(clusters: np.ndarray, shown: np.ndarray) -> np.ndarray:
     return names
 
 
+def same_labels(clusters: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Which cells bear the shown label in another map, whose clusters take the names of the shown
+    one by the largest overlap.
+
+    Parameters
+    ----------
+    clusters, shown : ndarray of int, shape (N,)
+        Labels of both maps, all at least 0.
+
+    Returns
+    -------
+    ndarray of bool, shape (N,)
+
+    Examples
+    --------
+    >>> same_labels(np.array([1, 1, 1, 0]), np.array([3, 3, 7, 7])).tolist()
+    [True, True, False, True]
+    """
+    return _names(clusters, shown)[clusters] == shown
+
+
 def _of_shown(posterior: np.ndarray, shown: np.ndarray) -> np.ndarray:
     """Probability (N,) of the shown label, from those (N, K) of the clusters."""
     out = np.zeros(len(shown))

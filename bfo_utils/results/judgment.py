@@ -189,7 +189,7 @@ def judge_domains(
     answers = ask_fields(prepared) if answers is None else answers
     chosen = Segmentation(outcome.labels, prepared.reference).clean
     if prepared.reference.kind not in _WORDS:
-        verdict, reason = _by_contrast(prepared, outcome)
+        verdict, reason = _by_contrast(prepared, outcome.rewards)
         return Judgment(verdict, reason, chosen, _findings(prepared, answers, {}), answers)
     order = [k for k in (prepared.reference.kind, *_WORDS) if k in answers]
     interfaces = {k: _interfaces(prepared, answers[k]) for k in answers}
@@ -378,10 +378,31 @@ def _able(prepared: PreparedImage, answers: Mapping[str, FieldAnswer]) -> bool:
     return any(_POWER * a.wall_error <= _LEAST_POWER for a in answers.values())
 
 
-def _by_contrast(prepared: PreparedImage, outcome: Outcome) -> tuple[str, str]:
+def gives_verdict(
+    prepared: PreparedImage, rewards: Mapping[str, float], judgment: Judgment
+) -> bool:
+    """Whether another map of a search, of these rewards, gives the same verdict: always where
+    measured fields decide, which know no map.
+
+    Parameters
+    ----------
+    prepared : PreparedImage
+    rewards : mapping of str to float
+    judgment : Judgment
+
+    Returns
+    -------
+    bool
+    """
+    if prepared.reference.kind in _WORDS:
+        return True
+    return _by_contrast(prepared, rewards)[0] == judgment.verdict
+
+
+def _by_contrast(prepared: PreparedImage, rewards: Mapping[str, float]) -> tuple[str, str]:
     """Verdict on a field measured once: correlated at lag 3, and jumping at most walls."""
     correlation = autocorrelation(prepared.reference.field)
-    contrast, what = outcome.rewards["contrast"], REFERENCE_WORDS[prepared.reference.kind]
+    contrast, what = rewards["contrast"], REFERENCE_WORDS[prepared.reference.kind]
     if correlation < MIN_CORRELATION:
         return NO_DOMAINS, (
             f"the {what} of cells three apart correlates by {correlation:.2f} only; domains need"
@@ -394,7 +415,7 @@ def _by_contrast(prepared: PreparedImage, outcome: Outcome) -> tuple[str, str]:
         )
     return DOMAINS, (
         f"the {what} jumps across the walls (contrast {contrast:.2f}; {MIN_CONTRAST:.2f} is"
-        f" needed), and the map explains {outcome.rewards['evidence']:.0%} of its variance"
+        f" needed), and the map explains {rewards['evidence']:.0%} of its variance"
     )
 
 

@@ -66,6 +66,9 @@ from .pipeline import (
     evaluate_configuration as evaluate_configuration,
 )
 from .pipeline import (
+    label_map as label_map,
+)
+from .pipeline import (
     name_labels as name_labels,
 )
 from .pipeline import (
