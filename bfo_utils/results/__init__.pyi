@@ -110,6 +110,9 @@ from .selectors import (
     ari_to_truth as ari_to_truth,
 )
 from .selectors import (
+    double_dipping as double_dipping,
+)
+from .selectors import (
     judge_selectors as judge_selectors,
 )
 from .selectors import (
@@ -120,6 +123,9 @@ from .selectors import (
 )
 from .selectors import (
     selector_table as selector_table,
+)
+from .selectors import (
+    share_found as share_found,
 )
 from .walls import WallTables as WallTables
 from .walls import measure_walls as measure_walls

@@ -41,7 +41,15 @@ from ..search import (
 )
 from ..segmentation import ResidualStructure
 from .confidence import Confidence, measure_confidence, unknown_confidence
-from .judgment import DOMAINS, FieldAnswer, Judgment, ask_fields, judge_domains, left_over
+from .judgment import (
+    DOMAINS,
+    FieldAnswer,
+    Judgment,
+    ask_fields,
+    field_posterior,
+    judge_domains,
+    left_over,
+)
 from .repeats import NearBest, Repeat, near_best, repeat_search
 
 # Cells: edges of the windows that `over_windows` compares.
@@ -120,8 +128,14 @@ class Analysis:
         """How sure the label of every cell is; unknown where there is one label only."""
         if self.verdict != DOMAINS:
             return unknown_confidence(self.prepared.mask)
-        return measure_confidence(
+        sure = measure_confidence(
             self.prepared, self.tuned, self.seed, work=self.work, shown=self.labels
+        )
+        answer = self.judgment.answers.get(self.judgment.kind)
+        return (
+            sure
+            if answer is None
+            else replace(sure, posterior=field_posterior(answer, self.labels))
         )
 
     @cached_property

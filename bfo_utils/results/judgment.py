@@ -25,6 +25,7 @@ from ..segmentation import (
     held_map,
     is_nonpolar,
     judge_field,
+    label_posterior,
     level_map,
     mean_displacements,
     residual_structure,
@@ -159,6 +160,8 @@ class Judgment:
     findings : list of dict
         ``kind, what, numbers, confidence`` each.
     answers : dict of str to FieldAnswer
+    kind : str
+        Field that the candidate is a map of, empty where none decides.
     """
 
     verdict: str
@@ -166,6 +169,7 @@ class Judgment:
     candidate: np.ndarray = field(repr=False)
     findings: list[dict] = field(default_factory=list)
     answers: Mapping[str, FieldAnswer] = field(default_factory=dict, repr=False)
+    kind: str = ""
 
 
 def judge_domains(
@@ -204,7 +208,7 @@ def judge_domains(
         candidate = _map_to_show(prepared, answers[kind], chosen)
     findings = _findings(prepared, answers, interfaces)
     reason = _reason(prepared, verdict, answers.get(kind), answers)
-    return Judgment(verdict, reason, candidate, findings, answers)
+    return Judgment(verdict, reason, candidate, findings, answers, kind)
 
 
 def ask_fields(prepared: PreparedImage) -> dict[str, FieldAnswer]:
@@ -477,6 +481,29 @@ def left_over(answer: FieldAnswer, labels: np.ndarray) -> ResidualStructure:
     """
     found = residual_structure(answer.judged.halves, _numbered(_block_labels(answer, labels)[0]))
     return replace(found, field=_on_cells(found.field, answer.block, labels.shape))
+
+
+def field_posterior(answer: FieldAnswer, labels: np.ndarray) -> np.ndarray:
+    """Probability that the label of a cell is right, given the judged field in it and around it.
+
+    Parameters
+    ----------
+    answer : FieldAnswer
+    labels : ndarray of int, shape (R, C)
+        Labels; below 0 is outside.
+
+    Returns
+    -------
+    ndarray, shape (R, C)
+        NaN outside.
+    """
+    halves = answer.judged.halves
+    blocks = label_posterior(halves, _numbered(_block_labels(answer, labels)[0]))
+    cells = _on_cells(halves.domain.on_grid(blocks, np.nan), answer.block, labels.shape)
+    nearest = ndimage.distance_transform_edt(
+        np.isnan(cells), return_distances=False, return_indices=True
+    )
+    return np.where(labels >= 0, cells[tuple(nearest)], np.nan)
 
 
 def _numbered(labels: np.ndarray) -> np.ndarray:
