@@ -50,7 +50,7 @@ def map_of(specimen: Specimen, seed: int) -> Known | None:
     truth = true_label_map(made.truth, prepared.lattice.cells, prepared.mask)
     known = halves.domain.mask & (truth >= 0) & (done.labels >= 0)
     shown = done.labels[known]
-    mixture = measure_confidence(prepared, done.tuned, seed, 0, done.work, done.labels)
+    mixture = measure_confidence(prepared, done.tuned, seed, 1, done.work, done.labels)
     said = {
         "posterior of the mixture": mixture.posterior,
         "stability": done.confidence.stability,

@@ -50,6 +50,9 @@ from .judgment import (
     ask_fields as ask_fields,
 )
 from .judgment import (
+    field_posterior as field_posterior,
+)
+from .judgment import (
     judge_domains as judge_domains,
 )
 from .judgment import (
