@@ -8,6 +8,9 @@ from .charts import (
     plot_curves as plot_curves,
 )
 from .charts import (
+    plot_double_dipping as plot_double_dipping,
+)
+from .charts import (
     plot_importance as plot_importance,
 )
 from .charts import (

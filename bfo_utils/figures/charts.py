@@ -202,6 +202,41 @@ def _series(k: int) -> str:
 
 
 @styled
+def plot_double_dipping(table: pd.DataFrame) -> Figure:
+    """Evidence of maps in the field that the same pixels measure, and in that of other pixels.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`bfo_utils.results.double_dipping`.
+
+    Returns
+    -------
+    Figure
+        A dot per map, and the diagonal on which both would be equal.
+
+    Examples
+    --------
+    >>> dots = pd.DataFrame({"descriptor": ["polar"], "same": [0.3], "other": [0.01]})
+    >>> plot_double_dipping(dots).axes[0].get_ylabel()
+    'evidence in the other pixels'
+    """
+    figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
+    axes = figure.subplots()
+    top = max(0.1, 1.1 * float(table[["same", "other"]].to_numpy().max()))
+    axes.plot([0, top], [0, top], ls="--", color=MUTED, lw=1, label="equal")
+    for k, (name, rows) in enumerate(table.groupby("descriptor")):
+        color = SERIES_STYLES[k % len(SERIES_STYLES)]
+        axes.plot(rows["same"], rows["other"], "os^D"[k % 4], ms=5, color=color, label=name)
+    axes.set(xlabel="evidence in the same pixels", ylabel="evidence in the other pixels")
+    low = min(-0.02, float(table[["same", "other"]].to_numpy().min()))
+    axes.set(xlim=(low, top), ylim=(low, top))
+    axes.grid()
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+@styled
 def plot_trials(frame: pd.DataFrame) -> Figure:
     """Total reward of every trial with the best so far, and what the best consists of.
 
@@ -483,16 +518,21 @@ def plot_window_landscapes(
 
 
 @styled
-def plot_curves(x: Sequence[float], rows: Mapping[str, Sequence[float]], xlabel: str) -> Figure:
-    """Rewards as curves over a quantity.
+def plot_curves(
+    x: Sequence[float],
+    rows: Mapping[str, Sequence[float]],
+    xlabel: str,
+    ylabel: str = "reward (0 to 1)",
+) -> Figure:
+    """Rewards, or other numbers from 0 to 1, as curves over a quantity.
 
     Parameters
     ----------
     x : sequence of float
     rows : mapping of str to sequence of float
         Values (0 to 1) of every named curve.
-    xlabel : str
-        What ``x`` is, with its unit.
+    xlabel, ylabel : str
+        What the axes are, with their units.
 
     Returns
     -------
@@ -517,7 +557,7 @@ def plot_curves(x: Sequence[float], rows: Mapping[str, Sequence[float]], xlabel:
             label=name,
             color=SERIES_STYLES[k % len(SERIES_STYLES)],
         )
-    axes.set(xlabel=xlabel, ylabel="reward (0 to 1)", ylim=(-0.03, 1.05))
+    axes.set(xlabel=xlabel, ylabel=ylabel, ylim=(-0.03, 1.05))
     axes.grid()
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure

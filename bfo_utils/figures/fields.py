@@ -322,10 +322,10 @@ def _rows(axes, scan: ScanDistortion, shape: tuple[int, int]) -> None:
 
 @styled
 def plot_confidence(
-    image: Image, cells: Cells, labels: np.ndarray, posterior: np.ndarray, stability: np.ndarray
+    image: Image, cells: Cells, labels: np.ndarray, posterior: np.ndarray, recurrence: np.ndarray
 ) -> Figure:
-    """How sure the label of every cell is: posterior and stability over the image, with the walls
-    of the map.
+    """How sure the label of every cell is: its posterior, and its recurrence in maps that are
+    nearly as good, over the image, with the walls of the map.
 
     Parameters
     ----------
@@ -333,8 +333,9 @@ def plot_confidence(
     cells : Cells
     labels : ndarray of int, shape (R, C)
         Label per cell, -1 outside the analyzed mask.
-    posterior, stability : ndarray, shape (R, C)
-        See :class:`bfo_utils.results.Confidence`; NaN where there is nothing to be sure of.
+    posterior, recurrence : ndarray, shape (R, C)
+        See :class:`bfo_utils.results.Confidence` and :class:`bfo_utils.results.NearBest`; NaN where
+        there is nothing to be sure of.
 
     Returns
     -------
@@ -344,8 +345,8 @@ def plot_confidence(
     figure, axes = make_panels(2, width / height, beside=0.8, extra=0.3, footer=0.35)
     panels = zip(
         axes,
-        (posterior, stability),
-        ("posterior of the label", "stability of the label"),
+        (posterior, recurrence),
+        ("posterior of the label", "recurrence in near-best maps"),
         strict=True,
     )
     for panel, values, title in panels:

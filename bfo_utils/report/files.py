@@ -31,6 +31,7 @@ from ..results import (
     DOMAINS,
     MIN_WALL_Z,
     MIN_Z,
+    NEAR,
     REFERENCE_WORDS,
     SCHEMA_VERSION,
     SURE_CELL,
@@ -131,7 +132,7 @@ def write_results(
     walls = trace_walls(analysis.labels)
     domains = domains_table(analysis)
     # what pictures and tables share, before a second thread draws
-    _ = analysis.confidence
+    _ = analysis.confidence, analysis.near_best
     with together(out, "result.json") as stage, ThreadPoolExecutor(1) as drawing:
         drawn = drawing.submit(_pictures, analysis, walls, domain_names(domains), stage)
         measured = measure_walls(analysis, domains)
@@ -228,6 +229,7 @@ def result_summary(analysis: Analysis, walls: Walls, provenance: Provenance | No
         "n_unused_columns": len(lattice.unused_xy),
         "warnings": find_warnings(analysis),
         "confidence": _confidence(analysis),
+        "near_best": _near_best(analysis),
         "surrogates": _surrogates(analysis),
         "residual_structure": _residual(analysis),
         "check": [asdict(repeat) for repeat in analysis.repeats],
@@ -572,6 +574,7 @@ def grounds_table(analysis: Analysis, result: Mapping) -> pd.DataFrame:
             f"product of the rewards; {result['default_rewards']['total']:.3f} before the search",
         ),
         **_confident(result),
+        **_recurring(result),
         **_by_chance(result),
     }
     return pd.DataFrame(
@@ -609,6 +612,16 @@ def _confident(result: Mapping) -> dict[str, tuple[float, str, str]]:
         )
         for name, found in (result["confidence"] or {}).items()
     }
+
+
+def _recurring(result: Mapping) -> dict[str, tuple[float, str, str]]:
+    """How often the domains recur; nothing where there are none."""
+    found = result["near_best"]
+    if not found["domains_recur"]:
+        return {}
+    least = min(found["domains_recur"].values())
+    means = f"share of the {found['n_maps']} maps of nearly the highest total that have it, too"
+    return {"rarest domain": (least, "", means)}
 
 
 def _by_chance(result: Mapping) -> dict[str, tuple[float, str, str]]:
@@ -668,12 +681,25 @@ def _confidence(analysis: Analysis) -> dict | None:
     if analysis.verdict != DOMAINS:
         return None
     values = {
-        name: getattr(analysis.confidence, name)[analysis.prepared.mask]
-        for name in ("posterior", "stability")
+        "posterior": analysis.confidence.posterior[analysis.prepared.mask],
+        "recurrence": analysis.near_best.of_cells[analysis.prepared.mask],
+        "stability": analysis.confidence.stability[analysis.prepared.mask],
     }
     return {
         name: {"mean": round(float(v.mean()), 4), "unsure": round(float((v < SURE_CELL).mean()), 4)}
         for name, v in values.items()
+    }
+
+
+def _near_best(analysis: Analysis) -> dict:
+    """How often the verdict, the map and every domain recur in maps that are nearly as good."""
+    found = analysis.near_best
+    return {
+        "totals_within": NEAR,
+        "n_maps": found.n_maps,
+        "verdict_recurs": round(found.verdict, 4),
+        "map_recurs": round(found.same, 4),
+        "domains_recur": {str(k): round(v, 4) for k, v in found.of_labels.items()},
     }
 
 
@@ -793,7 +819,7 @@ def _pictures(analysis: Analysis, walls: Walls, names: Mapping[int, str], out: P
             cells,
             analysis.labels,
             analysis.confidence.posterior,
-            analysis.confidence.stability,
+            analysis.near_best.of_cells,
         ),
         out / "confidence.png",
     )

@@ -50,6 +50,9 @@ from .judgment import (
     ask_fields as ask_fields,
 )
 from .judgment import (
+    field_posterior as field_posterior,
+)
+from .judgment import (
     judge_domains as judge_domains,
 )
 from .judgment import (
@@ -97,6 +100,12 @@ from .provenance import (
     result_path as result_path,
 )
 from .provenance import stored_json as stored_json
+from .repeats import (
+    NEAR as NEAR,
+)
+from .repeats import (
+    NearBest as NearBest,
+)
 from .repeats import Repeat as Repeat
 from .repeats import describe_repeats as describe_repeats
 from .selectors import (
@@ -104,6 +113,9 @@ from .selectors import (
 )
 from .selectors import (
     ari_to_truth as ari_to_truth,
+)
+from .selectors import (
+    double_dipping as double_dipping,
 )
 from .selectors import (
     judge_selectors as judge_selectors,
@@ -116,6 +128,9 @@ from .selectors import (
 )
 from .selectors import (
     selector_table as selector_table,
+)
+from .selectors import (
+    share_found as share_found,
 )
 from .walls import WallTables as WallTables
 from .walls import measure_walls as measure_walls

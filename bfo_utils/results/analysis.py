@@ -42,8 +42,16 @@ from ..search import (
 )
 from ..segmentation import ResidualStructure
 from .confidence import Confidence, measure_confidence, unknown_confidence
-from .judgment import DOMAINS, FieldAnswer, Judgment, ask_fields, judge_domains, left_over
-from .repeats import Repeat, repeat_search
+from .judgment import (
+    DOMAINS,
+    FieldAnswer,
+    Judgment,
+    ask_fields,
+    field_posterior,
+    judge_domains,
+    left_over,
+)
+from .repeats import NearBest, Repeat, near_best, repeat_search
 
 # Cells: edges of the windows that `over_windows` compares.
 COMPARED_WINDOWS = tuple(np.arange(0.5, 2.51, 0.25).tolist())
@@ -121,9 +129,21 @@ class Analysis:
         """How sure the label of every cell is; unknown where there is one label only."""
         if self.verdict != DOMAINS:
             return unknown_confidence(self.prepared.mask)
-        return measure_confidence(
+        sure = measure_confidence(
             self.prepared, self.tuned, self.seed, work=self.work, shown=self.labels
         )
+        answer = self.judgment.answers.get(self.judgment.kind)
+        return (
+            sure
+            if answer is None
+            else replace(sure, posterior=field_posterior(answer, self.labels))
+        )
+
+    @cached_property
+    def near_best(self) -> NearBest:
+        """What recurs in the maps of the search that are nearly as good as the best."""
+        work = self.work or SharedWork(self.prepared)
+        return near_best(work, self.trials, self.judgment, self.seed)
 
     @cached_property
     def residual(self) -> ResidualStructure | None:

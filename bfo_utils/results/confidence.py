@@ -1,9 +1,9 @@
 """Confidence: how sure the label of every single cell is.
 
-The posterior is the probability of a label among the others under the model, given the descriptor
-of the cell. The stability is the share of resampled data sets for which the cell has the same label
-in the map. A model can be confident and wrong, so both are given. Neither tells that the domains
-are real: rewards and verdict do.
+The posterior is the probability of a label among the others, given the judged field around the
+cell, or its descriptor. The stability is the share of resampled data sets for which the cell has
+the same label in the map. A model can be confident and wrong, so both are given. Neither tells
+that the domains are real: rewards and verdict do.
 """
 
 from dataclasses import dataclass
@@ -28,8 +28,9 @@ class Confidence:
     Attributes
     ----------
     posterior : ndarray, shape (R, C)
-        Probability of the shown label under the mixture that made the map, from the cell's own
-        descriptor alone. Low where the label was taken from the neighbors (speckle), and at walls.
+        Probability of the shown label: of an analysis whose verdict rests on a measured field, from
+        that field in the cell and around it (:func:`bfo_utils.segmentation.label_posterior`); else
+        under the mixture that made the map, from the cell's own descriptor alone. Low at walls.
     stability : ndarray, shape (R, C)
         Share of the clusterings of resampled cells in which the cell bears the shown label.
     """
@@ -131,6 +132,27 @@ def _names(clusters: np.ndarray, shown: np.ndarray) -> np.ndarray:
         own = shown[clusters == cluster]
         names[cluster] = np.bincount(own).argmax() if len(own) else -1
     return names
+
+
+def same_labels(clusters: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Which cells bear the shown label in another map, whose clusters take the names of the shown
+    one by the largest overlap.
+
+    Parameters
+    ----------
+    clusters, shown : ndarray of int, shape (N,)
+        Labels of both maps, all at least 0.
+
+    Returns
+    -------
+    ndarray of bool, shape (N,)
+
+    Examples
+    --------
+    >>> same_labels(np.array([1, 1, 1, 0]), np.array([3, 3, 7, 7])).tolist()
+    [True, True, False, True]
+    """
+    return _names(clusters, shown)[clusters] == shown
 
 
 def _of_shown(posterior: np.ndarray, shown: np.ndarray) -> np.ndarray:

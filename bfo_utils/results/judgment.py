@@ -25,6 +25,7 @@ from ..segmentation import (
     held_map,
     is_nonpolar,
     judge_field,
+    label_posterior,
     level_map,
     mean_displacements,
     residual_structure,
@@ -159,6 +160,8 @@ class Judgment:
     findings : list of dict
         ``kind, what, numbers, confidence`` each.
     answers : dict of str to FieldAnswer
+    kind : str
+        Field that the candidate is a map of, empty where none decides.
     """
 
     verdict: str
@@ -166,6 +169,7 @@ class Judgment:
     candidate: np.ndarray = field(repr=False)
     findings: list[dict] = field(default_factory=list)
     answers: Mapping[str, FieldAnswer] = field(default_factory=dict, repr=False)
+    kind: str = ""
 
 
 def judge_domains(
@@ -189,7 +193,7 @@ def judge_domains(
     answers = ask_fields(prepared) if answers is None else answers
     chosen = Segmentation(outcome.labels, prepared.reference).clean
     if prepared.reference.kind not in _WORDS:
-        verdict, reason = _by_contrast(prepared, outcome)
+        verdict, reason = _by_contrast(prepared, outcome.rewards)
         return Judgment(verdict, reason, chosen, _findings(prepared, answers, {}), answers)
     order = [k for k in (prepared.reference.kind, *_WORDS) if k in answers]
     interfaces = {k: _interfaces(prepared, answers[k]) for k in answers}
@@ -204,7 +208,7 @@ def judge_domains(
         candidate = _map_to_show(prepared, answers[kind], chosen)
     findings = _findings(prepared, answers, interfaces)
     reason = _reason(prepared, verdict, answers.get(kind), answers)
-    return Judgment(verdict, reason, candidate, findings, answers)
+    return Judgment(verdict, reason, candidate, findings, answers, kind)
 
 
 def ask_fields(prepared: PreparedImage) -> dict[str, FieldAnswer]:
@@ -378,10 +382,31 @@ def _able(prepared: PreparedImage, answers: Mapping[str, FieldAnswer]) -> bool:
     return any(_POWER * a.wall_error <= _LEAST_POWER for a in answers.values())
 
 
-def _by_contrast(prepared: PreparedImage, outcome: Outcome) -> tuple[str, str]:
+def gives_verdict(
+    prepared: PreparedImage, rewards: Mapping[str, float], judgment: Judgment
+) -> bool:
+    """Whether another map of a search, of these rewards, gives the same verdict: always where
+    measured fields decide, which know no map.
+
+    Parameters
+    ----------
+    prepared : PreparedImage
+    rewards : mapping of str to float
+    judgment : Judgment
+
+    Returns
+    -------
+    bool
+    """
+    if prepared.reference.kind in _WORDS:
+        return True
+    return _by_contrast(prepared, rewards)[0] == judgment.verdict
+
+
+def _by_contrast(prepared: PreparedImage, rewards: Mapping[str, float]) -> tuple[str, str]:
     """Verdict on a field measured once: correlated at lag 3, and jumping at most walls."""
     correlation = autocorrelation(prepared.reference.field)
-    contrast, what = outcome.rewards["contrast"], REFERENCE_WORDS[prepared.reference.kind]
+    contrast, what = rewards["contrast"], REFERENCE_WORDS[prepared.reference.kind]
     if correlation < MIN_CORRELATION:
         return NO_DOMAINS, (
             f"the {what} of cells three apart correlates by {correlation:.2f} only; domains need"
@@ -394,7 +419,7 @@ def _by_contrast(prepared: PreparedImage, outcome: Outcome) -> tuple[str, str]:
         )
     return DOMAINS, (
         f"the {what} jumps across the walls (contrast {contrast:.2f}; {MIN_CONTRAST:.2f} is"
-        f" needed), and the map explains {outcome.rewards['evidence']:.0%} of its variance"
+        f" needed), and the map explains {rewards['evidence']:.0%} of its variance"
     )
 
 
@@ -456,6 +481,29 @@ def left_over(answer: FieldAnswer, labels: np.ndarray) -> ResidualStructure:
     """
     found = residual_structure(answer.judged.halves, _numbered(_block_labels(answer, labels)[0]))
     return replace(found, field=_on_cells(found.field, answer.block, labels.shape))
+
+
+def field_posterior(answer: FieldAnswer, labels: np.ndarray) -> np.ndarray:
+    """Probability that the label of a cell is right, given the judged field in it and around it.
+
+    Parameters
+    ----------
+    answer : FieldAnswer
+    labels : ndarray of int, shape (R, C)
+        Labels; below 0 is outside.
+
+    Returns
+    -------
+    ndarray, shape (R, C)
+        NaN outside.
+    """
+    halves = answer.judged.halves
+    blocks = label_posterior(halves, _numbered(_block_labels(answer, labels)[0]))
+    cells = _on_cells(halves.domain.on_grid(blocks, np.nan), answer.block, labels.shape)
+    nearest = ndimage.distance_transform_edt(
+        np.isnan(cells), return_distances=False, return_indices=True
+    )
+    return np.where(labels >= 0, cells[tuple(nearest)], np.nan)
 
 
 def _numbered(labels: np.ndarray) -> np.ndarray:

@@ -1,24 +1,109 @@
-"""The search repeated with other seeds: does the answer stay?"""
+"""Does the answer stay? In maps of the search that are nearly as good, and with other seeds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
+from ..compute import one_thread
+from ..rewards import Segmentation
 from ..search import (
     EvaluatorFactory,
     Outcome,
     SearchPlan,
     SharedWork,
+    Trial,
     best_trial,
     cross_fitted_outcome,
+    label_map,
     search_configurations,
+    without_autoencoders,
 )
-from .judgment import DOMAINS, Judgment, judge_domains
+from .confidence import same_labels
+from .judgment import DOMAINS, Judgment, gives_verdict, judge_domains
 
 _SAME = 0.9  # adjusted Rand index of two maps that count as one
 _RECURS = 0.7  # overlap of a label that counts as found again
+NEAR = 0.2  # of the highest total: maps of less are not nearly as good
+_MOST = 16  # maps
+
+
+@dataclass(frozen=True)
+class NearBest:
+    """What recurs in the maps of a search that are nearly as good as the best.
+
+    Attributes
+    ----------
+    n_maps : int
+        Maps whose total is at least 0.8 of the highest, the best among them; at most 16.
+    verdict : float
+        Share of them that give the same verdict. It is 1 where the verdict rests on measured fields
+        and not on a map.
+    same : float
+        Share of them that are the same map as the one that is shown (adjusted Rand index of 0.9 or
+        more); 0 without domains.
+    of_labels : dict of int to float
+        For every label that is shown, the share of them in which it recurs: overlaps with a label
+        by 0.7 or more, cells of both over cells of either. Empty without domains.
+    of_cells : ndarray, shape (R, C)
+        Share of them in which a cell bears the shown label; NaN without domains.
+    """
+
+    n_maps: int
+    verdict: float
+    same: float
+    of_labels: Mapping[int, float]
+    of_cells: np.ndarray = field(repr=False)
+
+
+def near_best(
+    work: SharedWork, trials: Sequence[Trial], judgment: Judgment, seed: int = 0
+) -> NearBest:
+    """Compare the map that is shown with all maps of the search that are nearly as good.
+
+    Those are drawn from one half of the pixels, as the search drew them, so that they differ by
+    their noise, too.
+
+    Parameters
+    ----------
+    work : SharedWork
+        What the search made.
+    trials : sequence of Trial
+    judgment : Judgment
+    seed : int
+        Seed of the search.
+
+    Returns
+    -------
+    NearBest
+    """
+    near, half, shown = _near(trials), work.cross_fitted[0], judgment.candidate
+    nothing = np.full(shown.shape, np.nan)
+    verdict = float(np.mean([gives_verdict(work.prepared, t.rewards, judgment) for t in near]))
+    if judgment.verdict != DOMAINS:
+        return NearBest(len(near), verdict, 0.0, {}, nothing)
+    at = work.prepared.mask
+    with one_thread():
+        drawn = [label_map(half, t.parameters, seed) for t in near]
+    maps = [Segmentation(labels, half.prepared.reference).clean for labels in drawn]
+    recurs = [label_recurrence(shown, labels) for labels in maps]
+    nothing[at] = np.mean([same_labels(labels[at], shown[at]) for labels in maps], axis=0)
+    return NearBest(
+        len(near),
+        verdict,
+        float(np.mean([adjusted_rand_score(m[at], shown[at]) >= _SAME for m in maps])),
+        {k: float(np.mean([r[k] >= _RECURS for r in recurs])) for k in recurs[0]},
+        nothing,
+    )
+
+
+def _near(trials: Sequence[Trial]) -> list[Trial]:
+    """Trials of nearly the highest total, the highest first, no configuration twice."""
+    ordered = sorted(without_autoencoders(trials), key=lambda t: (-t.rewards["total"], t.number))
+    near = [t for t in ordered if t.rewards["total"] >= (1 - NEAR) * ordered[0].rewards["total"]]
+    first = {tuple(t.parameters.values()): t for t in reversed(near)}
+    return [t for t in near if first[tuple(t.parameters.values())] is t][:_MOST]
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from ..rewards import (
     DEFAULT_TOTAL,
     ReferenceField,
     Segmentation,
+    evidence,
     measure_reference,
     score_map,
 )
@@ -40,6 +41,7 @@ from ..search import (
     searched_parameters,
 )
 from ..simulation import Specimen, simulate_phantom, true_label_map
+from .judgment import ask_fields
 
 _KINDS = ("lattice", "patch")
 _ALL = DEFAULT_TOTAL | dict.fromkeys(ALTERNATIVES, 0.0)  # worked out, not counted
@@ -78,6 +80,66 @@ def _draw(p: Parameter, rng) -> Value:
     if isinstance(p.default, int):
         return int(rng.integers(p.low, p.high, endpoint=True))
     return float(rng.uniform(p.low, p.high))
+
+
+def double_dipping(
+    prepared: PreparedImage, configurations: Sequence[Mapping[str, Value]], seed: int = 0
+) -> pd.DataFrame:
+    """Evidence of maps in the field of the pixels that they were drawn from, and in that of the
+    other pixels.
+
+    Parameters
+    ----------
+    prepared : PreparedImage
+    configurations : sequence of mapping
+        Maps are drawn by them from one half of the pixels.
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+        Columns ``descriptor``, ``same``, ``other``; one row per configuration.
+    """
+    half, counterpart = prepared.cross_fitted
+    work, rows = SharedWork(half), []
+    for parameters in configurations:
+        found = evaluate_configuration(half, parameters, seed, work=work)
+        other = Segmentation(found.labels, half.reference)
+        # maps of the other half are rewarded by the field of this one
+        same = other.against(counterpart.reference)
+        rows.append((found.parameters["descriptor"], evidence(same), evidence(other)))
+    return pd.DataFrame(rows, columns=["descriptor", "same", "other"])
+
+
+def share_found(
+    displacements_pm: Sequence[float], dose: float, cells: int, seed: int = 0, crystals: int = 2
+) -> list[float]:
+    """Share of crystals of two domains in which the judge finds their wall.
+
+    Parameters
+    ----------
+    displacements_pm : sequence of float
+        Polar displacements that are tried.
+    dose : float
+        Peak count.
+    cells : int
+        Edge of the crystals.
+    seed : int
+        Of the first crystal.
+    crystals : int
+        For every displacement.
+
+    Returns
+    -------
+    list of float
+    """
+    found = []
+    for size in displacements_pm:
+        specimen = Specimen("halves", cells, 16, dose=dose, polarization_pm=size)
+        made = [simulate_phantom(specimen, seed + k).image for k in range(crystals)]
+        held = [ask_fields(prepare_image(image))["polar"].holds for image in made]
+        found.append(float(np.mean(held)))
+    return found
 
 
 def ari_to_truth(truth: np.ndarray, labels: np.ndarray) -> float:

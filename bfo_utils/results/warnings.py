@@ -25,7 +25,7 @@ MARGIN = 1.0  # of z: its own error
 DOUBTFUL = 0.05  # of the columns
 UNUSED = 0.05  # of the columns that were found
 HOLES = 0.02  # of the cells inside the crystal
-SURE_CELL = 0.8  # posterior or stability below which the label of a cell is called unsure
+SURE_CELL = 0.8  # posterior or recurrence below which the label of a cell is called unsure
 UNSURE_CELL = 0.1  # of the analyzed cells
 RESIDUAL_Z = 5.0  # of what a map leaves over, see benchmarks/judge.py
 _RESIDUAL_SHARE = 0.05  # of the largest step between labels: less is of no concern
@@ -353,16 +353,19 @@ def _residual(analysis: Analysis) -> str:
 def _unsure(analysis: Analysis) -> str:
     if analysis.verdict != DOMAINS:
         return ""
+    values = {
+        "posterior": analysis.confidence.posterior,
+        "recurrence": analysis.near_best.of_cells,
+    }
     share = {
-        name: float((getattr(analysis.confidence, name)[analysis.prepared.mask] < SURE_CELL).mean())
-        for name in ("posterior", "stability")
+        name: float((v[analysis.prepared.mask] < SURE_CELL).mean()) for name, v in values.items()
     }
     if max(share.values()) <= UNSURE_CELL:
         return ""
     return (
-        f"Many labels are unsure: the stability of {share['stability']:.0%} of the cells and the"
-        f" posterior of {share['posterior']:.0%} lie below {SURE_CELL:.1f} (columns of cells.csv);"
-        " trust the cells above it."
+        f"Many labels are unsure: the posterior of {share['posterior']:.0%} of the cells and the"
+        f" recurrence in nearly as good maps of {share['recurrence']:.0%} lie below {SURE_CELL:.1f}"
+        " (columns of cells.csv); trust the cells above it."
     )
 
 

@@ -72,6 +72,9 @@ from .pipeline import (
     judged_map as judged_map,
 )
 from .pipeline import (
+    label_map as label_map,
+)
+from .pipeline import (
     name_labels as name_labels,
 )
 from .pipeline import (

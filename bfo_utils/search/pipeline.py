@@ -204,15 +204,30 @@ def evaluate_configuration(
     start = time.perf_counter()
     parameters, work = complete_parameters(parameters), work or SharedWork(prepared)
     with one_thread():
-        labels = work.maps.once(
-            (seed, *parameters.values()),
-            lambda: _labels(work, parameters, seed),
-            weight=8 * prepared.mask.size,
-        )
+        labels = label_map(work, parameters, seed)
         rewards = score_map(judged_map(work, parameters, labels, total), total)
         if parameters["descriptor"] == "vae":
             rewards["explained"] = max(0.0, work.autoencoder(parameters).explained)
     return Outcome(parameters, labels, rewards, time.perf_counter() - start)
+
+
+def label_map(work: SharedWork, parameters: Mapping[str, Value], seed: int = 0) -> np.ndarray:
+    """The label map of a configuration, made once while it is among those that are kept.
+
+    Parameters
+    ----------
+    work : SharedWork
+    parameters : mapping
+        Any of the parameters; the others take their defaults.
+    seed : int
+
+    Returns
+    -------
+    ndarray of int, shape (R, C)
+    """
+    p = complete_parameters(parameters)
+    weight = 8 * work.prepared.mask.size
+    return work.maps.once((seed, *p.values()), lambda: _labels(work, p, seed), weight)
 
 
 def judged_map(

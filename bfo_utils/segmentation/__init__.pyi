@@ -66,6 +66,12 @@ from .crossfit import (
 )
 from .cuts import CellGraph as CellGraph
 from .noise import measure_field_noise as measure_field_noise
+from .posterior import (
+    label_margins as label_margins,
+)
+from .posterior import (
+    label_posterior as label_posterior,
+)
 from .regularized import (
     CellDomain as CellDomain,
 )

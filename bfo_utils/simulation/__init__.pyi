@@ -1,4 +1,7 @@
 from .decoys import make_decoys as make_decoys
+from .decoys import (
+    stopped_maps as stopped_maps,
+)
 from .decoys import straight_wall_map as straight_wall_map
 from .elasticity import (
     cell_gradient as cell_gradient,

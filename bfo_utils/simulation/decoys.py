@@ -58,6 +58,51 @@ def make_decoys(truth: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
     return {name: np.where(truth < 0, -1, labels) for name, labels in maps.items()}
 
 
+def stopped_maps(labels: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
+    """For every reward of the total, a map that is wrong in the way that this reward stops.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (R, C)
+        A sensible map of a crystal, -1 outside.
+    seed : int
+        Seed of the random maps.
+
+    Returns
+    -------
+    dict of str to ndarray of int, shape (R, C)
+        By name of the reward. ``continuity``: a fifth of the cells have a wrong label.
+        ``straightness``: blobs. ``evidence``: stripes of six rows. ``contrast``: the largest label
+        cut in two. ``balance``: one label, and a few cells of another. ``amount``: one label.
+        ``thickness``: single rows.
+
+    Examples
+    --------
+    >>> maps = stopped_maps(np.repeat([[0] * 12 + [1] * 12], 24, axis=0))
+    >>> np.unique(maps["amount"]).tolist(), np.unique(maps["contrast"]).tolist()
+    ([0], [0, 1, 2])
+    """
+    rng, inside = np.random.default_rng(seed), labels >= 0
+    rows = np.indices(labels.shape)[0]
+    names, counts = np.unique(labels[inside], return_counts=True)
+    few = np.zeros(labels.shape, int)
+    middle = np.argwhere(inside)[inside.sum() // 2]
+    side = max(3, round(np.sqrt(0.004 * inside.sum())))
+    few[middle[0] : middle[0] + side, middle[1] : middle[1] + side] = 1
+    maps = {
+        "continuity": np.where(
+            rng.random(labels.shape) < 0.2, rng.integers(0, names[-1] + 2, labels.shape), labels
+        ),
+        "straightness": (ndimage.gaussian_filter(rng.standard_normal(labels.shape), 2) > 0) * 1,
+        "evidence": rows // 6 % 2,
+        "contrast": _split(labels, int(names[counts.argmax()])),
+        "balance": few,
+        "amount": np.zeros(labels.shape, int),
+        "thickness": rows % 2,
+    }
+    return {name: np.where(inside, found, -1) for name, found in maps.items()}
+
+
 def straight_wall_map(angle_deg: float, n: int) -> np.ndarray:
     """Two domains with a straight wall through the middle, at any angle: what a perfect wall is on
     a grid of cells.

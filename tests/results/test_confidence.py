@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from bfo_utils.results import NO_DOMAINS, analyze, measure_confidence
+from bfo_utils.results import (
+    NO_DOMAINS,
+    analyze,
+    ask_fields,
+    field_posterior,
+    measure_confidence,
+)
 from bfo_utils.rewards import Segmentation
 from bfo_utils.search import SearchPlan, evaluate_configuration, prepare_image
 from bfo_utils.segmentation import cluster_vectors, label_probabilities, match_labels
@@ -73,6 +79,20 @@ def test_it_is_known_on_the_mask_only_and_repeats(prepared):
 def test_another_column_finding_is_carried_over(prepared):
     outcome = evaluate_configuration(prepared, GOOD | {"refinement_radius": 0.5})
     assert np.nanmean(measure_confidence(prepared, outcome, refits=2).stability) > 0.95
+
+
+def test_the_posterior_of_an_analysis_means_what_it_says():
+    made = simulate_phantom(Specimen(layout="junction", cells=30, cell_px=16, dose=15), 6)
+    prepared = prepare_image(made.image)
+    answer = ask_fields(prepared)["polar"]
+    truth = true_label_map(made.truth, prepared.lattice.cells, prepared.mask)
+    shown = np.where(truth >= 0, truth, np.where(prepared.mask, 0, -1))
+    wrong = np.zeros(shown.shape, bool)
+    wrong[10:14, 3:7] = True  # a patch of another label inside the first domain
+    shown = np.where(wrong & (shown >= 0), (shown + 1) % 3, shown)
+    sure = field_posterior(answer, shown)
+    assert (np.isfinite(sure) == (shown >= 0)).all()
+    assert np.nanmean(sure[wrong]) < 0.3 and np.nanmean(sure[~wrong]) > 0.95
 
 
 def test_one_label_leaves_nothing_to_be_sure_of():

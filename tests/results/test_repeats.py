@@ -29,6 +29,22 @@ def test_a_clear_map_is_found_again(answer, checked):
     assert "depends_on_seed" not in {w["code"] for w in find_warnings(checked)}
 
 
+def test_a_clear_map_recurs_in_maps_that_are_nearly_as_good(answer):
+    near, labels = answer.near_best, answer.labels
+    best = max(t.rewards["total"] for t in answer.trials)
+    wanted = [t for t in answer.trials if t.rewards["total"] >= 0.8 * best]
+    assert 1 <= near.n_maps <= min(16, len(wanted))
+    assert near.verdict == near.same == 1 and set(near.of_labels.values()) == {1.0}
+    assert (np.isfinite(near.of_cells) == (labels >= 0)).all() and np.nanmean(near.of_cells) > 0.98
+
+
+def test_without_domains_the_verdict_only_recurs(answer):
+    undecided = replace(answer, judgment=replace(answer.judgment, verdict="undecided"))
+    near = undecided.near_best
+    assert near.verdict == 1 and near.same == 0 and near.of_labels == {}
+    assert not np.isfinite(near.of_cells).any()
+
+
 def test_nothing_is_repeated_unless_asked(answer):
     assert checked_analysis(answer, SearchPlan(12, 1)) is answer
 

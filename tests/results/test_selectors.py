@@ -4,14 +4,17 @@ import pytest
 
 from bfo_utils.results import (
     SELECTORS,
+    double_dipping,
     judge_selectors,
     random_configurations,
     selector_case,
     selector_table,
+    share_found,
 )
 from bfo_utils.results.selectors import _total
-from bfo_utils.rewards import DEFAULT_TOTAL
-from bfo_utils.simulation import Specimen
+from bfo_utils.rewards import DEFAULT_TOTAL, ReferenceField, Segmentation, score_map
+from bfo_utils.search import prepare_image
+from bfo_utils.simulation import Specimen, simulate_phantom, stopped_maps
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +25,32 @@ def case():
 @pytest.fixture(scope="module")
 def table(case):
     return selector_table(case, 8, seed=1)
+
+
+def test_a_map_of_noise_explains_the_pixels_that_it_was_drawn_from_only():
+    empty = simulate_phantom(Specimen(layout="single", cells=20, cell_px=16, dose=20), 900)
+    clusters = [{"descriptor": "polar", "n_clusters": k} for k in (3, 5)]
+    dipped = double_dipping(prepare_image(empty.image), clusters)
+    assert dipped["same"].min() > 0.05 and dipped["other"].abs().max() < 0.05
+    assert set(dipped["descriptor"]) == {"polar"}
+
+
+def test_a_large_displacement_is_found_and_none_is_not():
+    assert share_found((0.0, 25.0), 60, 20, seed=3, crystals=1) == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_every_reward_of_the_total_stops_its_map(seed):
+    i, j = np.indices((56, 56))
+    truth = np.where(j < 25, 0, np.where(i + j // 2 < 50, 1, 2))
+    means = np.array([[1.0, 1.0], [-1.0, 1.0], [1.0, -1.0]])
+    field = means[truth] + np.random.default_rng(seed).normal(0, 0.3, (56, 56, 2))
+    reference = ReferenceField(field, "polar")
+    right, stopped = score_map(Segmentation(truth, reference)), stopped_maps(truth, seed)
+    assert set(stopped) == set(DEFAULT_TOTAL)
+    for name, labels in stopped.items():
+        value = score_map(Segmentation(labels, reference))[name]
+        assert value < 0.6 < 0.8 < right[name], name
 
 
 def test_a_table_has_every_score_that_a_selector_uses(table):

@@ -116,7 +116,7 @@ def test_what_is_wrong_with_a_map_is_said(good):
     assert "no_better_than_chance" in codes(chance)
     unsure = replace(good)
     half = np.where(good.prepared.mask, 0.6, np.nan)
-    vars(unsure)["confidence"] = replace(good.confidence, stability=half)
+    vars(unsure)["near_best"] = replace(good.near_best, of_cells=half)
     assert codes(unsure) == ["unsure_labels"]
 
 

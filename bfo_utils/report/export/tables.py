@@ -68,12 +68,12 @@ def cells_table(analysis: Analysis) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per valid cell; label -1 outside the analyzed mask, where posterior and stability
-        are empty (see :class:`bfo_utils.results.Confidence`). Without domains they are
-        empty everywhere. Standard errors (``se_``), the polar displacement along the edges of its
-        cell (``p_a``, ``p_b``), strain and the local amplitude of an ordered displacement follow.
-        ``candidate_label`` is the label where the verdict is "domains", and what may be one where
-        it is "undecided".
+        One row per valid cell; label -1 outside the analyzed mask, where posterior, recurrence and
+        stability are empty (see :class:`bfo_utils.results.Confidence` and
+        :class:`bfo_utils.results.NearBest`). Without domains they are empty everywhere. Standard
+        errors (``se_``), the polar displacement along the edges of its cell (``p_a``, ``p_b``),
+        strain and the local amplitude of an ordered displacement follow. ``candidate_label`` is the
+        label where the verdict is "domains", and what may be one where it is "undecided".
     """
     cells = analysis.prepared.lattice.cells
     units = Units.of(analysis.prepared.image.pixel_size_nm)
@@ -96,6 +96,7 @@ def cells_table(analysis: Analysis) -> pd.DataFrame:
             "label": analysis.labels[at],
             "posterior": analysis.confidence.posterior[at].round(4),
             "stability": analysis.confidence.stability[at].round(4),
+            "recurrence": analysis.near_best.of_cells[at].round(4),
             **{
                 name: values[at]
                 for name, values in _measured(
