@@ -204,6 +204,15 @@ _READING = (
             " file, or a dataset of the same file."
         ),
     ),
+    click.option(
+        "--pair",
+        default="",
+        metavar="FILE",
+        help=(
+            "Another scan of the place with the scan axes rotated by 90 degrees: drift is removed"
+            " from both, and they are averaged."
+        ),
+    ),
 )
 _SEARCH = (
     click.option(

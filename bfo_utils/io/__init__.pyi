@@ -27,6 +27,7 @@ from .calibration import (
 )
 from .calibration import unit_text as unit_text
 from .frames import average_frames as average_frames
+from .frames import average_pair as average_pair
 from .frames import displace_rows as displace_rows
 from .given import read_positions as read_positions
 from .given import region_pixels as region_pixels

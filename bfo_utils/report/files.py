@@ -331,6 +331,7 @@ def result_summary(analysis: Analysis, walls: Walls, provenance: Provenance | No
         "scan": describe_scan(analysis.prepared.scan),
         "frames": _frames(analysis.prepared.image),
         "tilt": _tilt(analysis.prepared),
+        "pair": _pair(analysis.prepared.image),
         "oxygen": _oxygen(analysis.prepared),
         "provenance": plain,
         "recipe": plain,  # the same under its old name, for one version
@@ -484,6 +485,16 @@ def _tilt_line(tilt: Mapping | None, unit: str) -> str:
     )
 
 
+def _pair(image: Image) -> dict | None:
+    """What was done to the scans of a pair, where the image is their mean."""
+    if image.pair_drift_px is None:
+        return None
+    return {
+        "second_rotated_deg": image.pair_turn_deg,
+        "drift_rms_px": image.pair_drift_px.round(3).tolist(),
+    }
+
+
 def _convention(prepared: PreparedImage) -> dict:
     """How the signs and references of the measured field are to be read."""
     way = "with" if prepared.polar_sign > 0 else "against"
@@ -514,7 +525,9 @@ def _precision(prepared: PreparedImage) -> dict:
             "x": "odd and even rows",
             "y": "odd and even columns of pixels",
             "none": "checkerboard",
-            "frames": "every other frame",
+            "frames": "the scans of a pair"
+            if prepared.image.pair_turn_deg
+            else "every other frame",
         }[halves.axis],
         "noise_correlation": _rounded(halves.correlation),
         "halves_independent": halves.independent,
