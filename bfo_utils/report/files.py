@@ -22,6 +22,7 @@ from ..figures import (
     plot_polarization,
     plot_walls,
     save_figure,
+    save_mask,
     unused_columns,
 )
 from ..io import Image
@@ -58,7 +59,7 @@ from ..search import (
     trials_table,
     without_autoencoders,
 )
-from ..segmentation import Walls, connected_domains, trace_walls
+from ..segmentation import PROPOSED_KINDS, Walls, connected_domains, trace_walls
 from .pages import fill_template
 
 _SURROGATES = {"shifted": "moved", "permuted": "dealt"}  # with the names until version 1
@@ -78,7 +79,13 @@ FILES = (
     "polarization.png",
     "confidence.png",
 )  # that `write` writes
-OPTIONAL_FILES = ("oxygen.csv", "oxygen.png", "superstructure.png", "unused_columns.png")
+OPTIONAL_FILES = (
+    "oxygen.csv",
+    "oxygen.png",
+    "superstructure.png",
+    "unused_columns.png",
+    *(f"proposed_{kind}.png" for kind in PROPOSED_KINDS),
+)
 PACKAGES = (
     "bfo_utils",
     "numpy",
@@ -331,6 +338,10 @@ def result_summary(analysis: Analysis, walls: Walls, provenance: Provenance | No
         "scan": describe_scan(analysis.prepared.scan),
         "frames": _frames(analysis.prepared.image),
         "tilt": _tilt(analysis.prepared),
+        "proposed_masks": [
+            {"kind": m.kind, "reason": m.reason, "share": round(m.share, 4), "file": m.file}
+            for m in analysis.prepared.proposed_masks
+        ],
         "pair": _pair(analysis.prepared.image),
         "oxygen": _oxygen(analysis.prepared),
         "provenance": plain,
@@ -857,6 +868,8 @@ def _pictures(analysis: Analysis, walls: Walls, out: Path) -> None:
     )
     if unused_share(analysis.prepared.lattice) > UNUSED:
         save_figure(unused_columns(image, analysis.prepared.lattice), out / "unused_columns.png")
+    for part in analysis.prepared.proposed_masks:
+        save_mask(part.pixels, out / part.file)
     if analysis.prepared.oxygen is not None:
         save_figure(plot_oxygen(image, cells, analysis.prepared.oxygen), out / "oxygen.png")
     if cells.order is not None:

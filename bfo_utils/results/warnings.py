@@ -400,6 +400,19 @@ def _oxygen(analysis: Analysis) -> str:
     )
 
 
+def _proposed(analysis: Analysis) -> str:
+    found = analysis.prepared.proposed_masks
+    if not found:
+        return ""
+    parts = "; ".join(
+        f"{m.kind}, {m.share:.0%} of the image ({m.reason}), --exclude {m.file}" for m in found
+    )
+    return (
+        f"Parts of the image may be better left out, but were analyzed: {parts}. Look at the"
+        " pictures of that name beside result.json, and repeat with --exclude, or edit them first."
+    )
+
+
 def _seed(analysis: Analysis) -> str:
     changed = [r for r in analysis.repeats if not is_repeated(analysis.verdict, r)]
     if not changed:
@@ -430,6 +443,7 @@ _CHECKS: dict[str, WarningCheck] = {
     "missing_cells": _holes,
     "scan_distortion": _scan,
     "rows_along_scan": _scan_along,
+    "proposed_masks": _proposed,
     "tilt_subtracted": _tilt,
     "oxygen_not_seen": _oxygen,
     "shared_noise": _shared_noise,

@@ -66,6 +66,9 @@ from .crossfit import (
 )
 from .cuts import CellGraph as CellGraph
 from .noise import measure_field_noise as measure_field_noise
+from .proposals import PROPOSED_KINDS as PROPOSED_KINDS
+from .proposals import ProposedMask as ProposedMask
+from .proposals import propose_masks as propose_masks
 from .regularized import (
     CellDomain as CellDomain,
 )
