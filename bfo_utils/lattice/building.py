@@ -63,6 +63,8 @@ class Lattice:
     ``edges`` names the lattice vectors at whose middle further columns are seen, where the centers
     of the cells hold none; ``unused_xy`` (M, 2) are the columns that were found but have no place
     in the lattice. ``tilt`` (R, C, 2) is what was subtracted from the polar displacement, in px.
+    ``zone`` is "110" where A and B alternate along one vector u of the columns only: a cell is the
+    parallelogram of the other vector v and 2 u - v, whose center is a B column.
     """
 
     columns: Columns
@@ -72,6 +74,7 @@ class Lattice:
     edges: str = ""
     unused_xy: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
     tilt: np.ndarray | None = None
+    zone: str = "001"
 
     def on_nodes(self, values: np.ndarray, sublattice: str = "A") -> np.ndarray:
         """Values of the soundly fitted columns (N, ...) of a sublattice on its grid: A (R + 1, C
@@ -171,6 +174,10 @@ def build_lattice(
         elif not found.cells.has_b:
             found = replace(found, edges=_edges_seen(image, nodes, basis, refinement_radius))
     _check_complete(image.name, nodes, found)
+    if not found.cells.has_b and (rows := _rows_of_two_kinds(found)):
+        nodes, found = _indexed(image, columns, rows, refinement_radius, bright)
+        found = replace(found, zone="110")
+        _check_complete(image.name, nodes, found)
     if not found.cells.has_b:
         _check_kind(image.name, found)
     found = replace(found, cells=replace(found.cells, order=_order_of_cells(found)))
@@ -198,21 +205,27 @@ def _check_complete(name: str, nodes: _Nodes, found: Lattice) -> None:
     """Refuse a lattice of too few cells, or of far fewer than there are columns."""
     if found.cells.n < MIN_CELLS:
         lengths, angle = _shape(found.cells.basis.vectors)
+        alike = abs(lengths[0] / lengths[1] - 1) < _SAME_EDGES
+        hexagonal = alike and abs(abs(angle - 90) - 30) < _HEXAGONAL_DEG
+        why = ", as in a honeycomb, whose cells have an empty corner" if hexagonal else ""
         raise InputError(
             f"{name}: only {found.cells.n} complete unit cells found (corners {lengths[0]:.3g} and"
-            f" {lengths[1]:.3g} px apart, at {angle:.0f} degrees); at least {MIN_CELLS} are needed"
+            f" {lengths[1]:.3g} px apart, at {angle:.0f} degrees{why}); at least {MIN_CELLS} are"
+            " needed"
         )
     n = int((nodes.grid >= 0).sum())
     if found.cells.n < _COMPLETE * n:
         raise InputError(
             f"{name}: only {found.cells.n} unit cells are complete and sound among {n} columns of"
-            " the lattice; an image of bright, round columns on square pixels is needed"
+            " the lattice: fits are doubtful, or blocks of cells are shifted against each other"
+            " (Ruddlesden-Popper layers, say); an image of bright, round columns on square pixels"
+            " in one lattice is needed"
         )
 
 
 def _check_kind(name: str, found: Lattice) -> None:
     """Refuse a lattice of one kind of site that is no projection of a perovskite along [001]."""
-    columns, vectors = found.columns, found.cells.basis.vectors
+    vectors = found.cells.basis.vectors
     (a, b), angle = _shape(vectors)
     if abs(angle - 90) > _OBLIQUE_DEG:
         alike = abs(a / b - 1) < _SAME_EDGES
@@ -222,14 +235,21 @@ def _check_kind(name: str, found: Lattice) -> None:
             f"{name}: the columns form a lattice that is {kind} (vectors at {angle:.0f} degrees,"
             f" {a:.3g} and {b:.3g} px long) with one column per cell; {_ANALYZED}"
         )
-    tree = cKDTree(columns.xy)
-    for letter, vector in zip("ab", vectors):
-        one, two = (_amplitude_difference(columns, k * vector, tree) for k in (1, 2))
-        if np.isfinite(one) and one > _TWO_KINDS * two:
-            raise InputError(
-                f"{name}: columns of two kinds alternate along {letter} only (rows of one kind"
-                f" each, as in a perovskite along [110]); {_ANALYZED}"
-            )
+
+
+def _rows_of_two_kinds(found: Lattice) -> Basis | None:
+    """The cell of a lattice whose columns alternate along one vector only, rows of one kind each,
+    as in a perovskite along [110]; None for others.
+    """
+    columns, vectors, tree = found.columns, found.cells.basis.vectors, cKDTree(found.columns.xy)
+    differences = [
+        [_amplitude_difference(columns, k * vector, tree) for k in (1, 2)] for vector in vectors
+    ]
+    alternate = [bool(np.isfinite(one) and one > _TWO_KINDS * two) for one, two in differences]
+    if sum(alternate) != 1 or abs(_shape(vectors)[1] - 90) > _OBLIQUE_DEG:
+        return None
+    along, across = vectors if alternate[0] else vectors[::-1]
+    return Basis(_oriented(across, 2 * along - across), True)
 
 
 def _shape(vectors: np.ndarray) -> tuple[np.ndarray, float]:

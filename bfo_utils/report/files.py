@@ -315,6 +315,7 @@ def result_summary(analysis: Analysis, walls: Walls, provenance: Provenance | No
         "best_total_by_descriptor": best_by_descriptor(analysis.trials),
         "stability": _stability(analysis),
         "sublattices": ["A", "B"] if lattice.cells.has_b else ["A"],
+        "zone_axis": lattice.zone,
         "convention": _convention(analysis.prepared),
         "precision": _precision(analysis.prepared),
         "superstructures": _superstructures(analysis.prepared),

@@ -88,6 +88,17 @@ def _edges(analysis: Analysis) -> str:
     )
 
 
+def _zone(analysis: Analysis) -> str:
+    if analysis.prepared.lattice.zone == "001":
+        return ""
+    return (
+        "Columns of two kinds alternate along one vector only, as in a perovskite along [110]: a"
+        " cell is the parallelogram about a B column, its angle far from 90 degrees, and the polar"
+        " displacement is that of B from the middle of the A columns of its row and the rows beside"
+        " it; variants are those of this projection."
+    )
+
+
 def _pixel_size(analysis: Analysis) -> str:
     image = analysis.prepared.image
     if image.pixel_size_nm is not None:
@@ -427,6 +438,7 @@ def _seed(analysis: Analysis) -> str:
 _CHECKS: dict[str, WarningCheck] = {
     "second_sublattice_not_seen": _sublattice,
     "columns_at_edges": _edges,
+    "zone_axis": _zone,
     "unused_columns": _unused,
     "superstructure": _superstructure,
     "dark_columns": _dark,
