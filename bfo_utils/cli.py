@@ -213,6 +213,15 @@ _READING = (
             " from both, and they are averaged."
         ),
     ),
+    click.option(
+        "--cell",
+        default="",
+        metavar="FILE.json",
+        help=(
+            "The cell of the crystal, where it is not found by itself: vectors a and b in the image"
+            " and the sites of A and B."
+        ),
+    ),
 )
 _SEARCH = (
     click.option(

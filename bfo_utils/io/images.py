@@ -13,7 +13,7 @@ from ..compute import row_bands
 from ..errors import InputError, as_input_error, check_text
 from .calibration import PixelSize, by_lattice, checked_lattice_nm, checked_nm
 from .frames import FrameAverage, PairAverage, average_frames, average_pair, frame_numbers
-from .given import read_positions, region_pixels
+from .given import GivenCell, read_cell, read_positions, region_pixels
 from .readers import open_arrays, without_reader_warnings
 from .stored import (
     CHANNELS,
@@ -37,7 +37,7 @@ _SPIKE = (2.5, 14)
 _OFF_SCALE = 4  # times that range beyond it lie no columns
 _SAME_SIZE = 0.02  # relative difference of the pixel sizes of two channels
 CONTRASTS = ("auto", "bright", "dark")
-_FILES = ("mask", "exclude", "columns", "pair")  # arguments of a reading that name files
+_FILES = ("mask", "exclude", "columns", "pair", "cell")  # arguments of a reading that name files
 _TINT = 4  # gray levels of 256 by which the colors of a gray picture differ once it was compressed
 
 
@@ -67,6 +67,8 @@ class Reading:
         Another channel of the same scan that shows oxygen: a file, or a dataset of the same file.
     pair : str
         File of a second scan of the place with the scan axes at 90 degrees, see `average_pair`.
+    cell : str
+        File of the cell of the crystal, where it is not found by itself, see `read_cell`.
 
     Examples
     --------
@@ -86,6 +88,7 @@ class Reading:
     refine: bool = False
     second: str = ""
     pair: str = ""
+    cell: str = ""
 
     def __post_init__(self):
         checked_nm(self.pixel_size_nm)
@@ -174,6 +177,8 @@ class Image:
         Drift (rms; x, y) that was removed from both scans of a pair, whose mean the image is.
     pair_turn_deg : int
         By which the second of them was rotated; 0 where there is none.
+    cell : GivenCell or None
+        The cell of the crystal, where it was stated.
     """
 
     data: np.ndarray = field(repr=False)
@@ -197,6 +202,7 @@ class Image:
     second: np.ndarray | None = field(default=None, repr=False)
     pair_drift_px: np.ndarray | None = field(default=None, repr=False)
     pair_turn_deg: int = field(default=0, repr=False)
+    cell: GivenCell | None = field(default=None, repr=False)
 
     def looks_at(self, xy: np.ndarray) -> np.ndarray:
         """Whether places (N, 2) in px lie in the region."""
@@ -292,6 +298,7 @@ def read_image(
     refine=False,
     second="",
     pair="",
+    cell="",
 ):
     """Read one image from a file; the suffix, in any case, says the format (`READERS` lists them).
 
@@ -329,6 +336,8 @@ def read_image(
     pair : str or Path, optional
         File of a second scan of the same place, its scan axes at 90 degrees: the image becomes the
         mean of both without their drift, see `average_pair`.
+    cell : str or Path, optional
+        File of the cell of the crystal, where it is not found by itself, see `read_cell`.
 
     Returns
     -------
@@ -378,6 +387,7 @@ def read_image(
         **_told(taken),
         contrast=contrast,
         second=_second(file, str(second), image) if second else None,
+        cell=read_cell(cell) if cell else None,
     )
 
 

@@ -33,6 +33,7 @@ _OBLIQUE_DEG = 12.0  # off a right angle: no pseudo-cubic cell is sheared as far
 _HEXAGONAL_DEG = 4.0  # off 60 degrees that scan and strain explain
 _SAME_EDGES = 0.06  # relative difference of edges that scan and strain explain
 _TWO_KINDS = 2.0  # times the difference two steps apart: amplitudes alternate along a vector
+_STATED = 0.12  # of its length: how far a stated vector may lie off the measured one
 _ANALYZED = "a perovskite along [001], whose cells are nearly rectangular, can be analyzed"
 _COMPLETE = 0.2  # cells per column of the A sublattice: fewer, and the lattice is a mistake
 # bins of the histogram of differences: more where displacements alternate and split its peaks
@@ -155,12 +156,15 @@ def build_lattice(
     (True, 16)
     """
     try:
-        basis = mean_basis(columns)
+        basis = _given_basis(image, columns) if image.cell else mean_basis(columns)
     except InputError as error:
         raise InputError(f"{image.name}: {error}") from error
     nodes, found = _indexed(image, columns, basis, refinement_radius, bright)
-    if image.positions is None and (
-        not found.cells.has_b or _too_wide(columns, basis, nodes, found)
+    stated = image.cell is not None
+    if (
+        image.positions is None
+        and not (stated and not basis.two_sublattices)
+        and (not found.cells.has_b or _too_wide(columns, basis, nodes, found))
     ):
         sites = _weak_sites(image, nodes, basis, refinement_radius)
         if sites.seen:
@@ -174,11 +178,11 @@ def build_lattice(
         elif not found.cells.has_b:
             found = replace(found, edges=_edges_seen(image, nodes, basis, refinement_radius))
     _check_complete(image.name, nodes, found)
-    if not found.cells.has_b and (rows := _rows_of_two_kinds(found)):
+    if not stated and not found.cells.has_b and (rows := _rows_of_two_kinds(found)):
         nodes, found = _indexed(image, columns, rows, refinement_radius, bright)
         found = replace(found, zone="110")
         _check_complete(image.name, nodes, found)
-    if not found.cells.has_b:
+    if not stated and not found.cells.has_b:
         _check_kind(image.name, found)
     found = replace(found, cells=replace(found.cells, order=_order_of_cells(found)))
     far = cKDTree(found.columns.xy).query(columns.xy)[0] > INDEX_TOLERANCE * basis.cell_px
@@ -319,6 +323,27 @@ def _order_of_cells(lattice: Lattice) -> np.ndarray | None:
         1 if np.nanmean(amplitude.real) >= 0 else -1
     )
     return parts[..., :1] if not np.nan_to_num(parts[..., 1]).any() else parts
+
+
+def _given_basis(image: Image, columns: Columns) -> Basis:
+    """The cell that was stated, made exact."""
+    assert image.cell is not None
+    vectors, size = image.cell.vectors, image.pixel_size_nm
+    if image.cell.in_nm:
+        if not size:
+            raise InputError("--cell: its vectors are in nm; give --pixel-size too, or px")
+        vectors = vectors / size
+    tree = cKDTree(columns.xy)
+    settled = np.array([_settled(columns.xy, v, tree) for v in vectors])
+    basis = Basis(_oriented(*settled), image.cell.has_b)
+    linked = _linked(columns.xy, replace(basis, vectors=vectors), tree)
+    moved = np.linalg.norm(settled - vectors, axis=1) / np.linalg.norm(vectors, axis=1)
+    if linked < _LINKED / 2 or moved.max() > _STATED:
+        raise InputError(
+            f"--cell: only {linked:.0%} of the columns have another one at a vector from them; give"
+            " the vectors as they lie in the image, x to the right and y down"
+        )
+    return basis
 
 
 def mean_basis(columns: Columns) -> Basis:
