@@ -6,6 +6,7 @@ import sys
 NAMES = (
     "columns",
     "measurement",
+    "frames",
     "scan",
     "speed",
     "junction",

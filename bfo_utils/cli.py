@@ -217,6 +217,24 @@ _READING = (
             " file, or a dataset of the same file."
         ),
     ),
+    click.option(
+        "--pair",
+        default="",
+        metavar="FILE",
+        help=(
+            "Another scan of the place with the scan axes rotated by 90 degrees: drift is removed"
+            " from both, and they are averaged."
+        ),
+    ),
+    click.option(
+        "--cell",
+        default="",
+        metavar="FILE.json",
+        help=(
+            "The cell of the crystal, where it is not found by itself: vectors a and b in the image"
+            " and the sites of A and B."
+        ),
+    ),
 )
 _SEARCH = (
     click.option(

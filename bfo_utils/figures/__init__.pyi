@@ -174,6 +174,7 @@ from .style import (
 from .style import (
     save_figure as save_figure,
 )
+from .style import save_mask as save_mask
 from .style import (
     styled as styled,
 )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import matplotlib.artist
 import matplotlib.figure
+import matplotlib.image
 import matplotlib.style
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -143,6 +144,20 @@ def save_figure(figure: matplotlib.figure.Figure, path: str | Path) -> None:
     """
     with atomic(path) as part:
         _write(figure, part)
+
+
+def save_mask(pixels: np.ndarray, path: str | Path) -> None:
+    """Write a mask as PNG, pixel by pixel, white where it is true: all of it or nothing.
+
+    Parameters
+    ----------
+    pixels : ndarray of bool, shape (H, W)
+    path : str or Path
+    """
+    with atomic(path) as part:
+        matplotlib.image.imsave(
+            part, pixels, cmap=GRAY, vmin=0, vmax=1, format="png", metadata={"Software": None}
+        )
 
 
 # ---- sizes ---------------------------------------------------------------------------

@@ -27,7 +27,10 @@ from .calibration import (
 )
 from .calibration import unit_text as unit_text
 from .frames import average_frames as average_frames
+from .frames import average_pair as average_pair
 from .frames import displace_rows as displace_rows
+from .given import GivenCell as GivenCell
+from .given import read_cell as read_cell
 from .given import read_positions as read_positions
 from .given import region_pixels as region_pixels
 from .hdf5 import opened as opened

@@ -5,6 +5,7 @@ frame.
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.polynomial import legendre
 from scipy import fft, ndimage
 
 from ..compute import row_bands
@@ -18,6 +19,10 @@ _SLOW = 8  # parts of the frame's side: coarser background is left out of the co
 _MARGIN = 8  # px at the rim that no registration looks at
 _SCAN = 1.3  # variance of row displacements over their error, from which on rows are moved
 _COVERED = 0.5  # of the frames must see a pixel
+_PATCH = 64, 16  # px: side of the patches that two scans are compared in; a 16th of large ones
+_PATCH_LIKELY = 0.6  # as _LIKELY, for a patch
+_PAIR_DEGREE = 8  # of the drift along the slow axis of a scan, at most
+_ALIKE = 0.3  # correlation of two scans of one place, at least
 LEAST_HALVES = 4  # frames from which on two halves are made of them
 
 
@@ -180,12 +185,12 @@ def _spectrum(frame: np.ndarray) -> np.ndarray:
     return fft.rfft2((smooth - ndimage.uniform_filter(frame, size)) * window)
 
 
-def _likely_peak(likeness: np.ndarray, before: np.ndarray) -> np.ndarray:
+def _likely_peak(likeness: np.ndarray, before: np.ndarray, likely: float = _LIKELY) -> np.ndarray:
     """The maximum (x, y) nearest to the last one, of those that are about as high as the
     highest.
     """
     tops = (likeness == ndimage.maximum_filter(likeness, 5, mode="wrap")) & (
-        likeness > _LIKELY * likeness.max()
+        likeness > likely * likeness.max()
     )
     shape = np.array(likeness.shape)
     at = np.argwhere(tops)
@@ -264,6 +269,184 @@ def _rows_against(
         left = rest + slope * found[k][:, None]
         error[k] = ((slope * left) ** 2).sum(axis=1) / weight**2
     return found, error
+
+
+@dataclass(frozen=True, eq=False)
+class PairAverage:
+    """What two scans at 90 degrees are together.
+
+    Attributes
+    ----------
+    mean : ndarray of float32, shape (H, W)
+        Mean of both without their drift, in the place of the first; NaN where one does not look.
+    halves : ndarray of float32, shape (2, H, W)
+        Both scans without their drift.
+    drift_px : ndarray, shape (2, 2)
+        Drift (rms; x, y in the frame of the first) that was removed from each.
+    turn_deg : int
+        By which the second had to be rotated: 90 or -90 degrees, counterclockwise as seen.
+    correlation : float
+        Of the two where columns are, once their drift is removed.
+    """
+
+    mean: np.ndarray
+    halves: np.ndarray
+    drift_px: np.ndarray
+    turn_deg: int
+    correlation: float
+
+
+def average_pair(first: np.ndarray, second: np.ndarray) -> PairAverage:
+    """Remove the drift of two scans of one place whose scan axes lie at 90 degrees, and average
+    them.
+
+    Drift displaces a row of a scan as a whole: f(y) in the first, g(x) in the second once it is
+    rotated back. So the displacement between the two is a function of y minus a function of x,
+    which tells both but for a constant (Ophus, Ciston and Nelson, Ultramicroscopy 162, 2016).
+
+    Parameters
+    ----------
+    first, second : ndarray, shapes (H, W) and (W, H)
+
+    Returns
+    -------
+    PairAverage
+
+    Raises
+    ------
+    InputError
+        If the second has another shape, or does not show the same place.
+
+    Examples
+    --------
+    >>> from bfo_utils.simulation import Specimen, simulate_pair
+    >>> drifting = Specimen(cells=16, cell_px=16, dose=100, drift_px=5)
+    >>> found = average_pair(*simulate_pair(drifting, seed=2))
+    >>> found.turn_deg, found.correlation > 0.8
+    (90, True)
+    """
+    first, second = np.asarray(first, np.float32), np.asarray(second, np.float32)
+    if second.T.shape != first.shape:
+        raise InputError(
+            f"is {second.shape[1]} x {second.shape[0]} px, which rotated by 90 degrees is not"
+            f" {first.shape[1]} x {first.shape[0]} px; give the other scan of the pair"
+        )
+    found = [_paired(first, np.ascontiguousarray(np.rot90(second, k)), 90 * k) for k in (1, -1)]
+    best = max(found, key=lambda pair: pair.correlation)
+    if best.correlation < _ALIKE:
+        raise InputError(
+            f"does not show the same place rotated by 90 degrees (correlation"
+            f" {best.correlation:.2f}, {_ALIKE} is needed); give the other scan of the pair"
+        )
+    return best
+
+
+def _paired(first: np.ndarray, second: np.ndarray, turn_deg: int) -> PairAverage:
+    """The average of two scans that are upright."""
+    centers = _patches(first.shape)
+    apart = _apart(_band_passed(first), _band_passed(second), centers)
+    for _ in range(_ROUNDS):
+        drifts = _two_drifts(centers, apart, first.shape)
+        one, two = (_undrifted(s, d) for s, d in zip((first, second), drifts))
+        apart = apart + _residual_steps(one, two, centers)
+    drifts = _two_drifts(centers, apart, first.shape)
+    halves = np.stack([_undrifted(s, d) for s, d in zip((first, second), drifts)])
+    one, two = (_band_passed(np.nan_to_num(h, nan=float(np.nanmean(h)))) for h in halves)
+    known = np.isfinite(halves).all(axis=0)
+    mean = np.where(known, halves.mean(axis=0), np.nan).astype(np.float32)
+    rms = np.array([np.sqrt((d**2).mean(axis=(0, 1))) for d in drifts])
+    likeness = float(np.corrcoef(one[known], two[known])[0, 1])
+    halves = np.where(np.isfinite(halves), halves, np.nanmedian(halves)).astype(np.float32)
+    return PairAverage(mean, halves, rms, turn_deg, likeness)
+
+
+def _band_passed(frame: np.ndarray) -> np.ndarray:
+    """A frame without its background, its noise smoothed."""
+    size = max(1, min(frame.shape) // _SLOW)
+    return ndimage.gaussian_filter(frame, _SMOOTH) - ndimage.uniform_filter(frame, size)
+
+
+def _side(shape: tuple[int, ...]) -> int:
+    """Side of a patch."""
+    return max(_PATCH[0], min(shape) // _PATCH[1])
+
+
+def _patches(shape: tuple[int, int]) -> np.ndarray:
+    """Centers (n, 2; x, y) of patches that cover a frame, the middle one first."""
+    half, n = _side(shape) // 2, np.maximum(2, 2 * (np.array(shape) // _side(shape)))
+    y, x = (np.linspace(half, side - half - 1, k).round() for side, k in zip(shape, n))
+    centers = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    away = np.hypot(*(centers - np.array(shape[::-1]) / 2).T)
+    return centers[np.argsort(away, kind="stable")].astype(int)
+
+
+def _cut(frame: np.ndarray, center: np.ndarray) -> np.ndarray:
+    half = min(_side(frame.shape) // 2, *(side // 2 for side in frame.shape))
+    x, y = np.clip(center, half, np.array(frame.shape[::-1]) - half)
+    return frame[y - half : y + half, x - half : x + half]
+
+
+def _apart(first: np.ndarray, second: np.ndarray, centers: np.ndarray) -> np.ndarray:
+    """How far (n, 2) the second scan lies off the first in every patch, in whole px.
+
+    A lattice correlates with itself a cell away: of similar maxima the one nearest to the patch
+    before counts, from the middle, where the whole frames say, outwards.
+    """
+    whole = fft.irfft2(_spectrum(second) * np.conj(_spectrum(first)), first.shape)
+    found = np.empty((len(centers), 2))
+    for k, center in enumerate(centers):
+        near = np.argmin(((centers[:k] - center) ** 2).sum(axis=1)) if k else 0
+        before = found[near] if k else _likely_peak(whole, np.zeros(2))
+        one, two = (_cut(f, center) * _window(_cut(f, center).shape) for f in (first, second))
+        likeness = fft.irfft2(fft.rfft2(two) * np.conj(fft.rfft2(one)), one.shape)
+        found[k] = _likely_peak(likeness, before, _PATCH_LIKELY)
+    return found
+
+
+def _window(shape: tuple[int, int]) -> np.ndarray:
+    return np.hanning(shape[0])[:, None] * np.hanning(shape[1])
+
+
+def _residual_steps(first: np.ndarray, second: np.ndarray, centers: np.ndarray) -> np.ndarray:
+    """How far (n, 2) the second scan still lies off the first in every patch, by least squares."""
+    one, two = (
+        ndimage.gaussian_filter(np.nan_to_num(f, nan=float(np.nanmean(f))), _SMOOTH)
+        for f in (first, second)
+    )
+    return np.array([-_step(_cut(two, c), _cut(one, c), 0.0) for c in centers])
+
+
+def _two_drifts(
+    centers: np.ndarray, apart: np.ndarray, shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Drift of both scans, (H, 1, 2) and (1, W, 2), whose difference the patches show; robust."""
+    sides = np.array(shape[::-1])
+    degrees = np.clip(2 * sides // _side(shape) - 1, 1, _PAIR_DEGREE)
+
+    def basis(at: np.ndarray, axis: int) -> np.ndarray:
+        return legendre.legvander(2 * at / (sides[axis] - 1) - 1, degrees[axis])
+
+    in_y, in_x = basis(centers[:, 1], 1), basis(centers[:, 0], 0)
+    design, weight = np.hstack([in_y, -in_x[:, 1:]]), np.ones((len(centers), 1))
+    terms = np.zeros((design.shape[1], 2))
+    for _ in range(_ROUNDS):
+        terms = np.linalg.lstsq(weight * design, weight * apart, rcond=None)[0]
+        off = np.linalg.norm(apart - design @ terms, axis=1, keepdims=True)
+        weight = np.sqrt(1 / np.maximum(1, off / np.maximum(1.5 * np.median(off), 1e-6)))
+    constant, n = terms[:1].copy(), in_y.shape[1]
+    first = basis(np.arange(shape[0]), 1)[:, 1:] @ terms[1:n]
+    second = basis(np.arange(shape[1]), 0)[:, 1:] @ terms[n:] - constant
+    return first[:, None], second[None]
+
+
+def _undrifted(frame: np.ndarray, drift: np.ndarray) -> np.ndarray:
+    """A frame with its drift undone; NaN where it does not look.
+
+    What lies at r lies at r - drift in the scan.
+    """
+    y, x = np.indices(frame.shape)
+    at = np.stack([y - drift[..., 1], x - drift[..., 0]])
+    return ndimage.map_coordinates(frame, at, order=5, mode="constant", cval=np.nan)
 
 
 def displace_rows(data: np.ndarray, displacement: np.ndarray) -> np.ndarray:

@@ -12,8 +12,8 @@ import numpy as np
 from ..compute import row_bands
 from ..errors import InputError, as_input_error, check_text
 from .calibration import PixelSize, by_lattice, checked_lattice_nm, checked_nm
-from .frames import FrameAverage, average_frames, frame_numbers
-from .given import read_positions, region_pixels
+from .frames import FrameAverage, PairAverage, average_frames, average_pair, frame_numbers
+from .given import GivenCell, read_cell, read_positions, region_pixels
 from .readers import open_arrays, without_reader_warnings
 from .stored import (
     CHANNELS,
@@ -37,7 +37,7 @@ _SPIKE = (2.5, 14)
 _OFF_SCALE = 4  # times that range beyond it lie no columns
 _SAME_SIZE = 0.02  # relative difference of the pixel sizes of two channels
 CONTRASTS = ("auto", "bright", "dark")
-_FILES = ("mask", "exclude", "columns")  # arguments of a reading that name files
+_FILES = ("mask", "exclude", "columns", "pair", "cell")  # arguments of a reading that name files
 _TINT = 4  # gray levels of 256 by which the colors of a gray picture differ once it was compressed
 
 
@@ -65,6 +65,10 @@ class Reading:
         Whether they are where the fits begin, instead of taken as they are.
     second : str
         Another channel of the same scan that shows oxygen: a file, or a dataset of the same file.
+    pair : str
+        File of a second scan of the place with the scan axes at 90 degrees, see `average_pair`.
+    cell : str
+        File of the cell of the crystal, where it is not found by itself, see `read_cell`.
 
     Examples
     --------
@@ -83,6 +87,8 @@ class Reading:
     columns: str = ""
     refine: bool = False
     second: str = ""
+    pair: str = ""
+    cell: str = ""
 
     def __post_init__(self):
         checked_nm(self.pixel_size_nm)
@@ -93,6 +99,9 @@ class Reading:
             )
         if self.refine and not self.columns:
             raise InputError("--refine: belongs to --columns FILE; give it, or leave --refine out")
+        if self.pair and (self.second or self.frames):
+            other = "--second" if self.second else "--frames"
+            raise InputError(f"--pair: is for two single scans; leave out either it or {other}")
 
     @property
     def absolute(self) -> "Reading":
@@ -164,6 +173,12 @@ class Image:
         Whether the image was inverted, since its columns are dark.
     second : ndarray of float32, shape (H, W), or None
         Another channel of the same scan.
+    pair_drift_px : ndarray, shape (2, 2), or None
+        Drift (rms; x, y) that was removed from both scans of a pair, whose mean the image is.
+    pair_turn_deg : int
+        By which the second of them was rotated; 0 where there is none.
+    cell : GivenCell or None
+        The cell of the crystal, where it was stated.
     """
 
     data: np.ndarray = field(repr=False)
@@ -185,6 +200,9 @@ class Image:
     contrast: str = field(default="auto", repr=False)
     inverted: bool = field(default=False, repr=False)
     second: np.ndarray | None = field(default=None, repr=False)
+    pair_drift_px: np.ndarray | None = field(default=None, repr=False)
+    pair_turn_deg: int = field(default=0, repr=False)
+    cell: GivenCell | None = field(default=None, repr=False)
 
     def looks_at(self, xy: np.ndarray) -> np.ndarray:
         """Whether places (N, 2) in px lie in the region."""
@@ -279,6 +297,8 @@ def read_image(
     columns="",
     refine=False,
     second="",
+    pair="",
+    cell="",
 ):
     """Read one image from a file; the suffix, in any case, says the format (`READERS` lists them).
 
@@ -313,6 +333,11 @@ def read_image(
         Whether these are where the fits begin, instead of taken as they are.
     second : str or Path, optional
         Another channel of the same scan (ABF, iDPC): a file, or a dataset of the same file.
+    pair : str or Path, optional
+        File of a second scan of the same place, its scan axes at 90 degrees: the image becomes the
+        mean of both without their drift, see `average_pair`.
+    cell : str or Path, optional
+        File of the cell of the crystal, where it is not found by itself, see `read_cell`.
 
     Returns
     -------
@@ -336,7 +361,7 @@ def read_image(
         try:
             with open_arrays(file) as arrays:
                 chosen = choose(arrays, None if dataset is None else str(dataset))
-                taken = _averaged(chosen, frames)
+                taken = _paired(chosen, pair) if pair else _averaged(chosen, frames)
                 data, valid, offset, scale = _clean(taken.mean if taken else chosen.load())
                 stated = PixelSize(size) if size else chosen.stated_size
                 image = Image(
@@ -359,10 +384,10 @@ def read_image(
         positions=read_positions(columns, image.shape) if columns else None,
         refine=refine,
         halves=None if not taken or taken.halves is None else (taken.halves - offset) * scale,
-        drift_px=taken.drift_px if taken else None,
-        row_rms_px=taken.row_rms_px if taken else 0.0,
+        **_told(taken),
         contrast=contrast,
         second=_second(file, str(second), image) if second else None,
+        cell=read_cell(cell) if cell else None,
     )
 
 
@@ -388,6 +413,31 @@ def _second(file, second, image):
             f" {image.pixel_size_nm:.4g} nm; give another channel of the same scan"
         )
     return data
+
+
+def _told(taken):
+    """What an image says about the frames or the pair of scans that it is the mean of."""
+    if isinstance(taken, PairAverage):
+        return {"pair_drift_px": taken.drift_px, "pair_turn_deg": taken.turn_deg}
+    return {"drift_px": taken.drift_px, "row_rms_px": taken.row_rms_px} if taken else {}
+
+
+def _paired(chosen: StoredArray, pair: str) -> PairAverage:
+    """The average of an image and of another scan of the place at 90 degrees."""
+    check_axes(squeezed(chosen.shape))
+    try:
+        with open_arrays(Path(pair)) as arrays:
+            other = choose(arrays, chosen.name if len(arrays) > 1 else None)
+            check_axes(squeezed(other.shape))
+            own, size = chosen.stated_size.nm, other.stated_size.nm
+            if own and size and abs(size / own - 1) > _SAME_SIZE:
+                raise InputError(
+                    f"has pixels of {size:.4g} nm, the image of {own:.4g} nm; give the other scan"
+                    " of the pair"
+                )
+            return average_pair(*(_clean(a.load())[0] for a in (chosen, other)))
+    except Exception as error:
+        raise as_input_error(f"--pair {pair}", error, "another scan of the place") from error
 
 
 def count_frames(path, dataset=None):

@@ -33,6 +33,7 @@ _OBLIQUE_DEG = 12.0  # off a right angle: no pseudo-cubic cell is sheared as far
 _HEXAGONAL_DEG = 4.0  # off 60 degrees that scan and strain explain
 _SAME_EDGES = 0.06  # relative difference of edges that scan and strain explain
 _TWO_KINDS = 2.0  # times the difference two steps apart: amplitudes alternate along a vector
+_STATED = 0.12  # of its length: how far a stated vector may lie off the measured one
 _ANALYZED = "a perovskite along [001], whose cells are nearly rectangular, can be analyzed"
 _COMPLETE = 0.2  # cells per column of the A sublattice: fewer, and the lattice is a mistake
 # bins of the histogram of differences: more where displacements alternate and split its peaks
@@ -63,6 +64,8 @@ class Lattice:
     ``edges`` names the lattice vectors at whose middle further columns are seen, where the centers
     of the cells hold none; ``unused_xy`` (M, 2) are the columns that were found but have no place
     in the lattice. ``tilt`` (R, C, 2) is what was subtracted from the polar displacement, in px.
+    ``zone`` is "110" where A and B alternate along one vector u of the columns only: a cell is the
+    parallelogram of the other vector v and 2 u - v, whose center is a B column.
     """
 
     columns: Columns
@@ -72,6 +75,7 @@ class Lattice:
     edges: str = ""
     unused_xy: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
     tilt: np.ndarray | None = None
+    zone: str = "001"
 
     def on_nodes(self, values: np.ndarray, sublattice: str = "A") -> np.ndarray:
         """Values of the soundly fitted columns (N, ...) of a sublattice on its grid: A (R + 1, C
@@ -152,12 +156,15 @@ def build_lattice(
     (True, 16)
     """
     try:
-        basis = mean_basis(columns)
+        basis = _given_basis(image, columns) if image.cell else mean_basis(columns)
     except InputError as error:
         raise InputError(f"{image.name}: {error}") from error
     nodes, found = _indexed(image, columns, basis, refinement_radius, bright)
-    if image.positions is None and (
-        not found.cells.has_b or _too_wide(columns, basis, nodes, found)
+    stated = image.cell is not None
+    if (
+        image.positions is None
+        and not (stated and not basis.two_sublattices)
+        and (not found.cells.has_b or _too_wide(columns, basis, nodes, found))
     ):
         sites = _weak_sites(image, nodes, basis, refinement_radius)
         if sites.seen:
@@ -171,7 +178,11 @@ def build_lattice(
         elif not found.cells.has_b:
             found = replace(found, edges=_edges_seen(image, nodes, basis, refinement_radius))
     _check_complete(image.name, nodes, found)
-    if not found.cells.has_b:
+    if not stated and not found.cells.has_b and (rows := _rows_of_two_kinds(found)):
+        nodes, found = _indexed(image, columns, rows, refinement_radius, bright)
+        found = replace(found, zone="110")
+        _check_complete(image.name, nodes, found)
+    if not stated and not found.cells.has_b:
         _check_kind(image.name, found)
     found = replace(found, cells=replace(found.cells, order=_order_of_cells(found)))
     far = cKDTree(found.columns.xy).query(columns.xy)[0] > INDEX_TOLERANCE * basis.cell_px
@@ -198,21 +209,27 @@ def _check_complete(name: str, nodes: _Nodes, found: Lattice) -> None:
     """Refuse a lattice of too few cells, or of far fewer than there are columns."""
     if found.cells.n < MIN_CELLS:
         lengths, angle = _shape(found.cells.basis.vectors)
+        alike = abs(lengths[0] / lengths[1] - 1) < _SAME_EDGES
+        hexagonal = alike and abs(abs(angle - 90) - 30) < _HEXAGONAL_DEG
+        why = ", as in a honeycomb, whose cells have an empty corner" if hexagonal else ""
         raise InputError(
             f"{name}: only {found.cells.n} complete unit cells found (corners {lengths[0]:.3g} and"
-            f" {lengths[1]:.3g} px apart, at {angle:.0f} degrees); at least {MIN_CELLS} are needed"
+            f" {lengths[1]:.3g} px apart, at {angle:.0f} degrees{why}); at least {MIN_CELLS} are"
+            " needed"
         )
     n = int((nodes.grid >= 0).sum())
     if found.cells.n < _COMPLETE * n:
         raise InputError(
             f"{name}: only {found.cells.n} unit cells are complete and sound among {n} columns of"
-            " the lattice; an image of bright, round columns on square pixels is needed"
+            " the lattice: fits are doubtful, or blocks of cells are shifted against each other"
+            " (Ruddlesden-Popper layers, say); an image of bright, round columns on square pixels"
+            " in one lattice is needed"
         )
 
 
 def _check_kind(name: str, found: Lattice) -> None:
     """Refuse a lattice of one kind of site that is no projection of a perovskite along [001]."""
-    columns, vectors = found.columns, found.cells.basis.vectors
+    vectors = found.cells.basis.vectors
     (a, b), angle = _shape(vectors)
     if abs(angle - 90) > _OBLIQUE_DEG:
         alike = abs(a / b - 1) < _SAME_EDGES
@@ -222,14 +239,21 @@ def _check_kind(name: str, found: Lattice) -> None:
             f"{name}: the columns form a lattice that is {kind} (vectors at {angle:.0f} degrees,"
             f" {a:.3g} and {b:.3g} px long) with one column per cell; {_ANALYZED}"
         )
-    tree = cKDTree(columns.xy)
-    for letter, vector in zip("ab", vectors):
-        one, two = (_amplitude_difference(columns, k * vector, tree) for k in (1, 2))
-        if np.isfinite(one) and one > _TWO_KINDS * two:
-            raise InputError(
-                f"{name}: columns of two kinds alternate along {letter} only (rows of one kind"
-                f" each, as in a perovskite along [110]); {_ANALYZED}"
-            )
+
+
+def _rows_of_two_kinds(found: Lattice) -> Basis | None:
+    """The cell of a lattice whose columns alternate along one vector only, rows of one kind each,
+    as in a perovskite along [110]; None for others.
+    """
+    columns, vectors, tree = found.columns, found.cells.basis.vectors, cKDTree(found.columns.xy)
+    differences = [
+        [_amplitude_difference(columns, k * vector, tree) for k in (1, 2)] for vector in vectors
+    ]
+    alternate = [bool(np.isfinite(one) and one > _TWO_KINDS * two) for one, two in differences]
+    if sum(alternate) != 1 or abs(_shape(vectors)[1] - 90) > _OBLIQUE_DEG:
+        return None
+    along, across = vectors if alternate[0] else vectors[::-1]
+    return Basis(_oriented(across, 2 * along - across), True)
 
 
 def _shape(vectors: np.ndarray) -> tuple[np.ndarray, float]:
@@ -299,6 +323,27 @@ def _order_of_cells(lattice: Lattice) -> np.ndarray | None:
         1 if np.nanmean(amplitude.real) >= 0 else -1
     )
     return parts[..., :1] if not np.nan_to_num(parts[..., 1]).any() else parts
+
+
+def _given_basis(image: Image, columns: Columns) -> Basis:
+    """The cell that was stated, made exact."""
+    assert image.cell is not None
+    vectors, size = image.cell.vectors, image.pixel_size_nm
+    if image.cell.in_nm:
+        if not size:
+            raise InputError("--cell: its vectors are in nm; give --pixel-size too, or px")
+        vectors = vectors / size
+    tree = cKDTree(columns.xy)
+    settled = np.array([_settled(columns.xy, v, tree) for v in vectors])
+    basis = Basis(_oriented(*settled), image.cell.has_b)
+    linked = _linked(columns.xy, replace(basis, vectors=vectors), tree)
+    moved = np.linalg.norm(settled - vectors, axis=1) / np.linalg.norm(vectors, axis=1)
+    if linked < _LINKED / 2 or moved.max() > _STATED:
+        raise InputError(
+            f"--cell: only {linked:.0%} of the columns have another one at a vector from them; give"
+            " the vectors as they lie in the image, x to the right and y down"
+        )
+    return basis
 
 
 def mean_basis(columns: Columns) -> Basis:

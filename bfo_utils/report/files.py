@@ -23,6 +23,7 @@ from ..figures import (
     plot_residual,
     plot_walls,
     save_figure,
+    save_mask,
     unused_columns,
 )
 from ..io import Image
@@ -63,7 +64,7 @@ from ..search import (
     trials_table,
     without_autoencoders,
 )
-from ..segmentation import Walls, connected_domains, trace_walls
+from ..segmentation import PROPOSED_KINDS, Walls, connected_domains, trace_walls
 from .export import Picture, cells_table, columns_table, write_readme
 from .pages import fill_template
 
@@ -91,6 +92,7 @@ OPTIONAL_FILES = (
     "residual_structure.png",
     "superstructure.png",
     "unused_columns.png",
+    *(f"proposed_{kind}.png" for kind in PROPOSED_KINDS),
 )
 PACKAGES = (
     "bfo_utils",
@@ -223,6 +225,7 @@ def result_summary(analysis: Analysis, walls: Walls, provenance: Provenance | No
         "best_total_by_descriptor": best_by_descriptor(analysis.trials),
         "stability": _stability(analysis),
         "sublattices": ["A", "B"] if lattice.cells.has_b else ["A"],
+        "zone_axis": lattice.zone,
         "convention": _convention(analysis.prepared),
         "precision": _precision(analysis.prepared),
         "superstructures": _superstructures(analysis.prepared),
@@ -248,6 +251,11 @@ def result_summary(analysis: Analysis, walls: Walls, provenance: Provenance | No
         "scan": describe_scan(analysis.prepared.scan),
         "frames": _frames(analysis.prepared.image),
         "tilt": _tilt(analysis.prepared),
+        "proposed_masks": [
+            {"kind": m.kind, "reason": m.reason, "share": round(m.share, 4), "file": m.file}
+            for m in analysis.prepared.proposed_masks
+        ],
+        "pair": _pair(analysis.prepared.image),
         "oxygen": _oxygen(analysis.prepared),
         "provenance": plain,
         "recipe": plain,  # the same under its old name, for one version
@@ -401,6 +409,16 @@ def _tilt_line(tilt: Mapping | None, unit: str) -> str:
     )
 
 
+def _pair(image: Image) -> dict | None:
+    """What was done to the scans of a pair, where the image is their mean."""
+    if image.pair_drift_px is None:
+        return None
+    return {
+        "second_rotated_deg": image.pair_turn_deg,
+        "drift_rms_px": image.pair_drift_px.round(3).tolist(),
+    }
+
+
 def _convention(prepared: PreparedImage) -> dict:
     """How the signs and references of the measured field are to be read."""
     way = "with" if prepared.polar_sign > 0 else "against"
@@ -431,7 +449,9 @@ def _precision(prepared: PreparedImage) -> dict:
             "x": "odd and even rows",
             "y": "odd and even columns of pixels",
             "none": "checkerboard",
-            "frames": "every other frame",
+            "frames": "the scans of a pair"
+            if prepared.image.pair_turn_deg
+            else "every other frame",
         }[halves.axis],
         "noise_correlation": _rounded(halves.correlation),
         "halves_independent": halves.independent,
@@ -807,6 +827,8 @@ def _pictures(analysis: Analysis, walls: Walls, names: Mapping[int, str], out: P
     if analysis.residual is not None and has_residual_structure(analysis):
         left = plot_residual(image, cells, analysis.labels, analysis.residual.field)
         save_figure(left, out / "residual_structure.png")
+    for part in analysis.prepared.proposed_masks:
+        save_mask(part.pixels, out / part.file)
     if analysis.prepared.oxygen is not None:
         save_figure(plot_oxygen(image, cells, analysis.prepared.oxygen), out / "oxygen.png")
     if cells.order is not None:

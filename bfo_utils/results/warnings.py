@@ -90,6 +90,17 @@ def _edges(analysis: Analysis) -> str:
     )
 
 
+def _zone(analysis: Analysis) -> str:
+    if analysis.prepared.lattice.zone == "001":
+        return ""
+    return (
+        "Columns of two kinds alternate along one vector only, as in a perovskite along [110]: a"
+        " cell is the parallelogram about a B column, its angle far from 90 degrees, and the polar"
+        " displacement is that of B from the middle of the A columns of its row and the rows beside"
+        " it; variants are those of this projection."
+    )
+
+
 def _pixel_size(analysis: Analysis) -> str:
     image = analysis.prepared.image
     if image.pixel_size_nm is not None:
@@ -438,6 +449,19 @@ def _oxygen(analysis: Analysis) -> str:
     )
 
 
+def _proposed(analysis: Analysis) -> str:
+    found = analysis.prepared.proposed_masks
+    if not found:
+        return ""
+    parts = "; ".join(
+        f"{m.kind}, {m.share:.0%} of the image ({m.reason}), --exclude {m.file}" for m in found
+    )
+    return (
+        f"Parts of the image may be better left out, but were analyzed: {parts}. Look at the"
+        " pictures of that name beside result.json, and repeat with --exclude, or edit them first."
+    )
+
+
 def _seed(analysis: Analysis) -> str:
     changed = [r for r in analysis.repeats if not is_repeated(analysis.verdict, r)]
     if not changed:
@@ -452,6 +476,7 @@ def _seed(analysis: Analysis) -> str:
 _CHECKS: dict[str, WarningCheck] = {
     "second_sublattice_not_seen": _sublattice,
     "columns_at_edges": _edges,
+    "zone_axis": _zone,
     "unused_columns": _unused,
     "superstructure": _superstructure,
     "dark_columns": _dark,
@@ -468,6 +493,7 @@ _CHECKS: dict[str, WarningCheck] = {
     "missing_cells": _holes,
     "scan_distortion": _scan,
     "rows_along_scan": _scan_along,
+    "proposed_masks": _proposed,
     "tilt_subtracted": _tilt,
     "oxygen_not_seen": _oxygen,
     "shared_noise": _shared_noise,

@@ -57,7 +57,7 @@ from ..lattice import (
     undo_scan,
 )
 from ..rewards import ReferenceField, analyzed_mask, measure_reference
-from ..segmentation import Tilt, check_tilt, measure_tilt
+from ..segmentation import ProposedMask, Tilt, check_tilt, measure_tilt, propose_masks
 from ..vae import VAE, independent_axes, settings_of, trained_vae
 from .space import PARAMETERS, Value, complete_parameters, parameter
 
@@ -173,6 +173,11 @@ class PreparedImage:
         fits = cell_errors(self.lattice, self._fit_errors.xy, self.strain.reference)
         cells, left = self.lattice.cells, scan_errors(self.scan)[1]
         return replace(fits, polar=self._with_scan(fits.polar, cells.xy, left))
+
+    @cached_property
+    def proposed_masks(self) -> list[ProposedMask]:
+        """Parts of the image that may be better left out."""
+        return propose_masks(self.image, self.lattice, self.mask)
 
     @cached_property
     def column_shapes(self) -> dict[str, ColumnShape]:

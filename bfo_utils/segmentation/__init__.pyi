@@ -72,6 +72,9 @@ from .posterior import (
 from .posterior import (
     label_posterior as label_posterior,
 )
+from .proposals import PROPOSED_KINDS as PROPOSED_KINDS
+from .proposals import ProposedMask as ProposedMask
+from .proposals import propose_masks as propose_masks
 from .regularized import (
     CellDomain as CellDomain,
 )

@@ -27,6 +27,7 @@ from .phantom import (
     save_phantom as save_phantom,
 )
 from .phantom import simulate_frames as simulate_frames
+from .phantom import simulate_pair as simulate_pair
 from .phantom import (
     simulate_phantom as simulate_phantom,
 )

@@ -275,6 +275,40 @@ def simulate_frames(
     return FrameSeries(frames, drift)
 
 
+def simulate_pair(specimen: Specimen, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Simulate two scans of one specimen, the second with its scan axes rotated by 90 degrees.
+
+    Parameters
+    ----------
+    specimen : Specimen
+    seed : int
+        That of the specimen; its crystal is that of :func:`simulate_phantom`.
+
+    Returns
+    -------
+    first, second : ndarray, shape (H, W)
+        Counts; ``numpy.rot90(second)`` is upright.
+
+    Examples
+    --------
+    >>> [scan.shape for scan in simulate_pair(Specimen(cells=8, cell_px=12))]
+    [(96, 96), (96, 96)]
+    """
+    sites, rng = _build(specimen, np.random.default_rng(seed)), np.random.default_rng((seed, 90))
+    side = round(specimen.cells * specimen.cell_px)
+    xy = np.concatenate([sites.a_xy.reshape(-1, 2), sites.b_xy.reshape(-1, 2)])
+    turned = np.stack([side - 1 - xy[:, 1], xy[:, 0]], axis=-1)
+    amplitude = np.concatenate(
+        [(sites.a_intensity * sites.present).ravel(), sites.b_intensity.ravel()]
+    )
+    sigma = specimen.sigma_cells * specimen.cell_px
+    one, two = (
+        _exposed(_render(side, at, amplitude, sigma, _scan(side, specimen, rng)), specimen, rng)
+        for at in (xy, turned)
+    )
+    return one, two
+
+
 def _build(specimen: Specimen, rng) -> _Sites:
     """Place all columns: layout -> smooth variant weights -> polarization, strain, intensities."""
     n = specimen.cells + 2 * _PAD
