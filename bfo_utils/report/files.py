@@ -115,7 +115,10 @@ def write_results(
     walls = trace_walls(analysis.labels)
     domains = domains_table(analysis)
     measured = measure_walls(analysis, domains)
-    result = result_summary(analysis, walls, provenance) | {"domains": _plain_rows(domains)}
+    result = result_summary(analysis, walls, provenance) | {
+        "domains": _plain_rows(domains),
+        "wall_segments": _plain_rows(measured.walls),
+    }
     with together(out, "result.json") as stage:
         tables = _tables(analysis, domains, measured)
         for name, table in tables.items():
