@@ -776,16 +776,22 @@ def figures(result, formats, dpi, width_mm, only, out, debug) -> None:
 
 
 @bfo.command()
-@click.argument("run", metavar="DIR")
-@click.option("--out", metavar="FILE.pdf", help="File to write.  [default: DIR/report.pdf]")
+@click.argument("result", metavar="RESULT")
+@click.option("--full", is_flag=True, help="The long report of a run instead of the memo.")
+@click.option(
+    "--out",
+    metavar="FILE.pdf",
+    help="File to write.  [default: memo.pdf beside result.json; with --full DIR/report.pdf]",
+)
 @_DEBUG
-def pdf(run, out, debug) -> None:
-    """Print the report of the run in DIR (the folder that `bfo run` wrote) as a PDF; needs
-    Chromium, Chrome or Edge.
+def pdf(result, full, out, debug) -> None:
+    """Print a memo of two pages on RESULT, a folder of `analyze` or `run` or its result.json:
+    verdict, map, polarization, tables of domains and walls, profiles, methods. Needs Chromium,
+    Chrome or Edge.
     """
-    from .report import print_pdf
+    from .report import print_memo, print_pdf
 
-    click.echo(print_pdf(run, out))
+    click.echo(print_pdf(result, out) if full else print_memo(result, out))
 
 
 @bfo.command()

@@ -134,7 +134,7 @@ def test_a_phantom_a_page_and_a_pdf_replace_their_own_kind_only(
     (tmp_path / "html" / "report" / "07_report.html").touch()
     (tmp_path / "mine.pdf").write_text(MINE)
     assert "mine.pdf: is there already" in refused(
-        capsys, "pdf", tmp_path, "--out", tmp_path / "mine.pdf"
+        capsys, "pdf", tmp_path, "--full", "--out", tmp_path / "mine.pdf"
     )
     for name in ("mine.h5", "mine.pdf", "page/index.html"):
         assert (tmp_path / name).read_text() == MINE
@@ -142,7 +142,7 @@ def test_a_phantom_a_page_and_a_pdf_replace_their_own_kind_only(
         write_comparison(results / "a", results / "a", tmp_path / "new")
     monkeypatch.setattr(printing, "find_browser", lambda: "none")
     monkeypatch.setattr(
-        printing, "_print", lambda program, page, part: part.write_bytes(b"%PDF-1.4")
+        printing, "print_page", lambda program, page, part: part.write_bytes(b"%PDF-1.4")
     )
     for _ in range(2):
         print_pdf(tmp_path, tmp_path / "new.pdf")

@@ -55,6 +55,7 @@ from .export import draw_polarization as draw_polarization
 from .export import draw_profile as draw_profile
 from .export import draw_strain as draw_strain
 from .export import export_answer as export_answer
+from .export import figure_bytes as figure_bytes
 from .export import load_answer as load_answer
 from .export import paper_figure as paper_figure
 from .export import readme_text as readme_text
@@ -114,6 +115,9 @@ from .interactive import (
 from .interactive import (
     interactive_windows as interactive_windows,
 )
+from .memo import memo_html as memo_html
+from .memo import methods_paragraph as methods_paragraph
+from .memo import print_memo as print_memo
 from .printing import (
     BROWSERS as BROWSERS,
 )

@@ -10,8 +10,10 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
@@ -58,6 +60,7 @@ SUMMARY_FILE, TRIALS_FILE, RESULT_FILE = "summary.csv", "batch.json", "result.js
 # the image that an .emi file describes is in the .ser file beside it
 IMAGE_SUFFIXES = set(READERS) - {".emi"}
 SUMMARY_REWARDS = ("total", "continuity", "straightness", "evidence", "contrast")
+SUMMARY_MEASURED = ("domains", "p_pm", "wall_length_nm", "wall_width_nm", "n_charged_walls")
 SUMMARY_COUNTS = ("n_columns", "n_cells", "n_analysed", "n_domains")
 _LONGEST = 180  # bytes of a folder's name
 #: Columns of ``summary.csv``.
@@ -69,6 +72,7 @@ SUMMARY_COLUMNS = (
     "verdict",
     *SUMMARY_COUNTS,
     "wall_length_cells",
+    *SUMMARY_MEASURED,
     *SUMMARY_REWARDS,
     "stability",
     *parameter_names(),
@@ -240,12 +244,34 @@ def summary_row(job: BatchJob, result: Mapping) -> dict:
         "verdict": result["verdict"],
         **{name: result[name] for name in SUMMARY_COUNTS},
         "wall_length_cells": result["walls"]["length_cells"],
+        **_measured(result),
         **{name: result["rewards"][name] for name in SUMMARY_REWARDS},
         "stability": result["stability"],
         **result["parameters"],
         "pixel_size_nm": result["input"]["pixel_size_nm"],
         "sha256": result["input"]["sha256"],
     }
+
+
+def _measured(result: Mapping) -> dict:
+    """Domains and walls in a few values; those in nm and pm only where the pixel size is known."""
+    domains, walls = (pd.DataFrame(result.get(k, [])) for k in ("domains", "wall_segments"))
+    row: dict[str, Any] = {"domains": "; ".join(domains.get("name", []))}
+    if "p_pm" in domains:
+        row["p_pm"] = _weighted(domains["p_pm"], domains["share"])
+    if "length_nm" in walls:
+        row["wall_length_nm"] = float(walls["length_nm"].sum())
+        row["wall_width_nm"] = _weighted(walls["width_nm"], walls["length_nm"])
+    if "charge" in walls:
+        row["n_charged_walls"] = int(walls["charge"].str.endswith(("head", "tail")).sum())
+    return row
+
+
+def _weighted(values: pd.Series, weights: pd.Series) -> float:
+    """Mean of the known values."""
+    numbers = pd.to_numeric(values)
+    known = numbers.notna()
+    return float(np.average(numbers[known], weights=weights[known])) if known.any() else np.nan
 
 
 def analyze_file(

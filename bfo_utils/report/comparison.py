@@ -14,8 +14,9 @@ from sklearn.metrics import adjusted_rand_score
 from ..compute import atomic, read_json, refuse_foreign
 from ..errors import InputError
 from ..figures import plot_differences, plot_rewards, png_bytes
-from ..results import check_run, result_path
+from ..results import Units, check_run, result_path
 from ..segmentation import match_labels
+from .export import domains_shown, walls_shown
 from .pages import data_uri, fill_template
 
 _SAME_PLACE = 1 / 3  # of a cell: closer than this, a cell of one result is a cell of the other
@@ -259,8 +260,10 @@ def comparison_html(a: ComparedResult, b: ComparedResult) -> str:
     str
     """
     same, results = match_runs(a.cells, b.cells), {"A": a, "B": b}
+    measured = {key: tables for key, r in results.items() if (tables := _measured(r))}
     return fill_template(
         "comparison.html",
+        measured=measured,
         heading=_HEADING,
         results=results,
         words=_in_words(a, b, same),
@@ -277,7 +280,8 @@ def comparison_html(a: ComparedResult, b: ComparedResult) -> str:
         bars=data_uri(
             png_bytes(plot_rewards({k: r.summary["rewards"] for k, r in results.items()}))
         ),
-        maps={k: data_uri(path.read_bytes()) for k, path in _pictures(results).items()},
+        maps={k: data_uri(p.read_bytes()) for k, p in _pictures(results, "label_map").items()},
+        fields={k: data_uri(p.read_bytes()) for k, p in _pictures(results, "polarization").items()},
         difference=same and data_uri(png_bytes(plot_differences(same.one, same.two, ("A", "B")))),
     )
 
@@ -335,7 +339,18 @@ def _text(value) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _pictures(results: Mapping[str, ComparedResult]) -> dict[str, Path]:
-    """The label maps that there are."""
-    paths = {name: result.folder / "label_map.png" for name, result in results.items()}
+def _measured(result: ComparedResult) -> dict[str, pd.DataFrame]:
+    """The tables of domains and walls, where the result has them."""
+    units = Units.of(result.summary["input"].get("pixel_size_nm"))
+    try:
+        domains, walls = (pd.DataFrame(result.summary[k]) for k in ("domains", "wall_segments"))
+        found = {"domains": domains_shown(domains, units)}
+        return found | ({"walls": walls_shown(walls, units)} if len(walls) else {})
+    except (KeyError, TypeError, ValueError, AttributeError):  # of an older version
+        return {}
+
+
+def _pictures(results: Mapping[str, ComparedResult], what: str) -> dict[str, Path]:
+    """The pictures of a kind that there are."""
+    paths = {name: result.folder / f"{what}.png" for name, result in results.items()}
     return {name: path for name, path in paths.items() if path.is_file()}

@@ -138,7 +138,10 @@ def write_results(
     with together(out, "result.json") as stage, ThreadPoolExecutor(1) as drawing:
         drawn = drawing.submit(_pictures, analysis, walls, domain_names(domains), stage)
         measured = measure_walls(analysis, domains)
-        result = result_summary(analysis, walls, provenance) | {"domains": _plain_rows(domains)}
+        result = result_summary(analysis, walls, provenance) | {
+            "domains": _plain_rows(domains),
+            "wall_segments": _plain_rows(measured.walls),
+        }
         tables = _tables(analysis, domains, measured)
         for name, table in tables.items():
             write_csv(stage / f"{name}.csv", table)

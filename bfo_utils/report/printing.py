@@ -89,12 +89,18 @@ def print_pdf(folder: str | Path, to: str | Path | None = None) -> Path:
     to = Path(to or Path(folder, "report.pdf"))
     program = find_browser()
     with atomic(to) as part:
-        _print(program, page, part)
+        print_page(program, page, part)
     return to
 
 
-def _print(program: str, page: Path, to: Path) -> None:
-    """Have a browser with a profile of its own print a page."""
+def print_page(program: str, page: Path, to: Path) -> None:
+    """Have a browser with a profile of its own print a page.
+
+    Raises
+    ------
+    InputError
+        If it does not.
+    """
     # Chromium's sandbox refuses root
     root = ("--no-sandbox",) if hasattr(os, "geteuid") and os.geteuid() == 0 else ()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:

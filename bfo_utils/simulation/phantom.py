@@ -356,7 +356,9 @@ def _signed_distance(inside: np.ndarray) -> np.ndarray:
     """Distance to the boundary of a region: negative inside; far if full or empty."""
     if inside.all() or not inside.any():
         return np.full(inside.shape, -1e3 if inside.all() else 1e3)
-    return ndimage.distance_transform_edt(~inside) - ndimage.distance_transform_edt(inside)
+    outer, inner = (ndimage.distance_transform_edt(part) for part in (~inside, inside))
+    # between centers of points on either side; the boundary lies half a point nearer
+    return np.where(inside, 0.5 - inner, outer - 0.5)
 
 
 def _substrate_weight(specimen: Specimen, n: int) -> np.ndarray:

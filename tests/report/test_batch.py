@@ -128,6 +128,10 @@ def test_summary_has_a_row_per_image_in_their_order(folder, reference):
     ]
     assert table["folder"].tolist()[1:] == ["p1", "p2", "p3", "p1-2"]
     assert table["verdict"].tolist()[1:] == ["domains", "no domains", "domains", "domains"]
+    for name, folder, p in table[["domains", "folder", "p_pm"]].to_numpy()[1:]:
+        domains = pd.read_csv(reference / folder / "domains.csv")
+        assert name == "; ".join(domains["name"])
+        assert p == pytest.approx((domains["p_pm"] * domains["share"]).sum(), rel=1e-4)
     assert "bad.tif: not readable" in table["error"][0] and table["error"][1:].isna().all()
     assert sorted(os.listdir(reference)) == [
         "p1",

@@ -97,7 +97,27 @@ def test_maps_stand_side_by_side_with_their_difference(page):
         "Label map of A",
         "Label map of B",
         "Both label maps on the grid of cells, and the cells in which they differ",
+        "Polarization of A",
+        "Polarization of B",
     ]
+
+
+def test_domains_and_walls_stand_side_by_side(page, results):
+    for key, folder in zip("AB", results):
+        summary = json.loads((folder / "result.json").read_text())
+        for domain in summary["domains"]:
+            assert page.texts.count(domain["name"]) >= 1
+        assert f"{key}: domains" in page.texts and f"{key}: walls" in page.texts
+    assert "head-to-head" in page.texts
+
+
+def test_results_without_these_tables_are_compared_too(results, tmp_path):
+    shutil.copytree(results[0], tmp_path / "old")
+    summary = json.loads((results[0] / "result.json").read_text())
+    del summary["domains"], summary["wall_segments"]
+    (tmp_path / "old" / "result.json").write_text(json.dumps(summary))
+    page = Page(comparison_html(load_compared(tmp_path / "old"), load_compared(results[0])))
+    assert "A: domains" not in page.texts and "B: domains" in page.texts
 
 
 def test_a_run_is_read_in_its_artifacts_with_its_settings(results, tmp_path):
@@ -193,7 +213,7 @@ def test_results_of_other_images_say_so(results, tmp_path):
     page = Page(comparison_html(load_compared(results[0]), load_compared(folder)))
     (words,) = [text for text in page.texts if text.startswith("Of ")]
     assert "not the same file" in words and "cannot be compared" in words
-    assert len([tag for tag, _ in page.tags if tag == "img"]) == 3
+    assert len([tag for tag, _ in page.tags if tag == "img"]) == 5
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_a_browser_that_hangs_is_left(run, printer, monkeypatch):
 def test_what_is_missing_is_named_in_one_line(run, monkeypatch, capsys, there, message):
     monkeypatch.setattr(printing, "BROWSERS", ("no-such-browser",))
     with pytest.raises(SystemExit) as stop:
-        main(["pdf", str(run if there else run / "elsewhere")])
+        main(["pdf", "--full", str(run if there else run / "elsewhere")])
     printed = capsys.readouterr()
     assert (
         stop.value.code == 2

@@ -45,7 +45,7 @@ def commands(folder, out):
     return {
         "compare": ["compare", folder, folder, "--out", out / "comparison"],
         "rerun": ["rerun", folder, "--out", out / "again"],
-        "pdf": ["pdf", folder, "--out", out / "report.pdf"],
+        "pdf": ["pdf", folder, "--full", "--out", out / "report.pdf"],
         "workshop": ["workshop", out / "handout", "--from", folder],
     }
 

@@ -36,7 +36,10 @@ def test_a_straight_wall_is_measured(done, measured):
     assert wall["turn_deg"] == pytest.approx(180, abs=3) and wall["wall_types"].startswith("180")
     assert wall["width_nm"] == pytest.approx(2 * 2 * 0.396, rel=0.15)
     assert abs(wall["width_nm"] - 2 * 2 * 0.396) < 6 * wall["se_width_nm"]
-    assert wall["p_step_pm"] == pytest.approx(72, rel=0.1)
+    assert wall["p_step_pm"] == pytest.approx(72, rel=0.1) and wall["kind"] == "domain wall"
+    along = wall["charge_share"] * wall["p_step_pm"] * 1e-12
+    charge = 1.602e-19 * along / 0.396e-9**3
+    assert wall["bound_charge_per_born_C_m2"] == pytest.approx(charge, rel=0.02)
 
 
 def test_charge_follows_the_polar_sign(done, measured):
@@ -65,6 +68,15 @@ def test_walls_along_the_step_of_p_are_neutral():
     assert len(long) == 4 and set(long["charge"]) == {"neutral"}
     assert long["turn_deg"].tolist() == pytest.approx([90] * 4, abs=6)
     assert all(types.startswith("71 or 109") for types in long["wall_types"])
+
+
+def test_diagonal_walls_are_as_long_as_they_are():
+    done = analyzed("diagonal", cells=40)
+    walls = measure_walls(done, domains_table(done))
+    for length, ends in zip(walls.walls["length_nm"], walls.lines):
+        points = ends.reshape(-1, 2)
+        chord = np.linalg.norm(points.max(axis=0) - points.min(axis=0)) / 16 * 0.396
+        assert length == pytest.approx(chord, rel=0.03)
 
 
 def test_a_closed_wall_has_charges_of_both_signs():

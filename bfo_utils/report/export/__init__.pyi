@@ -16,6 +16,7 @@ from .paper import draw_domains as draw_domains
 from .paper import draw_polarization as draw_polarization
 from .paper import draw_profile as draw_profile
 from .paper import draw_strain as draw_strain
+from .paper import figure_bytes as figure_bytes
 from .paper import paper_figure as paper_figure
 from .paper import write_figures as write_figures
 from .short import domains_shown as domains_shown

@@ -262,12 +262,12 @@ def _picture(path: Path) -> Picture:
 
 
 def _table(path: Path, name: str) -> pd.DataFrame:
-    text = ("name", "kind", "name_1", "name_2", "wall_types", "charge")
+    text = {"name", "kind", "name_1", "name_2", "wall_types", "charge", "sublattice"}
     try:
         content = pd.read_csv(path, keep_default_na=False, na_values={})
         if content.columns[0] != _FIRST[name]:
             raise KeyError(_FIRST[name])
-        numbers = [column for column in content.columns if column not in (*text, "sublattice")]
+        numbers = [column for column in content.columns if column not in text]
         content[numbers] = content[numbers].apply(pd.to_numeric)
         return with_units(name, content)
     except (ValueError, KeyError) as error:

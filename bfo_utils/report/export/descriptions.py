@@ -22,6 +22,7 @@ _UNITS = {
     "px2": "px2",
     "deg": "degrees",
     "cells": "cells",
+    "m2": "C/m2",
 }
 _TABLES = {
     "columns": "one row per atomic column",
@@ -90,6 +91,10 @@ _MEANINGS = {
     "p_step": "length of the step of the polarization",
     "width": "2 w, where the polarization follows tanh(x / w)",
     "charge": "head-to-head, tail-to-tail, neutral, or mixed along a wall that turns",
+    "bound_charge_per_born": (
+        "bound charge for a Born effective charge of 1 e: the step of the displacement along the"
+        " normal times e over the volume of a cell as deep as it is wide"
+    ),
     "charge_share": "step of the polarization along the normal over the whole step",
     "jump_exx": "strain exx of label_2 minus that of label_1",
     "jump_eyy": "strain eyy of label_2 minus that of label_1",
@@ -110,6 +115,7 @@ _OF_TABLE = {
     ("patches", "x"): "position of the patch's middle, to the right",
     ("patches", "y"): "position of the patch's middle, downwards",
     ("domains", "angle"): "mean angle between a and b",
+    ("walls", "kind"): "domain wall, interface (to a substrate), or phase boundary",
     ("walls", "posterior"): "mean posterior of the cells at the wall",
     ("walls", "stability"): "mean stability of the cells at the wall",
     ("walls", "n_cells"): "number of cells beside the wall that were measured",
@@ -146,7 +152,7 @@ def describe_column(table: str, column: str) -> tuple[str, str]:
     unit = "" if column in _MEANINGS else _UNITS.get(column.rpartition("_")[2], "")
     if column.startswith("se_"):
         return describe_column(table, column[3:])[0], f"standard error of {column[3:]}"
-    stem = column.rpartition("_")[0] if unit else column
+    stem = column.rpartition("_")[0].removesuffix("_C") if unit else column
     if table in ("trials", "pareto") and stem not in _MEANINGS:
         return unit, _chosen(column)
     return unit, _OF_TABLE.get((table, stem)) or _MEANINGS[stem]

@@ -476,12 +476,24 @@ def write_figures(
     with locked_folder(out):
         for path in paths:
             with atomic(path) as part:
-                part.write_bytes(_bytes(figures[path.stem], path.suffix[1:], dpi))
+                part.write_bytes(figure_bytes(figures[path.stem], path.suffix[1:], dpi))
     return paths
 
 
-def _bytes(figure: Figure, kind: str, dpi: int) -> bytes:
-    """A figure as a file of a kind, that tells what made it and not when."""
+def figure_bytes(figure: Figure, kind: str, dpi: int) -> bytes:
+    """A figure as a file, that tells what made it and not when.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        From :func:`paper_figure`.
+    kind : {"svg", "pdf", "png"}
+    dpi : int
+
+    Returns
+    -------
+    bytes
+    """
     told = {"png": {"Software": _MAKER}, "svg": {"Creator": _MAKER, "Date": None}}.get(
         kind, {"Creator": _MAKER, "CreationDate": None}
     )
