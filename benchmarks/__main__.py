@@ -20,7 +20,7 @@ NAMES = (
     "vae",
     "headers",
 )
-LONG = ("hard", "huge", "series")
+LONG = ("front", "hard", "huge", "series")
 
 for name in sys.argv[1:] or NAMES:
     if name not in NAMES + LONG:

@@ -36,6 +36,9 @@ from .pareto import (
     OBJECTIVES as OBJECTIVES,
 )
 from .pareto import (
+    GeneticModel as GeneticModel,
+)
+from .pareto import (
     hypervolume as hypervolume,
 )
 from .pareto import (
