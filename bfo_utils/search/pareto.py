@@ -141,7 +141,7 @@ class GeneticModel:
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         sampler = optuna.samplers.NSGAIISampler(population_size=POPULATION, seed=seed)
-        directions = ["minimize"] * len(OBJECTIVES)
+        directions = [optuna.study.StudyDirection.MINIMIZE] * len(OBJECTIVES)
         self._study = optuna.create_study(sampler=sampler, directions=directions)
         self._space = {p.name: _distribution(p) for p in parameters}
         self._open: list = []

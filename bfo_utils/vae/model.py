@@ -178,8 +178,8 @@ class VAE:
                 " from 20"
             )
         known = self._known(windows, classes)
-        source = hashlib.sha256(np.ascontiguousarray(windows, np.float32).tobytes() + known)
-        source = source.hexdigest()
+        content = np.ascontiguousarray(windows, np.float32).tobytes() + known
+        source = hashlib.sha256(content).hexdigest()
         if self._source not in ("", source):
             raise InputError("windows: the model was trained on others; fit a new one")
         if checkpoint is not None and Path(checkpoint).exists():
