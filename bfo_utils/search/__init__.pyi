@@ -102,6 +102,9 @@ from .preparation import (
     transfer_to_cells as transfer_to_cells,
 )
 from .sensitivity import (
+    column_landscape as column_landscape,
+)
+from .sensitivity import (
     parameter_importance as parameter_importance,
 )
 from .sensitivity import (
