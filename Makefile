@@ -16,7 +16,7 @@ help: ## what can be made
 	touch $@
 
 .venv/.test: .venv/.book
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[book,cluster,data,export,vae,test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[book,cluster,data,export,genetic,vae,test]'
 	touch $@
 
 book: .venv/.book ## run the notebooks on the phantom and render the book to runs/default/html/index.html

@@ -256,7 +256,7 @@ _SEARCH = (
         "--goal",
         default="total",
         show_default=True,
-        help="What to maximize: total, or pareto (cover the front).",
+        help="What to maximize: total; or cover the front: pareto, nsga2 (genetic).",
     ),
     click.option(
         "--total",

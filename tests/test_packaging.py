@@ -153,7 +153,7 @@ IMPORTED = {
 }
 EXTRA_MODULES = {
     IMPORTED.get(name, name)
-    for extra in ("book", "cluster", "data", "vae")
+    for extra in ("book", "cluster", "data", "genetic", "vae")
     for name in (requirement(d)[0] for d in EXTRAS[extra])
 }
 HEAVY = {IMPORTED.get(n, n) for n in (requirement(d)[0] for d in PROJECT["dependencies"])} - {
@@ -214,6 +214,7 @@ def test_the_light_core_analyzes(tmp_path):
         (("fetch", "smbfo"), "data"),
         (("batch", __file__, "--out", "out", "--scheduler", "tcp://x:1"), "cluster"),
         (("analyze", __file__, "--out", "out", "--vae", "2"), "vae"),
+        (("analyze", __file__, "--out", "out", "--goal", "nsga2"), "genetic"),
     ],
 )
 def test_a_command_whose_extra_is_missing_says_what_to_install(

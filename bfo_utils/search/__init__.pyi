@@ -36,6 +36,9 @@ from .pareto import (
     OBJECTIVES as OBJECTIVES,
 )
 from .pareto import (
+    GeneticModel as GeneticModel,
+)
+from .pareto import (
     hypervolume as hypervolume,
 )
 from .pareto import (
@@ -100,6 +103,9 @@ from .preparation import (
 )
 from .preparation import (
     transfer_to_cells as transfer_to_cells,
+)
+from .sensitivity import (
+    column_landscape as column_landscape,
 )
 from .sensitivity import (
     parameter_importance as parameter_importance,

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from ..compute import one_thread
+from ..compute import one_thread, require_extra
 from ..descriptors import measured_fields
 from ..errors import InputError
 from ..lattice import check_axis
@@ -19,7 +19,7 @@ from ..rewards import DEFAULT_TOTAL, rewards_fingerprint
 from ..segmentation import check_tilt, without_convergence_warnings
 from ..vae import MIN_EXPLAINED
 from .gaussian_process import ProposalModel
-from .pareto import OBJECTIVES, scalarize
+from .pareto import OBJECTIVES, GeneticModel, scalarize
 from .pipeline import Outcome, effective_parameters, evaluate_configuration
 from .preparation import PreparedImage, SharedWork
 from .space import Value, searched_parameters
@@ -38,7 +38,7 @@ _MEASURED: list[dict[str, Value]] = [
     {"descriptor": "order", "n_clusters": 2, "covariance": "tied"},
 ]
 _LEAST_BUDGET = 32  # with fewer trials all of them go to windows
-GOALS = ("total", "pareto")
+GOALS = ("total", "pareto", "nsga2")
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,9 @@ class SearchPlan:
         Rewards that make the total, with their exponents.
     fixed : mapping of str to value
         Parameters that are set and not varied.
-    goal : {"total", "pareto"}
-        Maximize the total, or cover the front of continuity, straightness and evidence (ParEGO).
+    goal : {"total", "pareto", "nsga2"}
+        Maximize the total, or cover the front of continuity, straightness and evidence, by a
+        surrogate (ParEGO) or a genetic search (NSGA-II).
     whole : bool
         Vary the column finding as well.
     evidence : str
@@ -93,6 +94,8 @@ class SearchPlan:
     def __post_init__(self):
         if self.goal not in GOALS:
             raise InputError(f"goal '{self.goal}': no such goal; choose one of {', '.join(GOALS)}")
+        if self.goal == "nsga2":
+            require_extra("--goal nsga2", "genetic", "optuna")
         check_axis(self.scan_axis)
         check_tilt(self.tilt)
 
@@ -218,7 +221,11 @@ def search_jointly(
         plan = replace(plan, budget=1)
     measured = _measured_configurations(images, plan)
     of_windows = plan.budget - len(measured)
-    searcher = ProposalModel(varied, screen=SCREEN_TRIALS, seed=plan.seed)
+    searcher: ProposalModel | GeneticModel = (
+        GeneticModel(varied, plan.seed)
+        if plan.goal == "nsga2"
+        else ProposalModel(varied, screen=SCREEN_TRIALS, seed=plan.seed)
+    )
     weights = np.random.default_rng(plan.seed)
     trials: list[Trial] = []
     spread = partial(thread_evaluator, workers) if isinstance(workers, int) else workers
@@ -324,11 +331,15 @@ def _together(known: Sequence[tuple[Mapping[str, float], float]]) -> tuple[dict[
     return {name: sum(r[name] for r in rewards) / len(rewards) for name in rewards[0]}, sum(seconds)
 
 
-def _losses(trials: list[Trial], plan: SearchPlan, rng) -> list[float]:
-    """Losses of all trials: of the total, or of the objectives under fresh random weights."""
+def _losses(trials: list[Trial], plan: SearchPlan, rng) -> list:
+    """Losses of all trials: of the total, of the objectives under fresh random weights, or all
+    objectives.
+    """
     if plan.goal == "total":
         return [total_loss(t.rewards["total"]) for t in trials]
     values = np.array([[t.rewards[name] for name in OBJECTIVES] for t in trials])
+    if plan.goal == "nsga2":
+        return (-values).tolist()
     return scalarize(values, rng.dirichlet(np.ones(len(OBJECTIVES)))).tolist()
 
 

@@ -342,6 +342,8 @@ def effective_parameters(
         p["site"] = "A"
     if p["method"] == "kmeans":
         p["covariance"] = "full"
+    if p["site"] != "columns":
+        p["condition"] = "none"
     if p["descriptor"] != "vae":
         p |= {name: default_parameters()[name] for name in _AUTOENCODER}
     if p["descriptor"] not in ("windows", "vae"):  # it knows no window

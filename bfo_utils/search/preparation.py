@@ -393,9 +393,19 @@ class SharedWork:
         def train() -> VAE:
             windows = cell_windows(self.prepared, parameters, work=self)
             settings, epochs = settings_of(parameters), parameters["epochs"]
-            return trained_vae(windows, settings, epochs, self.networks)
+            classes = self.classes(parameters)
+            return trained_vae(windows, settings, epochs, self.networks, classes)
 
         return self._autoencoders.once(_described_by(parameters), train)
+
+    def classes(self, parameters: Mapping[str, Value]) -> np.ndarray | None:
+        """What a conditional autoencoder is told of every window, 0 for A and 1 for B columns; None
+        for others.
+        """
+        if not settings_of(parameters).conditions:
+            return None
+        kinds = range(_windows_of(self.prepared, parameters))
+        return np.repeat(kinds, int(self.prepared.mask.sum()))
 
     def found_with(self, detection_scale: float, refinement_radius: float) -> "SharedWork":
         """The work on the same image with its columns found under other settings."""
@@ -421,10 +431,11 @@ class SharedWork:
         """Independent axes of the latents that carry something; all latents where none does."""
         network = self.autoencoder(parameters)
         windows = cell_windows(self.prepared, parameters, work=self)
-        kept = network.informative(windows)
+        classes = self.classes(parameters)
+        kept = network.informative(windows, classes)
         kept = kept if kept.any() else ~kept
         poses = int(kept[: network.settings.poses].sum())
-        return independent_axes(network.encode(windows)[:, kept], poses)
+        return independent_axes(network.encode(windows, classes)[:, kept], poses)
 
 
 def _windows_of(prepared: PreparedImage, parameters: Mapping[str, Value]) -> int:

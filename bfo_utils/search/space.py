@@ -186,6 +186,14 @@ PARAMETERS: tuple[Parameter, ...] = (
         searched=False,
     ),
     Parameter(
+        "condition",
+        "autoencoder",
+        "none",
+        "what the autoencoder is told of windows on all columns: nothing, or the cation (A or B)",
+        choices=("none", "cation"),
+        searched=False,
+    ),
+    Parameter(
         "latent_dim",
         "autoencoder",
         VAESettings.latent_dim,

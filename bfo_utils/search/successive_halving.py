@@ -183,7 +183,8 @@ def latent_outputs(
     """
     network = work.autoencoder(parameters)
     measured = known_quantities(work.prepared.lattice.cells, labels)
-    latents = network.encode(cell_windows(work.prepared, parameters, work=work))
+    windows = cell_windows(work.prepared, parameters, work=work)
+    latents = network.encode(windows, work.classes(parameters))[: int(work.prepared.mask.sum())]
     return align_latents(latents, network.settings.poses, measured), measured
 
 

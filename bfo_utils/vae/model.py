@@ -45,6 +45,9 @@ class VAESettings:
     learning_rate : float
     seed : int
         Seed of the first weights, the order of the windows and the noise.
+    conditions : int
+        Number of known classes of windows (cations, say) that encoder and decoder are told, so that
+        the latents need not hold them; 0 for none.
     """
 
     invariance: str = "rotation"
@@ -53,6 +56,7 @@ class VAESettings:
     kl_schedule: str = "constant"
     learning_rate: float = 0.005
     seed: int = 0
+    conditions: int = 0
 
     def __post_init__(self):
         for name, value, known in (
@@ -135,7 +139,11 @@ class VAE:
         self._source = ""
 
     def fit(
-        self, windows: np.ndarray, epochs: int = 30, checkpoint: str | Path | None = None
+        self,
+        windows: np.ndarray,
+        epochs: int = 30,
+        checkpoint: str | Path | None = None,
+        classes: np.ndarray | None = None,
     ) -> "VAE":
         """Train until ``epochs`` epochs are done, those of earlier calls included; sooner if
         nothing more is gained.
@@ -149,6 +157,8 @@ class VAE:
         checkpoint : str or Path, optional
             File to which the training is written every few seconds. If it exists and is of the same
             settings and windows, training goes on from there.
+        classes : ndarray of int, shape (N,), optional
+            Known class of every window, 0 to ``conditions`` - 1, of a conditional model.
 
         Returns
         -------
@@ -167,7 +177,9 @@ class VAE:
                 f"windows of shape {windows.shape}: too few to learn from; give (N, H, W) with N"
                 " from 20"
             )
-        source = hashlib.sha256(np.ascontiguousarray(windows, np.float32).tobytes()).hexdigest()
+        known = self._known(windows, classes)
+        content = np.ascontiguousarray(windows, np.float32).tobytes() + known
+        source = hashlib.sha256(content).hexdigest()
         if self._source not in ("", source):
             raise InputError("windows: the model was trained on others; fit a new one")
         if checkpoint is not None and Path(checkpoint).exists():
@@ -181,8 +193,24 @@ class VAE:
                 self.save(checkpoint)
                 written[0] = time.monotonic()
 
-        self._training.run(windows, epochs, keep)
+        self._training.run(windows, epochs, keep, classes)
         return self
+
+    def _known(self, values: np.ndarray, classes: np.ndarray | None) -> bytes:
+        """Classes as bytes, if they are what the model is conditioned on: one of each value."""
+        n = self.settings.conditions
+        if (classes is not None) != bool(n):
+            raise InputError(
+                f"classes: the model is conditioned on {n} classes;"
+                f" {'give one per window' if n else 'leave them out'}"
+            )
+        given = np.asarray([] if classes is None else classes)
+        if n and (given.shape != (len(values),) or not np.isin(given, range(n)).all()):
+            raise InputError(
+                f"classes: one whole number from 0 to {n - 1} per window is needed, {len(values)}"
+                " of them"
+            )
+        return given.astype(np.int8).tobytes()
 
     def _go_on_from(self, checkpoint: str | Path, source: str) -> None:
         saved = load_vae(checkpoint)
@@ -214,8 +242,9 @@ class VAE:
         """
         return self.history[-1]["explained"] if self.history else 0.0
 
-    def explains(self, windows: np.ndarray) -> float:
-        """Share of the variance of windows about their mean that the model reconstructs.
+    def explains(self, windows: np.ndarray, classes: np.ndarray | None = None) -> float:
+        """Share of the variance of windows about their mean, that of their class where classes are
+        known, that the model reconstructs.
 
         Parameters
         ----------
@@ -226,15 +255,17 @@ class VAE:
         float
             1 for a perfect reconstruction; below 0 where the mean window would be better.
         """
-        rest = windows - self.decode(self.encode(windows))
-        return float(1 - (rest**2).sum() / ((windows - windows.mean(axis=0)) ** 2).sum())
+        rest = windows - self.decode(self.encode(windows, classes), classes)
+        of = np.zeros(len(windows), int) if classes is None else np.asarray(classes)
+        spread = sum(((w - w.mean(axis=0)) ** 2).sum() for w in (windows[of == k] for k in set(of)))
+        return float(1 - (rest**2).sum() / spread)
 
     @property
     def ended(self) -> bool:
         """Whether training stopped because nothing more was gained."""
         return self._fitted.ended
 
-    def encode(self, windows: np.ndarray) -> np.ndarray:
+    def encode(self, windows: np.ndarray, classes: np.ndarray | None = None) -> np.ndarray:
         """Latents of windows, in the order of ``settings.names``.
 
         Parameters
@@ -247,9 +278,11 @@ class VAE:
             Angle in degrees (x towards y positive), shift in half windows, content in units of its
             prior.
         """
-        return self._fitted.encode(windows)[0] * self._units
+        fitted = self._fitted
+        self._known(windows, classes)
+        return fitted.encode(windows, classes)[0] * self._units
 
-    def informative(self, windows: np.ndarray) -> np.ndarray:
+    def informative(self, windows: np.ndarray, classes: np.ndarray | None = None) -> np.ndarray:
         """Which latents say more about windows than their own uncertainty hides.
 
         Parameters
@@ -261,21 +294,25 @@ class VAE:
         ndarray of bool, shape (K,)
             Whether the variance of the posterior means exceeds the mean variance of the posteriors.
         """
-        mean, sd = self._fitted.encode(windows)
+        self._known(windows, classes)
+        mean, sd = self._fitted.encode(windows, classes)
         return mean.var(axis=0) > (sd**2).mean(axis=0)
 
-    def decode(self, latents: np.ndarray) -> np.ndarray:
-        """Windows that latents stand for.
+    def decode(self, latents: np.ndarray, classes: np.ndarray | None = None) -> np.ndarray:
+        """Windows that latents stand for, in their classes where the model is conditional.
 
         Parameters
         ----------
         latents : ndarray, shape (N, K)
+        classes : ndarray of int, shape (N,), optional
 
         Returns
         -------
         ndarray, shape (N, H, W)
         """
-        return self._fitted.decode(np.asarray(latents, float) / self._units)
+        fitted = self._fitted
+        self._known(latents, classes)
+        return fitted.decode(np.asarray(latents, float) / self._units, classes)
 
     @property
     def _units(self) -> np.ndarray:

@@ -55,17 +55,28 @@ class Autoencoder(nn.Module):
     rotation, shift : bool
         Whether angle and shift are separated from the content; the decoder is then a function of
         coordinates.
+    conditions : int
+        Known classes of windows, as one-hot numbers: after the pixels for the encoder, after the
+        content for the decoder.
     """
 
-    def __init__(self, shape: tuple[int, int], latent_dim: int, rotation: bool, shift: bool):
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        latent_dim: int,
+        rotation: bool,
+        shift: bool,
+        conditions: int = 0,
+    ):
         super().__init__()
         self.rotation, self.shift, self.spatial = rotation, shift, rotation or shift
         self.poses = int(rotation) + 2 * int(shift)
-        self.encoder = fcEncoderNet(shape, latent_dim + self.poses, 2, HIDDEN["encoder"])
+        seen = (shape[0] * shape[1] + conditions,) if conditions else shape
+        self.encoder = fcEncoderNet(seen, latent_dim + self.poses, 2, HIDDEN["encoder"])
         net, hidden = (
             (rDecoderNet, HIDDEN["decoder"]) if self.spatial else (fcDecoderNet, HIDDEN["encoder"])
         )
-        self.decoder = net(shape, latent_dim, 2, hidden)
+        self.decoder = net(shape, latent_dim + conditions, 2, hidden)
         self.register_buffer("grid", _grid(shape))
         with torch.no_grad():
             self.encoder.fc12.bias.fill_(-2.0)  # narrow posteriors to begin with
@@ -75,8 +86,8 @@ class Autoencoder(nn.Module):
                 self.decoder.coord_latent.fc_coord.bias.mul_(_COORDINATES)
 
     def decode(self, z: torch.Tensor, pixels: torch.Tensor | None = None) -> torch.Tensor:
-        """Windows of latents, (B, P); of a spatial decoder only the given pixels, if they are
-        given.
+        """Windows of latents and one-hot classes after them, (B, P); of a spatial decoder only the
+        given pixels, if they are given.
         """
         content = z[:, self.poses :]
         if not self.spatial:
@@ -119,7 +130,11 @@ class Training:
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
             self.model = Autoencoder(
-                self.shape, settings.latent_dim, settings.rotation, settings.shift
+                self.shape,
+                settings.latent_dim,
+                settings.rotation,
+                settings.shift,
+                settings.conditions,
             ).to(self.device)
         self.average = copy.deepcopy(self.model)
         matrices = [p for p in self.model.parameters() if p.ndim == 2 and min(p.shape) > 8]
@@ -145,7 +160,11 @@ class Training:
         return max(explained[-_PATIENCE:]) < max(explained[:-_PATIENCE]) + _GAIN
 
     def run(
-        self, windows: np.ndarray, epochs: int, after_epoch: Callable[[], None] = lambda: None
+        self,
+        windows: np.ndarray,
+        epochs: int,
+        after_epoch: Callable[[], None] = lambda: None,
+        classes: np.ndarray | None = None,
     ) -> None:
         """Train until ``epochs`` are done or the explained variance no longer grows; a tenth of
         the windows is held out.
@@ -157,6 +176,7 @@ class Training:
         flat = torch.as_tensor(
             (windows.reshape(len(windows), -1) - self.offset) / self.scale, dtype=torch.float32
         )
+        flat = self._with(flat, classes)
         held, rest = flat[held].to(self.device), flat[rest].to(self.device)
         if self.steps == 0:
             self._begin_at(rest.mean(dim=0))
@@ -164,9 +184,29 @@ class Training:
             self.history.append(self._epoch(rest, held))
             after_epoch()
 
-    def _begin_at(self, window: torch.Tensor) -> None:
+    @property
+    def pixels(self) -> int:
+        """Pixels of a window; one-hot classes follow them."""
+        return self.shape[0] * self.shape[1]
+
+    def _with(self, values: torch.Tensor, classes: np.ndarray | None) -> torch.Tensor:
+        """Values (N, ...) with the one-hot classes behind them, where the model is conditional."""
+        n = self.settings.conditions
+        if not n:
+            return values
+        known = torch.as_tensor(np.asarray(classes), dtype=torch.int64)
+        return torch.cat([values, nn.functional.one_hot(known, n).to(values.dtype)], dim=1)
+
+    def _class_means(self, flat: torch.Tensor) -> torch.Tensor:
+        """Mean window of every class, (C, P); of all where there are none."""
+        known = flat[:, self.pixels :]
+        if not known.shape[1]:
+            return flat.mean(dim=0, keepdim=True)
+        return known.T @ flat[:, : self.pixels] / known.sum(dim=0).clamp(min=1)[:, None]
+
+    def _begin_at(self, mean: torch.Tensor) -> None:
         """Start the decoder at the mean window, before it learns what windows differ by."""
-        decoder = self.model.decoder
+        decoder, window = self.model.decoder, mean[: self.pixels]
         if not self.model.spatial:
             with torch.no_grad():
                 decoder.out.bias.copy_(window)
@@ -175,6 +215,7 @@ class Training:
                 Adam(decoder.parameters(), lr=5e-3),
                 torch.zeros(1, self.model.encoder.fc11.out_features),
             )
+            origin = torch.cat([origin, mean[None, self.pixels :].cpu()], dim=1)
             for _ in range(200):
                 ((self.model.decode(origin.to(self.device)) - window) ** 2).mean().backward()
                 optimizer.step()
@@ -192,7 +233,7 @@ class Training:
             "reconstruction": loss,
             "kl": kl,
             "kl_weight": weight,
-            "explained": self.explained(held, windows.mean(dim=0)),
+            "explained": self.explained(held, self._class_means(windows)),
             "seconds": time.perf_counter() - start,
         }
 
@@ -200,7 +241,8 @@ class Training:
         """One step down the loss; returns the squared error per pixel and the KL divergence."""
         mean, log_sd = self.model.encoder(batch)
         z = mean + torch.exp(log_sd) * self._normal(mean.shape)
-        n = batch.shape[1]
+        n, known = self.pixels, batch[:, self.pixels :]
+        batch, z = batch[:, :n], torch.cat([z, known], dim=1)
         pixels = (
             torch.randperm(n, generator=self.generator)[:PIXELS].to(self.device)
             if self.model.spatial and n > PIXELS
@@ -230,27 +272,34 @@ class Training:
         )
 
     @torch.no_grad()
-    def explained(self, flat: torch.Tensor, mean: torch.Tensor) -> float:
-        """Share of the variance of windows about a mean window that the averaged model
-        reconstructs.
+    def explained(self, flat: torch.Tensor, means: torch.Tensor) -> float:
+        """Share of the variance of windows about the mean window, of their class where classes are
+        known, that the averaged model reconstructs.
         """
-        made = self.average.decode(self.average.encoder(flat)[0])
+        known = flat[:, self.pixels :]
+        made = self.average.decode(torch.cat([self.average.encoder(flat)[0], known], dim=1))
+        flat, mean = flat[:, : self.pixels], known @ means if known.shape[1] else means
         return float(1 - ((flat - made) ** 2).sum() / ((flat - mean) ** 2).sum())
 
     @torch.no_grad()
-    def encode(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def encode(
+        self, windows: np.ndarray, classes: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Means and deviations of the posteriors, (N, K) each, by the averaged model."""
         flat = torch.as_tensor(
             (windows.reshape(len(windows), -1) - self.offset) / self.scale, dtype=torch.float32
         )
-        parts = [self.average.encoder(part.to(self.device)) for part in flat.split(8192)]
+        parts = [
+            self.average.encoder(part.to(self.device))
+            for part in self._with(flat, classes).split(8192)
+        ]
         mean, log_sd = (torch.cat(values).cpu().double().numpy() for values in zip(*parts))
         return mean, np.exp(log_sd)
 
     @torch.no_grad()
-    def decode(self, z: np.ndarray) -> np.ndarray:
+    def decode(self, z: np.ndarray, classes: np.ndarray | None = None) -> np.ndarray:
         """Windows (N, H, W) of latents by the averaged model."""
-        parts = torch.as_tensor(z, dtype=torch.float32).split(8192)
+        parts = self._with(torch.as_tensor(z, dtype=torch.float32), classes).split(8192)
         flat = torch.cat(
             [self.average.decode(part.to(self.device)).cpu() for part in parts]
         ).numpy()

@@ -20,11 +20,17 @@ from .model import VAE, VAESettings, load_vae
 def settings_of(parameters: Mapping) -> VAESettings:
     """The model that the parameters of a configuration describe."""
     names = ("invariance", "latent_dim", "kl_weight", "kl_schedule", "learning_rate")
-    return VAESettings(**{name: parameters[name] for name in names}, seed=parameters["vae_seed"])
+    conditions = 2 if parameters["condition"] == "cation" and parameters["site"] == "columns" else 0
+    chosen = {name: parameters[name] for name in names}
+    return VAESettings(**chosen, seed=parameters["vae_seed"], conditions=conditions)
 
 
 def trained_vae(
-    windows: np.ndarray, model: VAESettings, epochs: int, folder: str | Path = ""
+    windows: np.ndarray,
+    model: VAESettings,
+    epochs: int,
+    folder: str | Path = "",
+    classes: np.ndarray | None = None,
 ) -> VAE:
     """A model trained for a number of epochs.
 
@@ -37,6 +43,8 @@ def trained_vae(
         Where trained models are kept. One that is there is read; one of fewer epochs is trained on;
         one whose training was interrupted goes on. Several processes may share the folder: one that
         wants a model which another is training waits for it. Empty: nothing is kept.
+    classes : ndarray of int, shape (N,), optional
+        Known classes of the windows, of a conditional model.
 
     Returns
     -------
@@ -48,22 +56,24 @@ def trained_vae(
         If a file in the folder is damaged.
     """
     if not folder:
-        return VAE(model).fit(windows, epochs)
-    stem = _name(windows, model)
+        return VAE(model).fit(windows, epochs, classes=classes)
+    stem = _name(windows, model, classes)
     done, part = Path(folder, f"{stem}-{epochs}.vae"), Path(folder, f"{stem}-{epochs}.part")
     if not done.exists():
         with hold_lock(Path(folder, f".{stem}.lock"), wait=True):
             if not done.exists():  # another process may have trained it meanwhile
                 (_furthest(Path(folder), stem, epochs) or VAE(model)).fit(
-                    windows, epochs, part
+                    windows, epochs, part, classes
                 ).save(done)
             part.unlink(missing_ok=True)
     return load_vae(done)
 
 
-def _name(windows: np.ndarray, model: VAESettings) -> str:
-    """Name of the files of a model: the same for the same windows and settings."""
+def _name(windows: np.ndarray, model: VAESettings, classes: np.ndarray | None = None) -> str:
+    """Name of the files of a model: the same for the same windows, classes and settings."""
     digest = hashlib.sha256(json.dumps(asdict(model), sort_keys=True).encode())
+    if classes is not None:
+        digest.update(np.ascontiguousarray(classes, np.int8).data)
     digest.update(np.ascontiguousarray(windows, np.float32).data)
     return digest.hexdigest()[:16]
 

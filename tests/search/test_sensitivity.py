@@ -6,6 +6,7 @@ import pytest
 
 from bfo_utils.search import (
     SharedWork,
+    column_landscape,
     evaluate_configuration,
     parameter_importance,
     prepare_image,
@@ -58,3 +59,12 @@ def test_a_landscape_of_windows_holds_rewards_of_the_other_half(small):
     outcome = evaluate_configuration(half.prepared, wanted, work=half)
     assert values.shape == (2, 2) and values[1, 0] == outcome.rewards["evidence"]
     assert half.prepared.reference is not small.reference
+
+
+def test_columns_are_judged_by_their_number_and_distances(small):
+    found = column_landscape(SharedWork(small), [0.7, 1.0], {"site": "cell", "n_clusters": 2})
+    assert found["scale"].tolist() == [0.7, 1.0] and found["columns"].min() > 300
+    for name in ("density", "spacing"):
+        assert found[name].between(0.8, 1).all(), found
+    wanted = {"site": "cell", "n_clusters": 2}
+    assert found["total"][1] == evaluate_configuration(small, wanted).rewards["total"]

@@ -35,7 +35,7 @@ def fits(monkeypatch):
     """Epochs that every call of fit added."""
     seen, fit = [], VAE.fit
 
-    def counted(model, windows, epochs=30, checkpoint=None):
+    def counted(model, windows, epochs=30, checkpoint=None, classes=None):
         before = len(model.history) if model._training else 0
         fit(model, windows, epochs, checkpoint)
         seen.append(len(model.history) - before)
