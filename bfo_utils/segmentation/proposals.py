@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from ..io import Image
 from ..lattice import Cells, Lattice
-from .regularized import CellDomain, segment_field
+from .crossfit import CellDomain, segment_field
 from .variants import NON_POLAR
 
 PROPOSED_KINDS = ("substrate", "vacuum", "contamination")

@@ -13,9 +13,9 @@ from bfo_utils.segmentation import (
     without_bands,
     without_strips,
 )
-from bfo_utils.segmentation.cuts import CellGraph
-from bfo_utils.segmentation.noise import measure_field_noise
-from bfo_utils.segmentation.regularized import CellDomain
+from bfo_utils.segmentation.crossfit.cuts import CellGraph
+from bfo_utils.segmentation.crossfit.noise import measure_field_noise
+from bfo_utils.segmentation.crossfit.regularized import CellDomain
 
 SHAPE = (28, 30)
 SLOW = 16.0 * np.indices(SHAPE)[0]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import InputError
+from ...errors import InputError
 from .regularized import CellDomain, level_map, segment_field, slow_functions
 
 TILTS = ("none", "offset", "smooth")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
-from .crossfit import TwoHalves, wall_distance
+from .halves import TwoHalves, wall_distance
 from .regularized import level_map, n_slow
 
 _DEGREE = 3  # of the slow field, at most: tilt is slower than domains
@@ -61,7 +61,7 @@ def residual_structure(halves: TwoHalves, labels: np.ndarray) -> ResidualStructu
 
     Examples
     --------
-    >>> from .crossfit import two_halves
+    >>> from .halves import two_halves
     >>> rng = np.random.default_rng(0)
     >>> i, j = np.indices((30, 30))
     >>> labels, hidden = (j > 14) * 1, ((i > 9) & (i < 20) & (j > 18))[..., None]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import linalg, ndimage
 
+from ..walls import bridge_gaps
 from .noise import FieldNoise, NoiseMetric, measure_field_noise
 from .regularized import (
     DEGREE,
@@ -25,7 +26,6 @@ from .regularized import (
     segment_field,
     slow_functions,
 )
-from .walls import bridge_gaps
 
 MARGIN_DEGREES = 2  # of the slow field, beyond those that the data ask for
 REACH = 10.0  # cells on either side of a wall in which its step is tested

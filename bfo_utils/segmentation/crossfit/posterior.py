@@ -10,7 +10,7 @@ themselves: neighbors share errors, and labels may be missing.
 import numpy as np
 from scipy import ndimage
 
-from .crossfit import TwoHalves
+from .halves import TwoHalves
 from .regularized import level_map, n_slow
 
 _REACH = 1.0  # cells: Gaussian that misfits are summed with; it weighs 4 pi of cells in all
@@ -35,7 +35,7 @@ def label_posterior(halves: TwoHalves, labels: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> from .crossfit import two_halves
+    >>> from .halves import two_halves
     >>> rng = np.random.default_rng(0)
     >>> i, j = np.indices((20, 20))
     >>> truth = (j > 9) * 1
