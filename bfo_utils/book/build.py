@@ -56,11 +56,11 @@ _SECONDS = {
     "01_data": 9,
     "02_descriptors": 7,
     "03_clustering": 7,
-    "04_rewards": 7,
+    "04_rewards": 10,
     "06_optimization": 15,
     "05_vae": 50,
-    "07_report": 10,
-    "08_judgement": 18,
+    "07_report": 11,
+    "08_judgement": 28,
     "09_composition": 40,
 }
 # With these an image is prepared.
