@@ -45,8 +45,8 @@ def told_and_not():
     windows, factor, kind = two_kinds()
     one, two = VAESettings("none", 1, 1.0), VAESettings("none", 1, 1.0, conditions=2)
     return (
-        VAE(one).fit(windows, 25).encode(windows),
-        VAE(two).fit(windows, 25, classes=kind).encode(windows, kind),
+        VAE(one).fit(windows, 40).encode(windows),
+        VAE(two).fit(windows, 40, classes=kind).encode(windows, kind),
         factor,
         kind,
     )
