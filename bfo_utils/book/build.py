@@ -335,7 +335,7 @@ def _steps(out: Path, settings: dict) -> Iterator[BookStep]:
     base = {"artifacts": str(out / "artifacts")}
     run_level = {k: v for k, v in given.items() if k in ("layout", "cells", "dose")}
     columns = {k: given[k] for k in _PREPARED if k in given}
-    source = {name: settings[name] for name in ("image", "scan_axis", *vars(Reading()))}
+    source = {n: settings[n] for n in ("image", "scan_axis", "pixel_size_nm")} | _reading(settings)
     yield BookStep("01_data", "default", base | source | run_level | columns | {"seed": seed})
     fixed = {k: v for k, v in given.items() if k in parameter_names()}
     yield from _analysis("default", base, complete_parameters(fixed), seed)
@@ -353,6 +353,13 @@ def _steps(out: Path, settings: dict) -> Iterator[BookStep]:
     tuned = best_trial(without_autoencoders(Artifacts(out / "artifacts").trials())).parameters
     yield from _analysis("tuned", base, tuned, seed)
     yield BookStep("07_report", "report", base | {"check": given.get("check", 0)})
+
+
+def _reading(settings: dict) -> dict[str, str]:
+    """What else is said of the image, where anything is, as the first notebook takes it."""
+    plain = {name: _UNSAID.get(name, value) for name, value in vars(Reading()).items()}
+    more = {n: settings[n] for n, v in plain.items() if settings[n] != v and n != "pixel_size_nm"}
+    return {"reading": json.dumps(more)} if more else {}
 
 
 def _analysis(
