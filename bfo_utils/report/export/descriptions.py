@@ -61,6 +61,8 @@ _MEANINGS = {
     "exx": "strain along x against the reference",
     "eyy": "strain along y against the reference",
     "exy": "shear strain against the reference, half the engineering shear",
+    "div_p": "divergence of the polarization, displacement per length",
+    "curl_p": "curl of the polarization, displacement per length, from right to down positive",
     "order": "local amplitude of the ordered displacement",
     "a_intensity": "amplitude of the A columns, in counts of the image",
     "b_intensity": "amplitude of the B columns, in counts of the image",

@@ -238,6 +238,57 @@ def _painted(axes, answer: Answer, values: np.ndarray, label: str):
     return axes
 
 
+def draw_derivative(axes, answer: Answer, quantity: str):
+    """Draw the divergence or the curl of the polarization over the image, in % (displacement per
+    length), with circles on vortices and diamonds on antivortices.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    answer : Answer
+    quantity : {"div_p", "curl_p"}
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    backdrop(axes, answer.image)
+    name = "div" if quantity == "div_p" else "curl"
+    _painted(axes, answer, 100 * answer.on_grid(quantity), f"{name} P (%)")
+    for vortex in answer.summary.get("vortices", []):
+        marker = "o" if vortex["winding"] > 0 else "D"
+        axes.plot(
+            vortex["x_px"], vortex["y_px"], marker, ms=4, mfc="white", mec=INK, mew=0.8, zorder=4
+        )
+    return axes
+
+
+def draw_magnitudes(axes, answer: Answer):
+    """Draw histograms of the length of the polar displacement, one outline per domain in its
+    color.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    answer : Answer
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    units, grid = answer.units, answer.grid
+    length = units.per_short * np.hypot(*np.moveaxis(grid.polar, -1, 0))
+    colors = direction_colors(grid, answer.labels, answer.polar_sign)
+    known = np.isfinite(length) & (answer.labels >= 0)
+    edges = np.linspace(0, float(np.quantile(length[known], 0.995)), _BINS + 1)
+    for label, name in answer.domains[["label", "name"]].itertuples(index=False):
+        own = length[known & (answer.labels == label)]
+        axes.hist(own, edges, histtype="step", color=colors[label], lw=1.3, label=name)
+    axes.set(xlabel=f"length of P ({units.short})", ylabel="cells", xlim=(0, edges[-1]))
+    axes.legend(loc="upper left", bbox_to_anchor=(0, 1.12), ncols=2, borderpad=0)
+    return axes
+
+
 def draw_directions(axes, answer: Answer, label: int | None = None):
     """Draw the rose of the directions of the polarization, every cell weighted by its length.
 
@@ -339,6 +390,17 @@ def _profiles(answer: Answer, width: float) -> Figure:
     return made
 
 
+def _derivatives(answer: Answer, width: float) -> Figure:
+    draws = [lambda axes, q=q: draw_derivative(axes, answer, q) for q in ("div_p", "curl_p")]
+    return _panels(answer, width, draws, 14, 7)
+
+
+def _histograms(answer: Answer, width: float) -> Figure:
+    made = _mm(width, 0.7 * width)
+    draw_magnitudes(made.subplots(), answer)
+    return made
+
+
 def _roses(answer: Answer, width: float) -> Figure:
     labels = [None, *answer.domains["label"].tolist()]
     if len(labels) == 2:
@@ -381,6 +443,8 @@ FIGURES: Mapping[str, tuple[Callable[[Answer, float], Figure], tuple[str, ...]]]
     "walls": (_one(draw_charges), (_WALLS,)),
     "profiles": (_profiles, (_WALLS, _POLAR)),
     "strain": (_strain, ()),
+    "derivatives": (_derivatives, (_POLAR,)),
+    "histograms": (_histograms, (_POLAR,)),
     "roses": (_roses, (_POLAR,)),
 }
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ...columns import ColumnErrors
+from ...descriptors import polar_derivatives
 from ...lattice import Lattice, cell_edges
 from ...results import Analysis, Units
 from ...search import PreparedImage
@@ -127,6 +128,7 @@ def _measured(
         "se_exy": se.exy,
         "se_rotation_deg": se.rotation,
     }
+    columns |= dict(zip(("div_p", "curl_p"), polar_derivatives(cells, prepared.polar_sign)))
     if cells.order is not None:
         columns[f"order_{pm}"] = np.linalg.norm(cells.order, axis=-1) * displacement
     return columns
