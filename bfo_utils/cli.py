@@ -754,7 +754,8 @@ def export(result, formats, out, debug) -> None:
     metavar="NAME,...",
     callback=_comma_list,
     help=(
-        "Some of overview, domains, polarization, walls, profiles, strain, roses."
+        "Some of overview, domains, polarization, walls, profiles, strain, derivatives, histograms,"
+        " roses."
         "  [default: all that there are]"
     ),
 )

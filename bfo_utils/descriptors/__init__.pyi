@@ -7,6 +7,9 @@ from .components import (
 from .components import (
     project_vectors as project_vectors,
 )
+from .derivatives import Vortices as Vortices
+from .derivatives import find_vortices as find_vortices
+from .derivatives import polar_derivatives as polar_derivatives
 from .measured import field_vectors as field_vectors
 from .measured import measured_fields as measured_fields
 from .measured import measured_vectors as measured_vectors

@@ -49,8 +49,10 @@ from .export import columns_table as columns_table
 from .export import describe_column as describe_column
 from .export import domains_shown as domains_shown
 from .export import draw_charges as draw_charges
+from .export import draw_derivative as draw_derivative
 from .export import draw_directions as draw_directions
 from .export import draw_domains as draw_domains
+from .export import draw_magnitudes as draw_magnitudes
 from .export import draw_polarization as draw_polarization
 from .export import draw_profile as draw_profile
 from .export import draw_strain as draw_strain

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..compute import refuse_foreign, together, write_csv, write_json
-from ..descriptors import Oxygen
+from ..descriptors import Oxygen, find_vortices
 from ..figures import (
     ordered,
     plot_confidence,
@@ -232,6 +232,7 @@ def result_summary(analysis: Analysis, walls: Walls, provenance: Provenance | No
         "convention": _convention(analysis.prepared),
         "precision": _precision(analysis.prepared),
         "superstructures": _superstructures(analysis.prepared),
+        "vortices": _vortices(analysis.prepared),
         "n_unused_columns": len(lattice.unused_xy),
         "warnings": find_warnings(analysis),
         "confidence": _confidence(analysis),
@@ -469,6 +470,15 @@ def _precision(prepared: PreparedImage) -> dict:
 
 def _rounded(values) -> float | list[float]:
     return np.asarray(values, float).round(5).tolist()
+
+
+def _vortices(prepared: PreparedImage) -> list[dict]:
+    """Where the polarization turns once around a place: 1 a vortex, -1 an antivortex."""
+    found = find_vortices(prepared.lattice.cells)
+    return [
+        {"x_px": _rounded(x), "y_px": _rounded(y), "winding": winding}
+        for (x, y), winding in zip(found.xy, found.winding.tolist())
+    ]
 
 
 def _superstructures(prepared: PreparedImage) -> list[dict]:

@@ -11,6 +11,7 @@ from bfo_utils.errors import InputError
 from bfo_utils.figures import ANGLES, NEUTRAL, direction_colors
 from bfo_utils.report import (
     FIGURES,
+    draw_derivative,
     draw_domains,
     draw_polarization,
     draw_profile,
@@ -68,6 +69,14 @@ def test_the_key_of_the_arrows_is_their_length(loaded):
     (key,) = [a for a in axes.get_children() if type(a).__name__ == "QuiverKey"]
     pm = float(key.text.get_text().split()[0])
     assert pm == pytest.approx(1000 * loaded.image.pixel_size_nm * key.U)
+
+
+def test_divergence_is_shown_where_it_is(loaded):
+    axes = Figure().subplots()
+    draw_derivative(axes, loaded, "div_p")
+    shown = np.isfinite(loaded.on_grid("div_p"))
+    drawn = axes.collections[-1].get_array()
+    assert np.allclose(drawn, 100 * loaded.on_grid("div_p")[shown])
 
 
 def test_a_domain_has_the_color_of_its_direction(loaded):

@@ -23,7 +23,8 @@ CELLS = (
     "i,j,x_px,y_px,px_pm,py_pm,a_nm,b_nm,angle_deg,area_nm2,label,posterior,stability,recurrence,"
 )
 CELLS += "se_px_pm,se_py_pm,se_a_nm,se_b_nm,se_angle_deg,p_a_pm,p_b_pm,"
-CELLS += "exx,eyy,exy,rotation_deg,se_exx,se_eyy,se_exy,se_rotation_deg,candidate_label"
+CELLS += "exx,eyy,exy,rotation_deg,se_exx,se_eyy,se_exy,se_rotation_deg,"
+CELLS += "div_p,curl_p,candidate_label"
 FILES = {
     "columns.csv",
     "cells.csv",

@@ -11,8 +11,10 @@ from .formats import export_answer as export_answer
 from .paper import FIGURES as FIGURES
 from .paper import PICTURE_FORMATS as PICTURE_FORMATS
 from .paper import draw_charges as draw_charges
+from .paper import draw_derivative as draw_derivative
 from .paper import draw_directions as draw_directions
 from .paper import draw_domains as draw_domains
+from .paper import draw_magnitudes as draw_magnitudes
 from .paper import draw_polarization as draw_polarization
 from .paper import draw_profile as draw_profile
 from .paper import draw_strain as draw_strain

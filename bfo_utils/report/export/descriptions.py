@@ -64,6 +64,8 @@ _MEANINGS = {
     "exy": "shear strain against the reference, half the engineering shear",
     "octahedral_tilt": "rotation of the octahedron about the beam",
     "edge": "edge of the cell, a or b, at whose middle the column lies",
+    "div_p": "divergence of the polarization, displacement per length",
+    "curl_p": "curl of the polarization, displacement per length, from right to down positive",
     "order": "local amplitude of the ordered displacement",
     "a_intensity": "amplitude of the A columns, in counts of the image",
     "b_intensity": "amplitude of the B columns, in counts of the image",

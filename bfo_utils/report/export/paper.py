@@ -43,6 +43,7 @@ _MM = 25.4  # per inch
 _WIDTHS = (20.0, 400.0)  # mm
 _SMALLEST_PX, _LARGEST_PX = 50, 20_000
 _ARROWS = 500
+_WIDE = 2.5  # times as wide as high: panels are stacked
 _KEYS_MM = 14.0  # of the height, for keys and labels of a panel
 _PROFILES = 4  # walls, the longest first
 _BINS = 24
@@ -125,13 +126,15 @@ def draw_polarization(axes, answer: Answer):
     backdrop(axes, answer.image, "dark")
     arrows, block = draw_arrows(axes, answer.grid, answer.polar_sign, _ARROWS)
     draw_walls(axes, answer.grid, walls_of(answer.labels))
-    draw_wheel(axes.inset_axes([0.85, 1.1, 0.13, 0.13]), fontsize=6.5)
+    height, width = answer.image.shape
+    flat = width / height  # keys keep their size above wide images
+    draw_wheel(axes.inset_axes([0.85, 1 + 0.1 * flat, 0.13, 0.13 * flat]), fontsize=6.5)
     units = answer.units
     key = round_down(max(float(answer.domains[f"p_{units.short}"].max()), 1e-6))
     axes.quiverkey(
         arrows,
         0.06,
-        1.07,
+        1 + 0.07 * flat,
         key / units.per_short,
         f"{key:g} {units.short}" + (f" ({block} × {block} cells)" if block > 1 else ""),
         labelpos="E",
@@ -238,6 +241,57 @@ def _painted(axes, answer: Answer, values: np.ndarray, label: str):
     return axes
 
 
+def draw_derivative(axes, answer: Answer, quantity: str):
+    """Draw the divergence or the curl of the polarization over the image, in % (displacement per
+    length), with circles on vortices and diamonds on antivortices.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    answer : Answer
+    quantity : {"div_p", "curl_p"}
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    backdrop(axes, answer.image)
+    name = "div" if quantity == "div_p" else "curl"
+    _painted(axes, answer, 100 * answer.on_grid(quantity), f"{name} P (%)")
+    for vortex in answer.summary.get("vortices", []):
+        marker = "o" if vortex["winding"] > 0 else "D"
+        axes.plot(
+            vortex["x_px"], vortex["y_px"], marker, ms=4, mfc="white", mec=INK, mew=0.8, zorder=4
+        )
+    return axes
+
+
+def draw_magnitudes(axes, answer: Answer):
+    """Draw histograms of the length of the polar displacement, one outline per domain in its
+    color.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    answer : Answer
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    units, grid = answer.units, answer.grid
+    length = units.per_short * np.hypot(*np.moveaxis(grid.polar, -1, 0))
+    colors = direction_colors(grid, answer.labels, answer.polar_sign)
+    known = np.isfinite(length) & (answer.labels >= 0)
+    edges = np.linspace(0, float(np.quantile(length[known], 0.995)), _BINS + 1)
+    for label, name in answer.domains[["label", "name"]].itertuples(index=False):
+        own = length[known & (answer.labels == label)]
+        axes.hist(own, edges, histtype="step", color=colors[label], lw=1.3, label=name)
+    axes.set(xlabel=f"length of P ({units.short})", ylabel="cells", xlim=(0, edges[-1]))
+    axes.legend(loc="upper left", bbox_to_anchor=(0, 1.12), ncols=2, borderpad=0)
+    return axes
+
+
 def draw_directions(axes, answer: Answer, label: int | None = None):
     """Draw the rose of the directions of the polarization, every cell weighted by its length.
 
@@ -286,12 +340,12 @@ def _mm(width: float, height: float) -> Figure:
     return Figure(figsize=(width / _MM, height / _MM), layout="compressed")
 
 
-def _one(draw: Callable) -> Callable[[Answer, float], Figure]:
-    """A figure of one panel with the image in it."""
+def _one(draw: Callable, keys: float = 0.0) -> Callable[[Answer, float], Figure]:
+    """A figure of one panel with the image in it, and room above as a share of its width."""
 
     def figure(answer: Answer, width: float) -> Figure:
         height, across = answer.image.shape
-        made = _mm(width, width * height / across + _KEYS_MM)
+        made = _mm(width, width * (height / across + keys) + _KEYS_MM)
         draw(made.subplots(), answer)
         return made
 
@@ -299,13 +353,14 @@ def _one(draw: Callable) -> Callable[[Answer, float], Figure]:
 
 
 def _panels(answer: Answer, width: float, draws: Sequence[Callable], beside: float, keys: float):
-    """Panels two abreast with the image in them, labeled a), b), ..., and room in mm for color
-    bars beside and keys below each.
+    """Panels two abreast, or one where they are wide, with the image in them and letters a), b),
+    ..., and room in mm for color bars beside and keys below each.
     """
     height, across = answer.image.shape
-    rows = -(-len(draws) // 2)
-    made = _mm(width, rows * ((width / 2 - beside) * height / across + keys))
-    grid = made.subplots(rows, 2, squeeze=False).ravel()
+    abreast = 1 if across > _WIDE * height else 2
+    rows = -(-len(draws) // abreast)
+    made = _mm(width, rows * ((width / abreast - beside) * height / across + keys))
+    grid = made.subplots(rows, abreast, squeeze=False).ravel()
     for spare in grid[len(draws) :]:
         spare.remove()
     for panel, draw in zip(grid, draws):
@@ -336,6 +391,17 @@ def _profiles(answer: Answer, width: float) -> Figure:
         draw_profile(panel, answer, segment)
     if len(chosen) > 1:
         _lettered(grid[: len(chosen)])
+    return made
+
+
+def _derivatives(answer: Answer, width: float) -> Figure:
+    draws = [lambda axes, q=q: draw_derivative(axes, answer, q) for q in ("div_p", "curl_p")]
+    return _panels(answer, width, draws, 14, 7)
+
+
+def _histograms(answer: Answer, width: float) -> Figure:
+    made = _mm(width, 0.7 * width)
+    draw_magnitudes(made.subplots(), answer)
     return made
 
 
@@ -377,10 +443,12 @@ _ALWAYS, _POLAR, _WALLS = "", "the second sublattice is seen", "there are walls"
 FIGURES: Mapping[str, tuple[Callable[[Answer, float], Figure], tuple[str, ...]]] = {
     "overview": (_overview, ()),
     "domains": (_one(draw_domains), ()),
-    "polarization": (_one(draw_polarization), (_POLAR,)),
+    "polarization": (_one(draw_polarization, 0.15), (_POLAR,)),
     "walls": (_one(draw_charges), (_WALLS,)),
     "profiles": (_profiles, (_WALLS, _POLAR)),
     "strain": (_strain, ()),
+    "derivatives": (_derivatives, (_POLAR,)),
+    "histograms": (_histograms, (_POLAR,)),
     "roses": (_roses, (_POLAR,)),
 }
 

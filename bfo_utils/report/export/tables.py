@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ...columns import ColumnErrors
+from ...descriptors import polar_derivatives
 from ...lattice import Lattice, cell_edges
 from ...results import Analysis, Units
 from ...search import PreparedImage
@@ -136,6 +137,7 @@ def _measured(
     if prepared.oxygen is not None:
         columns["octahedral_tilt_deg"] = prepared.oxygen.tilt_deg
         columns["se_octahedral_tilt_deg"] = prepared.oxygen.se_tilt_deg
+    columns |= dict(zip(("div_p", "curl_p"), polar_derivatives(cells, prepared.polar_sign)))
     if cells.order is not None:
         columns[f"order_{pm}"] = np.linalg.norm(cells.order, axis=-1) * displacement
     return columns
