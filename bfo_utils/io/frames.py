@@ -23,6 +23,7 @@ _PATCH = 64, 16  # px: side of the patches that two scans are compared in; a 16t
 _PATCH_LIKELY = 0.6  # as _LIKELY, for a patch
 _PAIR_DEGREE = 8  # of the drift along the slow axis of a scan, at most
 _ALIKE = 0.3  # correlation of two scans of one place, at least
+_SAME = 0.9999  # and of one scan with itself
 LEAST_HALVES = 4  # frames from which on two halves are made of them
 
 
@@ -333,6 +334,8 @@ def average_pair(first: np.ndarray, second: np.ndarray) -> PairAverage:
         )
     found = [_paired(first, np.ascontiguousarray(np.rot90(second, k)), 90 * k) for k in (1, -1)]
     best = max(found, key=lambda pair: pair.correlation)
+    if best.correlation > _SAME:
+        raise InputError("holds the same values; give a second scan, with noise of its own")
     if best.correlation < _ALIKE:
         raise InputError(
             f"does not show the same place rotated by 90 degrees (correlation"

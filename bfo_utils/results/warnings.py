@@ -430,10 +430,12 @@ def _tilt(analysis: Analysis) -> str:
         return ""
     units = Units.of(analysis.prepared.image.pixel_size_nm)
     x, y = found.constant(how) * units.per_short
-    slow = f", and what varies slowly ({found.rms * units.per_short:.3g} {units.short} rms)"
+    parts = [f"({x:.3g}, {y:.3g}) {units.short}"] if x or y else []
+    if how == "smooth":
+        parts.append(f"what varies slowly ({found.rms * units.per_short:.3g} {units.short} rms)")
     return (
-        f"--tilt {how}: ({x:.3g}, {y:.3g}) {units.short} were subtracted from the polar"
-        f" displacement of every cell{slow if how == 'smooth' else ''}. {TILT_CAVEAT}"
+        f"--tilt {how}: {' and '.join(parts)} was subtracted from the polar displacement of every"
+        f" cell. {TILT_CAVEAT}"
     )
 
 

@@ -57,6 +57,8 @@ def test_what_does_not_match_is_refused():
     other = simulate_pair(replace(FILM, cell_px=13, cells=30, rotation_deg=20), 15)[1]
     with pytest.raises(InputError, match="^does not show the same place rotated by 90 degrees"):
         average_pair(one, other)
+    with pytest.raises(InputError, match="^holds the same values; give a second scan"):
+        average_pair(one, np.rot90(one, -1))
     with pytest.raises(InputError, match="^--pair: is for two single scans; leave out either it "):
         Reading(pair="a.npy", frames="0:3")
 
