@@ -76,6 +76,9 @@ from .files import (
     choices_table as choices_table,
 )
 from .files import (
+    domain_names as domain_names,
+)
+from .files import (
     facts_table as facts_table,
 )
 from .files import (

@@ -156,7 +156,12 @@ def _uri(pixels: np.ndarray, kind: str, **options) -> str:
 # ---- the map under the pointer -------------------------------------------------------
 
 
-def interactive_map(prepared: PreparedImage, labels: np.ndarray, table: pd.DataFrame) -> str:
+def interactive_map(
+    prepared: PreparedImage,
+    labels: np.ndarray,
+    table: pd.DataFrame,
+    names: Mapping[int, str] | None = None,
+) -> str:
     """A label map over the image that tells the values of the cell under the pointer, or that arrow
     keys moved to.
 
@@ -170,6 +175,8 @@ def interactive_map(prepared: PreparedImage, labels: np.ndarray, table: pd.DataF
         :func:`bfo_utils.report.cells_table` gives. The end of a name is its unit (``a_nm``). Of
         more than :data:`MOST_SHOWN` cells, only every second (third, ...) along both axes is kept;
         quantities that no cell has are left out, and standard errors (``se_``).
+    names : mapping of int to str, optional
+        Names of the labels for the legend, see :func:`bfo_utils.report.domain_names`.
 
     Returns
     -------
@@ -198,7 +205,7 @@ def interactive_map(prepared: PreparedImage, labels: np.ndarray, table: pd.DataF
         "vectors": (prepared.lattice.cells.basis.vectors / stage.step).round(2).tolist(),
     }
     named = stage.colors([labels])
-    names = ["cell (row i, column j)", *(q["name"] for q in quantities)]
+    told = ["cell (row i, column j)", *(q["name"] for q in quantities)]
     return fill_template(
         "cells.html",
         kind="cells",
@@ -206,8 +213,8 @@ def interactive_map(prepared: PreparedImage, labels: np.ndarray, table: pd.DataF
         data=data,
         stage=stage,
         frame=stage.frame(labels, named),
-        clusters=_clusters([labels], named),
-        rows=[(name, "–") for name in names],
+        clusters=_clusters([labels], named, names or {}),
+        rows=[(name, "–") for name in told],
     )
 
 
@@ -352,7 +359,7 @@ def _chooser(
         chart=chart,
         slider=slider,
         chosen=chosen,
-        clusters=_clusters(maps, named, chosen),
+        clusters=_clusters(maps, named, {}, chosen),
         rows=list(values[chosen].items()),
     )
 
@@ -430,13 +437,21 @@ def _shares(labels: np.ndarray) -> dict[int, str]:
 
 
 def _clusters(
-    maps: Sequence[np.ndarray], named: Mapping[int, str], shown: int = 0
-) -> list[tuple[int, str, str]]:
-    """Label, color and share of the cells of all clusters of the maps; no share where the shown
-    one lacks it.
+    maps: Sequence[np.ndarray],
+    colors: Mapping[int, str],
+    names: Mapping[int, str],
+    shown: int = 0,
+) -> list[tuple[int, str, str, str]]:
+    """Label, color, name and share of the cells of all clusters of the maps; no share where the
+    shown one lacks it.
     """
     shares = [_shares(labels) for labels in maps]
     return [
-        (k, named.get(k, LABELS[k % len(LABELS)]), shares[shown].get(k, ""))
+        (
+            k,
+            colors.get(k, LABELS[k % len(LABELS)]),
+            names.get(k, f"cluster {k}"),
+            shares[shown].get(k, ""),
+        )
         for k in sorted(set().union(*shares))
     ]

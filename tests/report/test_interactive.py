@@ -46,7 +46,7 @@ def table(answer):
 @pytest.fixture(scope="module")
 def pieces(answer, table):
     return {
-        "cells": interactive_map(answer.prepared, answer.labels, table),
+        "cells": interactive_map(answer.prepared, answer.labels, table, {0: "down-right"}),
         "front": interactive_front(answer),
         "windows": interactive_windows(answer),
     }
@@ -118,6 +118,11 @@ def shared_colors(stage, outcomes):
 
 def decoded(uri):
     return np.round(255 * imread(io.BytesIO(base64.b64decode(uri.split(",")[1])))).astype(int)
+
+
+def test_the_legend_has_the_names_of_the_domains(pieces):
+    assert "</span>down-right: <b>" in pieces["cells"] and "cluster 0:" not in pieces["cells"]
+    assert "</span>cluster 0: <b>" in pieces["front"]
 
 
 def test_a_frame_has_the_color_of_every_cell_at_its_place(answer):
