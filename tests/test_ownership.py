@@ -252,7 +252,7 @@ def test_no_place_for_temporary_files_is_said():
     ("name", "value", "given"),
     [
         ("image", 5, "5 is of type int"),
-        ("dataset", 3, "3 is of type int"),
+        ("reading", 3, "3 is of type int"),
         ("seed", "7", "'7' is of type str"),
         ("cells", 20.5, "20.5 is of type float"),
         ("dose", "much", "'much' is of type str"),
