@@ -360,6 +360,7 @@ def test_no_shell_and_no_code_from_text():
             programs.setdefault(module, set()).add(name)
     assert programs == {
         "build": {"subprocess.run"},
+        "doctor": {"subprocess.run"},  # a kernel that answers
         "printing": {"subprocess.run"},  # the book tool; the browser that prints
         "cli": {"runpy.run_path"},
     }  # the user's own plugin
@@ -533,7 +534,7 @@ def test_names_and_titles_are_text_in_a_page(tmp_path, junction):
     given = {
         "artifacts": str(out / "artifacts"),
         "image": str(tmp_path / name),
-        "dataset": title,
+        "reading": json.dumps({"dataset": title}),
         "seed": 1,
     }
     step = BookStep("01_data", "default", given)
@@ -593,7 +594,7 @@ VALUES = [
 @pytest.mark.parametrize(
     ("notebook", "name"),
     [
-        ("01_data", "dataset"),
+        ("01_data", "reading"),
         ("01_data", "image"),
         ("06_optimization", "fixed"),
         ("09_composition", "series"),

@@ -442,19 +442,23 @@ DIRECT = {
     "files.take_place": "renames a folder that is complete",
     "files.put_back": "and undoes it where only one of two renames was made",
     "trial_log.put": (
-        "appends one line and waits for the disk; a torn last line is left out when it is read"
+        "appends one line, which is in the file at once; a torn last line is left out when read"
     ),
     "transfer._go_on": (
         "the part of a download, which goes on where it ends; fetch checks and renames it"
     ),
     "download._download": "renames the part once it is checked and on the disk",
-    "style._write": "writes where `save` says, which is atomic, or to memory",
+    "paper.figure_bytes": "to memory",
+    "formats.write": "writes where `export_answer` says, which is atomic",
+    "formats._xyz": "likewise",
+    "examples._download": "renames the part once it is checked and on the disk",
     "interactive._uri": "to memory",
     "workshop._copy": "to a folder that `lay_out` puts in its place once it is complete",
     "networks.write_network": "to memory; vae.VAE.save is atomic",
     "build._papermill": "writes where `execute_step` says, which is atomic",
     "build._build": "a folder of its own, which becomes the book once it is complete",
     "build._stand_in": "in that folder",
+    "build._open": "in that folder",
 }
 
 

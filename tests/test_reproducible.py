@@ -146,7 +146,8 @@ def test_result_json_is_enough(runs, capsys):
     folder = runs["plain"]
     assert bfo("rerun", folder / "result.json") == 0
     out = folder.with_name("out-rerun")
-    assert capsys.readouterr().out.count("identical") == len(COMPARED_TABLES)
+    there = [name for name in COMPARED_TABLES if (folder / name).exists()]
+    assert len(there) == 8 and capsys.readouterr().out.count("identical") == len(there)
     for name in ("columns.csv", "cells.csv"):
         assert (out / name).read_bytes() == (folder / name).read_bytes()
     assert without_times(out)["recipe"] == without_times(folder)["recipe"]

@@ -415,7 +415,7 @@ class SharedWork:
 
         def prepare() -> SharedWork:
             other = prepare_image(
-                replace(own.image, second=None),
+                own.image if own.image.second is None else replace(own.image, second=None),
                 detection_scale,
                 refinement_radius,
                 bright=own.bright,
