@@ -248,7 +248,8 @@ def _plain(value):
     return hashlib.sha256(value.numpy().tobytes()).hexdigest() if hasattr(value, "numpy") else value
 
 
-_DRAWN_TIMES = ("figures.trials(table)", 'result["timings_s"]')  # in the cells that show wall times
+# In the cells that show wall times.
+_DRAWN_TIMES = ("figures.plot_trials(table)", 'result["timings_s"]', '"seconds": o.seconds')
 _PRINTED = rb'\\*"timings_s\\*": \{[^}]*\}'
 _TABLE = rb"<th>seconds</th>.*?</table>"
 _PICTURE = rb'(alt="Total reward of every trial[^>]*src=)"([^"]*)"'
