@@ -227,19 +227,7 @@ def result_summary(analysis: Analysis, walls: Walls, provenance: Provenance | No
         "evidence": analysis.prepared.reference.kind,
         "best_total_by_descriptor": best_by_descriptor(analysis.trials),
         "stability": _stability(analysis),
-        "sublattices": ["A", "B"] if lattice.cells.has_b else ["A"],
-        "zone_axis": lattice.zone,
-        "convention": _convention(analysis.prepared),
-        "precision": _precision(analysis.prepared),
-        "superstructures": _superstructures(analysis.prepared),
-        "vortices": _vortices(analysis.prepared),
-        "n_unused_columns": len(lattice.unused_xy),
-        "warnings": find_warnings(analysis),
-        "confidence": _confidence(analysis),
-        "near_best": _near_best(analysis),
-        "surrogates": _surrogates(analysis),
-        "residual_structure": _residual(analysis),
-        "check": [asdict(repeat) for repeat in analysis.repeats],
+        **_measured_summary(analysis),
         "n_columns": len(lattice.columns),
         "n_cells": lattice.cells.n,
         "n_analysed": int(analysis.prepared.mask.sum()),
@@ -263,6 +251,26 @@ def result_summary(analysis: Analysis, walls: Walls, provenance: Provenance | No
         "oxygen": _oxygen(analysis.prepared),
         "provenance": plain,
         "recipe": plain,  # the same under its old name, for one version
+    }
+
+
+def _measured_summary(analysis: Analysis) -> dict:
+    """What was measured of the crystal, and what speaks for and against the map."""
+    lattice = analysis.prepared.lattice
+    return {
+        "sublattices": ["A", "B"] if lattice.cells.has_b else ["A"],
+        "zone_axis": lattice.zone,
+        "convention": _convention(analysis.prepared),
+        "precision": _precision(analysis.prepared),
+        "superstructures": _superstructures(analysis.prepared),
+        "vortices": _vortices(analysis.prepared),
+        "n_unused_columns": len(lattice.unused_xy),
+        "warnings": find_warnings(analysis),
+        "confidence": _confidence(analysis),
+        "near_best": _near_best(analysis),
+        "surrogates": _surrogates(analysis),
+        "residual_structure": _residual(analysis),
+        "check": [asdict(repeat) for repeat in analysis.repeats],
     }
 
 
