@@ -27,7 +27,9 @@ from bfo_utils.simulation import Specimen, simulate_phantom, true_label_map
 
 from .record import record
 
-PHANTOM = Specimen(layout="junction", cells=32, cell_px=18, dose=80, wall_cells=0.75)
+# Walls thinner than a cell: every cell has a state. In the middle of a wider wall P is 0, and which
+# of its two domains such a cell goes to is decided by noise, not by what is done to the image.
+PHANTOM = Specimen(layout="junction", cells=32, cell_px=18, dose=80, wall_cells=0.5)
 # The scan that slips is cut from this one; without jitter, which would be undone on one side only.
 WIDE = Specimen(layout="junction", cells=40, cell_px=18, dose=80, jitter_px=0)
 CUT = 60  # px at either side of it
