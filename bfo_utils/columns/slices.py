@@ -12,14 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage, sparse
 
-from .detection import Columns
+from .detection import TRUNCATE, Columns, smooth_rows
 
 # sigma from the center of a column to its outermost slice: beyond, its flank holds no light
 _REACH = 2.6
 _RENDERED = 4.0  # sigma to which the fitted columns are rendered
 _SLOW = 2.2  # sigma: residuals that are smoother than that are background
-_TRUNCATE = 2.5  # of that filter
-_SIDE = 64  # rows smoothed at once, at least
 _LEVELS = 20  # levels of brightness at which the variance of the pixels is measured
 _LEAST = 0.2  # of the mean variance of the pixels: no pixel is taken to be surer
 _SAMPLE = 5  # every n-th row and column of them, from either end
@@ -122,45 +120,6 @@ def _profiles(
     )
 
 
-def smooth_rows(values: np.ndarray, sigma: float, axis: int = 0) -> np.ndarray:
-    """Gaussian mean along one axis, continued by its ends: products of small dense matrices, which
-    a processor multiplies several times as fast as it adds shifted rows.
-
-    Parameters
-    ----------
-    values : ndarray, shape (n, m)
-    sigma : float
-        In rows; the Gaussian is cut at 2.5 of them.
-    axis : {0, 1}
-
-    Returns
-    -------
-    ndarray, shape (n, m)
-        Of the same type.
-
-    Examples
-    --------
-    >>> smooth_rows(np.eye(9), 1.0)[:, 4].round(2).tolist()
-    [0.0, 0.0, 0.05, 0.24, 0.4, 0.24, 0.05, 0.0, 0.0]
-    """
-    reach = int(_TRUNCATE * sigma + 0.5)
-    side = max(_SIDE, reach)
-    step = np.arange(side + 2 * reach) - reach - np.arange(side)[:, None]
-    kernel = np.where(np.abs(step) <= reach, np.exp(-0.5 * (step / sigma) ** 2), 0)
-    kernel = (kernel / kernel[0].sum()).astype(values.dtype)
-    ends = [(reach, reach), (0, 0)]
-    wide = np.pad(values, ends if axis == 0 else ends[::-1], mode="edge")
-    out = np.empty(values.shape, values.dtype)
-    for k in range(0, values.shape[axis], side):
-        n = min(side, values.shape[axis] - k)
-        mean, some = kernel[:n, : n + 2 * reach], slice(k, k + n + 2 * reach)
-        if axis == 0:
-            np.matmul(mean, wide[some], out=out[k : k + n])
-        else:
-            out[:, k : k + n] = wide[:, some] @ mean.T
-    return out
-
-
 def _residual(data: np.ndarray, valid: np.ndarray, columns: Columns, noise: "_Noise | None"):
     """Residual of an image against its fitted columns, and the noise of its pixels.
 
@@ -232,7 +191,7 @@ def cut_slices(
         Columns in their order.
     """
     sigma, height = float(np.median(columns.sigma_px)), len(data)
-    margin = int(np.ceil(max(_REACH, _RENDERED) * sigma + _TRUNCATE * _SLOW * sigma)) + 3
+    margin = int(np.ceil(max(_REACH, _RENDERED) * sigma + TRUNCATE * _SLOW * sigma)) + 3
     n = max(1, round(data.size / _BAND)) | 1  # odd, so that there is a middle
     ends = np.rint(np.linspace(0, height, n + 1)).astype(int)
     band = np.searchsorted(ends[1:-1], columns.xy[:, 1], side="right")
@@ -247,7 +206,9 @@ def cut_slices(
         local = replace(columns.take(near), xy=columns.xy[near] - [0, low])
         residual, noise = _residual(data[low:high], valid[low:high], local, noise)
         order.append(near[band[near] == k])
-        for axis, found in _band_slices(residual, local.take(band[near] == k), parts, sigma).items():
+        for axis, found in _band_slices(
+            residual, local.take(band[near] == k), parts, sigma
+        ).items():
             parts[axis].append(replace(found, row=found.row + low * (axis == "x")))
     place = np.argsort(np.concatenate(order))
     return {axis: _joined(found).take(place) for axis, found in parts.items()}
@@ -307,9 +268,9 @@ def _cut(
     )
     weight, moment = amplitude**2 * weight, amplitude * moment
     response = amplitude * response / np.maximum(weight, 1e-30)
-    alone = response > _ALONE
-    return Slices(
-        np.clip(place[:, slow], 0, size[axis == "y"] - 1),
-        *((v * alone).astype(np.float32) for v in (weight, moment, response)),
-        (across / sigma).astype(np.float32),
+    row, alone = np.clip(place[:, slow], 0, size[axis == "y"] - 1), response > _ALONE
+    weight, moment, response, across = (
+        v.astype(np.float32)
+        for v in (weight * alone, moment * alone, response * alone, across / sigma)
     )
+    return Slices(row, weight, moment, response, across)
