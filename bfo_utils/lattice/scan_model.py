@@ -517,7 +517,7 @@ class _Inverse:
         lower = linalg.lapack.dpotri(factor, lower=1)[0]
         twice = np.where(np.arange(n) > 0, 2.0, 1.0)
         pairs = np.correlate(alpha, alpha, "full")[n - 1 :]
-        return twice * pairs, twice * np.bincount(lag.ravel(), lower.ravel()), gain / 2
+        return twice * pairs, twice * np.bincount(lag.ravel(), lower.ravel("K")), gain / 2
 
 
 def dense_block(equations: Equations, rows: int) -> tuple[np.ndarray, np.ndarray]:
