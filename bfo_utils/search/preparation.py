@@ -120,9 +120,14 @@ class PreparedImage:
         return column_errors(self.image, columns, self.refinement_radius * columns.spacing_px)
 
     @cached_property
+    def _scan_errors(self) -> tuple[np.ndarray, np.ndarray]:
+        """What the scan leaves at every row: of positions, of polar displacements."""
+        return scan_errors(self.scan)
+
+    @cached_property
     def column_errors(self) -> ColumnErrors:
         """Standard errors of the columns: covariance of their fits, and what the scan leaves."""
-        fits, left = self._fit_errors, scan_errors(self.scan)[0]
+        fits, left = self._fit_errors, self._scan_errors[0]
         return replace(fits, xy=self._with_scan(fits.xy, self.lattice.columns.xy, left))
 
     def _with_scan(self, se: np.ndarray, xy: np.ndarray, left: np.ndarray) -> np.ndarray:
@@ -171,7 +176,7 @@ class PreparedImage:
         the polar displacement what the scan leaves.
         """
         fits = cell_errors(self.lattice, self._fit_errors.xy, self.strain.reference)
-        cells, left = self.lattice.cells, scan_errors(self.scan)[1]
+        cells, left = self.lattice.cells, self._scan_errors[1]
         return replace(fits, polar=self._with_scan(fits.polar, cells.xy, left))
 
     @cached_property
