@@ -7,6 +7,7 @@ and interfaces (see :mod:`bfo_utils.lattice`); where the lattice misses a column
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -333,6 +334,8 @@ def _given_basis(image: Image, columns: Columns) -> Basis:
         if not size:
             raise InputError("--cell: its vectors are in nm; give --pixel-size too, or px")
         vectors = vectors / size
+    if not image.cell.placed:
+        vectors = _placed(vectors, image.cell.has_b, mean_basis(columns))
     tree = cKDTree(columns.xy)
     settled = np.array([_settled(columns.xy, v, tree) for v in vectors])
     basis = Basis(_oriented(*settled), image.cell.has_b)
@@ -344,6 +347,28 @@ def _given_basis(image: Image, columns: Columns) -> Basis:
             " the vectors as they lie in the image, x to the right and y down"
         )
     return basis
+
+
+def _placed(vectors: np.ndarray, has_b: bool, seen: Basis) -> np.ndarray:
+    """The lattice vectors of an image that are most like the stated ones in length and angle."""
+    own = np.concatenate([seen.vectors, seen.vectors.sum(axis=0)[None] / 2])
+    own = own if seen.two_sublattices else own[:2]
+    steps = np.array(list(product(range(-2, 3), repeat=len(own)))) @ own
+    lengths, angle = _shape(vectors)
+    one, two = (steps[np.abs(np.hypot(*steps.T) / n - 1) < _STATED] for n in lengths)
+    area = abs(np.linalg.det(seen.vectors)) / (1 + seen.two_sublattices)  # of a column
+    pairs = [np.array(pair) for pair in product(one, two)]
+    pairs = [p for p in pairs if 0.5 < abs(np.linalg.det(p)) / area < 1.5 + has_b]
+    shapes = [_shape(pair) for pair in pairs]
+    off = [np.linalg.norm([*(n / lengths - 1), np.deg2rad(turn - angle)]) for n, turn in shapes]
+    if min(off, default=1.0) > _STATED:
+        (a, b), (c, d) = lengths, np.hypot(*seen.vectors.T)
+        raise InputError(
+            f"--cell: the image shows no vectors of {a:.3g} and {b:.3g} px at {angle:.0f} degrees,"
+            f" but of {c:.3g} and {d:.3g} px at {_shape(seen.vectors)[1]:.0f}; check the pixel size"
+            " and the zone axis"
+        )
+    return pairs[int(np.argmin(off))]
 
 
 def mean_basis(columns: Columns) -> Basis:
