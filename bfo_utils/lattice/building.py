@@ -34,6 +34,7 @@ _OBLIQUE_DEG = 12.0  # off a right angle: no pseudo-cubic cell is sheared as far
 _HEXAGONAL_DEG = 4.0  # off 60 degrees that scan and strain explain
 _SAME_EDGES = 0.06  # relative difference of edges that scan and strain explain
 _TWO_KINDS = 2.0  # times the difference two steps apart: amplitudes alternate along a vector
+_FOUR_KINDS = 1.5  # the same for the larger differences along both diagonals, where oxygen is seen
 _STATED = 0.12  # of its length: how far a stated vector may lie off the measured one
 _ANALYZED = "a perovskite along [001], whose cells are nearly rectangular, can be analyzed"
 _COMPLETE = 0.2  # cells per column of the A sublattice: fewer, and the lattice is a mistake
@@ -157,7 +158,10 @@ def build_lattice(
     (True, 16)
     """
     try:
-        basis = _given_basis(image, columns) if image.cell else mean_basis(columns)
+        if image.cell:
+            basis = _given_basis(image, columns)
+        else:
+            basis = (_oxygen_basis(columns) if image.inverted else None) or mean_basis(columns)
     except InputError as error:
         raise InputError(f"{image.name}: {error}") from error
     nodes, found = _indexed(image, columns, basis, refinement_radius, bright)
@@ -404,6 +408,21 @@ def mean_basis(columns: Columns) -> Basis:
     return max(others, key=lambda basis: _linked(columns.xy, basis, tree))
 
 
+def _oxygen_basis(columns: Columns) -> Basis | None:
+    """The cell of an image (ABF, BF) that shows oxygen, too, at the middle of the edges: columns
+    are half a cell apart, and amplitudes repeat a whole cell on, not along its diagonals.
+    """
+    tree, halves = cKDTree(columns.xy), _primitive_vectors(columns, _BLURS[0])
+    one, two = halves
+    across, along = (
+        [_amplitude_difference(columns, v, tree, 0.9) for v in pair]
+        for pair in ((one + two, one - two), (2 * one, 2 * two))
+    )
+    if min(across) < _FOUR_KINDS * max(along):
+        return None
+    return Basis(_oriented(*(_settled(columns.xy, 2 * v, tree) for v in halves)), True)
+
+
 def _try_basis(columns: Columns, tree: cKDTree, blur: float) -> Basis | None:
     try:
         return _basis(columns, tree, blur)
@@ -494,12 +513,16 @@ def _mean_vector(differences: np.ndarray, about: np.ndarray, blur: float) -> np.
     return np.median(differences[close], axis=0) if close.any() else about
 
 
-def _amplitude_difference(columns: Columns, vector: np.ndarray, tree: cKDTree) -> float:
-    """Median absolute difference in amplitude of columns that lie one vector apart."""
+def _amplitude_difference(
+    columns: Columns, vector: np.ndarray, tree: cKDTree, share: float = 0.5
+) -> float:
+    """Absolute difference in amplitude, the median or another quantile, of columns that lie one
+    vector apart.
+    """
     tail, head = neighbor_links(columns.xy, vector, INDEX_TOLERANCE * np.hypot(*vector), tree)
     if len(tail) < 10:
         return np.inf
-    return float(np.median(np.abs(columns.intensity[head] - columns.intensity[tail])))
+    return float(np.quantile(np.abs(columns.intensity[head] - columns.intensity[tail]), share))
 
 
 def _oriented(v1: np.ndarray, v2: np.ndarray) -> np.ndarray:

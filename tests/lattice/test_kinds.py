@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
-from bfo_utils.columns import find_columns
+from bfo_utils.columns import find_columns, with_bright_columns
 from bfo_utils.errors import InputError
 from bfo_utils.io import image_from_array, read_cell
 from bfo_utils.lattice import build_lattice
+from bfo_utils.simulation import Specimen, simulate_phantom, simulate_second
 
 SIDE, CELL = 420, 16.0
 HEXAGON = np.array([[1, 0], [0.5, np.sqrt(3) / 2]])
@@ -76,6 +78,19 @@ def test_rows_of_two_kinds_are_analyzed_along_the_row(step):
     polar = np.nanmedian(found.cells.polar, axis=(0, 1))
     assert polar @ row == pytest.approx(step * 1.41 * CELL, abs=0.03)
     assert polar @ [row[1], -row[0]] == pytest.approx(0, abs=0.03)
+
+
+@pytest.mark.parametrize(("tilt", "dose"), [(0, 60), (5, 30)])
+def test_an_image_that_shows_oxygen_has_the_cell_of_the_cations(tilt, dose):
+    film = simulate_phantom(Specimen(layout="halves", cells=16, cell_px=20, dose=80), 2)
+    image = with_bright_columns(image_from_array(simulate_second(film, tilt, dose=dose, seed=2)))
+    found = build_lattice(image, find_columns(image))
+    assert image.inverted
+    assert found.cells.has_b
+    assert found.cells.basis.cell_px == pytest.approx(20, rel=0.01)
+    distance, near = cKDTree(film.truth.column_xy).query(found.columns.xy)
+    assert np.quantile(distance, 0.98) < 2
+    assert (film.truth.column_sublattice[near] == found.sublattice)[distance < 2].all()
 
 
 def stated(tmp_path, **cell):
