@@ -229,10 +229,10 @@ _READING = (
     click.option(
         "--cell",
         default="",
-        metavar="FILE.json",
+        metavar="FILE",
         help=(
-            "The cell of the crystal, where it is not found by itself: vectors a and b in the image"
-            " and the sites of A and B."
+            "The cell of the crystal, where it is not found by itself: a CIF, or a json file of"
+            " vectors a and b in the image and the sites of A and B."
         ),
     ),
 )

@@ -1,13 +1,21 @@
-"""Pictures of the ideas: a unit cell and its shift, a domain wall, the chain from image to map.
+"""Pictures of the ideas: a unit cell and its shift, a domain wall, the chain from image to map, and
+what each option of the analysis does.
 
-All are drawn from a simulated crystal by the code that the book is about.
+All are drawn from simulated crystals by the code that the book is about.
 """
+
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 
-from ..columns import Columns
+from ..columns import Columns, find_columns
+from ..descriptors import find_oxygen
+from ..io import GivenCell, average_frames, average_pair, image_from_array
+from ..lattice import Cells, build_lattice
 from ..search import (
     PreparedImage,
     cell_descriptors,
@@ -18,16 +26,36 @@ from ..search import (
     prepare_image,
 )
 from ..segmentation import trace_walls
-from ..simulation import Specimen, simulate_phantom
-from .fields import draw_arrows
+from ..simulation import (
+    Specimen,
+    simulate_frames,
+    simulate_pair,
+    simulate_phantom,
+    simulate_second,
+)
+from .backdrop import backdrop
+from .fields import draw_arrows, draw_field
 from .placement import quadrilaterals, wall_lines
-from .style import ACCENT, GRAY, INK, MUTED, SUBLATTICES, Figure, direction_colors, styled
+from .style import (
+    ACCENT,
+    GRAY,
+    INK,
+    MUTED,
+    SUBLATTICES,
+    Figure,
+    direction_colors,
+    label_legend,
+    make_panels,
+    styled,
+)
 
 _CELL_PM = 396.0  # edge of a unit cell of BiFeO3, pseudocubic
 _SHIFT_PM = 36.0  # of the iron column of the phantom
 _SIZES = {"Bi": 1500, "Fe": 620, "O": 160}  # of the disks, in points squared
 _WALL = Specimen("halves", cells=10, cell_px=26, dose=400, wall_cells=0.8)
 _CHAIN = Specimen("junction", cells=24, cell_px=16, dose=80)
+_TURNED, _DISPLACED = Normalize(-1.5, 1.5), Normalize(-50, 50)  # degrees, pm
+_HEXAGON = np.deg2rad([30, 90, 150])  # directions of the planes of a hexagonal lattice
 _CHOICE = {"site": "cell", "n_components": 4, "n_clusters": 3}
 
 
@@ -153,6 +181,168 @@ def plot_chain() -> Figure:
     return figure
 
 
+@styled
+def _frames() -> Figure:
+    """A stack: one frame, the plain mean of 16, the mean of the aligned ones."""
+    film = Specimen(cells=24, cell_px=16, dose=4, jitter_px=0.4, drift_px=0.3)
+    frames = simulate_frames(film, 16, drift_px=2, seed=1).frames
+    aligned = average_frames(frames).mean
+    shown = {
+        "one frame": frames[0],
+        "mean of 16 as they are": frames.mean(axis=0),
+        "mean of 16, aligned": aligned,
+    }
+    figure, panels = make_panels(3, 1.0, 1.8)
+    for axes, (title, data) in zip(panels, shown.items()):
+        axes.imshow(data[110:240, 110:240], cmap=GRAY)
+        axes.set(xticks=[], yticks=[], title=title)
+    return figure
+
+
+@styled
+def _scan_pair() -> Figure:
+    """The rotation of the lattice in one scan that drifts, in a pair, and in a still scan."""
+    film = Specimen(cells=30, cell_px=16, dose=60, drift_px=5, jitter_px=0.1)
+    one, two = simulate_pair(film, 2)
+    still = simulate_phantom(replace(film, drift_px=0, jitter_px=0), 2).image
+    images = {
+        "one scan, drift of 5 px": image_from_array(one),
+        "two scans at 90 degrees": image_from_array(average_pair(one, two).mean),
+        "without drift": still,
+    }
+    figure, panels = make_panels(3, 1.0, 1.8, beside=0.5)
+    for axes, (title, image) in zip(panels, images.items()):
+        prepared = prepare_image(image, scan_axis="none")
+        turned = prepared.strain.rotation
+        draw_field(
+            axes, image, prepared.lattice.cells, turned, title, "rotation (degrees)", 0, _TURNED
+        )
+    return figure
+
+
+@styled
+def _region() -> Figure:
+    """A film on a substrate: the substrate that is proposed, and the film analyzed alone."""
+    image = simulate_phantom(Specimen(cells=32, cell_px=16, substrate=0.3), 3).image
+    whole = prepare_image(image)
+    proposed = next(m for m in whole.proposed_masks if m.kind == "substrate")
+    film = replace(image, region=~proposed.pixels)
+    figure, panels = make_panels(3, 1.0, 1.8)
+    for axes, prepared in zip(panels, (whole, whole, prepare_image(film))):
+        backdrop(axes, prepared.image)
+    panels[1].imshow(np.where(proposed.pixels, 1.0, np.nan), cmap="autumn", alpha=0.4)
+    cells, mask = prepared.lattice.cells, prepared.mask
+    _outline(panels[2], cells, mask)
+    titles = ("the image", "substrate, as proposed", f"with --exclude: {mask.sum()} cells")
+    for axes, title in zip(panels, titles):
+        axes.set_title(title)
+    return figure
+
+
+@styled
+def _given_columns() -> Figure:
+    """Columns as they are found under dirt, and after a correction by hand."""
+    image = simulate_phantom(Specimen(cells=20, cell_px=18, dose=80), 5).image
+    y, x = np.indices(image.shape)
+    dirt = np.random.default_rng(1).uniform([120, 150], [210, 240], (40, 2))
+    spots = sum(np.exp(-((x - a) ** 2 + (y - b) ** 2) / 12) for a, b in dirt)
+    image = replace(image, data=image.data + np.float32(0.6 * np.ptp(image.data)) * spots)
+    found = build_lattice(image, find_columns(image))
+    seen = found.columns
+    dirty = np.all((seen.xy > [112, 142]) & (seen.xy < [218, 248]), axis=1)
+    corrected = seen.take(~dirty)
+    figure, panels = make_panels(2, 1.0, 1.8, footer=0.3)
+    for axes, columns, letters, title in (
+        (panels[0], seen, found.sublattice, "bfo columns: what is found under dirt"),
+        (panels[1], corrected, found.sublattice[~dirty], "rows of the table deleted by hand"),
+    ):
+        backdrop(axes, image, part=(70, 100, 190, 190))
+        for name, color in SUBLATTICES.items():
+            own = columns.ok & (letters == name)
+            axes.plot(*columns.xy[own].T, "o", ms=7, mfc="none", mec=color, label=name)
+        axes.plot(*columns.xy[~columns.ok].T, "x", ms=6, color=ACCENT, label="doubtful fit")
+        axes.set_title(title)
+    label_legend(figure, panels[0].get_legend_handles_labels()[0])
+    return figure
+
+
+@styled
+def _second_channel() -> Figure:
+    """HAADF, a dark-column image of the same scan with its oxygen, rotation of the octahedra."""
+    phantom = simulate_phantom(Specimen("halves", cells=14, cell_px=24, dose=80), 2)
+    image, dark = phantom.image, simulate_second(phantom, tilt_deg=6, dose=60, seed=2)
+    lattice = build_lattice(image, find_columns(image))
+    oxygen = find_oxygen(replace(image, second=dark), lattice)
+    figure, panels = make_panels(3, 1.0, 1.8, beside=0.3)
+    backdrop(panels[0], image)
+    backdrop(panels[1], replace(image, data=dark))
+    panels[1].scatter(*oxygen.columns.xy.T, 8, color=ACCENT, lw=0)
+    title = "rotation of octahedra"
+    draw_field(panels[2], image, lattice.cells, oxygen.tilt_deg, title, "degrees", 0)
+    panels[0].set_title("HAADF")
+    panels[1].set_title("--second: ABF, oxygen marked")
+    return figure
+
+
+@styled
+def _contrast() -> Figure:
+    """Columns of an image in which they are dark."""
+    phantom = simulate_phantom(Specimen("halves", cells=14, cell_px=24, dose=80), 2)
+    image = image_from_array(simulate_second(phantom, dose=60, seed=2))
+    prepared = prepare_image(image)
+    figure, panels = make_panels(2, 1.0, 1.8, footer=0.3)
+    for axes, shown in zip(panels, (image, prepared.image)):
+        backdrop(axes, shown, part=(60, 60, 200, 200))
+    columns, letters = prepared.lattice.columns, prepared.lattice.sublattice
+    _mark(panels[1], columns, letters)
+    panels[0].set_title("as recorded: columns are dark")
+    panels[1].set_title("recognized, inverted, and found")
+    return figure
+
+
+@styled
+def _mistilt() -> Figure:
+    """The polar displacement with a mistilt, with --tilt smooth, and without a mistilt."""
+    film = Specimen("halves", cells=32, cell_px=14, dose=60, mistilt_pm=14)
+    tilted, level = (simulate_phantom(replace(film, mistilt_pm=pm), 5).image for pm in (14, 0))
+    shown = {
+        "mistilt of 14 pm": prepare_image(tilted),
+        "--tilt smooth": prepare_image(tilted, tilt="smooth"),
+        "without mistilt": prepare_image(level),
+    }
+    figure, panels = make_panels(3, 1.0, 1.8, beside=0.5)
+    for axes, (title, prepared) in zip(panels, shown.items()):
+        along = prepared.lattice.cells.polar[..., 0] * film.pm_per_px
+        unit = "displacement along x (pm)"
+        draw_field(axes, prepared.image, prepared.lattice.cells, along, title, unit, 0, _DISPLACED)
+    return figure
+
+
+@styled
+def _given_cell() -> Figure:
+    """A hexagonal crystal with a strained part: the cell that was stated, and its strain."""
+    y, x = np.mgrid[:300, :300].astype(float)
+    x = x - 0.03 * np.maximum(x - 150, 0)
+    waves = sum(np.cos(2 * np.pi / 13.9 * (np.cos(t) * x + np.sin(t) * y)) for t in _HEXAGON)
+    counts = np.random.default_rng(0).poisson(60 * (0.2 + np.exp(1.5 * (waves - 3))))
+    cell = GivenCell(np.array([[16.0, 0.0], [8.0, 13.9]]), has_b=False, in_nm=False)
+    prepared = prepare_image(replace(image_from_array(counts), cell=cell), scan_axis="none")
+    image, cells = prepared.image, prepared.lattice.cells
+    figure, panels = make_panels(2, 1.0, 1.8, beside=0.5)
+    backdrop(panels[0], image)
+    _outline(panels[0], cells, cells.valid)
+    panels[0].set_title("--cell: vectors and one site")
+    exx = 100 * prepared.strain.exx
+    draw_field(panels[1], image, cells, exx, "strain along x", "exx (%)", 0)
+    return figure
+
+
+def _outline(axes: Axes, cells: Cells, shown: np.ndarray) -> None:
+    """The outlines of cells."""
+    look = {"facecolors": "none", "edgecolors": ACCENT, "linewidths": 0.5}
+    axes.add_collection(PolyCollection(quadrilaterals(cells)[shown], **look), autolim=False)
+
+
 def _map(prepared: PreparedImage, parameters: dict) -> np.ndarray:
     """Labels of a configuration, numbered by direction."""
     return name_labels(prepared, evaluate_configuration(prepared, parameters).labels)
@@ -172,5 +362,17 @@ def _mark(axes: Axes, columns: Columns, sublattice: np.ndarray) -> None:
     axes.legend(loc="lower right", markerscale=3, frameon=True, facecolor="white")
 
 
-#: The pictures of the first pages of the book by the names of their files, see ``make pictures``.
-CONCEPTS = {"unit_cell": plot_unit_cell, "domain_wall": plot_domain_wall, "chain": plot_chain}
+#: The pictures of the book by the names of their files, see ``make pictures``.
+CONCEPTS = {
+    "unit_cell": plot_unit_cell,
+    "domain_wall": plot_domain_wall,
+    "chain": plot_chain,
+    "frames": _frames,
+    "scan_pair": _scan_pair,
+    "region": _region,
+    "given_columns": _given_columns,
+    "second_channel": _second_channel,
+    "contrast": _contrast,
+    "mistilt": _mistilt,
+    "given_cell": _given_cell,
+}

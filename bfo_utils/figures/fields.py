@@ -65,10 +65,12 @@ def plot_polarization(
         figure.suptitle(
             "The second sublattice is not seen in this image: strain of the lattice instead"
         )
-        _field(
+        draw_field(
             axes[0], image, cells, cells.a / cells.b, "ratio of the cell edges", "a / b", about=1
         )
-        _field(axes[1], image, cells, cells.rotation, "rotation of the cell", "degrees", about=0)
+        draw_field(
+            axes[1], image, cells, cells.rotation, "rotation of the cell", "degrees", about=0
+        )
     if labels is not None:
         for panel in axes:
             draw_walls(panel, cells, walls_of(labels))
@@ -158,7 +160,7 @@ def ordered(image: Image, cells: Cells, superstructures: Sequence[Superstructure
     values = (
         cells.order[..., 0] if cells.order.shape[-1] == 1 else np.linalg.norm(cells.order, axis=-1)
     )
-    _field(
+    draw_field(
         axes[0],
         image,
         cells,
@@ -192,7 +194,7 @@ def plot_oxygen(image: Image, cells: Cells, oxygen: Oxygen) -> Figure:
     axes[0].scatter(*oxygen.columns.xy.T, s=3, c=_OXYGEN, linewidths=0)
     axes[0].set_title(f"second channel, {len(oxygen.columns):,} oxygen columns")
     title = "rotation of the octahedra"
-    _field(axes[1], image, cells, oxygen.tilt_deg, title, "degrees", about=0)
+    draw_field(axes[1], image, cells, oxygen.tilt_deg, title, "degrees", about=0)
     return figure
 
 
@@ -213,14 +215,14 @@ def _block_means(cells: Cells, block: int) -> tuple[np.ndarray, np.ndarray]:
 def _magnitude(axes, image: Image, cells: Cells) -> None:
     scale, unit = _picometers(image.pixel_size_nm)
     length = scale * np.hypot(*np.moveaxis(cells.polar, -1, 0))
-    _field(axes, image, cells, length, "magnitude of the displacement", unit)
+    draw_field(axes, image, cells, length, "magnitude of the displacement", unit)
 
 
 def _picometers(pixel_size_nm: float | None) -> tuple[float, str]:
     return (1000 * pixel_size_nm, "pm") if pixel_size_nm else (1.0, "px")
 
 
-def _field(
+def draw_field(
     axes,
     image: Image,
     cells: Cells,
@@ -290,7 +292,7 @@ def plot_scan(image: Image, cells: Cells, scan: ScanDistortion) -> Figure:
             axes[2:], shown, ("as scanned", "scan removed"), strict=True
         ):
             name = "P along the scan, " + title
-            _field(panel, image, cells, factor * values, name, unit, about=0, scale=scale)
+            draw_field(panel, image, cells, factor * values, name, unit, about=0, scale=scale)
     return figure
 
 
@@ -350,7 +352,7 @@ def plot_confidence(
         strict=True,
     )
     for panel, values, title in panels:
-        _field(panel, image, cells, values, title, "share", scale=Normalize(0.5, 1))
+        draw_field(panel, image, cells, values, title, "share", scale=Normalize(0.5, 1))
         draw_walls(panel, cells, walls_of(labels))
     return figure
 
@@ -388,7 +390,9 @@ def plot_residual(image: Image, cells: Cells, labels: np.ndarray, residual: np.n
     scale, walls = color_limits(factor * residual, 0), walls_of(labels)
     for k, panel in enumerate(axes):
         title = f"left over of P along {'xy'[k]}"
-        _field(panel, image, cells, factor * residual[..., k], title, unit, about=0, scale=scale)
+        draw_field(
+            panel, image, cells, factor * residual[..., k], title, unit, about=0, scale=scale
+        )
         draw_walls(panel, cells, walls)
     return figure
 

@@ -23,6 +23,7 @@ _PATCH = 64, 16  # px: side of the patches that two scans are compared in; a 16t
 _PATCH_LIKELY = 0.6  # as _LIKELY, for a patch
 _PAIR_DEGREE = 8  # of the drift along the slow axis of a scan, at most
 _ALIKE = 0.3  # correlation of two scans of one place, at least
+_SURE = 0.95  # and from which on another match of theirs is not tried
 _SAME = 0.9999  # and of one scan with itself
 LEAST_HALVES = 4  # frames from which on two halves are made of them
 
@@ -332,8 +333,12 @@ def average_pair(first: np.ndarray, second: np.ndarray) -> PairAverage:
             f"is {second.shape[1]} x {second.shape[0]} px, which rotated by 90 degrees is not"
             f" {first.shape[1]} x {first.shape[0]} px; give the other scan of the pair"
         )
-    found = [_paired(first, np.ascontiguousarray(np.rot90(second, k)), 90 * k) for k in (1, -1)]
+    upright = {90 * k: np.ascontiguousarray(np.rot90(second, k)) for k in (1, -1)}
+    found = [_paired(first, scan, turn) for turn, scan in upright.items()]
     best = max(found, key=lambda pair: pair.correlation)
+    if best.correlation < _SURE:  # the whole frames may have been matched some cells off
+        near = _paired(first, upright[best.turn_deg], best.turn_deg, np.zeros(2))
+        best = max(best, near, key=lambda pair: pair.correlation)
     if best.correlation > _SAME:
         raise InputError("holds the same values; give a second scan, with noise of its own")
     if best.correlation < _ALIKE:
@@ -344,10 +349,17 @@ def average_pair(first: np.ndarray, second: np.ndarray) -> PairAverage:
     return best
 
 
-def _paired(first: np.ndarray, second: np.ndarray, turn_deg: int) -> PairAverage:
-    """The average of two scans that are upright."""
+def _paired(
+    first: np.ndarray, second: np.ndarray, turn_deg: int, start: np.ndarray | None = None
+) -> PairAverage:
+    """The average of two scans that are upright, about so far (x, y; px) apart in the middle; where
+    that is not said, as their correlation says.
+    """
     centers = _patches(first.shape)
-    apart = _apart(_band_passed(first), _band_passed(second), centers)
+    if start is None:
+        whole = fft.irfft2(_spectrum(second) * np.conj(_spectrum(first)), first.shape)
+        start = _likely_peak(whole, np.zeros(2))
+    apart = _apart(_band_passed(first), _band_passed(second), centers, start)
     for _ in range(_ROUNDS):
         drifts = _two_drifts(centers, apart, first.shape)
         one, two = (_undrifted(s, d) for s, d in zip((first, second), drifts))
@@ -383,26 +395,35 @@ def _patches(shape: tuple[int, int]) -> np.ndarray:
     return centers[np.argsort(away, kind="stable")].astype(int)
 
 
+def _inside(shape: tuple[int, ...], center: np.ndarray) -> tuple[int, np.ndarray]:
+    """Half the side of a patch, and the center (x, y) at which it lies inside the frame."""
+    half = min(_side(shape) // 2, *(side // 2 for side in shape))
+    return half, np.clip(center, half, np.array(shape[::-1]) - half)
+
+
 def _cut(frame: np.ndarray, center: np.ndarray) -> np.ndarray:
-    half = min(_side(frame.shape) // 2, *(side // 2 for side in frame.shape))
-    x, y = np.clip(center, half, np.array(frame.shape[::-1]) - half)
+    half, (x, y) = _inside(frame.shape, center)
     return frame[y - half : y + half, x - half : x + half]
 
 
-def _apart(first: np.ndarray, second: np.ndarray, centers: np.ndarray) -> np.ndarray:
+def _apart(
+    first: np.ndarray, second: np.ndarray, centers: np.ndarray, start: np.ndarray
+) -> np.ndarray:
     """How far (n, 2) the second scan lies off the first in every patch, in whole px.
 
     A lattice correlates with itself a cell away: of similar maxima the one nearest to the patch
-    before counts, from the middle, where the whole frames say, outwards.
+    before counts, from the start in the middle outwards.
     """
-    whole = fft.irfft2(_spectrum(second) * np.conj(_spectrum(first)), first.shape)
     found = np.empty((len(centers), 2))
     for k, center in enumerate(centers):
         near = np.argmin(((centers[:k] - center) ** 2).sum(axis=1)) if k else 0
-        before = found[near] if k else _likely_peak(whole, np.zeros(2))
-        one, two = (_cut(f, center) * _window(_cut(f, center).shape) for f in (first, second))
+        before = found[near] if k else start
+        # displaced as the neighbor is: far from the middle the window hides the right maximum
+        at = [_inside(first.shape, c)[1] for c in (center, center + before.astype(int))]
+        moved = at[1] - at[0]
+        one, two = (_cut(f, c) * _window(_cut(f, c).shape) for f, c in zip((first, second), at))
         likeness = fft.irfft2(fft.rfft2(two) * np.conj(fft.rfft2(one)), one.shape)
-        found[k] = _likely_peak(likeness, before, _PATCH_LIKELY)
+        found[k] = moved + _likely_peak(likeness, before - moved, _PATCH_LIKELY)
     return found
 
 

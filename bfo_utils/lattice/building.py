@@ -7,6 +7,7 @@ and interfaces (see :mod:`bfo_utils.lattice`); where the lattice misses a column
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ _OBLIQUE_DEG = 12.0  # off a right angle: no pseudo-cubic cell is sheared as far
 _HEXAGONAL_DEG = 4.0  # off 60 degrees that scan and strain explain
 _SAME_EDGES = 0.06  # relative difference of edges that scan and strain explain
 _TWO_KINDS = 2.0  # times the difference two steps apart: amplitudes alternate along a vector
+_FOUR_KINDS = 1.5  # the same for the larger differences along both diagonals, where oxygen is seen
 _STATED = 0.12  # of its length: how far a stated vector may lie off the measured one
 _ANALYZED = "a perovskite along [001], whose cells are nearly rectangular, can be analyzed"
 _COMPLETE = 0.2  # cells per column of the A sublattice: fewer, and the lattice is a mistake
@@ -156,7 +158,10 @@ def build_lattice(
     (True, 16)
     """
     try:
-        basis = _given_basis(image, columns) if image.cell else mean_basis(columns)
+        if image.cell:
+            basis = _given_basis(image, columns)
+        else:
+            basis = (_oxygen_basis(columns) if image.inverted else None) or mean_basis(columns)
     except InputError as error:
         raise InputError(f"{image.name}: {error}") from error
     nodes, found = _indexed(image, columns, basis, refinement_radius, bright)
@@ -333,6 +338,8 @@ def _given_basis(image: Image, columns: Columns) -> Basis:
         if not size:
             raise InputError("--cell: its vectors are in nm; give --pixel-size too, or px")
         vectors = vectors / size
+    if not image.cell.placed:
+        vectors = _placed(vectors, image.cell.has_b, mean_basis(columns))
     tree = cKDTree(columns.xy)
     settled = np.array([_settled(columns.xy, v, tree) for v in vectors])
     basis = Basis(_oriented(*settled), image.cell.has_b)
@@ -344,6 +351,28 @@ def _given_basis(image: Image, columns: Columns) -> Basis:
             " the vectors as they lie in the image, x to the right and y down"
         )
     return basis
+
+
+def _placed(vectors: np.ndarray, has_b: bool, seen: Basis) -> np.ndarray:
+    """The lattice vectors of an image that are most like the stated ones in length and angle."""
+    own = np.concatenate([seen.vectors, seen.vectors.sum(axis=0)[None] / 2])
+    own = own if seen.two_sublattices else own[:2]
+    steps = np.array(list(product(range(-2, 3), repeat=len(own)))) @ own
+    lengths, angle = _shape(vectors)
+    one, two = (steps[np.abs(np.hypot(*steps.T) / n - 1) < _STATED] for n in lengths)
+    area = abs(np.linalg.det(seen.vectors)) / (1 + seen.two_sublattices)  # of a column
+    pairs = [np.array(pair) for pair in product(one, two)]
+    pairs = [p for p in pairs if 0.5 < abs(np.linalg.det(p)) / area < 1.5 + has_b]
+    shapes = [_shape(pair) for pair in pairs]
+    off = [np.linalg.norm([*(n / lengths - 1), np.deg2rad(turn - angle)]) for n, turn in shapes]
+    if min(off, default=1.0) > _STATED:
+        (a, b), (c, d) = lengths, np.hypot(*seen.vectors.T)
+        raise InputError(
+            f"--cell: the image shows no vectors of {a:.3g} and {b:.3g} px at {angle:.0f} degrees,"
+            f" but of {c:.3g} and {d:.3g} px at {_shape(seen.vectors)[1]:.0f}; check the pixel size"
+            " and the zone axis"
+        )
+    return pairs[int(np.argmin(off))]
 
 
 def mean_basis(columns: Columns) -> Basis:
@@ -377,6 +406,21 @@ def mean_basis(columns: Columns) -> Basis:
         return basis
     others = [basis, *(found for blur in _BLURS[1:] if (found := _try_basis(columns, tree, blur)))]
     return max(others, key=lambda basis: _linked(columns.xy, basis, tree))
+
+
+def _oxygen_basis(columns: Columns) -> Basis | None:
+    """The cell of an image (ABF, BF) that shows oxygen, too, at the middle of the edges: columns
+    are half a cell apart, and amplitudes repeat a whole cell on, not along its diagonals.
+    """
+    tree, halves = cKDTree(columns.xy), _primitive_vectors(columns, _BLURS[0])
+    one, two = halves
+    across, along = (
+        [_amplitude_difference(columns, v, tree, 0.9) for v in pair]
+        for pair in ((one + two, one - two), (2 * one, 2 * two))
+    )
+    if min(across) < _FOUR_KINDS * max(along):
+        return None
+    return Basis(_oriented(*(_settled(columns.xy, 2 * v, tree) for v in halves)), True)
 
 
 def _try_basis(columns: Columns, tree: cKDTree, blur: float) -> Basis | None:
@@ -469,12 +513,16 @@ def _mean_vector(differences: np.ndarray, about: np.ndarray, blur: float) -> np.
     return np.median(differences[close], axis=0) if close.any() else about
 
 
-def _amplitude_difference(columns: Columns, vector: np.ndarray, tree: cKDTree) -> float:
-    """Median absolute difference in amplitude of columns that lie one vector apart."""
+def _amplitude_difference(
+    columns: Columns, vector: np.ndarray, tree: cKDTree, share: float = 0.5
+) -> float:
+    """Absolute difference in amplitude, the median or another quantile, of columns that lie one
+    vector apart.
+    """
     tail, head = neighbor_links(columns.xy, vector, INDEX_TOLERANCE * np.hypot(*vector), tree)
     if len(tail) < 10:
         return np.inf
-    return float(np.median(np.abs(columns.intensity[head] - columns.intensity[tail])))
+    return float(np.quantile(np.abs(columns.intensity[head] - columns.intensity[tail]), share))
 
 
 def _oriented(v1: np.ndarray, v2: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ reproducibly.
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -21,6 +22,7 @@ from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 from bfo_utils.columns import find_columns
 from bfo_utils.figures import (
     ANGLES,
+    CONCEPTS,
     DPI,
     LABELS,
     TALLEST,
@@ -664,3 +666,11 @@ def test_window_landscapes_mark_the_highest_value_of_every_site():
     assert [tuple(np.ravel(a.lines[0].get_xydata())) for a in (first, second)] == [(1, 2), (2, 1)]
     assert [t.get_text() for t in first.get_yticklabels()] == ["0.5", "1", "2"]
     assert first.get_ylabel() == "height (cells)" and second.get_xlabel() == "width (cells)"
+
+
+def test_every_picture_of_an_idea_lies_in_the_book_and_is_shown():
+    book = Path(__file__).parents[2] / "book"
+    pages = "".join(page.read_text() for page in book.glob("*.md"))
+    for name in CONCEPTS:
+        assert f"images/{name}.png" in pages
+        assert (book / "images" / f"{name}.png").stat().st_size < 1e6

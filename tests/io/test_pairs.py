@@ -32,11 +32,18 @@ def errors(prepared, still):
 _STRAIN = ("exx", "eyy", "exy")
 
 
-@pytest.mark.parametrize("seed", [11, 12])
-def test_drift_and_noise_fall(seed):
+def test_drift_of_more_than_half_a_cell_is_not_matched_a_cell_off():
+    """Whole frames that drift by ten pixels correlate best two cells off the middle's place."""
+    film = Specimen(cells=30, cell_px=16, dose=60, drift_px=10, jitter_px=0.1)
+    for seed in (501, 512):
+        assert average_pair(*simulate_pair(film, seed)).correlation > 0.96
+
+
+@pytest.mark.parametrize(("drift_px", "seed"), [(5, 11), (5, 12), (10, 18)])
+def test_drift_and_noise_fall(drift_px, seed):
     still = simulate_phantom(replace(FILM, drift_px=0, jitter_px=0, dose=2000), seed)
     truth = prepare_image(still.image, scan_axis="none")
-    scans = simulate_pair(FILM, seed)
+    scans = simulate_pair(replace(FILM, drift_px=drift_px), seed)
     found = average_pair(*scans)
     single = errors(prepare_image(image_from_array(scans[0])), truth)
     pair = errors(prepare_image(image_from_array(found.mean)), truth)

@@ -47,13 +47,12 @@ def test_what_varies_slowly_is_subtracted_and_domains_survive(layout):
 
 @pytest.mark.parametrize("layout", ["junction", "stripes", "zigzag"])
 def test_where_nothing_is_tilted_little_is_lost(layout):
-    """One crystal in six is taken for tilted, and loses up to 8 % there."""
     lost = []
     for seed in (4, 5, 6):
         level = simulate_phantom(film(layout, 0), seed)
         plain, smooth = (prepare_image(level.image, tilt=how) for how in ("none", "smooth"))
         lost.append(error_pm(smooth, level)[0] / error_pm(plain, level)[0] - 1)
-    assert np.mean(lost) < 0.03 and max(lost) < 0.1
+    assert max(lost) < 0.02
 
 
 def test_the_map_is_as_good_with_the_tilt_subtracted():

@@ -19,6 +19,7 @@ _ROUNDS = 8  # of the robust fit
 _STEPS = 2000  # towards the center of the levels
 _LEAST_SHARE = 0.02  # of the cells, that a level must hold to take part in the offset
 _CENTRAL = 0.5  # of the circle's radius: a center farther from zero may be polarization
+_WORTH = 20.0  # log-likelihood that a surface must gain, beside the price of its terms
 _APART = 3  # cells, whose difference is noise but for walls
 
 
@@ -116,6 +117,9 @@ def measure_tilt(polar: np.ndarray, mask: np.ndarray) -> Tilt:
     field = polar[known] / sigma
     found = segment_field(domain, field)
     labels, degree = found.labels, level_map(domain, field, found.labels).degree
+    level = level_map(CellDomain(known, 0), field, labels)
+    if level.energy - found.energy < _WORTH:
+        degree = 0  # walls that are drawn awry leave as much
     slow = slow_functions(np.argwhere(valid), degree)[:, 1:]
     own = slow[known[valid]]
     levels, terms = _robust_fit(domain.indicators(labels), own - own.mean(axis=0), field)
