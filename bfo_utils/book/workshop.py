@@ -39,19 +39,19 @@ CHAPTER_NEEDS: dict[str, tuple[str, ...]] = {
     "02_descriptors": ("01_data",),
     "03_clustering": ("01_data", "02_descriptors"),
     "04_rewards": ("01_data", "02_descriptors", "03_clustering"),
-    "06_optimization": ("01_data",),
-    "05_vae": ("01_data", "06_optimization"),
-    "07_report": ("01_data", "06_optimization"),
-    "08_judgement": ("01_data", "06_optimization"),
-    "09_composition": (),
-    "10_paper": ("01_data", "06_optimization"),
+    "05_optimization": ("01_data",),
+    "06_vae": ("01_data", "05_optimization"),
+    "07_judgment": ("01_data", "05_optimization"),
+    "08_paper": ("01_data", "05_optimization"),
+    "09_report": ("01_data", "05_optimization"),
+    "10_composition": (),
 }
 #: What notebooks leave for those after them; the rest of a run's artifacts is not handed out.
 _WRITES = {
     "01_data": "prepared.npz",
     "02_descriptors": "default/features.npz",
     "03_clustering": "default/labels.npz",
-    "06_optimization": "search.json",
+    "05_optimization": "search.json",
 }
 _HANDED_OUT = (
     "prepared.npz",
@@ -84,7 +84,7 @@ and run it. It tells right from wrong and gives a hint. Predict first, then run.
 
 Without Jupyter, `papermill 02_descriptors.ipynb out.ipynb` runs a notebook from top to bottom;
 `-p NAME VALUE` changes one
-of the parameters that stand in its first cells. `05_vae` needs the extra `vae`: {vae}.
+of the parameters that stand in its first cells. `06_vae` needs the extra `vae`: {vae}.
 
 With an image of your own: `papermill 01_data.ipynb out.ipynb -p image PATH`, then the others again.
 """
@@ -182,10 +182,10 @@ def readable(text: str) -> str:
     Examples
     --------
     >>> readable(
-    ...     "A {term}`map <label map>`, see {doc}`/search/06_optimization` and {doc}`/rewards` "
+    ...     "A {term}`map <label map>`, see {doc}`/search/05_optimization` and {doc}`/rewards` "
     ...     "{cite:p}`jia2008atomic`."
     ... )
-    'A map, see [06_optimization](06_optimization.ipynb) and *rewards* (Jia 2008).'
+    'A map, see [05_optimization](05_optimization.ipynb) and *rewards* (Jia 2008).'
     """
     return re.sub(r"\{([a-z:]+)\}`([^`<]*?)(?: *<([^>`]*)>)?`", _role, text)
 

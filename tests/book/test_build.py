@@ -38,15 +38,15 @@ CHAPTERS = [
     "default/02_descriptors",
     "default/03_clustering",
     "default/04_rewards",
-    "search/06_optimization",
-    "search/05_vae",
-    "search/08_judgement",
-    "search/10_paper",
+    "search/05_optimization",
+    "search/06_vae",
+    "search/07_judgment",
+    "search/08_paper",
     "tuned/02_descriptors",
     "tuned/03_clustering",
     "tuned/04_rewards",
-    "report/07_report",
-    "series/09_composition",
+    "report/09_report",
+    "series/10_composition",
 ]
 
 
@@ -56,7 +56,7 @@ def test_the_book_has_every_chapter_and_picture(folder):
         page = (folder / "html" / f"{chapter}.html").read_text()
         assert "Traceback" not in page
         pictures = re.findall(r'<img[^>]+src="([^"]+\.png)"', page)
-        assert pictures or chapter.endswith("06_optimization")
+        assert pictures or chapter.endswith("05_optimization")
         for picture in pictures:
             assert (folder / "html" / chapter).parent.joinpath(picture).stat().st_size > 1000
     assert not (folder / ".book").exists()
@@ -96,7 +96,7 @@ def test_resuming_executes_only_what_is_missing(folder, tmp_path):
 
 @pytest.mark.slow
 def test_a_notebook_runs_alone_from_the_artifacts_of_the_ones_before(folder, tmp_path):
-    for name, more in (("03_clustering", ["-p", "stage", "tuned"]), ("07_report", [])):
+    for name, more in (("03_clustering", ["-p", "stage", "tuned"]), ("09_report", [])):
         source = resource_path("notebooks") / f"{name}.ipynb"
         command = [
             sys.executable,
@@ -151,12 +151,12 @@ def test_what_a_cell_prints_is_one_piece_however_slowly_it_comes(tmp_path):
         "02_descriptors",
         "03_clustering",
         "04_rewards",
-        "05_vae",
-        "06_optimization",
-        "07_report",
-        "08_judgement",
-        "09_composition",
-        "10_paper",
+        "06_vae",
+        "05_optimization",
+        "09_report",
+        "07_judgment",
+        "10_composition",
+        "08_paper",
     ],
 )
 def test_notebooks_declare_the_defaults_of_the_search_space(name):
@@ -208,7 +208,7 @@ def test_the_chapter_on_the_series_gets_its_folder_wherever_it_runs(tmp_path, mo
     monkeypatch.setattr(build, "best_trial", lambda trials: BookStep("", "", default_parameters()))
     (step,) = [s for s in _steps(tmp_path, settings) if s.part == "series"]
     assert step.parameters["series"] == str(tmp_path / "here") and step.parameters["pairs"] == 1
-    declared = declared_parameters(resource_path("notebooks") / "09_composition.ipynb")
+    declared = declared_parameters(resource_path("notebooks") / "10_composition.ipynb")
     assert set(step.parameters) <= set(declared)
 
 
@@ -226,5 +226,5 @@ def test_a_run_without_the_libraries_leaves_the_autoencoders_out(monkeypatch, tm
     assert "pip install '.[vae]'" in capsys.readouterr().err
     with pytest.raises(InputError, match="are not installed; run: pip install"):
         _settings(None, "quick", {"vae_budget": 3}, Reading(), 0)
-    _stand_in(tmp_path / "05_vae", _STAND_INS["search/05_vae"])
-    assert "vae_budget=4" in (tmp_path / "05_vae.md").read_text()
+    _stand_in(tmp_path / "06_vae", _STAND_INS["search/06_vae"])
+    assert "vae_budget=4" in (tmp_path / "06_vae.md").read_text()

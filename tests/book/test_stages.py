@@ -57,8 +57,8 @@ def test_durations_are_read_in_the_order_of_execution(tmp_path):
     noted = {
         "default/01_data": {"duration": 2.5, "start_time": "2026-01-01T10:00"},
         "tuned/04_rewards": {},
-        "report/07_report": {"duration": 9.0, "start_time": "2026-01-01T10:02"},
-        "alpha/05_vae": {"duration": 7, "start_time": "2026-01-01T10:01"},
+        "report/09_report": {"duration": 9.0, "start_time": "2026-01-01T10:02"},
+        "alpha/06_vae": {"duration": 7, "start_time": "2026-01-01T10:01"},
     }
     for name, papermill in noted.items():
         path = tmp_path / "notebooks" / f"{name}.ipynb"
@@ -68,6 +68,6 @@ def test_durations_are_read_in_the_order_of_execution(tmp_path):
         )
     assert list(stage_durations(tmp_path).items()) == [
         ("default 01_data", 2.5),
-        ("alpha 05_vae", 7.0),
+        ("alpha 06_vae", 7.0),
     ]
     assert stage_durations(tmp_path / "elsewhere") == {}

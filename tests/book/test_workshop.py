@@ -162,9 +162,9 @@ def test_catching_up_runs_what_is_missing_and_only_that(tmp_path, monkeypatch):
 
     monkeypatch.setattr(workshop, "execute_step", execute)
     catch_up("03_clustering", tmp_path)
-    catch_up("07_report", tmp_path)
-    catch_up("09_composition", tmp_path)
-    assert ran == ["01_data", "02_descriptors", "06_optimization"]
+    catch_up("09_report", tmp_path)
+    catch_up("10_composition", tmp_path)
+    assert ran == ["01_data", "02_descriptors", "05_optimization"]
     with pytest.raises(InputError, match="chapter '3': no such notebook"):
         catch_up("3", tmp_path)
 
@@ -232,7 +232,7 @@ def test_links_are_corrected_and_what_is_too_large_is_not_offered():
 
     for page, places in (
         ("tuned/03_clustering", ["Binder", "Colab"]),
-        ("search/05_vae", ["Colab"]),
+        ("search/06_vae", ["Colab"]),
     ):
         buttons = [
             {"text": place, "url": f"https://{place}.org/main/{page}.ipynb"}
@@ -326,4 +326,4 @@ def test_an_address_and_only_an_address_makes_buttons(address, tmp_path):
         name = page.split("/")[1]
         for link in ("colab.research.google.com", f"git+{ADDRESS}", f"/blob/main/notebooks/{name}"):
             assert (link in html) == bool(address), (page, link)
-        assert ("mybinder.org/v2/gh/somebody" in html) == (bool(address) and name != "05_vae")
+        assert ("mybinder.org/v2/gh/somebody" in html) == (bool(address) and name != "06_vae")
