@@ -396,5 +396,5 @@ def write_csv(path: str | Path, table: "pd.DataFrame") -> None:
 def _texts(values: np.ndarray) -> list:
     """Values of a column as they are written, nothing for what is unknown."""
     if values.dtype.kind == "f":
-        return ["%.8g" % v if v == v else "" for v in values.tolist()]
+        return [f"{v:.8g}" if v == v else "" for v in values.tolist()]
     return ["" if v is None or v != v else v for v in values.tolist()]
