@@ -70,6 +70,7 @@ _PREPARED = (
     "refinement_radius",
     "bright",
     "polar_sign",
+    "born_charge",
     "strain_reference",
     "tilt",
 )

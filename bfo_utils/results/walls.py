@@ -47,7 +47,7 @@ _TYPES = {
 _WALL_COLUMNS = """
     segment label_1 label_2 name_1 name_2 kind length_{nm} direction_deg straightness sinuosity
     turn_deg se_turn_deg wall_types p_step_{pm} se_p_step_{pm} width_{nm} se_width_{nm}
-    charge charge_share bound_charge_per_born_C_m2
+    charge charge_share bound_charge_per_born_C_m2 bound_charge_C_m2
     jump_exx jump_eyy jump_exy se_jump_exx se_jump_eyy se_jump_exy
     strain_along se_strain_along compatible_deg off_compatible_deg posterior stability n_cells
 """
@@ -366,7 +366,8 @@ def _polar(analysis: Analysis, edges: _Edges, found: _Step | None, units: Units)
     error = float(np.sqrt((step / size) ** 2 @ found.se**2))
     edge = analysis.prepared.lattice.cells.basis.cell_px * units.per_long
     charge_share = float(np.average(share, weights=edges.length))
-    per_born = _ELEMENTARY / (edge * _M_PER_NM) ** 3 if units.long == "nm" else np.nan
+    volume = (edge * _M_PER_NM) ** 3 if units.long == "nm" else np.nan
+    bound = _ELEMENTARY * charge_share * size * units.per_long * _M_PER_NM / volume
     return {
         "turn_deg": turn,
         "se_turn_deg": float(np.rad2deg(found.se.mean() * np.hypot(*(1 / np.array(sizes))))),
@@ -376,7 +377,8 @@ def _polar(analysis: Analysis, edges: _Edges, found: _Step | None, units: Units)
         f"width_{units.long}": found.width * edge,
         f"se_width_{units.long}": found.se_width * edge,
         "charge_share": charge_share,
-        "bound_charge_per_born_C_m2": (charge_share * size * units.per_long * _M_PER_NM * per_born),
+        "bound_charge_per_born_C_m2": bound,
+        "bound_charge_C_m2": bound * (analysis.prepared.born_charge or np.nan),
         "charge": _charge(share, edges.length),
     }
 

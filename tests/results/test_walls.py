@@ -52,8 +52,12 @@ def test_walls_end_where_they_meet_not_at_corners_of_cells():
 def test_charge_follows_the_polar_sign(done, measured):
     assert measured.walls["charge"].item() == "head-to-head"
     assert measured.walls["charge_share"].item() == pytest.approx(2**-0.5, abs=0.1)
-    turned = replace(done, prepared=replace(done.prepared, polar_sign=-1))
+    turned = replace(done, prepared=replace(done.prepared, polar_sign=-1, born_charge=7.0))
     other = measure_walls(turned, domains_table(turned)).walls
+    one = measured.walls.iloc[0]
+    assert np.isnan(one["bound_charge_C_m2"])
+    charge = -7 * one["bound_charge_per_born_C_m2"]
+    assert other["bound_charge_C_m2"].item() == pytest.approx(charge)
     assert other["charge"].item() == "tail-to-tail"
     assert other["turn_deg"].item() == pytest.approx(measured.walls["turn_deg"].item())
 
