@@ -38,7 +38,7 @@ _TURN = 22.5  # degrees to either side of 0, 90 and 180 in projection
 _ELEMENTARY, _M_PER_NM = 1.602176634e-19, 1e-9  # C; m
 _STRAIN_AWAY = 1.5  # cells: closer, the strain of a cell is averaged across the wall
 _STRAIN_SHARED = 2.7  # times the scatter: the mean over neighbors (1 2 1, twice) hides noise
-_SEEN = 3.0  # standard errors of a strain jump that has compatible directions
+_SEEN = 3.0  # standard errors of a step of P that has a charge, of one of strain with directions
 _TYPES = {
     0: "none seen in projection; 71 (rhombohedral)",
     90: "71 or 109 (rhombohedral); 90 (tetragonal)",
@@ -379,7 +379,7 @@ def _polar(analysis: Analysis, edges: _Edges, found: _Step | None, units: Units)
         "charge_share": charge_share,
         "bound_charge_per_born_C_m2": bound,
         "bound_charge_C_m2": bound * (analysis.prepared.born_charge or np.nan),
-        "charge": _charge(share, edges.length),
+        "charge": _charge(share, edges.length) if size > _SEEN * 2 * error else "",
     }
 
 
