@@ -74,6 +74,7 @@ _PREPARED = (
     "strain_reference",
     "tilt",
 )
+_OF_THE_METHOD = ("08_judgement", "10_paper")
 _OF_THE_SERIES = {p.name for p in RUN_PARAMETERS if p.stage == "series"}
 BOOK_PACKAGES = ("jupyter_book", "papermill", "ipykernel", "sphinx_click")  # of the extra book
 # What a run writes in its folder.
@@ -84,6 +85,16 @@ _STAND_INS = {
     "search/05_vae": (
         "# Autoencoders: descriptors that are learned\n\nThis run left the autoencoders out. What"
         " they need is installed by: {vae}; then run it again with `-p vae_budget=4`.\n"
+    ),
+    "search/08_judgement": (
+        "# How good is the reward?\n\nThis book is about an image of yours. The chapter that tests"
+        " the rewards, on simulated crystals, is in the book that `bfo run` makes without an image,"
+        " and in this one with `--profile full`.\n"
+    ),
+    "search/10_paper": (
+        "# The paper, reconstructed\n\nThis book is about an image of yours. The chapter on what"
+        " was published is in the book that `bfo run` makes without an image, and in this one with"
+        " `--profile full`.\n"
     ),
     "series/09_composition": (
         "# What samarium does\n\nThis book is about an image of yours. The chapter on the"
@@ -318,6 +329,7 @@ def _total(settings: dict) -> int:
     """Seconds, roughly, of all notebooks of a run and the pages."""
     twice = sum(_SECONDS[n] for n in ("02_descriptors", "03_clustering", "04_rewards"))
     left_out = {"09_composition": not _wants_series(settings)}
+    left_out |= dict.fromkeys(_OF_THE_METHOD, not _wants_method(settings))
     left_out["05_vae"] = not settings["parameters"]["vae_budget"]
     once = sum(s for n, s in _SECONDS.items() if not left_out.get(n))
     return once + twice + _RENDER
@@ -328,6 +340,11 @@ def _wants_series(settings: dict) -> bool:
     unless a parameter of the series is given.
     """
     return not settings["image"] or bool(_OF_THE_SERIES & set(settings["parameters"]))
+
+
+def _wants_method(settings: dict) -> bool:
+    """Whether the chapters that test the method, on simulated crystals, belong to a run."""
+    return not settings["image"] or settings["profile"] == "full"
 
 
 def _steps(out: Path, settings: dict) -> Iterator[BookStep]:
@@ -346,8 +363,9 @@ def _steps(out: Path, settings: dict) -> Iterator[BookStep]:
     )
     if given["vae_budget"]:
         yield BookStep("05_vae", "search", base | {"vae_budget": given["vae_budget"]})
-    yield BookStep("08_judgement", "search", base)
-    yield BookStep("10_paper", "search", base | {"seed": seed})
+    if _wants_method(settings):
+        yield BookStep("08_judgement", "search", base)
+        yield BookStep("10_paper", "search", base | {"seed": seed})
     if _wants_series(settings):
         series = {k: v for k, v in given.items() if k in _OF_THE_SERIES}
         yield BookStep("09_composition", "series", base | series | {"seed": seed})
