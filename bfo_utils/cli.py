@@ -310,6 +310,17 @@ _CONVENTION = (
         ),
     ),
     click.option(
+        "--born-charge",
+        "born_charge",
+        type=click.FloatRange(0, 20),
+        default=0.0,
+        metavar="Z",
+        help=(
+            "Size of the Born effective charge of B, in e: the bound charge of walls is then given"
+            " in C/m2."
+        ),
+    ),
+    click.option(
         "--strain-reference",
         "strain_reference",
         default="mean",

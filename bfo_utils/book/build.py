@@ -70,9 +70,11 @@ _PREPARED = (
     "refinement_radius",
     "bright",
     "polar_sign",
+    "born_charge",
     "strain_reference",
     "tilt",
 )
+_OF_THE_METHOD = ("07_judgment", "08_paper")
 _OF_THE_SERIES = {p.name for p in RUN_PARAMETERS if p.stage == "series"}
 BOOK_PACKAGES = ("jupyter_book", "papermill", "ipykernel", "sphinx_click")  # of the extra book
 # What a run writes in its folder.
@@ -83,6 +85,16 @@ _STAND_INS = {
     "search/06_vae": (
         "This run left the autoencoders out. What"
         " they need is installed by: {vae}; then run it again with `-p vae_budget=4`.\n"
+    ),
+    "search/07_judgment": (
+        "This book is about an image of yours. The chapter that tests"
+        " the rewards, on simulated crystals, is in the book that `bfo run` makes without an image,"
+        " and in this one with `--profile full`.\n"
+    ),
+    "search/08_paper": (
+        "This book is about an image of yours. The chapter on what"
+        " was published is in the book that `bfo run` makes without an image, and in this one with"
+        " `--profile full`.\n"
     ),
     "series/10_composition": (
         "This book is about an image of yours. The chapter on the"
@@ -317,6 +329,7 @@ def _total(settings: dict) -> int:
     """Seconds, roughly, of all notebooks of a run and the pages."""
     twice = sum(_SECONDS[n] for n in ("02_descriptors", "03_clustering", "04_rewards"))
     left_out = {"10_composition": not _wants_series(settings)}
+    left_out |= dict.fromkeys(_OF_THE_METHOD, not _wants_method(settings))
     left_out["06_vae"] = not settings["parameters"]["vae_budget"]
     once = sum(s for n, s in _SECONDS.items() if not left_out.get(n))
     return once + twice + _RENDER
@@ -327,6 +340,11 @@ def _wants_series(settings: dict) -> bool:
     unless a parameter of the series is given.
     """
     return not settings["image"] or bool(_OF_THE_SERIES & set(settings["parameters"]))
+
+
+def _wants_method(settings: dict) -> bool:
+    """Whether the chapters that test the method, on simulated crystals, belong to a run."""
+    return not settings["image"] or settings["profile"] == "full"
 
 
 def _steps(out: Path, settings: dict) -> Iterator[BookStep]:
@@ -345,8 +363,9 @@ def _steps(out: Path, settings: dict) -> Iterator[BookStep]:
     )
     if given["vae_budget"]:
         yield BookStep("06_vae", "search", base | {"vae_budget": given["vae_budget"]})
-    yield BookStep("07_judgment", "search", base)
-    yield BookStep("08_paper", "search", base | {"seed": seed})
+    if _wants_method(settings):
+        yield BookStep("07_judgment", "search", base)
+        yield BookStep("08_paper", "search", base | {"seed": seed})
     tuned = best_trial(without_autoencoders(Artifacts(out / "artifacts").trials())).parameters
     yield from _analysis("tuned", base, tuned, seed)
     yield BookStep("09_report", "report", base | {"check": given.get("check", 0)})

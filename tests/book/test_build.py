@@ -128,6 +128,8 @@ def test_real_images_end_with_a_book(real_data, tmp_path, name):
     assert "This book is about the image" in opening and "label_map.png" in opening
     assert "before_after.png" not in opening
     assert not (tmp_path / "artifacts" / "series").exists()
+    chapters = {path.stem for path in tmp_path.glob("notebooks/*/*.ipynb")}
+    assert not chapters & {"07_judgment", "08_paper", "10_composition"}  # simulated, or history
     result = json.loads((tmp_path / "artifacts" / "result.json").read_text())
     assert result["input"]["name"] == name.split(".")[0] and result["n_cells"] > 300
     assert result["sublattices"] == (["A"] if size else ["A", "B"])
