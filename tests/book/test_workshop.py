@@ -231,7 +231,7 @@ def test_links_are_corrected_and_what_is_too_large_is_not_offered():
             launch_not_on_binder = CONFIG["sphinx"]["config"]["launch_not_on_binder"]
 
     for page, places in (
-        ("tuned/03_clustering", ["Binder", "Colab"]),
+        ("default/03_clustering", ["Binder", "Colab"]),
         ("search/06_vae", ["Colab"]),
     ):
         buttons = [
