@@ -19,7 +19,7 @@ from ..search import (
 )
 from ..segmentation import trace_walls
 from ..simulation import Specimen, simulate_phantom
-from .fields import draw_arrows
+from .fields import draw_arrows, plot_maps
 from .placement import quadrilaterals, wall_lines
 from .style import ACCENT, GRAY, INK, MUTED, SUBLATTICES, Figure, direction_colors, styled
 
@@ -153,6 +153,25 @@ def plot_chain() -> Figure:
     return figure
 
 
+@styled
+def plot_vote() -> Figure:
+    """One crystal divided into four, five and six clusters: which of the maps is right?
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> [axes.get_title() for axes in plot_vote().axes]
+    ['4 clusters', '5 clusters', '6 clusters']
+    """
+    prepared = prepare_image(simulate_phantom(_CHAIN, 2).image, scan_axis="none")
+    numbers = (4, 5, 6)
+    maps = [_map(prepared, {"n_clusters": n}) for n in numbers]
+    return plot_maps(maps, [f"{n} clusters" for n in numbers])
+
+
 def _map(prepared: PreparedImage, parameters: dict) -> np.ndarray:
     """Labels of a configuration, numbered by direction."""
     return name_labels(prepared, evaluate_configuration(prepared, parameters).labels)
@@ -173,4 +192,9 @@ def _mark(axes: Axes, columns: Columns, sublattice: np.ndarray) -> None:
 
 
 #: The pictures of the first pages of the book by the names of their files, see ``make pictures``.
-CONCEPTS = {"unit_cell": plot_unit_cell, "domain_wall": plot_domain_wall, "chain": plot_chain}
+CONCEPTS = {
+    "unit_cell": plot_unit_cell,
+    "domain_wall": plot_domain_wall,
+    "chain": plot_chain,
+    "vote": plot_vote,
+}
