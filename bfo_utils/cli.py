@@ -943,7 +943,8 @@ def doctor(debug) -> None:
 )
 @_DEBUG
 def workshop(folder, run, debug) -> None:
-    """Lay out the notebooks without their solutions in DIR, with a page for participants.
+    """Lay out the notebooks without their solutions in DIR, with a page for participants,
+    slides.html for you, and solutions.md, which you take out before you hand the folder out.
 
     DIR must be new or empty, or laid out by this command and not touched since.
     """

@@ -48,6 +48,7 @@ from ..search import (
 from ..smbfo import SERIES_PAIRS, available_pairs
 from ..vae import require_vae, vae_available
 from .artifacts import Artifacts
+from .stages import as_shown, with_tuned
 
 PROFILE_BUDGETS = {"quick": 64, "full": 256}  # configurations that a profile evaluates
 PROFILE_AUTOENCODERS = {"quick": 4, "full": 36}  # and autoencoders that it begins
@@ -531,15 +532,38 @@ def _build(out: Path, stage: Path) -> None:
     shutil.copytree(resource_path("book"), stage)
     shutil.copy(resource_path("_config.yml"), stage)
     shutil.copytree(out / "notebooks", stage, dirs_exist_ok=True)
-    for page in stage.rglob("*.ipynb"):
+    folders = _folders(out)
+    for page in sorted(stage.rglob("*.ipynb")):
         notebook = json.loads(page.read_text("utf-8"))
-        notebook = with_install_cell(notebook, page.stem, repository_url())
+        tuned = stage / "tuned" / page.name
+        if page.parent.name == "default" and tuned.exists():
+            notebook = with_tuned(notebook, json.loads(tuned.read_text("utf-8")), page.parent)
+        notebook = with_install_cell(as_shown(notebook), page.stem, repository_url())
         notebook = with_captions(notebook, f"{page.parent.name}-{page.stem}")
-        page.write_text(json.dumps(notebook), "utf-8")
+        page.write_text(json.dumps(_without(notebook, folders)), "utf-8")
     for chapter, text in _STAND_INS.items():
         _stand_in(stage / chapter, text)
     _open(stage, out / "artifacts")
     _sphinx(stage)
+
+
+def _folders(out: Path) -> list[str]:
+    """The folders of this machine that no page names: those of the run and of its image."""
+    run = read_json(out / "run.json") if (out / "run.json").exists() else {}
+    image = [Path(run["image"]).parent] if run.get("image") else []
+    return [f"{folder}{os.sep}" for folder in (out / "artifacts", out, *image) if folder.name]
+
+
+def _without(value, folders: list[str]):
+    """A part of a notebook in which no text names one of the folders; pictures are left alone."""
+    if isinstance(value, dict):
+        return {k: v if "image/" in k else _without(v, folders) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_without(item, folders) for item in value]
+    if isinstance(value, str) and "base64," not in value:
+        for folder in folders:
+            value = value.replace(folder, "")
+    return value
 
 
 def _open(stage: Path, artifacts: Path) -> None:
