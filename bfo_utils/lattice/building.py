@@ -35,6 +35,7 @@ _HEXAGONAL_DEG = 4.0  # off 60 degrees that scan and strain explain
 _SAME_EDGES = 0.06  # relative difference of edges that scan and strain explain
 _TWO_KINDS = 2.0  # times the difference two steps apart: amplitudes alternate along a vector
 _FOUR_KINDS = 1.5  # the same for the larger differences along both diagonals, where oxygen is seen
+_B_FOUND = 0.3  # of the columns have another one at the center of the cell: B was found with A
 _STATED = 0.12  # of its length: how far a stated vector may lie off the measured one
 _ANALYZED = "a perovskite along [001], whose cells are nearly rectangular, can be analyzed"
 _COMPLETE = 0.2  # cells per column of the A sublattice: fewer, and the lattice is a mistake
@@ -168,7 +169,7 @@ def build_lattice(
     stated = image.cell is not None
     if (
         image.positions is None
-        and not (stated and not basis.two_sublattices)
+        and (image.cell is None or image.cell.has_b)
         and (not found.cells.has_b or _too_wide(columns, basis, nodes, found))
     ):
         sites = _weak_sites(image, nodes, basis, refinement_radius)
@@ -342,7 +343,10 @@ def _given_basis(image: Image, columns: Columns) -> Basis:
         vectors = _placed(vectors, image.cell.has_b, mean_basis(columns))
     tree = cKDTree(columns.xy)
     settled = np.array([_settled(columns.xy, v, tree) for v in vectors])
-    basis = Basis(_oriented(*settled), image.cell.has_b)
+    center = settled.sum(axis=0) / 2
+    between = neighbor_links(columns.xy, center, INDEX_TOLERANCE * np.hypot(*center), tree)[0]
+    both = image.cell.has_b and len(between) > _B_FOUND * len(columns)  # else B is faint
+    basis = Basis(_oriented(*settled), both)
     linked = _linked(columns.xy, replace(basis, vectors=vectors), tree)
     moved = np.linalg.norm(settled - vectors, axis=1) / np.linalg.norm(vectors, axis=1)
     if linked < _LINKED / 2 or moved.max() > _STATED:

@@ -17,6 +17,9 @@ from .composition import (
     read_members as read_members,
 )
 from .composition import (
+    series_latents as series_latents,
+)
+from .composition import (
     simulate_members as simulate_members,
 )
 from .composition import (

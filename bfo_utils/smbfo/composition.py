@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
@@ -15,16 +16,20 @@ from ..errors import InputError, check_text
 from ..io import read_image
 from ..results import Analysis, conclude_analysis
 from ..search import (
+    AUTOENCODER_CHOICES,
     PreparedImage,
     SearchPlan,
     SharedWork,
     Trial,
     best_trial,
+    cell_windows,
+    complete_parameters,
     default_parameters,
     open_trial_log,
     prepare_image,
     search_jointly,
 )
+from ..vae import VAE, VAESettings, align_latents, factor_table, known_quantities
 from .agreement import Comparison, compare_parameters
 from .parameterization import Parameterization, read_parameterization
 from .registry import SERIES_IDS, Pair, available_pairs, locate_file
@@ -244,3 +249,81 @@ def judge_members(members: Sequence[Member], tuning: Tuning, plan: SearchPlan) -
         )
         for m in members
     ]
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesLatents:
+    """What one autoencoder makes of windows of a whole series.
+
+    Attributes
+    ----------
+    latents : ndarray, shape (N, K)
+        Angle in degrees, then content, rotated to correlate with what was measured.
+    names : list of str
+    samarium : ndarray of int, shape (N,)
+        Sm content of every window in per cent.
+    explained : float
+        Share of the variance of windows held out of the training that the model explains; of a
+        conditional model, of that about the mean of the composition.
+    shares : DataFrame
+        Share of the Sm content, and of measured quantities, that every latent explains.
+    """
+
+    latents: np.ndarray
+    names: list[str]
+    samarium: np.ndarray
+    explained: float
+    shares: pd.DataFrame
+
+
+def series_latents(
+    members: Sequence[Member],
+    condition: str = "none",
+    epochs: int = 20,
+    most: int = 80,
+    seed: int = 0,
+) -> SeriesLatents:
+    """Train one autoencoder on windows around cell centers of all images of a series.
+
+    Parameters
+    ----------
+    members : sequence of Member
+    condition : {"none", "composition"}
+        With "composition", encoder and decoder are told the Sm content, so that latents need not
+        hold it: what is left is what crystals of all compositions have in common.
+    epochs : int
+    most : int
+        Windows of one image, evenly spread.
+    seed : int
+
+    Returns
+    -------
+    SeriesLatents
+
+    Raises
+    ------
+    InputError
+        For another condition.
+    """
+    if condition not in ("none", "composition"):
+        raise InputError(f"condition '{condition}': unknown; choose none or composition")
+    parameters = complete_parameters(AUTOENCODER_CHOICES)
+    windows, measured = [], []
+    for prepared in (member.prepared for member in members):
+        n = int(prepared.mask.sum())
+        part = np.unique(np.linspace(0, n - 1, min(n, most)).astype(int))
+        windows.append(cell_windows(prepared, parameters, part))
+        labels = np.where(prepared.mask, 0, -1)
+        known = pd.DataFrame(known_quantities(prepared.lattice.cells, labels))
+        measured.append(known.iloc[part])
+    content = np.repeat([m.samarium for m in members], [len(w) for w in windows])
+    known = pd.concat(measured).dropna(axis="columns").assign(**{"% Sm": content})
+    classes = np.unique(content, return_inverse=True)[1]
+    told = condition == "composition"
+    settings = VAESettings(latent_dim=2, seed=seed, conditions=told * (int(classes.max()) + 1))
+    network = VAE(settings).fit(np.concatenate(windows), epochs, classes=classes if told else None)
+    encoded = network.encode(np.concatenate(windows), classes if told else None)
+    values = {name: column.to_numpy() for name, column in known.items()}
+    latents = align_latents(encoded, settings.poses, values)
+    shares = factor_table(latents, settings.names, values)[settings.names]
+    return SeriesLatents(latents, settings.names, content, network.explained, shares)

@@ -5,6 +5,9 @@ from .anomalies import (
     Anomalies as Anomalies,
 )
 from .anomalies import (
+    anomaly_table as anomaly_table,
+)
+from .anomalies import (
     find_anomalies as find_anomalies,
 )
 from .disentanglement import (
@@ -75,3 +78,5 @@ from .training import (
 from .training import (
     trained_vae as trained_vae,
 )
+from .walls import sign_maps as sign_maps
+from .walls import sign_walls as sign_walls

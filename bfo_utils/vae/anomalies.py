@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy.spatial import cKDTree
 
+from ..lattice import Cells
 from .model import VAE
 
 _NEIGHBORS = 12
@@ -55,6 +57,31 @@ def find_anomalies(network: VAE, windows: np.ndarray, mask: np.ndarray) -> Anoma
     spread = latents / np.maximum(latents.std(axis=0), 1e-12)
     distance = cKDTree(spread).query(spread, min(_NEIGHBORS, len(spread)))[0][:, 1:].mean(axis=1)
     return Anomalies(*(_on_grid(is_anomalous(np.log(v + 1e-12)), mask) for v in (error, distance)))
+
+
+def anomaly_table(scores: Anomalies, cells: Cells) -> pd.DataFrame:
+    """The places of the anomalies, the strongest first.
+
+    Parameters
+    ----------
+    scores : Anomalies
+    cells : Cells
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per cell beyond six deviations: indices ``i``, ``j``, center ``x_px``, ``y_px``,
+        ``error`` and ``distance`` in robust deviations, ``why``: "window", "latents" or "both".
+    """
+    at = np.argwhere(scores.found)
+    error, distance = scores.error[scores.found], scores.distance[scores.found]
+    why = np.where(error <= ANOMALY_LIMIT, "latents", "window").astype(object)
+    why[(error > ANOMALY_LIMIT) & (distance > ANOMALY_LIMIT)] = "both"
+    x, y = cells.xy[scores.found].T
+    table = {"i": at[:, 0], "j": at[:, 1], "x_px": x, "y_px": y}
+    table |= {"error": error, "distance": distance, "why": why}
+    order = np.argsort(-np.fmax(error, distance), kind="stable")
+    return pd.DataFrame(table).iloc[order].reset_index(drop=True)
 
 
 def is_anomalous(values: np.ndarray) -> np.ndarray:

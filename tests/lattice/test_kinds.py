@@ -236,6 +236,17 @@ def test_a_bad_cif_is_one_line(text, message, tmp_path):
         read_cell(tmp_path / "crystal.cif")
 
 
+@pytest.mark.parametrize("faint", [0.08, 0.15])
+def test_faint_columns_of_a_stated_cell_are_looked_for(faint, tmp_path):
+    image = crystal([(1, 0), (0, 1)], [(0, 0), (0.5, 0.5)], [1, faint], dose=200)
+    cell = stated(tmp_path, a=turned((1, 0)), b=turned((0, 1)))
+    found, plain = (
+        build_lattice(replace(image, cell=c), find_columns(image)).cells for c in (cell, None)
+    )
+    assert found.has_b
+    assert found.n == plain.n > 400
+
+
 @pytest.mark.parametrize(
     ("cell", "message"),
     [

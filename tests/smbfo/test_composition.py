@@ -26,6 +26,7 @@ from bfo_utils.smbfo import (
     order_boundary,
     pair_of,
     read_members,
+    series_latents,
     series_specimen,
     simulate_members,
     simulate_series,
@@ -35,6 +36,7 @@ from bfo_utils.smbfo import (
     variant_map,
     write_series,
 )
+from bfo_utils.vae import vae_available
 
 IDS = ("Sm_0_0", "Sm_7_1", "Sm_13_1", "Sm_20_0")
 STYLE = SeriesStyle(cells=24, cell_px=16, p_order="yx", unit=-0.01)
@@ -253,3 +255,19 @@ def test_a_series_that_stays_ordered_has_no_boundary():
     samarium = np.repeat([0, 5, 10], 3)
     found = order_boundary(samarium, np.sqrt(100 - samarium), repeats=20)
     assert np.isinf(found.high) and "without limit" in str(found)
+
+
+@pytest.mark.skipif(not vae_available(), reason="torch and AtomAI are not installed")
+@pytest.mark.parametrize("condition", ["none", "composition"])
+def test_one_autoencoder_describes_a_whole_series(members, condition):
+    found = series_latents(members, condition, epochs=1, most=30)
+    contents = sorted({member.samarium for member in members})
+    assert found.latents.shape == (30 * len(members), 3)
+    assert sorted(set(found.samarium)) == contents
+    assert {"% Sm", "polar x"} <= set(found.shares.index)
+    assert list(found.shares.columns) == found.names == ["angle", "latent 1", "latent 2"]
+
+
+def test_an_unknown_condition_is_told():
+    with pytest.raises(InputError, match="condition 'cation': unknown; choose none or composition"):
+        series_latents([], "cation")
