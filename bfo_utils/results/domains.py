@@ -25,6 +25,7 @@ _OTHER_MATERIAL = 0.15  # step of the amplitude of A (log) from film to substrat
 _DEEP = 4.0  # cells from other labels, where the displacement is that of a domain
 _LEAST_INSIDE = 50  # cells, for a slope
 _SEEN = 7.0  # times the power of white noise in a slow change: noise of scan rows has about twice
+_FEWEST = 4.0  # degrees of freedom of a standard error
 _LAGS = 2  # rows of cells further apart share neither columns nor rows of the scan
 
 
@@ -235,9 +236,13 @@ def _error(quantity: _Measured, own: np.ndarray, box: tuple[slice, ...], along: 
     if not n:
         return np.nan
     sums = np.nansum(noise, axis=along)
+    weights = 1 - np.arange(1, _LAGS + 1) / (_LAGS + 1)
     spread = sums @ sums + sum(
-        2 * (1 - lag / (_LAGS + 1)) * (sums[lag:] @ sums[:-lag]) for lag in range(1, _LAGS + 1)
+        2 * weight * (sums[lag:] @ sums[:-lag]) for lag, weight in enumerate(weights, 1)
     )
+    # of few rows the spread itself is not well known: as wide as Student's distribution is
+    freedom = max(np.count_nonzero(sums) / (1 + 2 * weights @ weights), _FEWEST)
+    spread *= freedom / (freedom - 2)
     fitted = 0.0 if quantity.se is None else np.nansum(np.where(own, quantity.se[box], 0) ** 2)
     return float(np.hypot(np.sqrt(max(spread, fitted)) / n, quantity.slow))
 
