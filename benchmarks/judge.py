@@ -4,18 +4,25 @@ beside a plain search for one straight step.
 The straight step is the best of all cuts at 16 angles and 18 offsets, in the polar displacement of
 all pixels, over polynomials of degree 5; its threshold is the largest value of the same nulls. It
 knows that there is one wall and that it is straight; the judge does not.
+
+JUDGE_NULLS is the number of single domains per dose; every second one comes from the generators of
+:mod:`benchmarks.hard`, where these are present. JUDGE_SEEDS is the number of seeds per
+displacement, JUDGE_CORES that of processes.
 """
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
 from joblib import Parallel, delayed
 
+from bfo_utils.io import Image, image_from_array
 from bfo_utils.results import ask_fields
 from bfo_utils.search import prepare_image
 from bfo_utils.segmentation import residual_structure, slow_functions
 from bfo_utils.simulation import Specimen, simulate_phantom
 
+from .hard import generators
 from .tables import keep
 
 DOSES = (15, 40, 150)
@@ -32,7 +39,13 @@ FAULTS: tuple[dict, ...] = (
     {"flyback_px": 0.6},
     {"polarization_pm": 0.0},
 )  # of single domains
-NULLS, SEEDS = 20, 6  # per dose, and per displacement
+OUTSIDE = (
+    *("s_plain", "s_nonpolar", "s_compo", "s_thickstep", "s_bend", "s_mistilt", "s_mistilt_big"),
+    *("s_jumps", "s_wobble_slow", "s_hetero", "d_rotating", "d_maggrad", "l_tetragonal", "l_mono"),
+)  # cases of the generators whose truth is one domain
+NULLS = int(os.environ.get("JUDGE_NULLS", 20))  # per dose
+SEEDS = int(os.environ.get("JUDGE_SEEDS", 6))  # per displacement
+CORES = int(os.environ.get("JUDGE_CORES", 2))
 CELLS, FIRST = 40, 7100
 
 
@@ -60,12 +73,20 @@ class Answer:
     left: float
 
 
-def ask(case: Case) -> Answer:
-    """What the judge and the straight step say of a phantom."""
+def image_of(case: Case) -> Image:
+    """The image of a phantom, or of a case of the generators."""
+    if case.layout in OUTSIDE:
+        truth = generators().build(case.layout, case.seed, case.dose)
+        return image_from_array(truth["img"], pixel_size_nm=truth["pm"] / 1000)
     made = Specimen(
         **{"layout": case.layout, "cells": CELLS, "cell_px": 16.0, "dose": case.dose} | case.changes
     )
-    answers = ask_fields(prepare_image(simulate_phantom(made, case.seed).image))
+    return simulate_phantom(made, case.seed).image
+
+
+def ask(case: Case) -> Answer:
+    """What the judge and the straight step say of an image."""
+    answers = ask_fields(prepare_image(image_of(case)))
     polar, fields = answers["polar"], answers.values()
     return Answer(
         any(a.holds for a in fields),
@@ -85,6 +106,15 @@ def straight_step(halves) -> float:
     return float((((cuts.T @ rest) ** 2).sum(axis=1) / np.maximum(power, 1)).max())
 
 
+def single_domains(dose: float) -> list[Case]:
+    """Images of one domain at a dose: our faults in turn, and the cases of the generators."""
+    cases = [Case("single", dose, FIRST + s, FAULTS[s % len(FAULTS)]) for s in range(NULLS)]
+    if generators() is not None:
+        half = range(NULLS // 2)
+        cases[1::2] = [Case(OUTSIDE[s % len(OUTSIDE)], dose, FIRST + s, {}) for s in half]
+    return cases
+
+
 def half_found(displacements, share) -> str:
     """Displacement at which half are found, between those that were tried."""
     share = np.maximum.accumulate(share)
@@ -99,13 +129,12 @@ def main() -> None:
     """
     rows, empty = [], []
     for dose in DOSES:
-        jobs = [Case("single", dose, FIRST + s, FAULTS[s % len(FAULTS)]) for s in range(NULLS)]
-        jobs += [
+        jobs = single_domains(dose) + [
             Case("halves", dose, FIRST + 500 + s, {"polarization_pm": pm})
             for pm in DISPLACEMENTS[dose]
             for s in range(SEEDS)
         ]
-        found = Parallel(n_jobs=2)(delayed(ask)(job) for job in jobs)
+        found = Parallel(n_jobs=CORES)(delayed(ask)(job) for job in jobs)
         nulls, full = found[:NULLS], np.array(found[NULLS:]).reshape(-1, SEEDS)
         limit = max(a.gain for a in nulls)
         empty += nulls
@@ -145,7 +174,8 @@ def main() -> None:
         ],
         rows,
         f"{CELLS} x {CELLS} cells of 16 px, {len(empty)} single domains with mistilt, bending,"
-        f" missing columns and faults of the scan in turn; 180-degree halves with displacements of"
+        " missing columns and faults of the scan in turn, half of them from independent generators"
+        f" where these are present; 180-degree halves with displacements of"
         f" {DISPLACEMENTS} pm, mistilt 4 pm; seeds from {FIRST}. The threshold of the straight step"
         " is its largest gain on the same single domains.",
     )

@@ -36,7 +36,7 @@ def measure(cells: int, cell_px: float, folder: Path) -> list:
         start = time.perf_counter()
         pairs = fetch_series((), folder / "series", archive.url, say=print)
         fetched = time.perf_counter() - start
-    notebook = resource_path("notebooks") / "09_composition.ipynb"
+    notebook = resource_path("notebooks") / "10_composition.ipynb"
     command = [
         sys.executable,
         "-m",

@@ -310,6 +310,17 @@ _CONVENTION = (
         ),
     ),
     click.option(
+        "--born-charge",
+        "born_charge",
+        type=click.FloatRange(0, 20),
+        default=0.0,
+        metavar="Z",
+        help=(
+            "Size of the Born effective charge of B, in e: the bound charge of walls is then given"
+            " in C/m2."
+        ),
+    ),
+    click.option(
         "--strain-reference",
         "strain_reference",
         default="mean",
@@ -932,7 +943,8 @@ def doctor(debug) -> None:
 )
 @_DEBUG
 def workshop(folder, run, debug) -> None:
-    """Lay out the notebooks without their solutions in DIR, with a page for participants.
+    """Lay out the notebooks without their solutions in DIR, with a page for participants,
+    slides.html for you, and solutions.md, which you take out before you hand the folder out.
 
     DIR must be new or empty, or laid out by this command and not touched since.
     """

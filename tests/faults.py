@@ -178,7 +178,7 @@ def _timeless(path):
 
 def _pictures_of_time(folder):
     """Names of the pictures in the book that give a time in their title."""
-    page = folder / "html" / "search" / "06_optimization.html"
+    page = folder / "html" / "search" / "05_optimization.html"
     return (
         {Path(src.decode()).name for _, src in re.findall(_PICTURE, page.read_bytes())}
         if page.exists()

@@ -596,8 +596,8 @@ VALUES = [
     [
         ("01_data", "reading"),
         ("01_data", "image"),
-        ("06_optimization", "fixed"),
-        ("09_composition", "series"),
+        ("05_optimization", "fixed"),
+        ("10_composition", "series"),
         ("01_data", "artifacts"),
     ],
 )

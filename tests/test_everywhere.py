@@ -81,10 +81,10 @@ def test_batch_needs_no_posix(image, tmp_path):
 @pytest.mark.slow
 def test_run_needs_no_posix(folder, tmp_path):
     out = shutil.copytree(folder, tmp_path / "out")
-    (out / "notebooks" / "report" / "07_report.ipynb").unlink()
+    (out / "notebooks" / "report" / "09_report.ipynb").unlink()
     shutil.rmtree(out / "html")
     given = [word for name, value in SMALL.items() for word in ("-p", f"{name}={value}")]
     command = ("-m", "bfo_utils", "run", "--out", out, "--resume", "--seed", 1, *given)
     page = without_posix(tmp_path, *command)
     assert Path(page.strip()).is_file()
-    assert (out / "notebooks" / "report" / "07_report.ipynb").exists()
+    assert (out / "notebooks" / "report" / "09_report.ipynb").exists()

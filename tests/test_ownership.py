@@ -131,7 +131,7 @@ def test_a_phantom_a_page_and_a_pdf_replace_their_own_kind_only(
         capsys, "compare", results / "a", results / "a", "--out", tmp_path / "page"
     )
     (tmp_path / "html" / "report").mkdir(parents=True)
-    (tmp_path / "html" / "report" / "07_report.html").touch()
+    (tmp_path / "html" / "report" / "09_report.html").touch()
     (tmp_path / "mine.pdf").write_text(MINE)
     assert "mine.pdf: is there already" in refused(
         capsys, "pdf", tmp_path, "--full", "--out", tmp_path / "mine.pdf"
@@ -170,14 +170,14 @@ def test_a_link_to_a_folder_is_filled_and_stays(tmp_path):
 def test_a_folder_that_is_filled_half_can_be_filled_again(tmp_path, monkeypatch):
     replace = os.replace
     monkeypatch.setattr(
-        os, "replace", lambda a, b: 1 / 0 if Path(a).name == "05_vae.ipynb" else replace(a, b)
+        os, "replace", lambda a, b: 1 / 0 if Path(a).name == "06_vae.ipynb" else replace(a, b)
     )
     (tmp_path / "there").mkdir()
     with pytest.raises(ZeroDivisionError):
         lay_out(tmp_path / "there")
     monkeypatch.undo()
     lay_out(tmp_path / "there")
-    assert (tmp_path / "there" / "05_vae.ipynb").exists()
+    assert (tmp_path / "there" / "06_vae.ipynb").exists()
 
 
 def test_a_link_to_a_file_stays(tmp_path):

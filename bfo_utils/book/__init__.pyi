@@ -38,8 +38,10 @@ from .exercises import (
 from .exercises import (
     striped_map as striped_map,
 )
+from .stages import as_shown as as_shown
 from .stages import repeat_command as repeat_command
 from .stages import stage_durations as stage_durations
+from .stages import with_tuned as with_tuned
 from .workshop import (
     CHAPTER_NEEDS as CHAPTER_NEEDS,
 )

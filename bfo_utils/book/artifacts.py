@@ -5,8 +5,8 @@
     <stage>/features.npz  descriptors of the analyzed cells                       (02)
     <stage>/labels.npz    label map                                               (03)
     <stage>/rewards.json  rewards of the map                                      (04)
-    provenance.json       what all of it is made from                             (01, 06, 05)
-    search.json           every trial of the search                               (06, 05)
+    provenance.json       what all of it is made from                             (01, 05, 06)
+    search.json           every trial of the search                               (05, 06)
     networks/             trained autoencoders                                    (05)
 
 ``<stage>`` is "default" or "tuned": the same notebooks before and after the optimization.

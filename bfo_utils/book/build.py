@@ -48,6 +48,7 @@ from ..search import (
 from ..smbfo import SERIES_PAIRS, available_pairs
 from ..vae import require_vae, vae_available
 from .artifacts import Artifacts
+from .stages import as_shown, with_tuned
 
 PROFILE_BUDGETS = {"quick": 64, "full": 256}  # configurations that a profile evaluates
 PROFILE_AUTOENCODERS = {"quick": 4, "full": 36}  # and autoencoders that it begins
@@ -57,12 +58,12 @@ _SECONDS = {
     "02_descriptors": 7,
     "03_clustering": 7,
     "04_rewards": 10,
-    "06_optimization": 15,
-    "05_vae": 50,
-    "07_report": 11,
-    "08_judgement": 28,
-    "09_composition": 40,
-    "10_paper": 35,
+    "05_optimization": 15,
+    "06_vae": 50,
+    "07_judgment": 28,
+    "08_paper": 35,
+    "09_report": 11,
+    "10_composition": 40,
 }
 # With these an image is prepared.
 _PREPARED = (
@@ -70,9 +71,11 @@ _PREPARED = (
     "refinement_radius",
     "bright",
     "polar_sign",
+    "born_charge",
     "strain_reference",
     "tilt",
 )
+_OF_THE_METHOD = ("07_judgment", "08_paper")
 _OF_THE_SERIES = {p.name for p in RUN_PARAMETERS if p.stage == "series"}
 BOOK_PACKAGES = ("jupyter_book", "papermill", "ipykernel", "sphinx_click")  # of the extra book
 # What a run writes in its folder.
@@ -80,12 +83,22 @@ _FOLDERS = ("html", "notebooks", "artifacts", "run.json", ".book")
 # What notebooks declare.
 _TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 _STAND_INS = {
-    "search/05_vae": (
-        "# Autoencoders: descriptors that are learned\n\nThis run left the autoencoders out. What"
+    "search/06_vae": (
+        "This run left the autoencoders out. What"
         " they need is installed by: {vae}; then run it again with `-p vae_budget=4`.\n"
     ),
-    "series/09_composition": (
-        "# What samarium does\n\nThis book is about an image of yours. The chapter on the"
+    "search/07_judgment": (
+        "This book is about an image of yours. The chapter that tests"
+        " the rewards, on simulated crystals, is in the book that `bfo run` makes without an image,"
+        " and in this one with `--profile full`.\n"
+    ),
+    "search/08_paper": (
+        "This book is about an image of yours. The chapter on what"
+        " was published is in the book that `bfo run` makes without an image, and in this one with"
+        " `--profile full`.\n"
+    ),
+    "series/10_composition": (
+        "This book is about an image of yours. The chapter on the"
         " composition of Sm-doped BiFeO₃ is in the book that `bfo run` makes without an image, and"
         " in this one where a parameter of the series is given, such as `-p series=FOLDER`.\n"
     ),
@@ -316,8 +329,9 @@ def _finished(out: Path, settings: dict) -> set[str]:
 def _total(settings: dict) -> int:
     """Seconds, roughly, of all notebooks of a run and the pages."""
     twice = sum(_SECONDS[n] for n in ("02_descriptors", "03_clustering", "04_rewards"))
-    left_out = {"09_composition": not _wants_series(settings)}
-    left_out["05_vae"] = not settings["parameters"]["vae_budget"]
+    left_out = {"10_composition": not _wants_series(settings)}
+    left_out |= dict.fromkeys(_OF_THE_METHOD, not _wants_method(settings))
+    left_out["06_vae"] = not settings["parameters"]["vae_budget"]
     once = sum(s for n, s in _SECONDS.items() if not left_out.get(n))
     return once + twice + _RENDER
 
@@ -327,6 +341,11 @@ def _wants_series(settings: dict) -> bool:
     unless a parameter of the series is given.
     """
     return not settings["image"] or bool(_OF_THE_SERIES & set(settings["parameters"]))
+
+
+def _wants_method(settings: dict) -> bool:
+    """Whether the chapters that test the method, on simulated crystals, belong to a run."""
+    return not settings["image"] or settings["profile"] == "full"
 
 
 def _steps(out: Path, settings: dict) -> Iterator[BookStep]:
@@ -341,18 +360,19 @@ def _steps(out: Path, settings: dict) -> Iterator[BookStep]:
     yield from _analysis("default", base, complete_parameters(fixed), seed)
     text = " ".join(f"{k}={v}" for k, v in fixed.items())
     yield BookStep(
-        "06_optimization", "search", base | {"budget": given["budget"], "seed": seed, "fixed": text}
+        "05_optimization", "search", base | {"budget": given["budget"], "seed": seed, "fixed": text}
     )
     if given["vae_budget"]:
-        yield BookStep("05_vae", "search", base | {"vae_budget": given["vae_budget"]})
-    yield BookStep("08_judgement", "search", base)
-    yield BookStep("10_paper", "search", base | {"seed": seed})
-    if _wants_series(settings):
-        series = {k: v for k, v in given.items() if k in _OF_THE_SERIES}
-        yield BookStep("09_composition", "series", base | series | {"seed": seed})
+        yield BookStep("06_vae", "search", base | {"vae_budget": given["vae_budget"]})
+    if _wants_method(settings):
+        yield BookStep("07_judgment", "search", base)
+        yield BookStep("08_paper", "search", base | {"seed": seed})
     tuned = best_trial(without_autoencoders(Artifacts(out / "artifacts").trials())).parameters
     yield from _analysis("tuned", base, tuned, seed)
-    yield BookStep("07_report", "report", base | {"check": given.get("check", 0)})
+    yield BookStep("09_report", "report", base | {"check": given.get("check", 0)})
+    if _wants_series(settings):
+        series = {k: v for k, v in given.items() if k in _OF_THE_SERIES}
+        yield BookStep("10_composition", "series", base | series | {"seed": seed})
 
 
 def _reading(settings: dict) -> dict[str, str]:
@@ -512,15 +532,38 @@ def _build(out: Path, stage: Path) -> None:
     shutil.copytree(resource_path("book"), stage)
     shutil.copy(resource_path("_config.yml"), stage)
     shutil.copytree(out / "notebooks", stage, dirs_exist_ok=True)
-    for page in stage.rglob("*.ipynb"):
+    folders = _folders(out)
+    for page in sorted(stage.rglob("*.ipynb")):
         notebook = json.loads(page.read_text("utf-8"))
-        notebook = with_install_cell(notebook, page.stem, repository_url())
+        tuned = stage / "tuned" / page.name
+        if page.parent.name == "default" and tuned.exists():
+            notebook = with_tuned(notebook, json.loads(tuned.read_text("utf-8")), page.parent)
+        notebook = with_install_cell(as_shown(notebook), page.stem, repository_url())
         notebook = with_captions(notebook, f"{page.parent.name}-{page.stem}")
-        page.write_text(json.dumps(notebook), "utf-8")
+        page.write_text(json.dumps(_without(notebook, folders)), "utf-8")
     for chapter, text in _STAND_INS.items():
         _stand_in(stage / chapter, text)
     _open(stage, out / "artifacts")
     _sphinx(stage)
+
+
+def _folders(out: Path) -> list[str]:
+    """The folders of this machine that no page names: those of the run and of its image."""
+    run = read_json(out / "run.json") if (out / "run.json").exists() else {}
+    image = [Path(run["image"]).parent] if run.get("image") else []
+    return [f"{folder}{os.sep}" for folder in (out / "artifacts", out, *image) if folder.name]
+
+
+def _without(value, folders: list[str]):
+    """A part of a notebook in which no text names one of the folders; pictures are left alone."""
+    if isinstance(value, dict):
+        return {k: v if "image/" in k else _without(v, folders) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_without(item, folders) for item in value]
+    if isinstance(value, str) and "base64," not in value:
+        for folder in folders:
+            value = value.replace(folder, "")
+    return value
 
 
 def _open(stage: Path, artifacts: Path) -> None:
@@ -538,7 +581,7 @@ def _open(stage: Path, artifacts: Path) -> None:
     intro = (stage / "intro.md").read_text("utf-8")
     before, rest = intro.split("```{figure} images/before_after.png")
     after = rest.split("```", 1)[1]
-    text = f"{before}{said} {{doc}}`The answer </report/07_report>` has it all.\n\n{figure}{after}"
+    text = f"{before}{said} {{doc}}`The answer </report/09_report>` has it all.\n\n{figure}{after}"
     (stage / "intro.md").write_text(text, "utf-8")
 
 
@@ -592,13 +635,13 @@ def with_install_cell(notebook: dict, chapter: str, url: str) -> dict:
     Examples
     --------
     >>> title = {"cell_type": "markdown", "metadata": {}, "source": ["# Title"]}
-    >>> cells = with_install_cell({"cells": [title]}, "05_vae", "https://example.org/a")["cells"]
+    >>> cells = with_install_cell({"cells": [title]}, "06_vae", "https://example.org/a")["cells"]
     >>> cells[1]["source"][3]
     '    %pip install --quiet "bfo_utils[book,vae] @ git+https://example.org/a"\\n'
     """
     if not url:
         return notebook
-    extras = "book,vae" if chapter == "05_vae" else "book"
+    extras = "book,vae" if chapter == "06_vae" else "book"
     cell = {
         "cell_type": "code",
         "execution_count": None,
@@ -656,7 +699,11 @@ def _draws(cell: dict) -> bool:
 
 
 def _stand_in(chapter: Path, text: str) -> None:
-    """A page in the place of a chapter that this run left out."""
+    """A page in the place of a chapter that this run left out, under the same title."""
     if not chapter.with_suffix(".ipynb").exists():
+        source = resource_path("notebooks") / f"{chapter.name}.ipynb"
+        title = json.loads(source.read_text("utf-8"))["cells"][0]["source"][0]
         chapter.parent.mkdir(exist_ok=True)
-        chapter.with_suffix(".md").write_text(text.format(vae=install_command("vae")))
+        chapter.with_suffix(".md").write_text(
+            f"{title}\n{text.format(vae=install_command('vae'))}", "utf-8"
+        )

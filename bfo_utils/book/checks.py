@@ -59,7 +59,7 @@ def check_answers(chapter: str, source: Any, **answers: GivenAnswer | Callable |
 
     Examples
     --------
-    >>> check_answers("08_judgement", [], regret=0.9)
+    >>> check_answers("07_judgment", [], regret=0.9)
     ✗ regret: Too large. Regret looks at the ARI of two maps: the best one, and the one that the
     score likes best. … not answered yet: rank, fooling, cross_fit
     """

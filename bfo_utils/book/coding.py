@@ -146,7 +146,7 @@ def _decoy(function: Callable, segmentation: Segmentation) -> str:
     return ""
 
 
-# 06 optimization: list of Trial
+# 05 optimization: list of Trial
 
 
 def _front(function: Callable, _: Any) -> str:
@@ -155,7 +155,7 @@ def _front(function: Callable, _: Any) -> str:
     return compared(function, [((points,), np.flatnonzero(~np.array(beaten)))])
 
 
-# 08 judgement: list of the rewards of maps
+# 07 judgment: list of the rewards of maps
 
 
 def _cross_fit(function: Callable, _: Any) -> str:
@@ -203,14 +203,14 @@ CODING: dict[str, dict[str, CodingExercise]] = {
             "Two rewards are fooled. The measured field is not, and so the map is refused.",
         ),
     },
-    "06_optimization": {
+    "05_optimization": {
         "front": CodingExercise(
             _front,
             "A point is beaten if another one is larger in both columns.",
             "That is the Pareto front, on which you may choose for yourself.",
         )
     },
-    "08_judgement": {
+    "07_judgment": {
         "cross_fit": CodingExercise(
             _cross_fit,
             "Labels are `one > 0`; the share of variance is taken of `two`; then the other way"

@@ -189,7 +189,7 @@ def speckled_map(segmentation: Segmentation, share: float) -> Segmentation:
     return Segmentation(labels, segmentation.reference)
 
 
-# 05 autoencoders: list of Trial
+# 06 autoencoders: list of Trial
 
 
 def _poses(trials: list[Trial]) -> tuple[int, int]:
@@ -200,7 +200,7 @@ def _unlearned(trials: list[Trial]) -> int:
     return sum(t.rewards["explained"] < MIN_EXPLAINED for t in trials if t.source == "rung 1")
 
 
-# 06 optimization: list of Trial
+# 05 optimization: list of Trial
 
 
 def _reached(trials: list[Trial]) -> int:
@@ -213,7 +213,7 @@ def _best_on_front(trials: list[Trial]) -> bool:
     return best_trial(trials).number in set(front["number"])
 
 
-# 07 report: an Analysis
+# 09 report: an Analysis
 
 
 def _turn(done: Analysis) -> float | None:
@@ -233,7 +233,7 @@ def _more_domains(done: Analysis) -> int:
     return len(connected_domains(done.labels)) - len(np.unique(done.labels[done.labels >= 0]))
 
 
-# 08 judgement: list of the rewards of maps, the true one first
+# 07 judgment: list of the rewards of maps, the true one first
 
 
 def _regret(map_rewards: list[dict]) -> float:
@@ -249,7 +249,7 @@ def _fooling(map_rewards: list[dict]) -> int:
     return sum(value > truth for value in decoys)
 
 
-# 09 composition: the table of bfo_utils.smbfo
+# 10 composition: the table of bfo_utils.smbfo
 
 
 def _noise(table: pd.DataFrame) -> tuple[float, float]:
@@ -265,7 +265,7 @@ def _joint_wins(table: pd.DataFrame) -> int:
     return int((table["total_joint"] > table["total_own"]).sum())
 
 
-# 10 paper: a PreparedImage
+# 08 paper: a PreparedImage
 
 
 def _pieces(prepared: PreparedImage) -> float:
@@ -352,7 +352,7 @@ CHAPTERS: dict[str, dict[str, Exercise]] = {
             tolerance=0.02,
         ),
     },
-    "05_vae": {
+    "06_vae": {
         "latents": Exercise(
             _poses,
             "Three numbers of content, and in front of them one for an angle and two for a shift,"
@@ -367,7 +367,7 @@ CHAPTERS: dict[str, dict[str, Exercise]] = {
             " network is good by chance only.",
         ),
     },
-    "06_optimization": {
+    "05_optimization": {
         "reached": Exercise(
             _reached,
             "`table['total'].cummax()`; the first place where it is at least 0.95 of its last"
@@ -384,7 +384,7 @@ CHAPTERS: dict[str, dict[str, Exercise]] = {
             choices=(True, False),
         ),
     },
-    "07_report": {
+    "09_report": {
         "turn": Exercise(
             _turn,
             "Mean vector of `cells.polar` under each of the two labels with most cells, and the"
@@ -400,7 +400,7 @@ CHAPTERS: dict[str, dict[str, Exercise]] = {
             " directions.",
         ),
     },
-    "08_judgement": {
+    "07_judgment": {
         "regret": Exercise(
             _regret,
             "Regret looks at the ARI of two maps: the best one, and the one that the score likes"
@@ -422,7 +422,7 @@ CHAPTERS: dict[str, dict[str, Exercise]] = {
             "Every one of them would be picked before the truth if geometry alone decided.",
         ),
     },
-    "09_composition": {
+    "10_composition": {
         "noise": Exercise(
             _noise,
             "Draw an array of shape (200, 200, 2) with `numpy.random`; mean of the lengths, then"
@@ -444,7 +444,7 @@ CHAPTERS: dict[str, dict[str, Exercise]] = {
             " of them the joint one may be better by chance.",
         ),
     },
-    "10_paper": {
+    "08_paper": {
         "pieces": Exercise(
             _pieces,
             "Count the pieces of each label: its own, and the cell inside the other.",

@@ -1,10 +1,11 @@
 """Notebooks for a workshop: without the solutions, with the results that they start from.
 
 One source: exercises and solutions are cells of the notebooks themselves, tagged ``exercise`` and
-``solution``, so that they cannot drift apart. The book shows solutions folded; here they are left
-out.
+``solution``, so that they cannot drift apart. The book shows solutions folded; here they stand in a
+file of their own. The slides are made from the same notebooks and the plans of the book.
 """
 
+import base64
 import hashlib
 import json
 import os
@@ -26,6 +27,7 @@ from ..compute import (
     write_json,
 )
 from ..errors import InputError
+from ..report import data_uri, fill_template
 from ..results import check_run
 from .build import BOOK_PACKAGES, BookStep, execute_step, with_install_cell
 
@@ -39,19 +41,19 @@ CHAPTER_NEEDS: dict[str, tuple[str, ...]] = {
     "02_descriptors": ("01_data",),
     "03_clustering": ("01_data", "02_descriptors"),
     "04_rewards": ("01_data", "02_descriptors", "03_clustering"),
-    "06_optimization": ("01_data",),
-    "05_vae": ("01_data", "06_optimization"),
-    "07_report": ("01_data", "06_optimization"),
-    "08_judgement": ("01_data", "06_optimization"),
-    "09_composition": (),
-    "10_paper": ("01_data", "06_optimization"),
+    "05_optimization": ("01_data",),
+    "06_vae": ("01_data", "05_optimization"),
+    "07_judgment": ("01_data", "05_optimization"),
+    "08_paper": ("01_data", "05_optimization"),
+    "09_report": ("01_data", "05_optimization"),
+    "10_composition": (),
 }
 #: What notebooks leave for those after them; the rest of a run's artifacts is not handed out.
 _WRITES = {
     "01_data": "prepared.npz",
     "02_descriptors": "default/features.npz",
     "03_clustering": "default/labels.npz",
-    "06_optimization": "search.json",
+    "05_optimization": "search.json",
 }
 _HANDED_OUT = (
     "prepared.npz",
@@ -64,7 +66,13 @@ _HANDED_OUT = (
     "networks",
 )
 
+_PICTURES = ("unit_cell", "domain_wall")  # of the book, for the page of participants
+_LONG = ("06_vae", "07_judgment", "08_paper", "10_composition")  # not in the plan of 90 minutes
 _README = """# Workshop: domains by reward
+
+![A unit cell, without and with the shift of iron](unit_cell.png)
+
+![The shift of iron changes its direction at a domain wall](domain_wall.png)
 
 One notebook per chapter. Open a terminal in this folder, with the Python that has `bfo_utils`
 installed, and start
@@ -84,7 +92,7 @@ and run it. It tells right from wrong and gives a hint. Predict first, then run.
 
 Without Jupyter, `papermill 02_descriptors.ipynb out.ipynb` runs a notebook from top to bottom;
 `-p NAME VALUE` changes one
-of the parameters that stand in its first cells. `05_vae` needs the extra `vae`: {vae}.
+of the parameters that stand in its first cells. `06_vae` needs the extra `vae`: {vae}.
 
 With an image of your own: `papermill 01_data.ipynb out.ipynb -p image PATH`, then the others again.
 """
@@ -99,8 +107,8 @@ _IN_ORDER = (
 
 
 def lay_out(folder: str | Path, run: str | Path | None = None) -> Path:
-    """Write the notebooks without solutions, a page for participants, and the artifacts of a run,
-    to a folder.
+    """Write the notebooks without solutions, a page for participants, slides, the solutions, and
+    the artifacts of a run, to a folder.
 
     Parameters
     ----------
@@ -126,14 +134,16 @@ def lay_out(folder: str | Path, run: str | Path | None = None) -> Path:
     _replaceable(folder)
     artifacts = _artifacts(run) if run is not None else None
     with atomic_folder(folder, MANIFEST) as part:
-        for name in CHAPTER_NEEDS:
-            notebook = json.loads(
-                (resource_path("notebooks") / f"{name}.ipynb").read_text(encoding="utf-8")
-            )
+        notebooks = {name: _notebook(resource_path("notebooks"), name) for name in CHAPTER_NEEDS}
+        for name, notebook in notebooks.items():
             laid = with_install_cell(without_solutions(notebook), name, repository_url())
             text = json.dumps(laid, indent=1, ensure_ascii=False) + "\n"
             (part / f"{name}.ipynb").write_text(text, encoding="utf-8")
         (part / "README.md").write_text(_readme(artifacts is not None), encoding="utf-8")
+        (part / "solutions.md").write_text(_solutions(notebooks), encoding="utf-8")
+        (part / "slides.html").write_text(_slides(notebooks, run), encoding="utf-8")
+        for name in _PICTURES:
+            shutil.copy(resource_path("book") / "images" / f"{name}.png", part)
         write_json(part / MANIFEST, {path.name: _hash(path) for path in sorted(part.iterdir())})
         if artifacts:
             _copy(artifacts, part / "artifacts")
@@ -182,10 +192,10 @@ def readable(text: str) -> str:
     Examples
     --------
     >>> readable(
-    ...     "A {term}`map <label map>`, see {doc}`/search/06_optimization` and {doc}`/rewards` "
+    ...     "A {term}`map <label map>`, see {doc}`/search/05_optimization` and {doc}`/rewards` "
     ...     "{cite:p}`jia2008atomic`."
     ... )
-    'A map, see [06_optimization](06_optimization.ipynb) and *rewards* (Jia 2008).'
+    'A map, see [05_optimization](05_optimization.ipynb) and *rewards* (Jia 2008).'
     """
     return re.sub(r"\{([a-z:]+)\}`([^`<]*?)(?: *<([^>`]*)>)?`", _role, text)
 
@@ -296,7 +306,7 @@ def _copy(source: Path, target: Path) -> None:
 
 def _readme(ready: bool) -> str:
     rows = "\n".join(
-        f"| `{name}` | {', '.join(f'`{n}`' for n in needs) or 'nothing'} |"
+        f"| [`{name}`]({name}.ipynb) | {', '.join(f'`{n}`' for n in needs) or 'nothing'} |"
         for name, needs in CHAPTER_NEEDS.items()
     )
     return _README.format(
@@ -306,3 +316,93 @@ def _readme(ready: bool) -> str:
 
 def _hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _notebook(folder: Path, name: str) -> dict:
+    return json.loads((folder / f"{name}.ipynb").read_text(encoding="utf-8"))
+
+
+def _solutions(notebooks: dict[str, dict]) -> str:
+    """The cells of the solutions of all chapters, for the instructor."""
+    text = [
+        "# Solutions\n\nFor the instructor: take this file out before the folder is handed out."
+    ]
+    for notebook in notebooks.values():
+        text.append(f"## {_title(notebook)}")
+        for cell in notebook["cells"]:
+            if LEFT_OUT & set(cell["metadata"].get("tags", [])):
+                source = "".join(cell["source"])
+                inside = source.partition("\n")[2].rpartition("\n")[0]  # of the fold
+                code = cell["cell_type"] == "code"
+                text.append(f"```python\n{source}\n```" if code else readable(inside))
+    return "\n\n".join(text) + "\n"
+
+
+def _slides(notebooks: dict[str, dict], run: str | Path | None) -> str:
+    """The slides in one file: pictures of the book, the aims and exercises of every chapter, the
+    first figure of each in the run, and the plans.
+    """
+    slides = [
+        _slide("Domains by reward", picture=_image("before_after")),
+        _slide("A unit cell, and the shift of iron in it", picture=_image("unit_cell")),
+        _slide("A domain wall: the shift changes direction", picture=_image("domain_wall")),
+        _slide("From image to map in six steps", picture=_image("chain")),
+    ]
+    for name, notebook in notebooks.items():
+        rest = {"long": name in _LONG}
+        if name == "04_rewards":
+            slides.append(_slide("Vote: whose map is right?", picture=_image("vote")))
+        aims, work = (_items(notebook, heading) for heading in ("What you will learn", "Exercises"))
+        slides.append(_slide(_title(notebook), points=aims, **rest))
+        if picture := _first_picture(run, name):
+            slides.append(_slide(_title(notebook), picture=picture, **rest))
+        slides.append(_slide("Exercises", points=work, kind="ol", **rest))
+    for minutes in ("Ninety minutes", "One hundred and eighty minutes"):
+        slides.append(_slide(minutes, rows=_plan(minutes), long=minutes.startswith("One")))
+    return fill_template("slides.html", slides=slides)
+
+
+def _slide(title: str, *, picture="", points=(), rows=(), kind="ul", long=False) -> dict:
+    return locals()
+
+
+def _title(notebook: dict) -> str:
+    return notebook["cells"][0]["source"][0].lstrip("# ").strip()
+
+
+def _items(notebook: dict, heading: str) -> list[str]:
+    """The points of a list in a section of a notebook, as plain text."""
+    text = "\n".join(
+        "".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "markdown"
+    )
+    section = (
+        text.partition(f"## {heading}\n")[2].partition("\n## ")[0].partition("\n\nPut your")[0]
+    )
+    points = re.split(r"^(?:- |\d+\. )", section.partition("```{dropdown}")[0], flags=re.M)[1:]
+    return [" ".join(_plain(point).split()) for point in points]
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\[([^]]*)\]\([^)]*\)|[*`]", r"\1", readable(text))
+
+
+def _image(name: str) -> str:
+    return data_uri((resource_path("book") / "images" / f"{name}.png").read_bytes())
+
+
+def _first_picture(run: str | Path | None, name: str) -> str:
+    """The first figure of a chapter in a run; nothing where there is none."""
+    for page in sorted(Path(run, "notebooks").glob(f"*/{name}.ipynb")) if run else []:
+        for cell in _notebook(page.parent, name)["cells"]:
+            for output in cell.get("outputs", ()):
+                if "image/png" in output.get("data", {}):
+                    return data_uri(base64.b64decode("".join(output["data"]["image/png"])))
+    return ""
+
+
+def _plan(heading: str) -> list[list[str]]:
+    """The table of a plan in the book's page for instructors."""
+    page = (resource_path("book") / "instructor.md").read_text(encoding="utf-8")
+    section = page.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line[:1] == "|"]
+    return [[_plain(cell) for cell in row] for row in rows if not row[0].startswith("---")]

@@ -25,6 +25,7 @@ from .detection import (
 from .detection import (
     scatter_fits as scatter_fits,
 )
+from .detection import smooth_rows as smooth_rows
 from .detection import (
     subtract_neighbors as subtract_neighbors,
 )
@@ -66,4 +67,3 @@ from .shape import ColumnShape as ColumnShape
 from .shape import column_shapes as column_shapes
 from .slices import Slices as Slices
 from .slices import cut_slices as cut_slices
-from .slices import smooth_rows as smooth_rows

@@ -10,7 +10,7 @@ from ..io import Image
 from .detection import Columns
 from .precision import FittedWindows, fitted_windows
 
-_SAMPLE = 4000  # columns that are looked at
+_SAMPLE = 2000  # columns that are looked at
 
 
 @dataclass(frozen=True)

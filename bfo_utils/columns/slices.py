@@ -12,21 +12,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage, sparse
 
-from .detection import Columns
+from .detection import TRUNCATE, Columns, smooth_rows
 
 # sigma from the center of a column to its outermost slice: beyond, its flank holds no light
 _REACH = 2.6
 _RENDERED = 4.0  # sigma to which the fitted columns are rendered
 _SLOW = 2.2  # sigma: residuals that are smoother than that are background
-_TRUNCATE = 2.5  # of that filter
-_SIDE = 64  # rows smoothed at once, at least
 _LEVELS = 20  # levels of brightness at which the variance of the pixels is measured
 _LEAST = 0.2  # of the mean variance of the pixels: no pixel is taken to be surer
 _SAMPLE = 5  # every n-th row and column of them, from either end
 _ALONE = 0.3  # response below which a slice sees its neighbors rather than its column
 _DERIVATIVE = np.array([1, -8, 0, 8, -1]) / 12  # of the light along x, exact to the fourth order
 _BAND = 2**23  # px of the bands that an image is worked on in
-_PART = 4000  # columns at a time, which bounds the memory
+_PART = 1000  # columns at a time, which bounds the memory
 
 
 @dataclass(frozen=True)
@@ -46,11 +44,6 @@ class _Residual:
     weight: np.ndarray
     scaled: np.ndarray
     light: np.ndarray
-
-    @property
-    def turned(self) -> "_Residual":
-        """The same with x and y exchanged."""
-        return _Residual(*(v.T for v in vars(self).values()))
 
 
 @dataclass(frozen=True)
@@ -127,39 +120,6 @@ def _profiles(
     )
 
 
-def smooth_rows(values: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian mean along the first axis, continued by its ends: products of small dense matrices,
-    which a processor multiplies several times as fast as it adds shifted rows.
-
-    Parameters
-    ----------
-    values : ndarray, shape (n, m)
-    sigma : float
-        In rows; the Gaussian is cut at 2.5 of them.
-
-    Returns
-    -------
-    ndarray, shape (n, m)
-        Of the same type.
-
-    Examples
-    --------
-    >>> smooth_rows(np.eye(9), 1.0)[:, 4].round(2).tolist()
-    [0.0, 0.0, 0.05, 0.24, 0.4, 0.24, 0.05, 0.0, 0.0]
-    """
-    reach = int(_TRUNCATE * sigma + 0.5)
-    side = max(_SIDE, reach)
-    step = np.arange(side + 2 * reach) - reach - np.arange(side)[:, None]
-    kernel = np.where(np.abs(step) <= reach, np.exp(-0.5 * (step / sigma) ** 2), 0)
-    kernel = (kernel / kernel[0].sum()).astype(values.dtype)
-    wide = np.pad(values, ((reach, reach), (0, 0)), mode="edge")
-    out = np.empty(values.shape, values.dtype)
-    for k in range(0, len(values), side):
-        n = len(out[k : k + side])
-        out[k : k + n] = kernel[:n, : n + 2 * reach] @ wide[k : k + n + 2 * reach]
-    return out
-
-
 def _residual(data: np.ndarray, valid: np.ndarray, columns: Columns, noise: "_Noise | None"):
     """Residual of an image against its fitted columns, and the noise of its pixels.
 
@@ -169,7 +129,7 @@ def _residual(data: np.ndarray, valid: np.ndarray, columns: Columns, noise: "_No
     light = render_columns(data.shape, columns)
     rest = data - light
     width = _SLOW * float(np.median(columns.sigma_px))
-    slow = np.ascontiguousarray(smooth_rows(smooth_rows(rest, width).T, width).T)
+    slow = smooth_rows(smooth_rows(rest, width), width, axis=1)
     rest -= slow
     rest[~valid] = 0
     slow += light
@@ -231,7 +191,7 @@ def cut_slices(
         Columns in their order.
     """
     sigma, height = float(np.median(columns.sigma_px)), len(data)
-    margin = int(np.ceil(max(_REACH, _RENDERED) * sigma + _TRUNCATE * _SLOW * sigma)) + 3
+    margin = int(np.ceil(max(_REACH, _RENDERED) * sigma + TRUNCATE * _SLOW * sigma)) + 3
     n = max(1, round(data.size / _BAND)) | 1  # odd, so that there is a middle
     ends = np.rint(np.linspace(0, height, n + 1)).astype(int)
     band = np.searchsorted(ends[1:-1], columns.xy[:, 1], side="right")
@@ -246,8 +206,10 @@ def cut_slices(
         local = replace(columns.take(near), xy=columns.xy[near] - [0, low])
         residual, noise = _residual(data[low:high], valid[low:high], local, noise)
         order.append(near[band[near] == k])
-        for axis, found in parts.items():
-            found.append(_axis_slices(residual, local.take(band[near] == k), axis, sigma, low))
+        for axis, found in _band_slices(
+            residual, local.take(band[near] == k), parts, sigma
+        ).items():
+            parts[axis].append(replace(found, row=found.row + low * (axis == "x")))
     place = np.argsort(np.concatenate(order))
     return {axis: _joined(found).take(place) for axis, found in parts.items()}
 
@@ -258,45 +220,57 @@ def _joined(parts: list[Slices]) -> Slices:
     )
 
 
-def _axis_slices(
-    residual: _Residual, columns: Columns, axis: str, sigma: float, first: int
-) -> Slices:
-    """Slices of some columns of a band of the image that begins at the row ``first``."""
-    if axis == "y":
-        residual, columns = residual.turned, replace(columns, xy=columns.xy[:, ::-1])
-    reach = int(np.ceil(_REACH * sigma))
-    steep = ndimage.correlate1d(residual.light, _DERIVATIVE, axis=1) * residual.weight
-    parts = [
-        _cut(residual, steep, columns.take(slice(k, k + _PART)), reach)
-        for k in range(0, max(len(columns), 1), _PART)
-    ]
-    row, *values, offset = (np.concatenate(v) for v in zip(*parts))
-    return Slices(
-        row + first * (axis == "x"), *(v.astype(np.float32) for v in (*values, offset / sigma))
+def _band_slices(
+    residual: _Residual, columns: Columns, axes: Iterable[str], sigma: float
+) -> dict[str, Slices]:
+    """Slices of some columns of a band of the image, rows counted from its first."""
+    reach, size = int(np.ceil(_REACH * sigma)), residual.light.shape
+    steep = {
+        axis: ndimage.correlate1d(residual.light, _DERIVATIVE, axis=axis == "x") * residual.weight
+        for axis in axes
+    }
+    weight, scaled, *flanks = (
+        np.lib.stride_tricks.sliding_window_view(np.pad(v, reach), (2 * reach + 1,) * 2)
+        for v in (residual.weight, residual.scaled, *steep.values())
     )
+    parts: dict[str, list[Slices]] = {axis: [] for axis in steep}
+    for k in range(0, max(len(columns), 1), _PART):
+        some = columns.take(slice(k, k + _PART))
+        x, y = (np.clip(v, 0, n - 1) for v, n in zip(np.rint(some.xy).astype(int).T, size[::-1]))
+        windows = weight[y, x], scaled[y, x]
+        for flank, (axis, found) in zip(flanks, parts.items()):
+            found.append(_cut((*windows, flank[y, x]), some, axis, reach, size, sigma))
+    return {axis: _joined(found) for axis, found in parts.items()}
 
 
 def _cut(
-    residual: _Residual, steep: np.ndarray, columns: Columns, reach: int
-) -> tuple[np.ndarray, ...]:
-    """Rows, weights, moments, responses and offsets (px) of the slices of some columns."""
-    shape, step = residual.weight.shape, np.arange(-reach, reach + 1)
-    x, y = (v[:, None] + step for v in np.rint(columns.xy).astype(int).T)
-    inside = (y >= 0) & (y < shape[0]) & columns.ok[:, None]
-    dx, dy = x - columns.xy[:, :1], y - columns.xy[:, 1:]
+    windows: tuple[np.ndarray, ...],
+    columns: Columns,
+    axis: str,
+    reach: int,
+    size: tuple[int, int],
+    sigma: float,
+) -> Slices:
+    """Slices of some columns from their windows (N, K, K): weight of the pixels, scaled residual,
+    slope of the light along the axis times the weight; 0 beyond the frame.
+    """
+    fast, slow = (0, 1) if axis == "x" else (1, 0)
+    place = np.rint(columns.xy).astype(int)[..., None] + np.arange(-reach, reach + 1)
+    offset = place - columns.xy[..., None]
     two = 2 * columns.sigma_px[:, None] ** 2
-    slope = np.where((x >= 0) & (x < shape[1]), -2 * dx / two * np.exp(-(dx**2) / two), 0).astype(
-        np.float32
+    along, across = offset[:, fast], offset[:, slow]
+    slope = (-2 * along / two * np.exp(-(along**2) / two)).astype(np.float32)
+    height = np.where(columns.ok, np.maximum(columns.intensity, 0), 0)
+    amplitude = height[:, None] * np.exp(-(across**2) / two)
+    weight, moment, response = (
+        np.matmul(w, f[..., None])[..., 0] if axis == "x" else np.matmul(f[:, None], w)[:, 0]
+        for w, f in zip(windows, (slope**2, slope, slope))
     )
-    amplitude = np.where(
-        inside, np.maximum(columns.intensity, 0)[:, None] * np.exp(-(dy**2) / two), 0
+    weight, moment = amplitude**2 * weight, amplitude * moment
+    response = amplitude * response / np.maximum(weight, 1e-30)
+    row, alone = np.clip(place[:, slow], 0, size[axis == "y"] - 1), response > _ALONE
+    weight, moment, response, across = (
+        v.astype(np.float32)
+        for v in (weight * alone, moment * alone, response * alone, across / sigma)
     )
-    y, x = np.clip(y, 0, shape[0] - 1), np.clip(x, 0, shape[1] - 1)
-    at = y[:, :, None], x[:, None, :]
-    moment = amplitude * np.matmul(residual.scaled[at], slope[..., None])[..., 0]
-    weight = amplitude**2 * np.matmul(residual.weight[at], slope[..., None] ** 2)[..., 0]
-    response = (
-        amplitude * np.matmul(steep[at], slope[..., None])[..., 0] / np.maximum(weight, 1e-30)
-    )
-    alone = response > _ALONE
-    return y, weight * alone, moment * alone, response * alone, dy
+    return Slices(row, weight, moment, response, across)

@@ -1,5 +1,6 @@
 """Files that are either whole or not there."""
 
+import csv
 import errno
 import hashlib
 import json
@@ -10,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ..errors import DiskError, InputError
 
@@ -376,15 +379,22 @@ def refuse_foreign(paths: Iterable[str | Path], own: bool, what: str) -> None:
         raise InputError(f"{found}: is there already, and not from an earlier call; {what}")
 
 
-def write_csv(path: str | Path, table: "pd.DataFrame", float_format: str | None = "%.8g") -> None:
-    """Write a table as CSV without index; names of files that are no valid text keep their bytes
-    as ``\\udcff``.
+def write_csv(path: str | Path, table: "pd.DataFrame") -> None:
+    """Write a table as CSV without index, eight digits a number; names of files that are no valid
+    text keep their bytes as ``\\udcff``. (``DataFrame.to_csv`` takes ten times as long.)
     """
-    with atomic(path) as part:
-        table.to_csv(
-            part,
-            index=False,
-            float_format=float_format,
-            lineterminator="\n",
-            errors="backslashreplace",
-        )
+    columns = [_texts(table.iloc[:, k].to_numpy()) for k in range(table.shape[1])]
+    with (
+        atomic(path) as part,
+        open(part, "w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(table.columns)
+        writer.writerows(zip(*columns, strict=True))
+
+
+def _texts(values: np.ndarray) -> list:
+    """Values of a column as they are written, nothing for what is unknown."""
+    if values.dtype.kind == "f":
+        return [f"{v:.8g}" if v == v else "" for v in values.tolist()]
+    return ["" if v is None or v != v else v for v in values.tolist()]

@@ -150,9 +150,10 @@ def crop_windows(
     window = patches.data[:, top : top + rows, left : left + cols][part]
     if binning == 1:
         return window
-    return window.reshape(len(window), rows // binning, binning, cols // binning, binning).mean(
-        axis=(2, 4)
-    )
+    total = np.zeros((len(window), rows // binning, cols // binning), window.dtype)
+    for i, j in np.ndindex(binning, binning):  # a mean over two axes takes three times as long
+        total += window[:, i::binning, j::binning]
+    return total / window.dtype.type(binning**2)
 
 
 def _half(size: float) -> int:

@@ -46,6 +46,9 @@ from .concepts import (
 from .concepts import (
     plot_unit_cell as plot_unit_cell,
 )
+from .concepts import (
+    plot_vote as plot_vote,
+)
 from .fields import draw_arrows as draw_arrows
 from .fields import (
     ordered as ordered,

@@ -34,7 +34,7 @@ from ..simulation import (
     simulate_second,
 )
 from .backdrop import backdrop
-from .fields import draw_arrows, draw_field
+from .fields import draw_arrows, draw_field, plot_maps
 from .placement import quadrilaterals, wall_lines
 from .style import (
     ACCENT,
@@ -179,6 +179,25 @@ def plot_chain() -> Figure:
     for k, (axes, title) in enumerate(zip(figure.axes, titles), 1):
         axes.set_title(f"{k} {title}")
     return figure
+
+
+@styled
+def plot_vote() -> Figure:
+    """One crystal divided into four, five and six clusters: which of the maps is right?
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> [axes.get_title() for axes in plot_vote().axes]
+    ['4 clusters', '5 clusters', '6 clusters']
+    """
+    prepared = prepare_image(simulate_phantom(_CHAIN, 2).image, scan_axis="none")
+    numbers = (4, 5, 6)
+    maps = [_map(prepared, {"n_clusters": n}) for n in numbers]
+    return plot_maps(maps, [f"{n} clusters" for n in numbers])
 
 
 @styled
@@ -375,4 +394,5 @@ CONCEPTS = {
     "contrast": _contrast,
     "mistilt": _mistilt,
     "given_cell": _given_cell,
+    "vote": plot_vote,
 }

@@ -498,14 +498,18 @@ def displace_rows(data: np.ndarray, displacement: np.ndarray) -> np.ndarray:
     """
     width = data.shape[1]
     size = fft.next_fast_len(width + 2 * _PAD, real=True)
-    frequency = np.arange(size // 2 + 1, dtype=np.float32) / size
+    # a wave of every frequency is one of every 64th times one of the first 64: few exponentials
+    fine, coarse = (np.arange(n) * k / size for n, k in ((64, 1), (size // 128 + 1, 64)))
     out = np.empty(data.shape, np.float32)
     for rows in row_bands(data.shape):
         wide = np.pad(data[rows], ((0, 0), (_PAD, size - width - _PAD)), mode="symmetric").astype(
             np.float32
         )
-        phase = np.exp(
-            -2j * np.pi * frequency * displacement[rows, None].astype(np.float32)
-        ).astype(np.complex64)
-        out[rows] = fft.irfft(fft.rfft(wide, axis=1) * phase, size, axis=1)[:, _PAD : _PAD + width]
+        one, two = (
+            np.exp(-2j * np.pi * f * displacement[rows, None]).astype(np.complex64)
+            for f in (fine, coarse)
+        )
+        waves = fft.rfft(wide, axis=1)
+        waves *= (two[:, :, None] * one[:, None]).reshape(len(waves), -1)[:, : size // 2 + 1]
+        out[rows] = fft.irfft(waves, size, axis=1)[:, _PAD : _PAD + width]
     return out

@@ -195,6 +195,8 @@ class _Learned:
 
 
 def _problem(slices: Slices, sites: Sites, height: int) -> _Problem:
+    order = np.argsort(slices.row[:, slices.row.shape[1] // 2], kind="stable")
+    slices, sites = slices.take(order), sites.take(order)
     precision = np.where(sites.is_a, 1 / (SCATTER * sites.cell_px) ** 2, 0.0)
     spread = float(sites.off_lattice[sites.is_a].std())
     return _Problem(slices, sites, height, lattice_basis(sites.ij[sites.is_a]), spread, precision)
@@ -567,7 +569,7 @@ def scan_errors(scan: ScanDistortion) -> tuple[np.ndarray, np.ndarray]:
     moved = float(_seen_by_columns(scan.displacement_px, scan.sigma_px).std())
     fast = shown - smooth_rows(shown, SMOOTH * scan.cell_px)
     for weights, own in ((fast, moved), (shown - sum(around) / 2, scan.polar_rms_px)):
-        known = (weights * linalg.cho_solve_banded((scan.factor, True), weights)).sum(axis=0)
+        known = (linalg.lapack.dtbtrs(scan.factor, weights, uplo="L")[0] ** 2).sum(axis=0)
         shared = ((scan.spread.T @ weights) ** 2).sum(axis=0)
         errors.append(np.interp(np.arange(n), at, np.sqrt(known + shared + left * own**2)))
     return errors[0], errors[1]

@@ -8,6 +8,7 @@ matrices over rows are banded, but for a few columns that belong to the nuisance
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy import linalg, sparse
@@ -38,6 +39,7 @@ _LINE_RANGE = (3.5, 7.2, 0.45)
 _LINE = 30.0
 _LINE_LEAST = 1e-4  # px2: least variance of the amplitude of a line
 _FREE = 1e-12  # 1 / px2: next to nothing is known
+_LEAST_KNOWN = 1e-12  # of what is known of a row of a block on average
 
 
 @dataclass(frozen=True)
@@ -223,6 +225,7 @@ def normal_equations(
     Parameters
     ----------
     slices : Slices
+        Ordered by the row of their columns, all within the rows.
     sites : Sites
         The same columns.
     basis : sparse array, shape (n_A, K)
@@ -230,36 +233,66 @@ def normal_equations(
     precision : ndarray, shape (N,)
         1 / variance (1 / px2) of a column about the smooth lattice; 0 where its position is free.
     rows : tuple of int
-        First pixel row and number of rows; slices beyond are left out.
+        First pixel row and number of rows.
 
     Returns
     -------
     Equations
         Nuisances are the K functions of the lattice and eight shapes of the columns.
     """
-    inside = (slices.row >= rows[0]) & (slices.row < rows[0] + rows[1])
-    row = np.clip(slices.row - rows[0], 0, rows[1] - 1)
-    weight = slices.weight.astype(float) * inside
-    moment = slices.moment.astype(float) * inside - weight * sites.off_lattice[:, None]
-    coupling = weight * slices.response
-    system = _System(row, coupling, weight.sum(axis=1), precision, rows[1])
-    right = (slices.response * moment, moment.sum(axis=1))
-    shapes = np.stack(_shapes(slices, sites))
-    heavy = shapes * weight
-    held = heavy.sum(axis=2).T
-    shape_cross = np.stack(
-        [system.by_row(slices.response * one, total) for one, total in zip(heavy, held.T)], axis=1
-    )
-    flat = len(shapes), -1
-    own = heavy.reshape(flat) @ shapes.reshape(flat).T - held.T @ (held * system.share[:, None])
-    shape_right = shapes.reshape(flat) @ moment.ravel() - held.T @ (right[1] * system.share)
-    free = sites.is_a, basis
+    weight = slices.weight.astype(float)
+    moment = slices.moment - weight * sites.off_lattice[:, None]
+    row, total = slices.row - rows[0], weight.sum(axis=1)
+    system = _System(row, weight * slices.response, total, precision, rows[1])
+    seen = moment.sum(axis=1)
     equations = Equations(
-        system.band(slices.response), system.by_row(*right), *system.lattice(*free, right[1])
+        system.band(slices.response),
+        system.summed(slices.response * moment - system.coupling * (seen * system.share)[:, None]),
+        *system.lattice(sites.is_a, basis, seen),
     )
-    return equations.with_nuisances(
-        shape_cross, own, -(basis.T @ (held * system.kept[:, None])[sites.is_a]), shape_right
+    return equations.with_nuisances(*_shapes(system, slices, sites, basis, weight, moment))
+
+
+def _shapes(
+    system: "_System",
+    slices: Slices,
+    sites: Sites,
+    basis: sparse.csr_array,
+    weight: np.ndarray,
+    moment: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Displacement profiles over the offset that a kind of column shares (three powers for A and
+    for B), and a shear (two parts): their coupling to rows, to each other and to the lattice, and
+    their right side.
+    """
+    kinds = [*[sites.is_a] * 3, *[~sites.is_a] * 3, *sites.place.T]
+    kinds = list(zip((0, 1, 2, 0, 1, 2, 0, 0), np.array(kinds, float)))
+    t = slices.offset.astype(float)
+    powers = [t, t * t, t * t * t]
+    heavy = [weight * p for p in powers]
+    held = [v.sum(axis=1) for v in heavy]
+    own = [
+        [_along(v, p) - h * g * system.share for p, g in zip(powers, held)]
+        for v, h in zip(heavy, held)
+    ]
+    seen = moment.sum(axis=1) * system.share
+    right = [_along(moment, p) - h * seen for p, h in zip(powers, held)]
+    cross = [
+        slices.response * v - system.coupling * (h * system.share)[:, None]
+        for v, h in zip(heavy, held)
+    ]
+    shared = np.stack([f * held[k] * system.kept for k, f in kinds], axis=1)
+    return (
+        np.stack([system.summed(cross[k], f) for k, f in kinds], axis=1),
+        np.array([[(f * g) @ own[j][k] for k, g in kinds] for j, f in kinds]),
+        -(basis.T @ shared[sites.is_a]),
+        np.array([f @ right[k] for k, f in kinds]),
     )
+
+
+def _along(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Sums of products along rows."""
+    return np.einsum("nr,nr->n", one, other)
 
 
 @dataclass(frozen=True)
@@ -272,20 +305,37 @@ class _System:
     precision: np.ndarray
     n: int
 
-    @property
+    @cached_property
     def share(self) -> np.ndarray:
         """Variance (px2) that a position has when all rows are known."""
         return 1 / (self.total + self.precision + _FREE)
 
-    @property
+    @cached_property
     def kept(self) -> np.ndarray:
         """Share of the information on a position that is information on the lattice."""
         return 1 - self.total * self.share
 
-    def by_row(self, direct: np.ndarray, total: np.ndarray) -> np.ndarray:
-        """What moments of slices (N, R), and of columns (N,), say about every row."""
-        values = direct - self.coupling * (total * self.share)[:, None]
-        return np.bincount(self.row.ravel(), values.ravel(), minlength=self.n)
+    @cached_property
+    def _groups(self) -> tuple[np.ndarray, np.ndarray]:
+        """Columns whose slices lie in the same rows follow each other: where they end, and these
+        rows (G, R).
+        """
+        width = self.row.shape[1]
+        middle = self.row[:, width // 2]
+        ends = np.append(np.flatnonzero(np.diff(middle)) + 1, len(middle))
+        at = middle[ends - 1, None] + np.arange(width) - width // 2
+        return np.append(0, ends), np.clip(at, 0, self.n - 1)
+
+    def summed(
+        self, values: np.ndarray, factor: np.ndarray | None = None, rows: slice = slice(None)
+    ) -> np.ndarray:
+        """Sums of values (N, R) times a factor (N,) over the slices in each row."""
+        ends, at = self._groups
+        factor = np.ones(len(values)) if factor is None else factor
+        adding = sparse.csr_array(
+            (factor, np.arange(len(values)), ends), shape=(len(at), len(values))
+        )
+        return np.bincount(at[:, rows].ravel(), (adding @ values).ravel(), minlength=self.n)
 
     def band(self, response: np.ndarray) -> np.ndarray:
         """Coupling of rows by the columns that they share: diag(w h h) - w h h' w / (total +
@@ -294,13 +344,9 @@ class _System:
         width, part = self.row.shape[1], self.coupling * self.share[:, None]
         band = np.zeros((min(width, self.n), self.n))
         for k in range(len(band)):
-            product = part[:, : width - k] * self.coupling[:, k:]
-            band[k] = -np.bincount(
-                self.row[:, : width - k].ravel(), product.ravel(), minlength=self.n
-            )
-        band[0] += np.bincount(
-            self.row.ravel(), (self.coupling * response).ravel(), minlength=self.n
-        )
+            first = slice(width - k)
+            band[k] = -self.summed(part[:, first] * self.coupling[:, k:], rows=first)
+        band[0] += self.summed(self.coupling * response)
         return band
 
     def lattice(
@@ -317,13 +363,6 @@ class _System:
         )
         own = basis.T @ (basis * (self.total * self.kept)[k, None])
         return -(scatter @ basis).toarray(), own.toarray(), -(basis.T @ (right * self.kept)[k])
-
-
-def _shapes(slices: Slices, sites: Sites) -> list[np.ndarray]:
-    """Displacement profiles over the offset that a kind of column shares, and a shear."""
-    t, a = slices.offset, sites.is_a[:, None]
-    powers = [np.where(kind, t**k, 0) for kind in (a, ~a) for k in (1, 2, 3)]
-    return powers + [t * sites.place[:, [axis]] for axis in (0, 1)]
 
 
 def ridged(equations: Equations, lattice: int, spread: float) -> Equations:
@@ -427,31 +466,66 @@ def learned_variances(
     gain : float
         Log likelihood against rows that are not displaced, before the last turn.
     """
-    parts = []
-    for _, right in blocks:
-        lag = rows * np.abs(np.subtract.outer(np.arange(len(right)), np.arange(len(right))))
-        parts.append(_kernels(cell_px, lag) + [np.cos(2 * np.pi * f * lag) for f in lines])
     # white displacement of rows averages out in their mean
     scale = np.array([rows] + [1] * (len(LENGTHS) + len(lines)))
     v = np.array(_START + _START[-1:] * len(lines)) if start is None else start / scale
+    inverse = [_Inverse.of(*block) for block in blocks]
     gain = 0.0
     for _ in range(turns):
         found, expected, gain = np.zeros(len(v)), np.zeros(len(v)), 0.0
-        for (matrix, right), kernels in zip(blocks, parts):
-            c = sum(a * k for a, k in zip(v, kernels))
-            factors = linalg.lu_factor(np.eye(len(right)) + matrix @ c, check_finite=False)
-            alpha, g = (linalg.lu_solve(factors, m, check_finite=False) for m in (right, matrix))
-            found += [alpha @ k @ alpha for k in kernels]
-            expected += [np.vdot(g, k) for k in kernels]
-            gain += (right @ c @ alpha - np.log(np.abs(np.diagonal(factors[0]))).sum()) / 2
+        for block in inverse:
+            lag = np.arange(len(block.solved)) * float(rows)
+            kernels = _kernels(cell_px, lag) + [np.cos(2 * np.pi * f * lag) for f in lines]
+            seen, chance, gained = block.lags(v @ kernels)
+            found, expected, gain = (
+                found + kernels @ seen,
+                expected + kernels @ chance,
+                gain + gained,
+            )
         v = np.clip(v * np.sqrt(found / np.maximum(expected, 1e-30)), *_BOUNDS)
     return v * scale, float(gain)
+
+
+@dataclass(frozen=True)
+class _Inverse:
+    """Dense equations N s = r of a block: N^-1 (lower triangle), N^-1 r, log determinant of N."""
+
+    right: np.ndarray
+    solved: np.ndarray
+    matrix: np.ndarray
+    log_det: float
+
+    @classmethod
+    def of(cls, matrix: np.ndarray, right: np.ndarray) -> "_Inverse":
+        """Of equations that may not know all rows: next to nothing is known of these."""
+        held = matrix + _LEAST_KNOWN * matrix.trace() / len(matrix) * np.eye(len(matrix))
+        factor = linalg.lapack.dpotrf(held, lower=1, clean=1)[0]
+        solved = linalg.lapack.dpotrs(factor, right, lower=1)[0]
+        log_det = 2 * float(np.log(np.diagonal(factor)).sum())
+        return cls(right, solved, linalg.lapack.dpotri(factor, lower=1)[0], log_det)
+
+    def lags(self, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        """Sums over pairs of rows at every distance of alpha alpha' and of G, for displacements of
+        a covariance over the distance, and the log likelihood that these gain.
+        """
+        n = len(covariance)
+        lag = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
+        factor = linalg.lapack.dpotrf(self.matrix + covariance[lag], lower=1, clean=1)[0]
+        alpha = linalg.lapack.dpotrs(factor, self.solved, lower=1)[0]
+        gain = alpha @ linalg.matmul_toeplitz(covariance, self.right) - self.log_det
+        gain -= 2 * np.log(np.diagonal(factor)).sum()
+        lower = linalg.lapack.dpotri(factor, lower=1)[0]
+        twice = np.where(np.arange(n) > 0, 2.0, 1.0)
+        pairs = np.correlate(alpha, alpha, "full")[n - 1 :]
+        return twice * pairs, twice * np.bincount(lag.ravel(), lower.ravel("K")), gain / 2
 
 
 def dense_block(equations: Equations, rows: int) -> tuple[np.ndarray, np.ndarray]:
     """N and right side with the nuisances eliminated, every ``rows`` pixel rows taken together."""
     band, n = equations.band, len(equations.right)
-    full = multiply_band(band, np.eye(n))
+    at = np.arange(n)
+    lag = np.abs(np.subtract.outer(at, at))
+    full = np.vstack([band, np.zeros(n)])[np.minimum(lag, len(band)), np.minimum.outer(at, at)]
     solved = np.linalg.solve(
         equations.nuisance, np.column_stack([equations.cross.T, equations.nuisance_right])
     )
@@ -486,8 +560,8 @@ class Posterior:
     nuisances : ndarray, shape (q,)
     factor : ndarray, shape (L, n)
         Banded Cholesky factor of A (lower form).
-    across : ndarray, shape (n, q)
-        A^-1 times the coupling to the nuisances.
+    half : ndarray, shape (n, q)
+        The inverse of that factor times the coupling to the nuisances.
     schur : ndarray, shape (q, q)
         Lower Cholesky factor of what is known of the nuisances.
     """
@@ -495,18 +569,25 @@ class Posterior:
     mean: np.ndarray
     nuisances: np.ndarray
     factor: np.ndarray
-    across: np.ndarray
+    half: np.ndarray
     schur: np.ndarray
 
     @property
     def spread(self) -> np.ndarray:
         """W, shape (n, q)."""
-        return linalg.solve_triangular(self.schur, self.across.T, lower=True).T
+        across = _solve_factor(self.factor, self.half, "T")
+        return linalg.solve_triangular(self.schur, across.T, lower=True, check_finite=False).T
 
     def multiply(self, values: np.ndarray) -> np.ndarray:
         """Covariance times columns of values (n, m)."""
-        shared = linalg.cho_solve((self.schur, True), self.across.T @ values)
-        return linalg.cho_solve_banded((self.factor, True), values) + self.across @ shared
+        own = _solve_factor(self.factor, values)
+        shared = self.half @ linalg.cho_solve((self.schur, True), self.half.T @ own)
+        return _solve_factor(self.factor, own + shared, "T")
+
+
+def _solve_factor(factor: np.ndarray, values: np.ndarray, trans: str = "N") -> np.ndarray:
+    """The inverse of a banded lower triangle ("N"), or of its transpose ("T"), times values."""
+    return linalg.lapack.dtbtrs(factor, values, uplo="L", trans=trans)[0]
 
 
 def solve_rows(equations: Equations, prior: np.ndarray) -> Posterior:
@@ -525,15 +606,12 @@ def solve_rows(equations: Equations, prior: np.ndarray) -> Posterior:
     band[: len(prior)] += prior
     band[: len(equations.band)] += equations.band
     factor = linalg.cholesky_banded(band, lower=True)
-    solved = linalg.cho_solve_banded(
-        (factor, True), np.column_stack([equations.cross, equations.right])
-    )
-    across, alone = solved[:, :-1], solved[:, -1]
-    schur = linalg.cholesky(equations.nuisance - equations.cross.T @ across, lower=True)
-    nuisances = linalg.cho_solve(
-        (schur, True), equations.nuisance_right - equations.cross.T @ alone
-    )
-    return Posterior(alone - across @ nuisances, nuisances, factor, across, schur)
+    solved = _solve_factor(factor, np.column_stack([equations.cross, equations.right]))
+    half, alone = solved[:, :-1], solved[:, -1]
+    schur = linalg.cholesky(equations.nuisance - half.T @ half, lower=True)
+    nuisances = linalg.cho_solve((schur, True), equations.nuisance_right - half.T @ alone)
+    mean = _solve_factor(factor, alone - half @ nuisances, "T")
+    return Posterior(mean, nuisances, factor, half, schur)
 
 
 def find_line(

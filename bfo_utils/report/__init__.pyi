@@ -123,6 +123,8 @@ from .interactive import (
 from .memo import memo_html as memo_html
 from .memo import methods_paragraph as methods_paragraph
 from .memo import print_memo as print_memo
+from .pages import data_uri as data_uri
+from .pages import fill_template as fill_template
 from .printing import (
     BROWSERS as BROWSERS,
 )

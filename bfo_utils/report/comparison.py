@@ -15,7 +15,7 @@ from ..compute import atomic, read_json, refuse_foreign
 from ..errors import InputError
 from ..figures import plot_differences, plot_rewards, png_bytes
 from ..results import Units, check_run, result_path
-from ..segmentation import match_labels
+from ..segmentation import rename_labels
 from .export import domains_shown, walls_shown
 from .pages import data_uri, fill_template
 
@@ -187,7 +187,7 @@ def match_runs(one: pd.DataFrame, two: pd.DataFrame) -> Match | None:
     both = (labels[0] >= 0) & (labels[1] >= 0)
     if near.sum() < _COINCIDE * max(len(one), len(two)) or not both.any():
         return None
-    labels = labels[0], _renamed(*labels, both)
+    labels = labels[0], rename_labels(labels[1], labels[0])
     ij = one.loc[near, ["i", "j"]].to_numpy(int)
     return Match(
         _grid(ij, labels[0]),
@@ -196,14 +196,6 @@ def match_runs(one: pd.DataFrame, two: pd.DataFrame) -> Match | None:
         float(adjusted_rand_score(labels[0][both], labels[1][both])),
         int(both.sum()),
     )
-
-
-def _renamed(one: np.ndarray, two: np.ndarray, both: np.ndarray) -> np.ndarray:
-    """Labels of the second map under the names of the first; others get unused names."""
-    names = one.max() + 1 + np.arange(two.max() + 1)
-    partner = match_labels(two[both], one[both])
-    names[: len(partner)] = np.where(partner < 0, names[: len(partner)], partner)
-    return np.where(two >= 0, names[two], -1)
 
 
 def _grid(ij: np.ndarray, labels: np.ndarray) -> np.ndarray:

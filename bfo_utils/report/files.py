@@ -437,6 +437,7 @@ def _convention(prepared: PreparedImage) -> dict:
     return {
         "brighter_sublattice": prepared.bright if prepared.lattice.cells.has_b else "A",
         "polar_sign": prepared.polar_sign,
+        "born_charge_e": prepared.born_charge or None,
         "polar_displacement": (
             "B column minus the mean of its four A neighbors; x to the right, y down"
         ),

@@ -10,7 +10,7 @@ from ..compute import atomic, refuse_foreign
 from ..errors import InputError
 from ..results import check_run
 
-PAGE = Path("html", "report", "07_report.html")
+PAGE = Path("html", "report", "09_report.html")
 BROWSERS = (
     "chromium",
     "chromium-browser",

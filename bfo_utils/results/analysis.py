@@ -213,6 +213,7 @@ def analyze(
         evidence=plan.evidence,
         bright=plan.bright,
         polar_sign=plan.polar_sign,
+        born_charge=plan.born_charge,
         strain_reference=plan.strain_reference,
         scan_axis=plan.scan_axis,
         tilt=plan.tilt,

@@ -2,11 +2,13 @@
 
 A mean over a domain is not as exact as its many cells suggest, for a row of the scan displaces all
 cells of a row alike. The standard errors are therefore those of sums over rows, taken from the
-difference of the two halves of the pixels, which holds noise and no signal.
+difference of the two halves of the pixels, which holds noise and no signal. A mistilt is no noise:
+where the displacement changes across the crystal, alike inside all domains, the mean of a domain
+may be off by as much, and its standard error says so.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -20,6 +22,9 @@ from .analysis import Analysis
 DIRECTIONS = ("right", "down-right", "down", "down-left", "left", "up-left", "up", "up-right")
 _STILL = 0.01  # of the cell: a map of one label moves less where it is not polar
 _OTHER_MATERIAL = 0.15  # step of the amplitude of A (log) from film to substrate
+_DEEP = 4.0  # cells from other labels, where the displacement is that of a domain
+_LEAST_INSIDE = 50  # cells, for a slope
+_SEEN = 7.0  # times the power of white noise in a slow change: noise of scan rows has about twice
 _LAGS = 2  # rows of cells further apart share neither columns nor rows of the scan
 
 
@@ -56,11 +61,14 @@ class Units:
 
 @dataclass(frozen=True)
 class _Measured:
-    """A quantity on the grid: values, half the difference of the halves, errors of the fits."""
+    """A quantity on the grid: values, half the difference of the halves, errors of the fits, and
+    how much (rms) it changes slowly inside all domains alike.
+    """
 
     values: np.ndarray
     noise: np.ndarray
     se: np.ndarray | None = None
+    slow: float = 0.0
 
 
 def domains_table(analysis: Analysis) -> pd.DataFrame:
@@ -79,7 +87,7 @@ def domains_table(analysis: Analysis) -> pd.DataFrame:
         parameters, strain, amplitudes of both sublattices; mean posterior and stability. One row of
         label 0 where there are no domains.
     """
-    labels, measured = analysis.labels, _quantities(analysis.prepared)
+    labels, measured = analysis.labels, _quantities(analysis)
     present = np.unique(labels[labels >= 0]).tolist()
     rows = [_row(analysis, measured, labels == label) for label in present]
     kinds = _kinds(analysis, present)
@@ -109,7 +117,7 @@ def patches_table(analysis: Analysis, domains: pd.DataFrame) -> pd.DataFrame:
         Columns ``patch, label, name, kind``, the middle of the patch (``x_px``, ``y_px``), and
         those of the table of domains.
     """
-    measured, xy = _quantities(analysis.prepared), analysis.prepared.lattice.cells.xy
+    measured, xy = _quantities(analysis), analysis.prepared.lattice.cells.xy
     rows: list[dict] = []
     for label, name, kind in domains[["label", "name", "kind"]].itertuples(index=False):
         pieces, n = ndimage.label(analysis.labels == label)
@@ -124,8 +132,9 @@ def patches_table(analysis: Analysis, domains: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _quantities(prepared: PreparedImage) -> dict[str, _Measured]:
+def _quantities(analysis: Analysis) -> dict[str, _Measured]:
     """All that is averaged over domains, in its unit; the first two are the displacement."""
+    prepared = analysis.prepared
     cells, units, se = prepared.lattice.cells, _units(prepared), prepared.cell_errors
     strains = [measure_strain(half, prepared.strain.reference) for half in prepared.halves.cells]
 
@@ -151,7 +160,29 @@ def _quantities(prepared: PreparedImage) -> dict[str, _Measured]:
         found[column] = _Measured(
             getattr(prepared.strain, name), (one - two) / 2, getattr(se, name)
         )
+    for name in list(found)[:2]:
+        found[name] = replace(found[name], slow=_slow(found[name], analysis.labels))
     return found | {name: of_cells(name) for name in ("a_intensity", "b_intensity")}
+
+
+def _slow(quantity: _Measured, labels: np.ndarray) -> float:
+    """Change (rms) of a quantity that is quadratic in place and the same in all labels; 0 where no
+    more is seen than noise.
+    """
+    names = np.unique(labels[labels >= 0])
+    deep = [ndimage.distance_transform_edt((labels == n) | (labels < 0)) > _DEEP for n in names]
+    inside = np.any(deep, axis=0) if len(names) > 1 else np.ones(labels.shape, bool)
+    inside &= (labels >= 0) & np.isfinite(quantity.values + quantity.noise)
+    if inside.sum() < _LEAST_INSIDE:
+        return 0.0
+    i, j = ((np.argwhere(inside) - np.argwhere(labels >= 0).mean(axis=0)) / max(labels.shape)).T
+    slow = np.column_stack([i, j, i * i, i * j, j * j])
+    levels = (labels[inside][:, None] == names).astype(float)
+    along, weight = np.linalg.qr(slow - levels @ np.linalg.lstsq(levels, slow, rcond=None)[0])
+    found = along.T @ quantity.values[inside]
+    if found @ found < len(found) * _SEEN * np.mean(quantity.noise[inside] ** 2):
+        return 0.0
+    return float((slow @ np.linalg.lstsq(weight, found, rcond=None)[0]).std())
 
 
 def _half_ratio(prepared: PreparedImage) -> np.ndarray:
@@ -197,7 +228,7 @@ def _mean(values: np.ndarray) -> float:
 
 def _error(quantity: _Measured, own: np.ndarray, box: tuple[slice, ...], along: int) -> float:
     """Standard error of a mean: of the sums over rows and their neighbors, no less than that of
-    independent columns.
+    independent columns; and what changes slowly inside domains.
     """
     noise = np.where(own, quantity.noise[box], np.nan)
     n = int(np.isfinite(noise).sum())
@@ -208,7 +239,7 @@ def _error(quantity: _Measured, own: np.ndarray, box: tuple[slice, ...], along: 
         2 * (1 - lag / (_LAGS + 1)) * (sums[lag:] @ sums[:-lag]) for lag in range(1, _LAGS + 1)
     )
     fitted = 0.0 if quantity.se is None else np.nansum(np.where(own, quantity.se[box], 0) ** 2)
-    return float(np.sqrt(max(spread, fitted)) / n)
+    return float(np.hypot(np.sqrt(max(spread, fitted)) / n, quantity.slow))
 
 
 def _polarization(row: Mapping, unit: str, sign: int) -> dict:

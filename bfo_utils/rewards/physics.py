@@ -140,8 +140,9 @@ def _icl(values: np.ndarray, labels: np.ndarray) -> float:
 
 def _pairwise(pairs: np.ndarray, real: np.ndarray, least: float) -> float:
     """Geometric mean over pairs of labels, with enough edges, of their share of real edges."""
-    _, pair, count = np.unique(pairs, axis=0, return_inverse=True, return_counts=True)
-    share = np.bincount(pair.ravel(), real) / count
+    number = pairs[:, 0] * (int(pairs.max()) + 1) + pairs[:, 1]
+    _, pair, count = np.unique(number, return_inverse=True, return_counts=True)
+    share = np.bincount(pair, real) / count
     share = share[count >= least] if (count >= least).any() else np.array([real.mean()])
     return float(min(1, np.exp(np.log(np.maximum(0, (share - 0.05) / 0.95) + 0.02).mean())))
 

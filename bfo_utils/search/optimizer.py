@@ -65,7 +65,7 @@ class SearchPlan:
         :func:`bfo_utils.results.analyze` prepares it.
     autoencoders : int
         Number of autoencoders that :func:`bfo_utils.search.search_autoencoders` begins.
-    bright, polar_sign, strain_reference
+    bright, polar_sign, born_charge, strain_reference
         How the measured field is to be read, see :func:`bfo_utils.search.prepare_image`.
     scan_axis : str
         Fast axis of the scan, see :func:`bfo_utils.lattice.measure_scan`;
@@ -87,6 +87,7 @@ class SearchPlan:
     scan_axis: str = "auto"
     bright: str = "A"
     polar_sign: int = 1
+    born_charge: float = 0.0
     strain_reference: str = "mean"
     tilt: str = "none"
     check: int = 0

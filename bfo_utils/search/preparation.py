@@ -86,7 +86,7 @@ class PreparedImage:
         What label maps are judged by.
     detection_scale, refinement_radius : float
         The settings that the columns were found with.
-    bright, polar_sign, strain_reference, scan_axis, tilt
+    bright, polar_sign, born_charge, strain_reference, scan_axis, tilt
         See :func:`prepare_image`.
     scan : ScanDistortion
         How the rows of the scan were displaced; the image is corrected where ``scan.corrected``.
@@ -102,6 +102,7 @@ class PreparedImage:
     refinement_radius: float = 0.45
     bright: str = "A"
     polar_sign: int = 1
+    born_charge: float = 0.0
     strain_reference: str = "mean"
     scan: ScanDistortion = field(default_factory=ScanDistortion)
     scan_axis: str = "auto"
@@ -120,9 +121,14 @@ class PreparedImage:
         return column_errors(self.image, columns, self.refinement_radius * columns.spacing_px)
 
     @cached_property
+    def _scan_errors(self) -> tuple[np.ndarray, np.ndarray]:
+        """What the scan leaves at every row: of positions, of polar displacements."""
+        return scan_errors(self.scan)
+
+    @cached_property
     def column_errors(self) -> ColumnErrors:
         """Standard errors of the columns: covariance of their fits, and what the scan leaves."""
-        fits, left = self._fit_errors, scan_errors(self.scan)[0]
+        fits, left = self._fit_errors, self._scan_errors[0]
         return replace(fits, xy=self._with_scan(fits.xy, self.lattice.columns.xy, left))
 
     def _with_scan(self, se: np.ndarray, xy: np.ndarray, left: np.ndarray) -> np.ndarray:
@@ -171,7 +177,7 @@ class PreparedImage:
         the polar displacement what the scan leaves.
         """
         fits = cell_errors(self.lattice, self._fit_errors.xy, self.strain.reference)
-        cells, left = self.lattice.cells, scan_errors(self.scan)[1]
+        cells, left = self.lattice.cells, self._scan_errors[1]
         return replace(fits, polar=self._with_scan(fits.polar, cells.xy, left))
 
     @cached_property
@@ -222,6 +228,7 @@ def prepare_image(
     evidence: str = "auto",
     bright: str = "A",
     polar_sign: int = 1,
+    born_charge: float = 0.0,
     strain_reference: str = "mean",
     scan_axis: str = "auto",
     tilt: str = "none",
@@ -242,6 +249,9 @@ def prepare_image(
     polar_sign : {1, -1}
         Whether the polarization points with that displacement (BaTiO3) or against it (PbTiO3,
         BiFeO3): the direction of the arrows.
+    born_charge : float
+        Size of the Born effective charge of B, in e: the bound charge of walls is measured with it;
+        0 where it is not known.
     strain_reference : str
         See :func:`bfo_utils.lattice.reference_cell`.
     scan_axis : {"auto", "x", "y", "none"}
@@ -293,6 +303,7 @@ def prepare_image(
         refinement_radius,
         bright,
         polar_sign,
+        born_charge,
         strain_reference,
         scan,
         scan_axis,

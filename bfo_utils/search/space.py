@@ -262,6 +262,14 @@ RUN_PARAMETERS: tuple[Parameter, ...] = (
         choices=(1, -1),
     ),
     Parameter(
+        "born_charge",
+        "lattice",
+        0.0,
+        "size of the Born effective charge of B in e, for the charge of walls; 0: not stated",
+        0.0,
+        20.0,
+    ),
+    Parameter(
         "strain_reference",
         "lattice",
         "mean",

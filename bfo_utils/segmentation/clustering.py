@@ -259,3 +259,28 @@ def match_labels(labels: np.ndarray, reference: np.ndarray) -> np.ndarray:
     out = np.full(len(common), -1)
     out[own[met]] = names[other[met]]
     return out
+
+
+def rename_labels(labels: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """A label map under the names of another one of the same cells, see :func:`match_labels`.
+
+    Parameters
+    ----------
+    labels, reference : ndarray of int, the same shape
+        -1 where a cell is not analyzed.
+
+    Returns
+    -------
+    ndarray of int
+        Clusters that are left without a name of the reference get unused ones.
+
+    Examples
+    --------
+    >>> rename_labels(np.array([0, 0, 1, 2, -1]), np.array([1, 1, 0, 0, 0]))
+    array([ 1,  1,  0,  4, -1])
+    """
+    both = (labels >= 0) & (reference >= 0)
+    names = reference.max() + 1 + np.arange(labels.max() + 1)
+    partner = match_labels(labels[both], reference[both])
+    names[: len(partner)] = np.where(partner < 0, names[: len(partner)], partner)
+    return np.where(labels >= 0, names[labels], -1)

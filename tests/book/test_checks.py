@@ -50,12 +50,12 @@ def sources(prepared, truth_map):
         "02_descriptors": features,
         "03_clustering": features,
         "04_rewards": segmentation,
-        "05_vae": trials,
-        "06_optimization": trials,
-        "07_report": done,
-        "08_judgement": map_rewards,
-        "09_composition": table,
-        "10_paper": prepared,
+        "06_vae": trials,
+        "05_optimization": trials,
+        "09_report": done,
+        "07_judgment": map_rewards,
+        "10_composition": table,
+        "08_paper": prepared,
     }
 
 
@@ -64,24 +64,24 @@ RIGHT = {
     "02_descriptors": {"blind": {"minmax", "zscore"}, "b_columns": (0, 4, 4)},
     "03_clustering": {"from_noise": 4, "after_permutation": "shares"},
     "04_rewards": {"not_fooled": "evidence", "speckle_costs": 0.82},
-    "05_vae": {"latents": (3, 6), "unlearned": 2},
-    "06_optimization": {"reached": 2, "best_on_front": True},
-    "07_report": {"more_domains": 0},
-    "08_judgement": {"regret": 0.2, "rank": 0.5, "fooling": 2},
-    "09_composition": {"noise": (1.25, 0.0), "lost": 20, "joint_wins": 2},
-    "10_paper": {"pieces": 0.5, "needed": 8},
+    "06_vae": {"latents": (3, 6), "unlearned": 2},
+    "05_optimization": {"reached": 2, "best_on_front": True},
+    "09_report": {"more_domains": 0},
+    "07_judgment": {"regret": 0.2, "rank": 0.5, "fooling": 2},
+    "10_composition": {"noise": (1.25, 0.0), "lost": 20, "joint_wins": 2},
+    "08_paper": {"pieces": 0.5, "needed": 8},
 }
 WRONG = {
     "01_data": {"single_domain": "open", "farther": "larger", "displacement": 30.0},
     "02_descriptors": {"blind": {"none"}, "b_columns": (4, 4, 16)},
     "03_clustering": {"from_noise": 1, "after_permutation": "regions"},
     "04_rewards": {"not_fooled": "straightness", "speckle_costs": 0.97},
-    "05_vae": {"latents": (3, 3), "unlearned": 0},
-    "06_optimization": {"reached": 4, "best_on_front": False},
-    "07_report": {"turn": 1.0, "more_domains": 7},
-    "08_judgement": {"regret": 0.7, "rank": 1.0, "fooling": 0},
-    "09_composition": {"noise": (0.0, 0.0), "lost": 0, "joint_wins": 0},
-    "10_paper": {"pieces": 1.0, "needed": 4},
+    "06_vae": {"latents": (3, 3), "unlearned": 0},
+    "05_optimization": {"reached": 4, "best_on_front": False},
+    "09_report": {"turn": 1.0, "more_domains": 7},
+    "07_judgment": {"regret": 0.7, "rank": 1.0, "fooling": 0},
+    "10_composition": {"noise": (0.0, 0.0), "lost": 0, "joint_wins": 0},
+    "08_paper": {"pieces": 1.0, "needed": 4},
 }
 
 
@@ -176,19 +176,19 @@ def test_measured_answers_follow_the_data(sources, prepared):
     marks = judge_answer("01_data", prepared, {"displacement": float(np.nanmedian(lengths))})
     assert marks["displacement"].state == "right"
     assert (
-        judge_answer("07_report", sources["07_report"], {"turn": _turn(sources["07_report"])})[
+        judge_answer("09_report", sources["09_report"], {"turn": _turn(sources["09_report"])})[
             "turn"
         ].state
         == "right"
     )
-    assert 60 < _turn(sources["07_report"]) <= 180
+    assert 60 < _turn(sources["09_report"]) <= 180
 
 
 def test_a_question_that_the_image_does_not_allow_is_void(sources):
-    prepared = sources["07_report"].prepared
+    prepared = sources["09_report"].prepared
     one = Outcome({}, np.where(prepared.mask, 0, -1), {}, 0.1)
     done = Analysis(prepared, [], one, one, Judgment("domains", "", one.labels), 0, {})
-    assert judge_answer("07_report", done, {"turn": 90})["turn"].state == "void"
+    assert judge_answer("09_report", done, {"turn": 90})["turn"].state == "void"
 
 
 def test_nothing_is_computed_for_open_questions():
@@ -213,14 +213,14 @@ def test_words_that_are_no_choice_are_told_so(sources, answer, text):
 def test_a_word_in_the_place_of_a_number_is_told_so(sources):
     assert (
         "Give a number"
-        in judge_answer("05_vae", sources["05_vae"], {"unlearned": "two"})["unlearned"].text
+        in judge_answer("06_vae", sources["06_vae"], {"unlearned": "two"})["unlearned"].text
     )
-    assert judge_answer("05_vae", sources["05_vae"], {"latents": 3})["latents"].state == "wrong"
+    assert judge_answer("06_vae", sources["06_vae"], {"latents": 3})["latents"].state == "wrong"
 
 
 def test_numpy_values_are_answers(sources):
     marks = judge_answer(
-        "05_vae", sources["05_vae"], {"unlearned": np.int64(2), "latents": np.array([3, 6])}
+        "06_vae", sources["06_vae"], {"unlearned": np.int64(2), "latents": np.array([3, 6])}
     )
     assert {m.state for m in marks.values()} == {"right"}
 
@@ -231,9 +231,9 @@ def test_unknown_chapters_and_answers_are_refused():
     ):
         check_answers("10_end", None)
     with pytest.raises(
-        InputError, match="answer 'color': is not asked in 05_vae; it asks for latents, unlearned"
+        InputError, match="answer 'color': is not asked in 06_vae; it asks for latents, unlearned"
     ):
-        check_answers("05_vae", None, color="red")
+        check_answers("06_vae", None, color="red")
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

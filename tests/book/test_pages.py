@@ -39,15 +39,29 @@ def sections(path):
     return dict(zip(pieces[1::2], pieces[2::2], strict=True))
 
 
-@pytest.mark.parametrize(
-    "path", sorted(BOOK.glob("*.md")) + sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda p: p.stem
-)
-def test_every_page_has_the_skeleton(path):
+LESSONS = [BOOK / "method.md", BOOK / "rewards.md", *sorted(NOTEBOOKS.glob("*.ipynb"))]
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
+def test_every_lesson_has_the_skeleton(path):
     found = sections(path)
     assert [heading for heading in found if heading in SKELETON] == SKELETON
     assert list(found)[-1] == "References" and all(found[heading].strip() for heading in SKELETON)
     assert "\n- " in found["What you will learn"]
-    assert re.search(r"\bminutes?\b|Nothing is needed", found["Before you start"])
+
+
+@pytest.mark.parametrize("path", sorted({*BOOK.glob("*.md")} - {*LESSONS}), ids=lambda p: p.stem)
+def test_other_pages_begin_with_what_they_are_for(path):
+    assert not {*SKELETON[:3], "Exercises"} & set(sections(path))
+
+
+def test_the_contents_show_the_title_of_every_page_and_notebooks_in_the_order_of_their_numbers():
+    contents = (BOOK / "_toc.yml").read_text()
+    assert "title:" not in contents
+    named = re.findall(r"file: \w+/(\d\d_\w+)", contents)
+    assert named == sorted(p.stem for p in NOTEBOOKS.glob("*.ipynb"))
+    for name in named:
+        assert text(NOTEBOOKS / f"{name}.ipynb").startswith(f"# {int(name[:2])}. ")
 
 
 def modules():

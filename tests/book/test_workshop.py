@@ -74,6 +74,26 @@ def test_the_handout_holds_no_solution_and_everything_else(tmp_path):
     assert not (page.parent / "artifacts").exists()
 
 
+def test_links_and_pictures_of_the_handout_are_in_it_and_solutions_are_apart(tmp_path):
+    page = lay_out(tmp_path / "handout", a_run(tmp_path / "run"))
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):
+        assert (page.parent / target).is_file(), target
+    solutions = (page.parent / "solutions.md").read_text()
+    assert solutions.count("\n## ") == len(NAMES) and "b - corners.mean(axis=0)" in solutions
+    assert "dropdown" not in solutions and not re.search(r"\{[a-z:]+\}`", solutions)
+
+
+def test_the_slides_are_one_file_made_from_the_notebooks_and_the_plans(tmp_path):
+    html = (lay_out(tmp_path / "handout").parent / "slides.html").read_text()
+    assert not re.search(r'(?:src|href)="(?!data:|#)', html) and "{term}" not in html
+    for name in NAMES:
+        title = cells(ROOT / "notebooks" / f"{name}.ipynb")[0]["source"][0].lstrip("# ").strip()
+        assert f"<h1>{title}</h1>" in html
+    assert "how an image of atoms becomes a list of columns" in html
+    assert "Vote: whose map is right?" in html and html.count("<table>") == 2
+    assert 0 < html.count('class="long"') < html.count("<section") / 2
+
+
 def test_the_handout_carries_the_results_of_a_run(tmp_path):
     page = lay_out(tmp_path / "handout", a_run(tmp_path / "run"))
     handed = {
@@ -162,9 +182,9 @@ def test_catching_up_runs_what_is_missing_and_only_that(tmp_path, monkeypatch):
 
     monkeypatch.setattr(workshop, "execute_step", execute)
     catch_up("03_clustering", tmp_path)
-    catch_up("07_report", tmp_path)
-    catch_up("09_composition", tmp_path)
-    assert ran == ["01_data", "02_descriptors", "06_optimization"]
+    catch_up("09_report", tmp_path)
+    catch_up("10_composition", tmp_path)
+    assert ran == ["01_data", "02_descriptors", "05_optimization"]
     with pytest.raises(InputError, match="chapter '3': no such notebook"):
         catch_up("3", tmp_path)
 
@@ -231,8 +251,8 @@ def test_links_are_corrected_and_what_is_too_large_is_not_offered():
             launch_not_on_binder = CONFIG["sphinx"]["config"]["launch_not_on_binder"]
 
     for page, places in (
-        ("tuned/03_clustering", ["Binder", "Colab"]),
-        ("search/05_vae", ["Colab"]),
+        ("default/03_clustering", ["Binder", "Colab"]),
+        ("search/06_vae", ["Colab"]),
     ):
         buttons = [
             {"text": place, "url": f"https://{place}.org/main/{page}.ipynb"}
@@ -303,7 +323,8 @@ def test_an_address_and_only_an_address_makes_an_install_cell(address, tmp_path)
         ]
         assert len(installs) == bool(address)
         assert all(f"git+{address}" in t and f'catch_up("{name}")' in t for t in installs)
-    text = "".join(path.read_text() for path in (tmp_path / "handout").iterdir())
+    laid = (tmp_path / "handout").iterdir()
+    text = "".join(path.read_text() for path in laid if path.suffix != ".png")
     assert ("git+" in text) == ("google.colab" in text) == bool(address)
 
 
@@ -326,4 +347,4 @@ def test_an_address_and_only_an_address_makes_buttons(address, tmp_path):
         name = page.split("/")[1]
         for link in ("colab.research.google.com", f"git+{ADDRESS}", f"/blob/main/notebooks/{name}"):
             assert (link in html) == bool(address), (page, link)
-        assert ("mybinder.org/v2/gh/somebody" in html) == (bool(address) and name != "05_vae")
+        assert ("mybinder.org/v2/gh/somebody" in html) == (bool(address) and name != "06_vae")

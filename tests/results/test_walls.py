@@ -42,11 +42,22 @@ def test_a_straight_wall_is_measured(done, measured):
     assert wall["bound_charge_per_born_C_m2"] == pytest.approx(charge, rel=0.02)
 
 
+def test_walls_end_where_they_meet_not_at_corners_of_cells():
+    junction = analyzed("junction", wall_cells=1)
+    lengths = measure_walls(junction, domains_table(junction)).walls["length_nm"] / 0.396
+    # in cells: of the straight walls of the layout inside the analyzed cells
+    assert sorted(lengths) == pytest.approx([10.16, 17.72, 19.49], rel=0.03)
+
+
 def test_charge_follows_the_polar_sign(done, measured):
     assert measured.walls["charge"].item() == "head-to-head"
     assert measured.walls["charge_share"].item() == pytest.approx(2**-0.5, abs=0.1)
-    turned = replace(done, prepared=replace(done.prepared, polar_sign=-1))
+    turned = replace(done, prepared=replace(done.prepared, polar_sign=-1, born_charge=7.0))
     other = measure_walls(turned, domains_table(turned)).walls
+    one = measured.walls.iloc[0]
+    assert np.isnan(one["bound_charge_C_m2"])
+    charge = -7 * one["bound_charge_per_born_C_m2"]
+    assert other["bound_charge_C_m2"].item() == pytest.approx(charge)
     assert other["charge"].item() == "tail-to-tail"
     assert other["turn_deg"].item() == pytest.approx(measured.walls["turn_deg"].item())
 

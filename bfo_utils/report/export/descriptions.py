@@ -97,6 +97,7 @@ _MEANINGS = {
         "bound charge for a Born effective charge of 1 e: the step of the displacement along the"
         " normal times e over the volume of a cell as deep as it is wide"
     ),
+    "bound_charge": "the same for the Born effective charge that --born-charge states; else empty",
     "charge_share": "step of the polarization along the normal over the whole step",
     "jump_exx": "strain exx of label_2 minus that of label_1",
     "jump_eyy": "strain eyy of label_2 minus that of label_1",

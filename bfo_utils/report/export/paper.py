@@ -13,6 +13,7 @@ from matplotlib import font_manager
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from scipy import ndimage
 
 from ...compute import atomic, locked_folder, refuse_foreign
 from ...errors import InputError
@@ -48,12 +49,14 @@ _KEYS_MM = 14.0  # of the height, for keys and labels of a panel
 _PROFILES = 4  # walls, the longest first
 _BINS = 24
 _CHARGES = {
-    "head-to-head": "#C1272D",
-    "tail-to-tail": "#0057B8",
-    "neutral": "#FFFFFF",
-    "mixed": "#F2C14E",
-    "": "#FFFFFF",
+    "head-to-head": ("#C1272D", "+"),
+    "tail-to-tail": ("#0057B8", "−"),
+    "neutral": ("#FFFFFF", "0"),
+    "mixed": ("#F2C14E", "±"),
+    "": ("#FFFFFF", ""),
 }
+_ARROW = 0.2  # inches: the arrow that says which way a domain points
+_LINES = "-", "--", ":", "-."
 _STRAINS = {
     "exx": "strain εxx (%)",
     "eyy": "strain εyy (%)",
@@ -88,7 +91,8 @@ _RC = {
 
 
 def draw_domains(axes, answer: Answer):
-    """Draw the domains in the colors of their polarization over the image, with walls and names.
+    """Draw the domains in the colors of their polarization over the image, with walls and names,
+    and in each an arrow of its direction, which tells them apart in gray.
 
     Parameters
     ----------
@@ -102,6 +106,22 @@ def draw_domains(axes, answer: Answer):
     colors = direction_colors(answer.grid, answer.labels, answer.polar_sign)
     tint(axes, answer.image, answer.grid, answer.labels, "light", 0.4, colors)
     draw_walls(axes, answer.grid, walls_of(answer.labels))
+    for _, row in answer.domains[answer.domains["kind"] == "variant"].iterrows():
+        # in the middle of its widest part
+        depth = ndimage.distance_transform_edt(np.pad(answer.labels == row["label"], 1))[1:-1, 1:-1]
+        middle = answer.grid.xy[np.unravel_index(depth.argmax(), depth.shape)]
+        angle = np.deg2rad(row["p_angle_deg"])
+        look = dict(units="inches", width=_ARROW / 8, color="white", edgecolor=INK, lw=0.6)
+        axes.quiver(
+            *middle,
+            np.cos(angle),
+            np.sin(angle),
+            angles="xy",
+            scale_units="inches",
+            scale=1 / _ARROW,
+            pivot="mid",
+            **look,
+        )
     entries = [
         Patch(facecolor=label_colors(label, named=colors), label=name)
         for label, name in answer.domains[["label", "name"]].itertuples(index=False)
@@ -128,13 +148,13 @@ def draw_polarization(axes, answer: Answer):
     draw_walls(axes, answer.grid, walls_of(answer.labels))
     height, width = answer.image.shape
     flat = width / height  # keys keep their size above wide images
-    draw_wheel(axes.inset_axes([0.85, 1 + 0.1 * flat, 0.13, 0.13 * flat]), fontsize=6.5)
+    draw_wheel(axes.inset_axes([0.85, 1 + 0.07 * flat, 0.13, 0.13 * flat]), fontsize=6.5)
     units = answer.units
-    key = round_down(max(float(answer.domains[f"p_{units.short}"].max()), 1e-6))
+    length = np.hypot(*answer.grid.polar[(answer.labels >= 0) & answer.grid.valid].T)
+    key = round_down(max(units.per_short * float(np.quantile(length, 0.9)), 1e-6))
     axes.quiverkey(
         arrows,
-        0.06,
-        1 + 0.07 * flat,
+        *((0.06, -0.05 * flat) if flat < _WIDE else (0.3, 1 + 0.07 * flat)),
         key / units.per_short,
         f"{key:g} {units.short}" + (f" ({block} × {block} cells)" if block > 1 else ""),
         labelpos="E",
@@ -144,8 +164,8 @@ def draw_polarization(axes, answer: Answer):
 
 
 def draw_charges(axes, answer: Answer):
-    """Draw the wall segments with their numbers in ``walls.csv``, colored by the sign of their
-    bound charge.
+    """Draw the wall segments with their numbers in ``walls.csv`` and the sign of their bound
+    charge, which colors them.
 
     Parameters
     ----------
@@ -159,13 +179,14 @@ def draw_charges(axes, answer: Answer):
     backdrop(axes, answer.image)
     charges = answer.walls["charge"].tolist()
     for lines, charge, segment in zip(answer.lines, charges, answer.walls["segment"]):
-        for color, width in ((INK, 2.8), (_CHARGES[charge], 1.6)):
+        shade, sign = _CHARGES[charge]
+        for color, width in ((INK, 4.0), ("white", 3.2), (INK, 2.4), (shade, 1.6)):
             axes.add_collection(
                 LineCollection(lines, colors=color, linewidths=width, capstyle="round"),
                 autolim=False,
             )
         axes.annotate(
-            str(segment),
+            f"{segment} ({sign})" if sign else str(segment),
             lines.mean(axis=1)[len(lines) // 2],
             (5, 0),
             textcoords="offset points",
@@ -173,8 +194,8 @@ def draw_charges(axes, answer: Answer):
             bbox=dict(boxstyle="round,pad=0.15", facecolor="white", edgecolor="none", alpha=0.85),
         )
     entries = [
-        Patch(facecolor=color, edgecolor=INK, linewidth=0.6, label=charge)
-        for charge, color in _CHARGES.items()
+        Patch(facecolor=color, edgecolor=INK, linewidth=0.6, label=f"{charge} ({sign})")
+        for charge, (color, sign) in _CHARGES.items()
         if charge and charge in charges
     ]
     _legend_below(axes, entries)
@@ -208,7 +229,9 @@ def draw_profile(axes, answer: Answer, segment: int):
     axes.axvline(0, color=MUTED, lw=0.5, zorder=0)
     axes.set(xlabel=f"distance ({units.long})", ylabel=f"P ({units.short})")
     axes.set_title(f"wall {segment}")
-    axes.legend(loc="lower right", bbox_to_anchor=(1.04, 0.96), ncols=2, borderpad=0)
+    axes.legend(
+        loc="lower right", bbox_to_anchor=(1.04, 0.96), ncols=2, borderpad=0, columnspacing=0.6
+    )
     return axes
 
 
@@ -237,7 +260,9 @@ def _painted(axes, answer: Answer, values: np.ndarray, label: str):
         axes, answer.grid, shown, array=values[shown], cmap=SIGNED, norm=color_limits(values, 0)
     )
     cells.set_rasterized(True)
-    color_bar(cells, axes, label, extend="both")
+    wide = answer.image.shape[1] > _WIDE * answer.image.shape[0]  # a label needs more height
+    axes.set_title(label if wide else "")
+    color_bar(cells, axes, "" if wide else label, extend="both")
     return axes
 
 
@@ -284,9 +309,11 @@ def draw_magnitudes(axes, answer: Answer):
     colors = direction_colors(grid, answer.labels, answer.polar_sign)
     known = np.isfinite(length) & (answer.labels >= 0)
     edges = np.linspace(0, float(np.quantile(length[known], 0.995)), _BINS + 1)
-    for label, name in answer.domains[["label", "name"]].itertuples(index=False):
+    for k, (label, name) in enumerate(answer.domains[["label", "name"]].itertuples(index=False)):
         own = length[known & (answer.labels == label)]
-        axes.hist(own, edges, histtype="step", color=colors[label], lw=1.3, label=name)
+        axes.hist(
+            own, edges, histtype="step", color=colors[label], ls=_LINES[k % 4], lw=1.3, label=name
+        )
     axes.set(xlabel=f"length of P ({units.short})", ylabel="cells", xlim=(0, edges[-1]))
     axes.legend(loc="upper left", bbox_to_anchor=(0, 1.12), ncols=2, borderpad=0)
     return axes
@@ -371,7 +398,7 @@ def _panels(answer: Answer, width: float, draws: Sequence[Callable], beside: flo
 
 def _lettered(panels: Sequence) -> None:
     for letter, panel in zip(ascii_lowercase, panels):
-        panel.set_title(f"{letter}) {panel.get_title()}".strip(), loc="left")
+        panel.set_title(f"{letter}) {panel.get_title()}".strip(), loc="left", y=1.0)
         panel.set_title("")
 
 
