@@ -25,6 +25,7 @@ from .style import (
 )
 
 # of latents that have one
+_DASHES = ("-", "--", ":")  # for more groups than there are colors
 _UNITS = {"angle": "degrees", "shift x": "half windows", "shift y": "half windows"}
 
 
@@ -168,6 +169,7 @@ def plot_distributions(
                 density=True,
                 label=label,
                 color=SERIES_STYLES[k % len(SERIES_STYLES)],
+                linestyle=_DASHES[k // len(SERIES_STYLES) % len(_DASHES)],
             )
         panel.set(xlabel=f"{name} ({_UNITS[name]})" if name in _UNITS else name, yticks=[])
     for panel in panels[: len(names) : side_by_side]:
