@@ -532,12 +532,16 @@ def _build(out: Path, stage: Path) -> None:
     shutil.copytree(resource_path("book"), stage)
     shutil.copy(resource_path("_config.yml"), stage)
     shutil.copytree(out / "notebooks", stage, dirs_exist_ok=True)
-    folders = _folders(out)
+    run = read_json(out / "run.json") if (out / "run.json").exists() else {}
+    folders = _folders(out, run)
     for page in sorted(stage.rglob("*.ipynb")):
         notebook = json.loads(page.read_text("utf-8"))
         tuned = stage / "tuned" / page.name
         if page.parent.name == "default" and tuned.exists():
             notebook = with_tuned(notebook, json.loads(tuned.read_text("utf-8")), page.parent)
+        if page.parent.name == "series" and not run.get("series"):  # no real images
+            first = notebook["cells"][0]["source"]
+            first[0] = first[0].replace("series", "series, simulated")
         notebook = with_install_cell(as_shown(notebook), page.stem, repository_url())
         notebook = with_captions(notebook, f"{page.parent.name}-{page.stem}")
         page.write_text(json.dumps(_without(notebook, folders)), "utf-8")
@@ -547,9 +551,8 @@ def _build(out: Path, stage: Path) -> None:
     _sphinx(stage)
 
 
-def _folders(out: Path) -> list[str]:
+def _folders(out: Path, run: dict) -> list[str]:
     """The folders of this machine that no page names: those of the run and of its image."""
-    run = read_json(out / "run.json") if (out / "run.json").exists() else {}
     image = [Path(run["image"]).parent] if run.get("image") else []
     return [f"{folder}{os.sep}" for folder in (out / "artifacts", out, *image) if folder.name]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..compute import read_json
 from ..io import Reading
 
-_WIDE = 1.6  # width over height from which on two pictures stand below each other
+_WIDE = 1.3  # width over height from which on two pictures stand below each other
 _FOLDED = {
     "mystnb": {"code_prompt_show": "Show the parameters", "code_prompt_hide": "Hide the parameters"}
 }

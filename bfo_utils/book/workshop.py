@@ -376,7 +376,9 @@ def _items(notebook: dict, heading: str) -> list[str]:
         "".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "markdown"
     )
     section = (
-        text.partition(f"## {heading}\n")[2].partition("\n## ")[0].partition("\n\nPut your")[0]
+        text.partition(f"## {heading}\n")[2]
+        .partition("\n## ")[0]
+        .partition("\n\nReplace `None`")[0]
     )
     points = re.split(r"^(?:- |\d+\. )", section.partition("```{dropdown}")[0], flags=re.M)[1:]
     return [" ".join(_plain(point).split()) for point in points]

@@ -44,6 +44,9 @@ from .concepts import (
     plot_domain_wall as plot_domain_wall,
 )
 from .concepts import (
+    plot_published_and_tuned as plot_published_and_tuned,
+)
+from .concepts import (
     plot_unit_cell as plot_unit_cell,
 )
 from .concepts import (

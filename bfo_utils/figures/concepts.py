@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
+from sklearn.metrics import adjusted_rand_score
 
 from ..columns import Columns, find_columns
 from ..descriptors import find_oxygen
@@ -18,23 +19,31 @@ from ..io import GivenCell, average_frames, average_pair, image_from_array
 from ..lattice import Cells, build_lattice
 from ..search import (
     PreparedImage,
+    SearchPlan,
+    SharedWork,
+    best_trial,
     cell_descriptors,
     cell_windows,
     complete_parameters,
+    cross_fitted_outcome,
     evaluate_configuration,
     name_labels,
     prepare_image,
+    search_configurations,
 )
 from ..segmentation import trace_walls
 from ..simulation import (
     Specimen,
+    film_specimen,
     simulate_frames,
     simulate_pair,
     simulate_phantom,
     simulate_second,
+    true_label_map,
 )
 from .backdrop import backdrop
 from .fields import draw_arrows, draw_field, plot_maps
+from .maps import plot_before_after
 from .placement import quadrilaterals, wall_lines
 from .style import (
     ACCENT,
@@ -198,6 +207,46 @@ def plot_vote() -> Figure:
     numbers = (4, 5, 6)
     maps = [_map(prepared, {"n_clusters": n}) for n in numbers]
     return plot_maps(maps, [f"{n} clusters" for n in numbers])
+
+
+@styled
+def plot_published_and_tuned(specimen: Specimen | None = None, budget: int = 64) -> Figure:
+    """One crystal with the published choices (windows of 40 px on all columns, two components, five
+    clusters), and with those of a search over windows; above each the agreement with the truth.
+
+    Parameters
+    ----------
+    specimen : Specimen, optional
+        By default the crystal of the book, which takes a minute.
+    budget : int
+        Trials of the search.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> figure = plot_published_and_tuned(Specimen("halves", cells=16, cell_px=16), 4)
+    >>> [axes.get_title().split(":")[0] for axes in figure.axes]
+    ['published choices', 'after the search']
+    """
+    phantom = simulate_phantom(specimen or film_specimen())
+    work = SharedWork(prepare_image(phantom.image))
+    image, cells = work.prepared.image, work.prepared.lattice.cells
+    truth = true_label_map(phantom.truth, cells, work.prepared.mask)
+    trials = search_configurations(work.prepared, SearchPlan(budget), work=work)
+    windows = [trial for trial in trials if trial.parameters["descriptor"] == "windows"]
+    maps, captions = [], []
+    for name, parameters in (
+        ("published choices", {"site": "columns"}),
+        ("after the search", best_trial(windows).parameters),
+    ):
+        labels = cross_fitted_outcome(work, parameters).labels
+        known = (truth >= 0) & (labels >= 0)
+        maps.append(name_labels(work.prepared, labels))
+        captions.append(f"{name}: ARI {adjusted_rand_score(truth[known], labels[known]):.2f}")
+    return plot_before_after(image, cells, maps[0], maps[1], (captions[0], captions[1]))
 
 
 @styled
@@ -395,4 +444,5 @@ CONCEPTS = {
     "mistilt": _mistilt,
     "given_cell": _given_cell,
     "vote": plot_vote,
+    "before_after": plot_published_and_tuned,
 }

@@ -132,6 +132,9 @@ from .selectors import (
 from .selectors import (
     share_found as share_found,
 )
+from .selectors import (
+    stage_gains as stage_gains,
+)
 from .walls import WallTables as WallTables
 from .walls import measure_walls as measure_walls
 from .warnings import (

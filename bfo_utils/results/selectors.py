@@ -33,8 +33,10 @@ from ..search import (
     Parameter,
     PreparedImage,
     SharedWork,
+    Trial,
     Value,
     cell_descriptors,
+    cross_fitted_outcome,
     evaluate_configuration,
     prepare_image,
     resampling_stability,
@@ -146,6 +148,42 @@ def ari_to_truth(truth: np.ndarray, labels: np.ndarray) -> float:
     """Adjusted Rand index over the cells of the film."""
     film = truth >= 0
     return float(adjusted_rand_score(truth[film], labels[film]))
+
+
+def stage_gains(
+    work: SharedWork, trials: Sequence[Trial], truth: np.ndarray | None = None, seed: int = 0
+) -> pd.DataFrame:
+    """What every stage of a search has gained: the trial with the highest total until its end.
+
+    Parameters
+    ----------
+    work : SharedWork
+    trials : sequence of Trial
+    truth : ndarray of int, shape (R, C), optional
+        True label of every cell, -1 where there is none.
+    seed : int
+        Seed of the search.
+
+    Returns
+    -------
+    DataFrame
+        A row per stage, columns ``trial``, ``total``, and with a truth ``ARI``.
+    """
+    stages = {
+        "default": "default parameters",
+        "screen": "and the screen",
+        "model": "and the search over windows",
+        "measured": "and maps of the measured fields",
+    }
+    rows, seen = {}, []
+    for source, stage in stages.items():
+        seen += [trial for trial in trials if trial.source == source]
+        best = max(seen, key=lambda trial: trial.rewards["total"])
+        rows[stage] = {"trial": best.number, "total": best.rewards["total"]}
+        if truth is not None:
+            labels = cross_fitted_outcome(work, best.parameters, seed).labels
+            rows[stage]["ARI"] = ari_to_truth(truth, labels)
+    return pd.DataFrame(rows).T.astype({"trial": int})
 
 
 def selector_table(item: SelectorCase, n: int, seed: int) -> pd.DataFrame:

@@ -21,6 +21,9 @@ from .phantom import (
     Truth as Truth,
 )
 from .phantom import (
+    film_specimen as film_specimen,
+)
+from .phantom import (
     load_truth as load_truth,
 )
 from .phantom import (

@@ -90,6 +90,47 @@ class Specimen:
         return 1000 * self.a_nm / self.cell_px
 
 
+def film_specimen(layout: str = "junction", cells: int = 60, dose: float = 30.0) -> Specimen:
+    """The crystal of the book: a film as images of real films show them.
+
+    Its amplitudes vary strongly over a few cells (composition, thickness), illumination is uneven,
+    a slow mistilt adds to the displacement, which is smaller than that of :class:`Specimen`, and
+    neighboring rows of the scan are displaced alike. The published choices fail on it, see
+    ``python -m benchmarks example``.
+
+    Parameters
+    ----------
+    layout : str
+        Arrangement of the variants.
+    cells : int
+        Unit cells along each side.
+    dose : float
+        Counts at the peak of an A column.
+
+    Returns
+    -------
+    Specimen
+
+    Examples
+    --------
+    >>> film_specimen(cells=24).composition > Specimen().composition
+    True
+    """
+    return Specimen(
+        layout,
+        cells,
+        dose=dose,
+        polarization_pm=20.0,
+        substrate=0.06,
+        composition=0.6,
+        composition_cells=4.0,
+        illumination=0.4,
+        mistilt_pm=8.0,
+        jitter_px=0.2,
+        jitter_rows=2.0,
+    )
+
+
 @dataclass(frozen=True)
 class Truth:
     """Ground truth of a phantom. Positions are (x, y) in pixels, as they appear in the image (scan
