@@ -241,7 +241,7 @@ def _error(quantity: _Measured, own: np.ndarray, box: tuple[slice, ...], along: 
         2 * weight * (sums[lag:] @ sums[:-lag]) for lag, weight in enumerate(weights, 1)
     )
     # of few rows the spread itself is not well known: as wide as Student's distribution is
-    freedom = max(np.count_nonzero(sums) / (1 + 2 * weights @ weights), _FEWEST)
+    freedom = max(float(np.count_nonzero(sums) / (1 + 2 * weights @ weights)), _FEWEST)
     spread *= freedom / (freedom - 2)
     fitted = 0.0 if quantity.se is None else np.nansum(np.where(own, quantity.se[box], 0) ** 2)
     return float(np.hypot(np.sqrt(max(spread, fitted)) / n, quantity.slow))
