@@ -98,6 +98,8 @@ class FieldAnswer:
         pm (or per cent of strain) in one unit of the field; px stay px.
     ambiguous : bool
         Whether rows of the scan, whose fast axis is not known, can make the same.
+    alone : bool
+        Whether no other field was measured.
     """
 
     kind: str
@@ -109,6 +111,7 @@ class FieldAnswer:
     block: int
     unit: float
     ambiguous: bool = False
+    alone: bool = False
 
     @property
     def holds(self) -> bool:
@@ -129,11 +132,16 @@ class FieldAnswer:
 
     @property
     def doubtful(self) -> bool:
-        """Whether something is seen that is no domain by these tests; of strain only twins are."""
-        if self.holds or self.kind == "lattice":
-            return self.ambiguous and self._tested
-        large = max((int(p.sum()) for p in self.patches), default=0)
-        return large >= _UNEXPLAINED_CELLS or (self.judged.z >= UNSURE_Z and not self.strips)
+        """Whether something is seen that is no domain by these tests; of strain, seldom the same
+        everywhere, only twins are, and where nothing else was measured what no level explains.
+        """
+        if self.holds:
+            return False
+        large = max((int(p.sum()) for p in self.patches), default=0) >= _UNEXPLAINED_CELLS
+        if self.kind == "lattice":
+            unexplained = self.alone and large and self.judged.z >= MIN_Z
+            return unexplained or (self.ambiguous and self._tested)
+        return large or (self.judged.z >= UNSURE_Z and not self.strips)
 
     @property
     def wall_error(self) -> float:
@@ -232,7 +240,7 @@ def ask_fields(prepared: PreparedImage) -> dict[str, FieldAnswer]:
         strain = answers.get("lattice")
         if strain is not None and strain.holds and _fast(prepared) < 0:
             answers["lattice"] = _along_both_axes(prepared, strain)
-    return answers
+    return {kind: replace(answer, alone=len(answers) == 1) for kind, answer in answers.items()}
 
 
 def _answer(prepared: PreparedImage, kind: str, fast: int) -> FieldAnswer | None:
