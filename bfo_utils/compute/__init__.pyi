@@ -24,6 +24,9 @@ from .executors import (
     n_cores as n_cores,
 )
 from .executors import (
+    on_one_thread as on_one_thread,
+)
+from .executors import (
     one_thread as one_thread,
 )
 from .files import (

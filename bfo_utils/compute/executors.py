@@ -18,9 +18,9 @@ from concurrent.futures import (
 )
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from functools import lru_cache, partial
+from functools import lru_cache, partial, wraps
 from multiprocessing import Lock
-from typing import Any, Protocol
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from joblib import cpu_count
 from threadpoolctl import ThreadpoolController
@@ -29,6 +29,8 @@ from ..errors import InputError
 from .installation import require_extra
 
 ATTEMPTS = 3  # a task that has lost its process as often is given up
+P = ParamSpec("P")
+R = TypeVar("R")
 CONNECT_S = 10  # seconds to wait for the answer of a scheduler
 
 
@@ -75,6 +77,19 @@ def one_thread():
     ...     pass
     """
     return _libraries(len(sys.modules)).limit(limits=1)
+
+
+def on_one_thread(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorator: linear algebra runs on one thread. On matrices as small as ours more of them cost
+    time, beside another busy program up to a hundred times as much, and rounding depends on them.
+    """
+
+    @wraps(function)
+    def alone(*args: P.args, **kwargs: P.kwargs) -> R:
+        with one_thread():
+            return function(*args, **kwargs)
+
+    return alone
 
 
 @lru_cache(maxsize=1)

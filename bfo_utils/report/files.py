@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..compute import refuse_foreign, together, write_csv, write_json
+from ..compute import on_one_thread, refuse_foreign, together, write_csv, write_json
 from ..descriptors import Oxygen, find_vortices
 from ..figures import (
     ordered,
@@ -105,6 +105,7 @@ PACKAGES = (
 )
 
 
+@on_one_thread
 def write_results(
     analysis: Analysis,
     out: str | Path,

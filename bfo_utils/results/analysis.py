@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..compute import one_thread
+from ..compute import on_one_thread, one_thread
 from ..io import Image
 from ..rewards import (
     DEFAULT_TOTAL,
@@ -239,6 +239,7 @@ def analyze(
     return checked_analysis(done, plan, workers)
 
 
+@on_one_thread
 def conclude_analysis(
     prepared: PreparedImage,
     trials: list[Trial],

@@ -19,7 +19,7 @@ from ..columns import (
     refit_columns,
     with_bright_columns,
 )
-from ..compute import Cache
+from ..compute import Cache, on_one_thread
 from ..descriptors import (
     CELL_SITES,
     FIELD_DESCRIPTORS,
@@ -221,6 +221,7 @@ class PreparedImage:
         return digest.hexdigest()
 
 
+@on_one_thread
 def prepare_image(
     image: Image,
     detection_scale: float = 1.0,
