@@ -17,8 +17,8 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from bfo_utils.io import Image, image_from_array
-from bfo_utils.results import ask_fields
-from bfo_utils.search import prepare_image
+from bfo_utils.results import DOMAINS, UNDECIDED, ask_fields, judge_domains
+from bfo_utils.search import Outcome, prepare_image
 from bfo_utils.segmentation import residual_structure, slow_functions
 from bfo_utils.simulation import Specimen, simulate_phantom
 
@@ -86,11 +86,13 @@ def image_of(case: Case) -> Image:
 
 def ask(case: Case) -> Answer:
     """What the judge and the straight step say of an image."""
-    answers = ask_fields(prepare_image(image_of(case)))
-    polar, fields = answers["polar"], answers.values()
+    prepared = prepare_image(image_of(case))
+    answers, no_map = ask_fields(prepared), np.where(prepared.mask, 0, -1)
+    verdict = judge_domains(prepared, Outcome({}, no_map, {}, 0.0), answers).verdict
+    polar = answers["polar"]
     return Answer(
-        any(a.holds for a in fields),
-        any(a.doubtful for a in fields),
+        verdict == DOMAINS,
+        verdict == UNDECIDED,
         polar.judged.z,
         straight_step(polar.judged.halves),
         polar.wall_error * polar.unit,
