@@ -246,6 +246,7 @@ def _settings(image, profile, given, reading: Reading, seed, scan_axis="auto") -
         parameters["series"] = str(Path(parameters["series"]).expanduser().absolute())
     return {
         "schema_version": SCHEMA_VERSION,
+        "profile": profile,
         "image": str(Path(image).absolute()) if image else "",
         "sha256": read.sha256 if read else "",
         "parameters": (
