@@ -10,6 +10,7 @@ time of a lesson, counted from its words, and links that open a figure in its fu
 import re
 
 WORDS_PER_MINUTE = 200
+_UNREAD = "pre|details|table|script|style|svg|iframe"  # code, numbers, and what is unfolded at will
 
 
 def setup(app) -> dict:
@@ -32,10 +33,10 @@ def _repair(app, pagename, templatename, context, doctree) -> None:
 
 
 def reading_time(body: str) -> str:
-    """The minutes that the words of a lesson take to read, code aside; nothing for other pages."""
+    """The minutes that the words of a lesson take to read; nothing for other pages."""
     if 'id="what-you-will-learn"' not in body:
         return ""
-    text = re.sub(r"<pre.*?</pre>|<details.*?</details>|<[^>]+>", " ", body, flags=re.S)
+    text = re.sub(rf"<({_UNREAD})\b.*?</\1>|<[^>]+>", " ", body, flags=re.S)
     minutes = max(1, round(len(text.split()) / WORDS_PER_MINUTE))
     return f'<p class="bfo-minutes">Reading time: {minutes} min</p>'
 
