@@ -12,11 +12,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..errors import DiskError, InputError
 
-if TYPE_CHECKING:  # a table knows how it is written
+if TYPE_CHECKING:  # who writes a table has imported them
+    import numpy as np
     import pandas as pd
 
 # Name of what is being written, and by which process.
@@ -393,7 +392,7 @@ def write_csv(path: str | Path, table: "pd.DataFrame") -> None:
         writer.writerows(zip(*columns, strict=True))
 
 
-def _texts(values: np.ndarray) -> list:
+def _texts(values: "np.ndarray") -> list:
     """Values of a column as they are written, nothing for what is unknown."""
     if values.dtype.kind == "f":
         return [f"{v:.8g}" if v == v else "" for v in values.tolist()]
