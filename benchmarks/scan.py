@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 from sklearn.metrics import adjusted_rand_score
 
 from bfo_utils.columns import find_columns, refit_columns
+from bfo_utils.compute import on_one_thread
 from bfo_utils.lattice import build_lattice, undo_scan
 from bfo_utils.results import DOMAINS, analyze
 from bfo_utils.search import SearchPlan
@@ -186,8 +187,9 @@ def maps() -> None:
     )
 
 
+@on_one_thread
 def times() -> None:
-    """Processor time of the scan beside that of the columns."""
+    """Wall time of the scan beside that of the columns."""
     rows = []
     for cells, size in ((60, 16.5), (155, 28.55)):
         image = simulate_phantom(
@@ -198,12 +200,12 @@ def times() -> None:
             columns = refit_columns(picture, near) if near else find_columns(picture)
             return build_lattice(picture, columns)
 
-        start = time.process_time()
+        start = time.perf_counter()
         found = find(image)
-        middle = time.process_time()
+        middle = time.perf_counter()
         scan = undo_scan(image, found, find)[2]
         rows.append(
-            [len(found.columns), middle - start, time.process_time() - middle, str(scan.corrected)]
+            [len(found.columns), middle - start, time.perf_counter() - middle, str(scan.corrected)]
         )
     keep(
         "scan_time",

@@ -54,16 +54,16 @@ PROFILE_BUDGETS = {"quick": 64, "full": 256}  # configurations that a profile ev
 PROFILE_AUTOENCODERS = {"quick": 4, "full": 36}  # and autoencoders that it begins
 _UNSAID = {"pixel_size_nm": 0.0, "lattice_nm": 0.0, "dataset": ""}  # papermill's for None
 _SECONDS = {
-    "01_data": 9,
+    "01_data": 14,
     "02_descriptors": 7,
     "03_clustering": 7,
     "04_rewards": 10,
     "05_optimization": 15,
-    "06_vae": 50,
-    "07_judgment": 28,
-    "08_paper": 35,
-    "09_report": 11,
-    "10_composition": 40,
+    "06_vae": 65,
+    "07_judgment": 40,
+    "08_paper": 28,
+    "09_report": 25,
+    "10_composition": 77,
 }
 # With these an image is prepared.
 _PREPARED = (
@@ -103,7 +103,7 @@ _STAND_INS = {
         " in this one where a parameter of the series is given, such as `-p series=FOLDER`.\n"
     ),
 }
-_RENDER = 25  # seconds, roughly, for the progress bar
+_RENDER = 70  # seconds, roughly, for the progress bar
 
 
 @dataclass(frozen=True)

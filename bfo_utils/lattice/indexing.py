@@ -22,8 +22,9 @@ def neighbor_links(
     """Pairs (tail, head) of columns one ``vector`` apart, each the other's nearest to the
     predicted place (tolerance in px).
     """
-    distance, head = tree.query(xy + vector, distance_upper_bound=tolerance)
-    back = tree.query(xy - vector, distance_upper_bound=tolerance)[1]
+    near = {"distance_upper_bound": tolerance, "workers": -1}  # all cores
+    distance, head = tree.query(xy + vector, **near)
+    back = tree.query(xy - vector, **near)[1]
     tail = np.nonzero(np.isfinite(distance))[0]
     tail = tail[back[head[tail]] == tail]
     return tail, head[tail]
