@@ -10,6 +10,7 @@ time of a lesson, counted from its words, and links that open a figure in its fu
 import re
 
 WORDS_PER_MINUTE = 200
+_FIGURE = r'(?<!">)(<img [^>]*src="([^"]+)"[^>]*>)(?=\s*<figcaption)'  # that no link holds yet
 _UNREAD = "pre|details|table|script|style|svg|iframe"  # code, numbers, and what is unfolded at will
 
 
@@ -24,7 +25,7 @@ def _repair(app, pagename, templatename, context, doctree) -> None:
         file for file in context["script_files"] if "thebe" not in _text(file).lower()
     ]
     body = context.get("body", "").replace('role="doc-biblioentry"', 'role="listitem"')
-    body = re.sub(r'(?<!">)(<img [^>]*src="([^"]+)"[^>]*>)(?=\s*<figcaption)', r'<a href="\2">\1</a>', body)
+    body = re.sub(_FIGURE, r'<a href="\2">\1</a>', body)
     context["body"] = body.replace("</h1>", f"</h1>{reading_time(body)}", 1)
     contents = context["generate_toctree_html"]
     context["generate_toctree_html"] = lambda *args, **options: str(
