@@ -77,6 +77,8 @@ def repeat_command(artifacts: str | Path) -> str:
         "--seed",
         str(run["seed"]),
     ]
+    if run.get("profile", "quick") != "quick":  # its chapters; its budgets are parameters
+        words += ["--profile", run["profile"]]
     for name in (*vars(Reading()), "scan_axis"):
         if run.get(name, "auto") not in ("", 0, "auto"):
             option = name.replace("_", "-") if name != "pixel_size_nm" else "pixel-size"

@@ -12,6 +12,7 @@ RUN = {
     "pixel_size_nm": 0.0151234567,
     "dataset": "MainImage",
     "seed": 7,
+    "profile": "full",
     "parameters": {"budget": 64, "series": ""},
     "finished": [],
 }
@@ -27,6 +28,8 @@ def test_the_command_of_a_run_holds_all_that_was_said(tmp_path):
         "again",
         "--seed",
         "7",
+        "--profile",
+        "full",
         "--pixel-size",
         "0.0151234567",
         "--dataset",
@@ -40,7 +43,16 @@ def test_the_command_of_a_run_holds_all_that_was_said(tmp_path):
 
 def test_a_phantom_has_no_image_and_no_size(tmp_path):
     (tmp_path / "run.json").write_text(
-        json.dumps(RUN | {"image": "", "pixel_size_nm": 0.0, "dataset": "", "parameters": {}})
+        json.dumps(
+            RUN
+            | {
+                "image": "",
+                "profile": "quick",
+                "pixel_size_nm": 0.0,
+                "dataset": "",
+                "parameters": {},
+            }
+        )
     )
     assert repeat_command(tmp_path / "artifacts") == "bfo run --out again --seed 7"
 
