@@ -1,6 +1,6 @@
 """The search space of the whole workflow, declared once.
 
-The command line, the notebooks' parameters, the optimizer and the book's tables all read this
+The command line, the parameters of the notebooks, the optimizer and the tables of the book use this
 declaration.
 """
 
@@ -31,13 +31,13 @@ class Parameter:
     default : int, float or str
         Default value; its type is the parameter's type.
     low, high : float or None
-        Range of a number, both ends included; without range and choices any text is admitted.
+        Range of a number, both ends included; without range and choices any text is allowed.
     choices : tuple of str
         Values of a choice.
     searched : bool
-        Whether the optimizer varies it unless told otherwise.
+        Whether the optimizer varies it by default.
     pattern : str
-        Regular expression that a text must match as a whole.
+        Regular expression that the whole text must match.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Parameter:
 
     @property
     def range(self) -> str:
-        """The admitted values in words."""
+        """The allowed values in words."""
         if self.choices:
             return "one of " + ", ".join(map(str, self.choices))
         if self.low is None:
@@ -385,8 +385,8 @@ def parse_parameters(pairs: Sequence[str], run: bool = False) -> dict[str, Value
 
 def default_parameters() -> dict[str, Value]:
     """The default configuration: choices published for images of the Sm-BFO series (40 x 40 px
-    windows, two components, five clusters of full covariance; Elemental Microscopy EM000006).
-    There windows lie on all columns; that ours lie on A columns is our choice.
+    windows, two components, five clusters of full covariance; Elemental Microscopy EM000006). There
+    the windows lie on all columns; to place them on A columns is our choice.
     """
     return {p.name: p.default for p in PARAMETERS}
 
@@ -405,15 +405,15 @@ def complete_parameters(given: Mapping[str, Value]) -> dict[str, Value]:
 def searched_parameters(
     sites: tuple[str, ...] = CELL_SITES, whole: bool = False
 ) -> tuple[Parameter, ...]:
-    """The parameters that a search varies, with the sites that the image offers; ``whole``:
-    column finding as well. All columns are no site of a search: they cost two windows per cell.
+    """The parameters that a search varies, with the sites that the image has; with ``whole`` also
+    column finding. A search does not use the site of all columns, which costs two windows per cell.
     """
     varied = [p for p in PARAMETERS if p.searched or (whole and p.stage == "columns")]
     return _ranged(varied, {"n_components": (2, 10)}, sites)  # a single one tells apart too little
 
 
 def format_value(value: Value) -> str:
-    """A value as tables show it: three digits of a number, words and whole numbers as they are.
+    """A value for a table: numbers with three digits, words and integers unchanged.
 
     Examples
     --------
@@ -434,9 +434,7 @@ AUTOENCODER_CHOICES: dict[str, Value] = {
 
 
 def searched_vae_parameters(sites: tuple[str, ...] = CELL_SITES) -> tuple[Parameter, ...]:
-    """The parameters that the search for an autoencoder varies, in the ranges that proved
-    useful.
-    """
+    """The parameters that the search for an autoencoder varies, with useful ranges."""
     ranges = {
         "window_height": (1.0, 2.0),
         "window_width": (1.0, 2.0),
