@@ -82,8 +82,7 @@ class ProposalModel:
         self._losses += list(losses)
 
     def retell(self, losses: Sequence[float]) -> None:
-        """Replace all losses reported so far, in order, for another objective on the same trials.
-        """
+        """Replace all losses so far, in order, for another objective on the same trials."""
         self._losses = list(losses)
 
     def _promising(self, n: int) -> list[list]:

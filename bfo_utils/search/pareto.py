@@ -1,5 +1,4 @@
-"""Several rewards at once: the non-dominated trials, their hypervolume, and the choice of a point.
-"""
+"""Several rewards at once: the non-dominated trials, their hypervolume, and the choice of one."""
 
 from collections.abc import Mapping, Sequence
 
