@@ -168,7 +168,9 @@ def search_configurations(
         Record of evaluated configurations, which are not evaluated again.
     workers : int or Spread
         Threads that share a batch, or an object that distributes it. The trials do not depend on
-        it. work : SharedWork, optional Keeps what the configurations have in common.
+        it.
+    work : SharedWork, optional
+        Keeps intermediate results that the configurations share.
 
     Returns
     -------

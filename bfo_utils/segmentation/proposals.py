@@ -1,5 +1,5 @@
-"""Parts of an image that are better left out: substrate, vacuum, contamination. They are proposed
-with a reason, never left out.
+"""Parts of an image that it may be better to leave out: substrate, vacuum, contamination. They are
+proposed with a reason, but never left out automatically.
 """
 
 from dataclasses import dataclass, field
@@ -26,13 +26,13 @@ _LARGEST = 0.6  # of the cells: a part beyond is the crystal itself
 
 @dataclass(frozen=True, eq=False)
 class ProposedMask:
-    """A part of an image that may be better left out.
+    """A part of an image that it may be better to leave out.
 
     Attributes
     ----------
     kind : {"substrate", "vacuum", "contamination"}
     reason : str
-        What was measured there.
+        Measurement that supports the proposal.
     pixels : ndarray of bool, shape (H, W)
     """
 
@@ -47,12 +47,12 @@ class ProposedMask:
 
     @property
     def file(self) -> str:
-        """Name of the picture that ``--exclude`` takes."""
+        """Name of the image file for ``--exclude``."""
         return f"proposed_{self.kind}.png"
 
 
 def propose_masks(image: Image, lattice: Lattice, mask: np.ndarray) -> list[ProposedMask]:
-    """Parts of an image that hold no crystal, dirt, or another crystal.
+    """Find parts of an image without a crystal, with contamination, or with another crystal.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def propose_masks(image: Image, lattice: Lattice, mask: np.ndarray) -> list[Prop
     Returns
     -------
     list of ProposedMask
-        At most one of a kind, none that would leave little.
+        At most one of each kind, and none that would leave too little.
 
     Examples
     --------
