@@ -1,8 +1,7 @@
-"""A pickled dictionary of arrays, read with care: reading a pickle can run any code that its author
-put into it.
+"""Careful reading of a pickled dictionary of arrays: a pickle can run any code of its author.
 
-Record 4876786 holds the series as one such file. It is read only after an explicit opt-in and
-only if its MD5 sum is the record's; even then, names of anything but NumPy's arrays are refused.
+Record 4876786 holds the series as one such file. It is read only after an explicit opt-in and only
+if its MD5 sum is the record's. Even then, anything but NumPy arrays is rejected.
 """
 
 import pickle
@@ -45,12 +44,12 @@ def read_trusted_pickle(
     Parameters
     ----------
     path : str or Path
-        An ``.npy`` file that holds a pickled object.
+        An ``.npy`` file with a pickled object.
     md5 : str
-        MD5 sum that the record gives.
+        MD5 sum from the record.
     trust : bool
-        Explicit opt-in. Without it nothing is read: a pickle can run code with the rights
-        of whoever reads it.
+        Explicit opt-in. Without it nothing is read, because a pickle can run code with the rights
+        of its reader.
 
     Returns
     -------
@@ -59,7 +58,7 @@ def read_trusted_pickle(
     Raises
     ------
     InputError
-        Without ``trust``, for another MD5 sum, and for a file that holds anything but arrays.
+        Without ``trust``, if the MD5 sum differs, or if the file contains anything but arrays.
 
     Examples
     --------
@@ -110,12 +109,12 @@ def unpack_series(content: dict[str, dict[str, np.ndarray]], folder: str | Path)
     content : dict of str to dict of str to ndarray
         From :func:`read_trusted_pickle`.
     folder : str or Path
-        Made where missing.
+        Created if missing.
 
     Returns
     -------
     list of Path
-        One file per image, named by its key. Entries that are no arrays of numbers or text are left
+        One file per image, named by its key. Entries other than arrays of numbers or text are left
         out.
     """
     odd = [key for key in content if not re.fullmatch(r"[A-Za-z0-9_-]+", key)]
