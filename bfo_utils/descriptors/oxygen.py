@@ -173,8 +173,8 @@ def _shift(
     near = ok & (np.hypot(*(moved - shift).T) < _SAME_PLACE * cell)
     if near.mean() < _FOUND or np.hypot(*shift) > _FAR * cell:
         raise InputError(
-            f"--second: only {near.mean():.0%} of the A columns of {name} lie at their place in it"
-            f" (shifted by {np.hypot(*shift):.1f} px); give another channel of the same scan"
+            f"--second: only {near.mean():.0%} of the A columns of {name} are at the same positions"
+            f" in it (shift: {np.hypot(*shift):.1f} px); give another channel of the same scan"
         )
     spread = 1.4826 * np.median(np.abs(moved[near] - shift), axis=0)
     return shift, 1.2533 * spread / np.sqrt(near.sum())

@@ -226,8 +226,8 @@ def _check_complete(name: str, nodes: _Nodes, found: Lattice) -> None:
         raise InputError(
             f"{name}: only {found.cells.n} unit cells are complete and sound among {n} columns of"
             " the lattice: fits are doubtful, or blocks of cells are shifted against each other"
-            " (Ruddlesden-Popper layers, say); an image of bright, round columns on square pixels"
-            " in one lattice is needed"
+            " (for example Ruddlesden-Popper layers); an image of bright, round columns on square"
+            " pixels in one lattice is needed"
         )
 
 
@@ -349,8 +349,8 @@ def _given_basis(image: Image, columns: Columns) -> Basis:
     moved = np.linalg.norm(settled - vectors, axis=1) / np.linalg.norm(vectors, axis=1)
     if linked < _LINKED / 2 or moved.max() > _STATED:
         raise InputError(
-            f"--cell: only {linked:.0%} of the columns have another one at a vector from them; give"
-            " the vectors as they lie in the image, x to the right and y down"
+            f"--cell: only {linked:.0%} of the columns have a neighbor at these vectors; give the"
+            " vectors as they appear in the image, x to the right and y down"
         )
     return basis
 

@@ -634,16 +634,16 @@ def describe_scan(scan: ScanDistortion) -> dict:
 
 
 def _note(scan: ScanDistortion) -> str:
-    """What the measurement of a scan cannot tell."""
+    """Limits of the measurement of a scan."""
     if scan.axis == "none":
-        return "No row is displaced against the others, or none was looked at."
+        return "No row is displaced relative to the others, or the scan was not examined."
     if scan.along:
         return (
-            f"Rows of cells lie along the scan ({scan.axis}): walls along it, and a polar"
-            " displacement that differs only from row to row, cannot be told from errors of the"
-            " scan."
+            f"Rows of cells lie along the scan ({scan.axis}). Walls along it, and a polar"
+            " displacement that differs only from row to row, cannot be distinguished from scan"
+            " errors."
         )
-    return "Displacements slower than about three cells shift all columns equally, and are left in."
+    return "Displacements slower than about three cells shift all columns equally and are kept."
 
 
 def undo_scan(

@@ -112,8 +112,8 @@ def _described(segmentation: Segmentation) -> tuple[np.ndarray, np.ndarray]:
     """Descriptors (N, K) and labels (N,) of the cells that have both."""
     if segmentation.descriptors is None:
         raise InputError(
-            "reward 'icl' or 'bayesian_mixture': this map comes without its descriptors; give them"
-            " to the Segmentation"
+            "reward 'icl' or 'bayesian_mixture': this map has no descriptors; give them to the"
+            " Segmentation"
         )
     known = (segmentation.labels >= 0) & np.isfinite(segmentation.descriptors).all(axis=-1)
     return segmentation.descriptors[known].astype(float), segmentation.labels[known]

@@ -119,7 +119,7 @@ def _vacuum(grid: _CoarseGrid, lattice: Lattice) -> ProposedMask | None:
     pixels = grid.pixels(ndimage.binary_dilation(distance > _EMPTY, iterations=_PER_CELL // 2))
     if pixels is None:
         return None
-    return ProposedMask("vacuum", "no columns: vacuum, or amorphous", pixels)
+    return ProposedMask("vacuum", "no columns: vacuum or amorphous material", pixels)
 
 
 def _dirt(grid: _CoarseGrid, lattice: Lattice) -> ProposedMask | None:
@@ -138,8 +138,8 @@ def _dirt(grid: _CoarseGrid, lattice: Lattice) -> ProposedMask | None:
         return None
     return ProposedMask(
         "contamination",
-        f"{(~columns.ok[bad]).mean():.0%} of the fits there are doubtful, and the background is"
-        f" {np.median(level[bad]) / amplitude:+.2f} of the amplitude of a column off the rest",
+        f"{(~columns.ok[bad]).mean():.0%} of the fits there are doubtful, and the background"
+        f" differs from the rest by {np.median(level[bad]) / amplitude:+.2f} column amplitudes",
         pixels,
     )
 
@@ -176,8 +176,8 @@ def _substrate(grid: _CoarseGrid, cells: Cells, mask: np.ndarray) -> ProposedMas
     first = other[0]
     return ProposedMask(
         "substrate",
-        f"A columns have {ratio[first]:.2f} of the amplitude of the others, the mean polar"
-        f" displacement is {length[first] / length[main]:.2f} of theirs: a substrate, or another"
+        f"A columns have {ratio[first]:.2f} times the amplitude of the others, and the mean polar"
+        f" displacement is {length[first] / length[main]:.2f} times theirs: a substrate or another"
         " layer",
         pixels,
     )

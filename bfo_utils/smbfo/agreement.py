@@ -138,7 +138,8 @@ def compare_parameters(parameters: Parameterization, cells: Cells) -> Comparison
     """
     if not cells.has_b:
         raise InputError(
-            "the second sublattice is not seen in the image; no polar displacement to compare with"
+            "the second sublattice is not visible in the image, so there is no polar displacement"
+            " to compare with"
         )
     found = {order: match_cells(parameters, cells, order) for order in POLAR_ORDERS}
     shares = {order: len(m[0]) / parameters.n for order, m in found.items()}

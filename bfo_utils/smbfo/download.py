@@ -244,8 +244,8 @@ def _download(url: str, file: Remote, target: Path) -> None:
     if file_md5(part) != file.md5:
         part.unlink()
         raise InputError(
-            f"{file.name}: what came from {url} does not have the MD5 sum {file.md5} of the record"
-            " and was not kept; repeat the command to download it anew"
+            f"{file.name}: the file from {url} does not have the MD5 sum {file.md5} of the record"
+            " and was deleted; repeat the command to download it again"
         )
     to_disk(part)
     os.replace(part, target)

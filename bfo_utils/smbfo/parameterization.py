@@ -142,7 +142,7 @@ def _on_grid(arrays: dict[str, np.ndarray]) -> Parameterization:
         )
     ij = _two_rows(arrays["ab"], "ab")
     if not np.isfinite(ij).all() or (ij != np.rint(ij)).any():
-        raise InputError("ab holds values that are no whole numbers; cell indices were expected")
+        raise InputError("ab holds values that are not integers; cell indices were expected")
     ij = ij.astype(int) - ij.min(axis=1, keepdims=True).astype(int)
     n, shape = ij.shape[1], tuple(ij.max(axis=1) + 1)
     if shape[0] * shape[1] > 100 * n + 1000:

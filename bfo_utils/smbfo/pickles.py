@@ -32,7 +32,7 @@ class _ArraysOnly(pickle.Unpickler):
     def find_class(self, module: str, name: str):
         module = re.sub(r"^numpy\.core\b", "numpy._core", module)
         if (module, name) not in _HARMLESS:
-            raise InputError(f"holds {module}.{name}, which is no array; such a pickle is not read")
+            raise InputError(f"holds {module}.{name}, which is not an array; it is not read")
         return super().find_class(module, name)
 
 
@@ -68,19 +68,19 @@ def read_trusted_pickle(
     """
     if not trust:
         raise InputError(
-            f"{path}: is a pickle, and reading it can run code that its author put in; "
-            "the same data without pickle come with: bfo fetch smbfo"
+            f"{path}: is a pickle, and reading it can run code of its author; download the same"
+            " data without a pickle with: bfo fetch smbfo"
         )
     try:
         if file_md5(Path(path)) != md5:
             raise InputError(
-                f"does not have the MD5 sum {md5} of the record and is not read; download it anew"
+                f"does not have the MD5 sum {md5} of the record and is not read; download it again"
             )
         content = _unpickled(Path(path))
     except Exception as error:
         raise as_input_error(path, error, "a pickled dictionary of arrays") from error
     if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
-        raise InputError(f"{path}: holds no dictionary of dictionaries; nothing is taken from it")
+        raise InputError(f"{path}: does not hold a dictionary of dictionaries; nothing was read")
     return {
         str(k): {str(name): np.asarray(value) for name, value in v.items()}
         for k, v in content.items()
@@ -119,7 +119,7 @@ def unpack_series(content: dict[str, dict[str, np.ndarray]], folder: str | Path)
     """
     odd = [key for key in content if not re.fullmatch(r"[A-Za-z0-9_-]+", key)]
     if odd:
-        raise InputError(f"key {odd[0]!r}: makes no file name; nothing is written")
+        raise InputError(f"key {odd[0]!r}: is not a valid file name; nothing was written")
     paths = [Path(folder, f"{key}.npz") for key in content]
     for path, arrays in zip(paths, content.values()):
         plain: dict[str, Any] = {name: a for name, a in arrays.items() if a.dtype.kind in "iufbcUS"}

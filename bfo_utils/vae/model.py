@@ -183,7 +183,7 @@ class VAE:
         content = np.ascontiguousarray(windows, np.float32).tobytes() + known
         source = hashlib.sha256(content).hexdigest()
         if self._source not in ("", source):
-            raise InputError("windows: the model was trained on others; fit a new one")
+            raise InputError("windows: the model was trained on other windows; fit a new model")
         if checkpoint is not None and Path(checkpoint).exists():
             self._go_on_from(checkpoint, source)
         self._training = self._training or Training(windows.shape[1:], self.settings)
@@ -209,8 +209,7 @@ class VAE:
         given = np.asarray([] if classes is None else classes)
         if n and (given.shape != (len(values),) or not np.isin(given, range(n)).all()):
             raise InputError(
-                f"classes: one whole number from 0 to {n - 1} per window is needed, {len(values)}"
-                " of them"
+                f"classes: give one integer from 0 to {n - 1} per window, {len(values)} in all"
             )
         return given.astype(np.int8).tobytes()
 
@@ -218,8 +217,8 @@ class VAE:
         saved = load_vae(checkpoint)
         if saved.settings != self.settings or saved._source != source:
             raise InputError(
-                f"{checkpoint}: is of another training (other settings or windows); name another"
-                " file"
+                f"{checkpoint}: belongs to another training (other settings or windows); give"
+                " another file"
             )
         if self._training is None or len(saved.history) > len(self.history):
             self._training = saved._training
@@ -368,7 +367,7 @@ def load_vae(path: str | Path) -> VAE:
         content = Path(path).read_bytes()
     except OSError as error:
         raise InputError(
-            f"{path}: cannot be read ({error.strerror}); give a model that was saved"
+            f"{path}: cannot be read ({error.strerror}); give a file that VAE.save wrote"
         ) from None
     if not content.startswith(_MAGIC):
         raise InputError(f"{path}: not a model of bfo_utils; give a file that VAE.save wrote")
