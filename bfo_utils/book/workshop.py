@@ -33,7 +33,7 @@ from .build import BOOK_PACKAGES, BookStep, execute_step, with_install_cell
 
 LEFT_OUT = {"solution"}  # tags of the cells that participants do not get
 MANIFEST = "workshop.json"
-#: The notebooks in the order in which they are run, and those whose results each of them reads.
+#: The notebooks in running order, and for each the notebooks whose results it reads.
 #:
 #: :meta hide-value:
 CHAPTER_NEEDS: dict[str, tuple[str, ...]] = {
@@ -48,7 +48,7 @@ CHAPTER_NEEDS: dict[str, tuple[str, ...]] = {
     "09_report": ("01_data", "05_optimization"),
     "10_composition": (),
 }
-#: What notebooks leave for those after them; the rest of a run's artifacts is not handed out.
+#: Results that later notebooks need; the other artifacts of a run are not included.
 _WRITES = {
     "01_data": "prepared.npz",
     "02_descriptors": "default/features.npz",

@@ -14,7 +14,7 @@ from ..segmentation import adjusted_eta_squared
 from .registry import register_reward
 from .segmentation import Runs, Segmentation
 
-#: Rewards that look at what the labels were made from.
+#: Rewards that use the descriptors.
 DESCRIPTOR_REWARDS = ("icl", "bayesian_mixture")
 _MIXTURE = 10  # components at most of a Bayesian mixture
 _SAMPLE = 400  # cells that it is fitted to

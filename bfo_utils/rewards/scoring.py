@@ -29,7 +29,7 @@ DEFAULT_TOTAL: dict[str, float] = {
     "thickness": 1.0,
 }
 _BUILT_IN = (*DEFAULT_TOTAL, "agreement")
-#: Rewards that are there to be chosen, and cost nothing where they are not.
+#: Alternative rewards, computed only if the total names them.
 ALTERNATIVES = (
     "component_continuity",
     "edge_continuity",
@@ -39,7 +39,7 @@ ALTERNATIVES = (
     "hough",
     *DESCRIPTOR_REWARDS,
 )
-#: Rewards that have nothing to do with the reference field.
+#: Rewards that do not depend on the reference field.
 GEOMETRIC = (
     *("continuity", "straightness", "balance", "amount", "thickness", "agreement"),
     *ALTERNATIVES,

@@ -127,7 +127,7 @@ class Trial:
 
 #: Evaluates configurations and yields their outcomes in the same order.
 Evaluator = Callable[[list[dict[str, Value]]], Generator[Outcome, None, None]]
-#: Context in which configurations are evaluated under a plan, on several workers perhaps.
+#: Context in which configurations are evaluated for a plan, possibly on several workers.
 EvaluatorFactory = Callable[[SharedWork, SearchPlan], AbstractContextManager[Evaluator]]
 
 

@@ -421,7 +421,7 @@ def format_value(value: Value) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-#: Where the search for an autoencoder begins.
+#: Starting point of the search for an autoencoder.
 AUTOENCODER_CHOICES: dict[str, Value] = {
     "descriptor": "vae",
     "site": "cell",

@@ -27,8 +27,8 @@ KEPT_SHARE = 3  # one in so many goes on to the next rung
 # totals closer than this are equal: fewer clusters, and the model that is easier to read, are
 # preferred
 TIED_TOTAL = 0.02
-#: Ways to cluster the latents of every model, by axes kept, clusters, covariance. They cost little
-#: beside its training.
+#: Ways to cluster the latents of every model, by axes kept, clusters, covariance. The cost is small
+#: compared with its training.
 #:
 #: :meta hide-value:
 LATENT_CLUSTERINGS: list[dict[str, Value]] = [

@@ -36,7 +36,7 @@ from .registry import SERIES_IDS, Pair, available_pairs, locate_file
 from .simulated import SeriesStyle, write_series
 
 MOST_MEMBERS = 5  # images of one composition
-#: What a simulated series holds, two images of each composition.
+#: Images of a simulated series, two of each composition.
 SIMULATED = tuple(i for i in SERIES_IDS if i.endswith(("_0", "_1")))
 
 

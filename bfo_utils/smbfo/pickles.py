@@ -15,7 +15,7 @@ from ..compute import atomic
 from ..errors import InputError, as_input_error
 from .registry import file_md5
 
-#: What a pickle of plain arrays is made of; NumPy renamed its core between versions 1 and 2.
+#: Names in a pickle of plain arrays; NumPy renamed its core between versions 1 and 2.
 _HARMLESS = {
     ("numpy", "ndarray"),
     ("numpy", "dtype"),

@@ -17,8 +17,8 @@ from urllib.parse import quote
 from ..compute import read_json, require_extra, write_json
 from ..errors import InputError
 
-#: Environment variables for the folder that keeps downloads, and for the server to ask instead of
-#: Zenodo (a mirror, a test).
+#: Environment variables for the download folder, and for a server other than Zenodo (a mirror, a
+#: test).
 FOLDER_VARIABLE, SERVER_VARIABLE = "BFO_DATA_DIR", "BFO_ZENODO"
 HASHES = "md5.json"  # beside the files: the MD5 sum of each after its first good download
 _PAPER = "Ziatdinov et al., npj Comput. Mater. 6, 127 (2020), doi:10.1038/s41524-020-00396-2"

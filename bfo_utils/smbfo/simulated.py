@@ -19,7 +19,7 @@ from ..simulation import Phantom, Specimen, simulate_phantom
 from .parameterization import check_polar_order
 from .registry import SERIES_IDS, Pair, pair_of
 
-#: Images of the record that hold NaN or infinite pixels, and the one that shows a strip of the
+#: Images of the record with NaN or infinite pixels, and the one that shows a strip of the
 #: substrate.
 GAP_SHARE = ("Sm_0_1", "Sm_0_2", "Sm_7_3", "Sm_7_4", "Sm_10_0", "Sm_10_1", "Sm_13_0", "Sm_13_1")
 SUBSTRATE_SHARE = "Sm_0_1"

@@ -15,12 +15,11 @@ from ..segmentation import N_VARIANTS, Walls, mean_displacements, trace_walls, v
 from .agreement import match_cells, series_polar_order
 from .composition import Finding, Member
 
-#: Directions of the variants in the image, in the order of the labels and colors 0 to 3, and what
-#: is no variant.
+#: Directions of the variants in the image, in the order of the labels and colors 0 to 3, and the
+#: name for cells without a variant.
 DIRECTIONS = ("right-down", "left-down", "left-up", "right-up")
 NO_VARIANT = "no variant"
-#: Columns of :func:`trends_table` that hold the authors' arrays, each with ours that it is compared
-#: with.
+#: Columns of :func:`trends_table` with the authors' arrays, each with our column for comparison.
 AUTHORS = {
     "Pxy": "displacement",
     "authors_a": "a",

@@ -44,7 +44,7 @@ _SURE_NOISE = 40  # cells: with fewer, their own noise is no estimate
 _DEEP = 2.5  # cells from other labels: beyond, the width of a wall does not matter
 # tanh widths that are tried, in cells
 WIDTHS = np.array([0.3, 0.5, 0.65, 0.8, 1, 1.2, 1.5, 1.8, 2.2, 2.7, 3.3, 4, 5, 6.5, 8])
-#: Standard deviation that the scan leaves in a weighted sum over cells, per component.
+#: Standard deviation due to the scan of a weighted sum over cells, per component.
 ScanError = Callable[[np.ndarray], np.ndarray]
 
 
