@@ -3,6 +3,7 @@
 from collections import defaultdict
 
 import numpy as np
+from scipy import ndimage
 from scipy.optimize import curve_fit
 from scipy.spatial import cKDTree
 
@@ -136,8 +137,7 @@ def _compare(specimen: Specimen, seed: int, budget: int, found: dict[str, list])
         inside, px = _inside(line, specimen, done)
         k = int(np.argmin([np.linalg.norm(px[inside].mean(axis=0) - m) for m in middles]))
         _wall(measured.walls.iloc[k], line, inside, made, found)
-        ends_px = px[inside][[0, -1]]
-        length = np.linalg.norm(ends_px[1] - ends_px[0]) / specimen.cell_px * specimen.a_nm
+        length = inside.sum() * np.linalg.norm(px[1] - px[0]) / specimen.cell_px * specimen.a_nm
         found["length"].append(float(100 * (measured.walls["length_nm"][k] / length - 1)))
 
 
@@ -149,7 +149,9 @@ def _inside(line: np.ndarray, specimen: Specimen, done) -> tuple[np.ndarray, np.
     cells = done.prepared.lattice.cells
     known = cells.xy[done.prepared.mask]
     off = px - known[cKDTree(known).query(px)[1]]
-    return np.abs(off @ np.linalg.inv(cells.basis.vectors)).max(axis=1) <= 0.5, px
+    inside = np.abs(off @ np.linalg.inv(cells.basis.vectors)).max(axis=1) <= 0.5
+    # between deformed cells a point may lie in neither; a wall may leave the crystal and come back
+    return ndimage.binary_closing(inside, iterations=4), px
 
 
 def _wall(row, line: np.ndarray, inside: np.ndarray, made, found: dict[str, list]) -> None:

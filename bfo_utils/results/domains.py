@@ -2,7 +2,8 @@
 
 A mean over a domain is not as exact as its many cells suggest, for a row of the scan displaces all
 cells of a row alike. The standard errors are therefore those of sums over rows, taken from the
-difference of the two halves of the pixels, which holds noise and no signal. A mistilt is no noise:
+difference of the two halves of the pixels, which holds noise and no signal, and along the scan
+what is not known of its rows, which the halves share. A mistilt is no noise:
 where the displacement changes across the crystal, alike inside all domains, the mean of a domain
 may be off by as much, and its standard error says so.
 """
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from ..lattice import measure_strain
+from ..lattice import measure_strain, scan_deviation
 from ..search import PreparedImage
 from ..segmentation import is_nonpolar, mean_displacements
 from .analysis import Analysis
@@ -208,14 +209,25 @@ def _row(
     area = float(np.nanmean(cells.area[box][own])) * units.per_long**2 * n
     row = {"n_cells": n, "share": n / int(prepared.mask.sum()), f"area_{units.area}": area}
     along = 0 if _fast_axis(prepared) == "y" else 1
+    left = _left_by_scan(prepared, own, box) * units.per_short
     for name, quantity in measured.items():
         row[name] = _mean(quantity.values[box][own])
-        row[f"se_{name}"] = _error(quantity, own, box, along)
+        more = left if name.startswith("py_" if along == 0 else "px_") else 0.0
+        row[f"se_{name}"] = float(np.hypot(_error(quantity, own, box, along), more))
         if name.startswith("py_"):
             row |= _polarization(row, units.short, prepared.polar_sign)
     for name in ("posterior", "stability"):
         row[name] = _mean(getattr(analysis.confidence, name)[box][own])
     return row
+
+
+def _left_by_scan(prepared: PreparedImage, own: np.ndarray, box: tuple[slice, ...]) -> float:
+    """Error (px) of the mean displacement along the scan: what is not known of its rows, which both
+    halves share.
+    """
+    weights = np.zeros(prepared.mask.shape)
+    weights[box] = own / own.sum()
+    return scan_deviation(prepared.scan, prepared.lattice.cells, weights)
 
 
 def _fast_axis(prepared: PreparedImage) -> str:
