@@ -3,7 +3,6 @@
 from collections import defaultdict
 
 import numpy as np
-from scipy import ndimage
 from scipy.optimize import curve_fit
 from scipy.spatial import cKDTree
 
@@ -20,6 +19,7 @@ MEAN_SEED, MEAN_BUDGET = 700, 8
 RUNS = {0.0: 5, 4.0: 2}  # phantoms of every layout, for a mistilt (pm)
 _BEYOND, _CORNER = 1.2, (0.48416, 0.54158)  # of the frame: past its edge; where quadrants meet
 _MIDDLE = (0.5, 0.48)  # where the four domains of a closure meet
+_OFF = 0.125  # cells: phantoms take the layout that far right of and below the middle of a cell
 # straight walls by both ends, in the frame (0 to 1); one of 7 cells in "unequal" is left out
 WALLS = {
     "halves": [((0.52, -0.2), (0.52, _BEYOND))],
@@ -131,7 +131,7 @@ def _compare(specimen: Specimen, seed: int, budget: int, found: dict[str, list])
         found["bias"].append(100 * (row["p_pm"] / np.hypot(*true) - 1))
     middles = [lines.mean(axis=(0, 1)) for lines in measured.lines]
     for ends in WALLS[specimen.layout]:
-        line = np.linspace(*ends, 4000)
+        line = np.linspace(*ends, 4000) - _OFF / specimen.cells
         if not middles:
             continue
         inside, px = _inside(line, specimen, done)
@@ -146,12 +146,12 @@ def _inside(line: np.ndarray, specimen: Specimen, done) -> tuple[np.ndarray, np.
     angle = np.deg2rad(specimen.rotation_deg)
     matrix = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     px = ((line - 0.5) @ matrix + 0.5) * specimen.cells * specimen.cell_px
-    cells = done.prepared.lattice.cells
-    known = cells.xy[done.prepared.mask]
-    off = px - known[cKDTree(known).query(px)[1]]
-    inside = np.abs(off @ np.linalg.inv(cells.basis.vectors)).max(axis=1) <= 0.5
-    # between deformed cells a point may lie in neither; a wall may leave the crystal and come back
-    return ndimage.binary_closing(inside, iterations=4), px
+    cells, mask = done.prepared.lattice.cells, done.prepared.mask
+    found = np.isfinite(cells.xy[..., 0])
+    to_cells = np.linalg.inv(cells.basis.vectors)
+    off, nearest = cKDTree(cells.xy[found] @ to_cells).query(px @ to_cells, p=np.inf)
+    # cells are deformed: between two of them a point may lie in neither
+    return mask[found][nearest] & (off < 0.6), px
 
 
 def _wall(row, line: np.ndarray, inside: np.ndarray, made, found: dict[str, list]) -> None:
