@@ -165,7 +165,7 @@ def _quantities(analysis: Analysis) -> dict[str, _Measured]:
             getattr(prepared.strain, name), (one - two) / 2, getattr(se, name)
         )
     moved = list(found)[:2]
-    slow = _slow([found[name] for name in moved], analysis.labels, _along(prepared))
+    slow = _slow([found[name] for name in moved], analysis.labels, scan_rows(prepared))
     found |= {name: replace(found[name], slow=slow) for name in moved}
     return found | {name: of_cells(name) for name in ("a_intensity", "b_intensity")}
 
@@ -219,7 +219,7 @@ def _row(
     n = int(own.sum())
     area = float(np.nanmean(cells.area[box][own])) * units.per_long**2 * n
     row = {"n_cells": n, "share": n / int(prepared.mask.sum()), f"area_{units.area}": area}
-    along = _along(prepared)
+    along = scan_rows(prepared)
     left = _left_by_scan(prepared, own, box) * units.per_short
     for name, quantity in measured.items():
         row[name] = _mean(quantity.values[box][own])
@@ -241,7 +241,7 @@ def _left_by_scan(prepared: PreparedImage, own: np.ndarray, box: tuple[slice, ..
     return scan_deviation(prepared.scan, prepared.lattice.cells, weights)
 
 
-def _along(prepared: PreparedImage) -> int:
+def scan_rows(prepared: PreparedImage) -> int:
     """Axis of the grid that rows of the scan lie along."""
     axis = prepared.scan.axis if prepared.scan.matters else prepared.halves.axis
     return 0 if axis == "y" else 1
