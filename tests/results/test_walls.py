@@ -45,8 +45,8 @@ def test_a_straight_wall_is_measured(done, measured):
 def test_walls_end_where_they_meet_not_at_corners_of_cells():
     junction = analyzed("junction", wall_cells=1)
     lengths = measure_walls(junction, domains_table(junction)).walls["length_nm"] / 0.396
-    # in cells: of the straight walls inside the analyzed cells, the layout being taken an eighth of
-    # a cell right of and below the middle of a cell
+    # in cells: of the straight walls inside the analyzed cells (phantoms take the layout an eighth
+    # of a cell right of and below the middle of a cell)
     assert sorted(lengths) == pytest.approx([10.30, 17.60, 19.66], rel=0.03)
 
 
