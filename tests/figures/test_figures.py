@@ -277,7 +277,9 @@ def test_image_marks_columns_of_both_sublattices(image, indexed):
     assert figure.axes[1].get_ylim() == (99.5, 59.5)
     good = indexed.columns.ok & (indexed.sublattice == "B")
     assert f"B columns ({good.sum():,})" in legend(figure)
-    assert len(figure.axes[0].lines[1].get_xdata()) == good.sum()
+    assert len(figure.axes[1].lines[1].get_xdata()) == good.sum()
+    (doubtful,) = figure.axes[0].lines  # rings would hide the whole image
+    assert len(doubtful.get_xdata()) == (~indexed.columns.ok).sum()
 
 
 def test_image_marks_unsorted_columns(image, indexed):
