@@ -85,9 +85,10 @@ def plot_mean_windows(
 
 
 def _two_rows(n: int, aspect: float) -> tuple[Figure, np.ndarray]:
-    """Figure with two rows of ``n`` small panels."""
-    side = min(1.8, (WIDTH - 1.0) / n)
-    figure = Figure(figsize=(WIDTH, 2 * side / min(max(aspect, 0.3), 3) + 0.7), layout="compressed")
+    """Figure with two rows of ``n`` small panels, none of them taller than 2.4 inches."""
+    aspect = min(max(aspect, 0.3), 3)
+    side = min(1.8, (WIDTH - 1.0) / n, 2.4 * aspect)
+    figure = Figure(figsize=(WIDTH, 2 * side / aspect + 0.7), layout="compressed")
     return figure, figure.subplots(2, n, squeeze=False)
 
 
