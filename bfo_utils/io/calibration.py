@@ -210,7 +210,7 @@ def _quoted(axes: Statement) -> str:
     )
     length = length_nm(*told[0])
     if length is None or length_nm(*told[-1]) is None or len(told) < len(axes):
-        return f"the file states {shown} per pixel, which is no length in nm along both axes"
+        return f"the file states {shown} per pixel, which is not a length in nm along both axes"
     what = "too coarse to resolve columns" if length >= COARSEST_NM else "too fine for an image"
     return f"the file states {shown} per pixel, {what}{meant(length)}"
 
@@ -300,8 +300,8 @@ def checked_lattice_nm(value: Any) -> float | None:
     likely = [size * factor for factor in _SLIPS.values() if low <= size * factor <= high]
     hint = f"{likely[0]:.6g} nm?" if likely else "give it in nm, such as 0.3905"
     raise InputError(
-        f"--lattice-nm: {size:g} nm is no edge of a perovskite's cell "
-        f"({low:g} to {high:g} nm); {hint}"
+        f"--lattice-nm: {size:g} nm is not a perovskite lattice parameter ({low:g} to {high:g} nm);"
+        f" {hint}"
     )
 
 
@@ -337,9 +337,9 @@ def by_lattice(pixel_size_nm: float | None, lattice_nm: float | None, cell_px: f
     if abs(edge / lattice_nm - 1) <= AGREE:
         return PixelSize(pixel_size_nm)
     note = (
-        f"the pixel size of {pixel_size_nm:.5g} nm makes the cell {edge:.4g} nm wide, "
-        f"{edge / lattice_nm - 1:+.1%} from the {lattice_nm:g} nm of --lattice-nm; "
-        f"lengths follow the pixel size; to follow the lattice, give --pixel-size {measured:.5g}"
+        f"the pixel size of {pixel_size_nm:.5g} nm makes the cell {edge:.4g} nm wide,"
+        f" {edge / lattice_nm - 1:+.1%} from the {lattice_nm:g} nm of --lattice-nm; lengths use the"
+        f" pixel size; to use the lattice parameter instead, give --pixel-size {measured:.5g}"
     )
     return PixelSize(pixel_size_nm, note)
 
@@ -358,7 +358,7 @@ def implausible_cell(cell_nm: float) -> str:
     if low <= cell_nm <= high:
         return ""
     return (
-        f"The cell is {cell_nm:.3g} nm wide, where perovskites have {low:g} to {high:g} nm: "
-        "the pixel size is wrong, or the image shows another lattice; check it, "
-        "or give the known cell with --lattice-nm (0.3905 for SrTiO3)."
+        f"The cell is {cell_nm:.3g} nm wide, but perovskites have {low:g} to {high:g} nm: the pixel"
+        " size is wrong, or the crystal is not a perovskite; check the pixel size, or give the"
+        " known cell with --lattice-nm (0.3905 for SrTiO3)."
     )

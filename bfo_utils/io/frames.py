@@ -330,7 +330,7 @@ def average_pair(first: np.ndarray, second: np.ndarray) -> PairAverage:
     first, second = np.asarray(first, np.float32), np.asarray(second, np.float32)
     if second.T.shape != first.shape:
         raise InputError(
-            f"is {second.shape[1]} x {second.shape[0]} px, which rotated by 90 degrees is not"
+            f"is {second.shape[1]} x {second.shape[0]} px; rotated by 90 degrees this is not"
             f" {first.shape[1]} x {first.shape[0]} px; give the other scan of the pair"
         )
     upright = {90 * k: np.ascontiguousarray(np.rot90(second, k)) for k in (1, -1)}
@@ -340,11 +340,11 @@ def average_pair(first: np.ndarray, second: np.ndarray) -> PairAverage:
         near = _paired(first, upright[best.turn_deg], best.turn_deg, np.zeros(2))
         best = max(best, near, key=lambda pair: pair.correlation)
     if best.correlation > _SAME:
-        raise InputError("holds the same values; give a second scan, with noise of its own")
+        raise InputError("contains the same values; give a second, independent scan")
     if best.correlation < _ALIKE:
         raise InputError(
-            f"does not show the same place rotated by 90 degrees (correlation"
-            f" {best.correlation:.2f}, {_ALIKE} is needed); give the other scan of the pair"
+            "does not show the same area rotated by 90 degrees (correlation"
+            f" {best.correlation:.2f}; {_ALIKE} is needed); give the other scan of the pair"
         )
     return best
 

@@ -381,7 +381,7 @@ def test_size_and_lattice_that_disagree_are_said(tmp_path, bare):
     result, codes = warned(tmp_path)
     assert (
         result["input"]["pixel_size_nm"] == 1.08 * size
-        and "lengths follow the pixel size" in codes["pixel_size"]
+        and "lengths use the pixel size" in codes["pixel_size"]
     )
 
 

@@ -57,6 +57,6 @@ def test_files_of_the_users_stay(stored, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(printing, "find_browser", lambda: "none")
     (tmp_path / "memo.pdf").write_text("mine\n")
     line = refused(capsys, "pdf", stored, "--out", tmp_path / "memo.pdf")
-    assert "memo.pdf: is there already" in line
+    assert "memo.pdf: already exists" in line
     assert (tmp_path / "memo.pdf").read_text() == "mine\n"
     assert "no such file or folder" in refused(capsys, "pdf", tmp_path / "none")

@@ -122,5 +122,5 @@ def test_figures_of_the_users_stay(stored, tmp_path, capsys):
     line = refused(
         capsys, "figures", stored, "--format", "svg", "--only", "domains", "--out", tmp_path
     )
-    assert "domains.svg: is there already" in line
+    assert "domains.svg: already exists" in line
     assert (tmp_path / "domains.svg").read_text() == "<svg/>"
