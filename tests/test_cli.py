@@ -118,7 +118,7 @@ def test_bad_images_are_one_clear_line(capsys, tmp_path, command, kind):
         (["run", "--out", "o", "--pixel-size", "0.02"], "--pixel-size: belongs to an image"),
         (["phantom", "--out", "o.h5", "--dose", "inf"], "dose = inf"),
         (["phantom", "--out", "o.h5", "--layout", "spiral"], "layout 'spiral': no such layout"),
-        (["phantom", "--out", "o.png"], "ends with .h5"),
+        (["phantom", "--out", "o.png"], "ending in .h5"),
         (["phantom", "--out", "o.h5", "--dose", "-3"], "dose"),
     ],
 )

@@ -93,7 +93,7 @@ def test_results_are_written_over_their_own_kind(results, image):
 
 
 def test_pictures_of_an_earlier_result_are_no_images(results, image, capsys):
-    assert "no image there" in refused(
+    assert "no image found" in refused(
         capsys, "batch", results / "a", "--out", results.parent / "again", "--budget", 2
     )
     assert find_images([str(image), str(results / "a")]) == [str(image)]
@@ -104,7 +104,7 @@ def test_a_file_of_the_users_is_only_said_to_be_no_result(tmp_path, capsys, name
     (tmp_path / name).write_bytes(b"PK\3\4 a document" if "thesis" in name else b'{"notes": 1}')
     line = refused(capsys, "rerun", tmp_path / name)
     assert (
-        "is no result of an analysis; give the result.json" in line
+        "is not the result of an analysis; give the result.json" in line
         and "remove" not in line
         and "move" not in line
     )

@@ -286,7 +286,7 @@ def checked_lattice_nm(value: Any) -> float | None:
     --------
     >>> checked_lattice_nm(3.905)
     Traceback (most recent call last):
-    bfo_utils.errors.InputError: --lattice-nm: 3.905 nm is no edge of a ... cell ...; 0.3905 nm?
+    bfo_utils.errors.InputError: --lattice-nm: 3.905 nm is not a ... parameter ...; 0.3905 nm?
     """
     if value is None:
         return None
@@ -352,7 +352,7 @@ def implausible_cell(cell_nm: float) -> str:
     >>> implausible_cell(0.39)
     ''
     >>> implausible_cell(3.9)
-    'The cell is 3.9 nm wide, where perovskites have 0.3 to 0.6 nm: ...'
+    'The cell is 3.9 nm wide, but perovskites have 0.3 to 0.6 nm: ...'
     """
     low, high = PEROVSKITE_NM
     if low <= cell_nm <= high:

@@ -89,7 +89,7 @@ def frame_numbers(text: str, n: int) -> list[int]:
         chosen = range(start or 0, n if stop is None else stop, step or 1)
     if not chosen or chosen[-1] >= n:
         raise InputError(
-            f"--frames '{text}': the file holds frames 0 to {n - 1}; give some of them"
+            f"--frames '{text}': the file contains frames 0 to {n - 1}; give some of them"
         )
     return list(chosen)
 

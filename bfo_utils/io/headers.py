@@ -89,7 +89,7 @@ def check_unpacks(stated: int, stored: int) -> None:
     >>> check_unpacks(2**40, 10_000)
     Traceback (most recent call last):
     bfo_utils.errors.InputError: is damaged: its header states 1099511627776 bytes in a file of
-    10000, more than any compression of images reaches; ...
+    10000, more than image compression can reach; ...
     """
     if stated > max(ROOM, RATIO * stored):
         raise InputError(

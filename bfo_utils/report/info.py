@@ -145,7 +145,7 @@ def as_text(told: dict[str, Any]) -> str:
     ]
     if told["others"]:
         lines += [
-            f"  and {len(told['others'])} arrays that are no images: "
+            f"  and {len(told['others'])} arrays that are not images: "
             + ", ".join(one["name"] for one in told["others"][:8])
         ]
     if told["analyzed"] is None:
@@ -164,7 +164,7 @@ def _line(image: dict[str, Any]) -> str:
     parts += [
         f"{size:.5g} nm per pixel ({height * size:.1f} x {width * size:.1f} nm)"
         if size
-        else "pixel size not known"
+        else "pixel size unknown"
     ]
     parts += [f"detector {image['detector']}"] if image["detector"] else []
     return ", ".join(parts) + (f"; warning: {image['note']}" if image["note"] else "")

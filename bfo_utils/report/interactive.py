@@ -35,7 +35,7 @@ _NAMES = {
     "py": "P along y",
     "a": "edge a",
     "b": "edge b",
-    "angle": "angle of a and b",
+    "angle": "angle between a and b",
     "area": "area",
 }
 _REWARDS = ("total", "continuity", "straightness", "evidence", "contrast")
@@ -281,7 +281,7 @@ def interactive_front(analysis: Analysis) -> str:
         choices,
         chosen,
         chart,
-        "Pareto front: choose a point to see its map",
+        "Pareto front: select a point to see its map",
         [p.name for p in PARAMETERS if p.stage in ("descriptors", "clustering")],
     )
 
@@ -302,7 +302,7 @@ def interactive_windows(analysis: Analysis) -> str:
     """
     outcomes = maps_over_windows(analysis)
     if not outcomes:
-        return "<p>No trial described the cells by windows.</p>"
+        return "<p>No trial used windows as descriptors.</p>"
     sizes = [outcome.parameters["window_width"] for outcome in outcomes]
     choices = [
         Choice(f"{size:.2f} cells", outcome, (size, outcome.rewards["total"]))
@@ -315,7 +315,7 @@ def interactive_windows(analysis: Analysis) -> str:
         choices,
         chosen,
         chart,
-        "Size of the window: move the slider to see the map",
+        "Window size: move the slider to see the map",
         slider=True,
     )
 

@@ -46,9 +46,9 @@ def find_browser() -> str:
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         raise InputError(
-            "browser: Chromium, Chrome or Edge is needed to print and none was found; install one"
+            "browser: printing requires Chromium, Chrome, or Edge, and none was found; install one"
             " (Debian and Ubuntu: apt install chromium; macOS: brew install --cask chromium), or"
-            " print the page from yours"
+            " print the page from your browser"
         )
     return found
 
@@ -77,7 +77,7 @@ def print_pdf(folder: str | Path, to: str | Path | None = None) -> Path:
     page = Path(folder, PAGE).absolute()
     if not page.exists():
         raise InputError(
-            f"{folder}: holds no report ({PAGE}); give the folder of a finished `bfo run`"
+            f"{folder}: contains no report ({PAGE}); give the folder of a finished `bfo run`"
         )
     check_run(folder)
     if to is not None:

@@ -233,8 +233,8 @@ def describe_repeats(verdict: str, repeats: Sequence[Repeat]) -> str:
         text = f"seed {repeat.seed}: {repeat.verdict}"
         if verdict == repeat.verdict == DOMAINS:
             text += (
-                f"; the map agrees by {repeat.agreement:.2f} (adjusted Rand index), its labels"
-                f" recur by {min(repeat.recurrence.values()):.2f} or more"
+                f"; agreement of the map {repeat.agreement:.2f} (adjusted Rand index), recurrence"
+                f" of its labels {min(repeat.recurrence.values()):.2f} or more"
             )
         said.append(text)
     return "; ".join(said)

@@ -123,4 +123,4 @@ def test_frames_belong_to_a_stack(taken, tmp_path, capsys):
         )
     np.save(tmp_path / "many.npy", taken.frames[:3])
     assert bfo("analyze", tmp_path / "many.npy", "--out", tmp_path / "o", "--frames", "5") == 2
-    assert "the file holds frames 0 to 2" in capsys.readouterr().err
+    assert "the file contains frames 0 to 2" in capsys.readouterr().err

@@ -100,8 +100,12 @@ def test_every_kind_of_mask_marks_the_same(kind, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("m.npy", np.ones((4, 5)), "is 5 x 4 px, the image 60 x 40 px; give a mask of the whole"),
-        ("m.npy", np.ones((40, 60, 9)), "holds 3-D data"),
+        (
+            "m.npy",
+            np.ones((4, 5)),
+            "is 5 x 4 px, but the image is 60 x 40 px; give a mask of the whole",
+        ),
+        ("m.npy", np.ones((40, 60, 9)), "contains 3-D data"),
         ("m.json", "[[1, 2], [3, 4]]", "contains no polygon"),
         ("m.json", "{}", "no pixel of the image remains"),
         ("m.json", "not json", "not readable"),

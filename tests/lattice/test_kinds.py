@@ -216,8 +216,8 @@ def test_a_cif_of_another_scale_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "states no _cell_length_a; give a CIF with cell lengths and angles"),
-        (PBTIO3.replace("_cell_angle_beta 90", ""), "states no _cell_angle_beta"),
+        ("", "has no _cell_length_a; give a CIF with cell lengths and angles"),
+        (PBTIO3.replace("_cell_angle_beta 90", ""), "has no _cell_angle_beta"),
         (PBTIO3.replace("_fract_x", "_cartn_x"), "has no atom sites"),
         (PBTIO3.replace("Ti 0.5", "Xx 0.5"), "atom site 'Xx': is not an element"),
         (PBTIO3 + " 0.5", "its loop of _atom_site_label is truncated"),

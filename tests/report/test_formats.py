@@ -68,5 +68,5 @@ def test_files_of_ours_are_replaced_and_others_are_not(loaded, stored, files, tm
 
 def test_an_unknown_format_is_one_line(stored, capsys):
     line = refused(capsys, "export", stored, "--to", "xyz,docx")
-    assert "'docx' is no format; choose of hspy, xyz, csv" in line
+    assert "'docx' is not a format; choose from hspy, xyz, csv" in line
     assert not (stored / "export").exists()

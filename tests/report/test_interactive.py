@@ -208,7 +208,7 @@ def test_a_chart_has_its_points_between_its_numbers(answer):
 
 def test_without_windows_there_is_a_sentence_instead_of_a_slider(answer, monkeypatch):
     monkeypatch.setattr(interactive, "maps_over_windows", lambda answer: [])
-    assert interactive_windows(answer) == "<p>No trial described the cells by windows.</p>"
+    assert interactive_windows(answer) == "<p>No trial used windows as descriptors.</p>"
 
 
 # ---- what a reader sees --------------------------------------------------------------
@@ -225,7 +225,7 @@ def test_pointing_at_cells_tells_their_values(page, answer, table):
         size = answer.prepared.image.pixel_size_nm
         assert size and measured(shown, "P along x", "pm") == pytest.approx(row["px_pm"], abs=0.06)
         assert measured(shown, "edge a", "nm") == pytest.approx(row["a_nm"], rel=1e-3)
-        assert measured(shown, "angle of a and b", "°") == pytest.approx(
+        assert measured(shown, "angle between a and b", "°") == pytest.approx(
             row["angle_deg"], abs=0.006
         )
         assert shown["posterior"] == "0.988"

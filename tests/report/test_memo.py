@@ -43,7 +43,7 @@ def test_it_says_where_there_is_no_second_sublattice_or_no_wall(loaded):
     other = replace(loaded, summary=summary, walls=loaded.walls[:0], profiles=loaded.profiles[:0])
     text = BeautifulSoup(memo_html(other), "html.parser").get_text(" ", strip=True)
     assert "Not decided: so." in text and "There are no walls." in text
-    assert "Strain against the reference" in text and "polarization points" not in text
+    assert "Strain relative to the reference" in text and "polarization points" not in text
 
 
 def test_it_is_printed_on_two_pages(stored, tmp_path):

@@ -74,8 +74,8 @@ def walls_shown(walls: pd.DataFrame, units: Units) -> pd.DataFrame:
         "between": between,
         f"length ({long})": _plain(walls, f"length_{long}", 1),
         "direction (°)": _plain(walls, "direction_deg", 0),
-        "turn of P (°)": _with_error(walls, "turn_deg"),
-        "may be": walls.get("wall_types"),
+        "rotation of P (°)": _with_error(walls, "turn_deg"),
+        "possible types": walls.get("wall_types"),
         f"width ({long})": _with_error(walls, f"width_{long}"),
         "charge": walls.get("charge"),
     }
