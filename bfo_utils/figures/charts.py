@@ -219,7 +219,7 @@ def plot_double_dipping(table: pd.DataFrame) -> Figure:
     --------
     >>> dots = pd.DataFrame({"descriptor": ["polar"], "same": [0.3], "other": [0.01]})
     >>> plot_double_dipping(dots).axes[0].get_ylabel()
-    'evidence in the other pixels'
+    'evidence from the other pixels'
     """
     figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
     axes = figure.subplots()
@@ -228,7 +228,7 @@ def plot_double_dipping(table: pd.DataFrame) -> Figure:
     for k, (name, rows) in enumerate(table.groupby("descriptor")):
         color = SERIES_STYLES[k % len(SERIES_STYLES)]
         axes.plot(rows["same"], rows["other"], "os^D"[k % 4], ms=5, color=color, label=name)
-    axes.set(xlabel="evidence in the same pixels", ylabel="evidence in the other pixels")
+    axes.set(xlabel="evidence from the same pixels", ylabel="evidence from the other pixels")
     low = min(-0.02, float(table[["same", "other"]].to_numpy().min()))
     axes.set(xlim=(low, top), ylim=(low, top))
     axes.grid()
@@ -286,7 +286,7 @@ def plot_trials(frame: pd.DataFrame) -> Figure:
         ylabel="total reward",
         title=f"{len(frame)} trials, {frame['seconds'].sum():.1f} s of evaluation",
     )
-    lower.set(ylabel="rewards of the best", xlabel="trial number")
+    lower.set(ylabel="rewards of the best trial", xlabel="trial number")
     for axes in (upper, lower):
         axes.set_ylim(-0.03, 1.03)
         axes.grid()
@@ -407,7 +407,7 @@ def plot_importance(series: Mapping[str, float] | pd.Series) -> Figure:
     axes.set(
         yticks=np.arange(len(ranked)),
         yticklabels=ranked.index,
-        xlabel="R² lost when the values are permuted",
+        xlabel="loss of R² when values are permuted",
     )
     axes.set_ylim(len(ranked) - 0.4, -0.6)
     axes.margins(x=0.12)

@@ -85,7 +85,7 @@ def plot_unit_cell() -> Figure:
     figure = Figure(figsize=(8, 3.1), layout="constrained")
     panels = figure.subplots(1, 3)
     for axes, shift, title in zip(
-        panels, (0.0, _SHIFT_PM / np.sqrt(2)), ("not polar", "polar: iron is shifted by 36 pm")
+        panels, (0.0, _SHIFT_PM / np.sqrt(2)), ("non-polar", "polar: iron shifted by 36 pm")
     ):
         _cell(axes, shift)
         axes.set_title(title)
@@ -95,7 +95,7 @@ def plot_unit_cell() -> Figure:
     axes = panels[2]
     axes.imshow(image.data, cmap=GRAY)
     axes.set(xlim=(106, 174), ylim=(174, 106), xticks=[], yticks=[])
-    axes.set_title("the same in an image (simulated)")
+    axes.set_title("in an image (simulated)")
     return figure
 
 
@@ -145,7 +145,7 @@ def plot_domain_wall() -> Figure:
     draw_arrows(explained, cells, prepared.polar_sign, most=cells.n)
     for line in wall_lines(cells, trace_walls(labels)):
         explained.plot(*np.asarray(line).T, color="white", lw=2)
-    plain.set_title("what the microscope shows (simulated)")
+    plain.set_title("simulated image")
     explained.set_title("arrows: shift of iron, enlarged; line: the wall")
     return figure
 
@@ -257,7 +257,7 @@ def _frames() -> Figure:
     aligned = average_frames(frames).mean
     shown = {
         "one frame": frames[0],
-        "mean of 16 as they are": frames.mean(axis=0),
+        "mean of 16, not aligned": frames.mean(axis=0),
         "mean of 16, aligned": aligned,
     }
     figure, panels = make_panels(3, 1.0, 1.8)
@@ -301,7 +301,7 @@ def _region() -> Figure:
     panels[1].imshow(np.where(proposed.pixels, 1.0, np.nan), cmap="autumn", alpha=0.4)
     cells, mask = prepared.lattice.cells, prepared.mask
     _outline(panels[2], cells, mask)
-    titles = ("the image", "substrate, as proposed", f"with --exclude: {mask.sum()} cells")
+    titles = ("the image", "proposed substrate", f"with --exclude: {mask.sum()} cells")
     for axes, title in zip(panels, titles):
         axes.set_title(title)
     return figure
@@ -321,8 +321,8 @@ def _given_columns() -> Figure:
     corrected = seen.take(~dirty)
     figure, panels = make_panels(2, 1.0, 1.8, footer=0.3)
     for axes, columns, letters, title in (
-        (panels[0], seen, found.sublattice, "bfo columns: what is found under dirt"),
-        (panels[1], corrected, found.sublattice[~dirty], "rows of the table deleted by hand"),
+        (panels[0], seen, found.sublattice, "bfo columns: contamination found as columns"),
+        (panels[1], corrected, found.sublattice[~dirty], "after deleting rows of the table"),
     ):
         backdrop(axes, image, part=(70, 100, 190, 190))
         for name, color in SUBLATTICES.items():
@@ -364,7 +364,7 @@ def _contrast() -> Figure:
     columns, letters = prepared.lattice.columns, prepared.lattice.sublattice
     _mark(panels[1], columns, letters)
     panels[0].set_title("as recorded: columns are dark")
-    panels[1].set_title("recognized, inverted, and found")
+    panels[1].set_title("inverted, with A and B")
     return figure
 
 

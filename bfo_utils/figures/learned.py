@@ -225,7 +225,7 @@ def plot_factors(tables: Mapping[str, pd.DataFrame]) -> Figure:
             title=title,
         )
         panel.set_xticklabels(table.columns, rotation=35, ha="right")
-    color_bar(shown, panels[-1], "explained share")
+    color_bar(shown, panels[-1], "explained fraction")
     return figure
 
 
@@ -248,6 +248,6 @@ def plot_anomalies(scores: Anomalies) -> Figure:
     ):
         shown = panel.imshow(values, cmap=VALUES, vmin=0, vmax=2 * ANOMALY_LIMIT)
         panel.plot(cols, rows, "o", ms=7, mfc="none", mec=ACCENT, mew=1.2)
-        color_bar(shown, panel, "robust deviations", extend="both")
+        color_bar(shown, panel, "robust standard deviations", extend="both")
         panel.set_title(title)
     return figure

@@ -418,7 +418,7 @@ def plot_rose(walls: Walls, vectors: np.ndarray | None = None) -> Figure:
     >>> from bfo_utils.segmentation import trace_walls
     >>> figure = plot_rose(trace_walls(np.repeat([[0, 0, 1]], 9, axis=0)))
     >>> figure.axes[0].get_title()
-    'wall directions\\n(rim: 100 % of the length)'
+    'wall directions\\n(outer circle: 100 % of the length)'
     """
     figure = Figure(figsize=(3.6, 3.6), layout="constrained")
     draw_rose(figure.add_subplot(projection="polar"), walls, vectors)
@@ -452,5 +452,5 @@ def draw_rose(axes, walls: Walls, vectors: np.ndarray | None) -> None:
     axes.spines["polar"].set_color(MUTED)
     axes.set_title(
         "wall directions\n"
-        + (f"(rim: {top:.0f} % of the length)" if walls.n_segments else "(no walls)")
+        + (f"(outer circle: {top:.0f} % of the length)" if walls.n_segments else "(no walls)")
     )

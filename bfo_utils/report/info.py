@@ -149,7 +149,7 @@ def as_text(told: dict[str, Any]) -> str:
             + ", ".join(one["name"] for one in told["others"][:8])
         ]
     if told["analyzed"] is None:
-        return "\n".join([*lines, f"analyzed: none, as the file {told['reason']}"])
+        return "\n".join([*lines, f"analyzed: none, because the file {told['reason']}"])
     choice = "; choose another with --dataset NAME" if len(told["images"]) > 1 else ""
     return "\n".join([*lines, f"analyzed: {told['analyzed']}{choice}"])
 
