@@ -1,4 +1,4 @@
-"""Charts: features, rewards and the search, drawn on axes of their own."""
+"""Charts of features, rewards, and the search."""
 
 from collections.abc import Mapping, Sequence
 
@@ -36,7 +36,7 @@ _PARTS = ("continuity", "straightness", "evidence")
 def plot_mean_windows(
     windows: np.ndarray, labels: np.ndarray, samples_per_cell: float = SAMPLES
 ) -> Figure:
-    """Mean window of every label, and what sets it apart from the mean of all.
+    """Mean window of every label, and its difference from the overall mean.
 
     Parameters
     ----------
@@ -203,7 +203,7 @@ def _series(k: int) -> str:
 
 @styled
 def plot_double_dipping(table: pd.DataFrame) -> Figure:
-    """Evidence of maps in the field that the same pixels measure, and in that of other pixels.
+    """Evidence of maps in the field measured from the same pixels, and from other pixels.
 
     Parameters
     ----------
@@ -238,7 +238,7 @@ def plot_double_dipping(table: pd.DataFrame) -> Figure:
 
 @styled
 def plot_trials(frame: pd.DataFrame) -> Figure:
-    """Total reward of every trial with the best so far, and what the best consists of.
+    """Total reward of every trial with the best so far, and the rewards of the best trial.
 
     Parameters
     ----------
@@ -382,7 +382,7 @@ def _chosen(*frames: pd.DataFrame) -> pd.DataFrame:
 
 @styled
 def plot_importance(series: Mapping[str, float] | pd.Series) -> Figure:
-    """How much every parameter matters to the total, the most important on top.
+    """Importance of every parameter for the total, the most important on top.
 
     Parameters
     ----------
@@ -422,7 +422,7 @@ def plot_landscape(
     clusters: Sequence[int],
     chosen: tuple[float, float] | None = None,
 ) -> Figure:
-    """Reward over window size and number of clusters as a heat map with its numbers.
+    """Reward as a function of window size and number of clusters, as a heat map with numbers.
 
     Parameters
     ----------

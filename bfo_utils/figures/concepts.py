@@ -1,7 +1,7 @@
-"""Pictures of the ideas: a unit cell and its shift, a domain wall, the chain from image to map, and
-what each option of the analysis does.
+"""Concept figures: a unit cell and its shift, a domain wall, the steps from image to map, and the
+effect of each option of the analysis.
 
-All are drawn from simulated crystals by the code that the book is about.
+All are drawn from simulated crystals with the code described in the book.
 """
 
 from dataclasses import replace
@@ -70,8 +70,8 @@ _CHOICE = {"site": "cell", "n_components": 4, "n_clusters": 3}
 
 @styled
 def plot_unit_cell() -> Figure:
-    """A unit cell of BiFeO3 seen along the beam, at its true proportions: without and with the
-    shift of iron, and as the microscope shows it.
+    """A unit cell of BiFeO3 seen along the beam, to scale: without and with the shift of iron, and
+    in an image.
 
     Returns
     -------
@@ -152,7 +152,7 @@ def plot_domain_wall() -> Figure:
 
 @styled
 def plot_chain() -> Figure:
-    """The way from an image to a map, on one small crystal: image, columns, cells and their
+    """The steps from an image to a map, for one small crystal: image, columns, cells and their
     polarization, window of a cell, descriptors, map with its walls.
 
     Returns

@@ -1,4 +1,4 @@
-"""Fields: what was measured in every cell, over the image or on the grid of cells."""
+"""Fields measured in every cell, over the image or on the grid of cells."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -230,7 +230,7 @@ def draw_field(
     about=None,
     scale=None,
 ) -> None:
-    """Values of the cells at their places over the image; diverging ``about`` a center."""
+    """Values of the cells at their positions over the image; diverging ``about`` a center."""
     backdrop(axes, image)
     shown = np.isfinite(values)
     painted = paint(
@@ -247,10 +247,10 @@ def draw_field(
 
 @styled
 def plot_scan(image: Image, cells: Cells, scan: ScanDistortion) -> Figure:
-    """What the scan did: the image beside the displacement of its rows with two standard errors,
-    and the polar displacement along the fast axis before and after the rows were shifted back.
+    """Scan correction: the image beside the displacement of its rows with two standard errors, and
+    the polar displacement along the fast axis before and after the correction.
 
-    Where the fast axis is y, or rows were left as they are, the figure shows that.
+    If the fast axis is y, or rows were not corrected, the figure shows that.
 
     Parameters
     ----------
@@ -324,8 +324,8 @@ def _rows(axes, scan: ScanDistortion, shape: tuple[int, int]) -> None:
 def plot_confidence(
     image: Image, cells: Cells, labels: np.ndarray, posterior: np.ndarray, recurrence: np.ndarray
 ) -> Figure:
-    """How sure the label of every cell is: its posterior, and its recurrence in maps that are
-    nearly as good, over the image, with the walls of the map.
+    """Confidence of the label of every cell: its posterior and its recurrence in nearly as good
+    maps, over the image, with the walls of the map.
 
     Parameters
     ----------
@@ -357,8 +357,8 @@ def plot_confidence(
 
 @styled
 def plot_residual(image: Image, cells: Cells, labels: np.ndarray, residual: np.ndarray) -> Figure:
-    """What a map leaves over of the polar displacement, its components along x and y over the
-    image, with the walls of the map.
+    """Structure of the polar displacement that a map does not explain: components along x and y
+    over the image, with the walls of the map.
 
     Parameters
     ----------
@@ -400,7 +400,7 @@ def plot_residual(image: Image, cells: Cells, labels: np.ndarray, residual: np.n
 
 @styled
 def plot_quantities(cells: Cells, pixel_size_nm: float | None = None) -> Figure:
-    """Everything measured in every cell, one small map each on the grid of cells.
+    """All measured quantities of the cells, one small map each on the grid of cells.
 
     Parameters
     ----------

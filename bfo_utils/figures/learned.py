@@ -31,8 +31,8 @@ _UNITS = {"angle": "degrees", "shift x": "half windows", "shift y": "half window
 
 @styled
 def plot_training(history: Sequence[Mapping[str, float]]) -> Figure:
-    """Course of a training: reconstruction error, KL divergence, and the share of held-out variance
-    that is explained.
+    """Training history: reconstruction error, KL divergence, and explained fraction of the held-out
+    variance.
 
     Parameters
     ----------
@@ -182,8 +182,8 @@ def plot_distributions(
 
 @styled
 def plot_factors(tables: Mapping[str, pd.DataFrame]) -> Figure:
-    """Share of every quantity that every output explains, as numbers on a heat map, one panel per
-    model.
+    """Fraction of every quantity that every output explains, as numbers on a heat map, one panel
+    per model.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ def plot_factors(tables: Mapping[str, pd.DataFrame]) -> Figure:
 
 @styled
 def plot_anomalies(scores: Anomalies) -> Figure:
-    """Both scores of anomaly on the grid of cells; cells beyond the limit are ringed.
+    """Both anomaly scores on the grid of cells; rings mark cells beyond the limit.
 
     Parameters
     ----------

@@ -51,7 +51,7 @@ def plot_image(
     lattice: Lattice | None = None,
     zoom: tuple[float, float, float, float] | None = None,
 ) -> Figure:
-    """An image, with its columns and an enlarged part where these are given.
+    """An image, optionally with its columns and an enlarged part.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def unused_columns(image: Image, lattice: Lattice) -> Figure:
 
 @styled
 def plot_doubtful_columns(image: Image, columns: Columns, sublattice: np.ndarray) -> Figure:
-    """All columns over the image, and the places with most doubtful ones enlarged.
+    """All columns over the image, with enlarged views of the areas with the most doubtful ones.
 
     Parameters
     ----------
@@ -223,7 +223,7 @@ def plot_label_map(
     names: LabelNames | None = None,
     polar_sign: int = 1,
 ) -> Figure:
-    """Labels of all cells at their true places over the image, with the walls between them.
+    """Labels of all cells over the image, with the walls between them.
 
     Parameters
     ----------
@@ -270,7 +270,7 @@ def plot_before_after(
     captions: tuple[str, str] = ("default parameters", "tuned parameters"),
     polar_sign: int = 1,
 ) -> Figure:
-    """Two label maps of one image beside each other, in the same colors.
+    """Two label maps of one image side by side, in the same colors.
 
     Parameters
     ----------
@@ -400,7 +400,7 @@ def _summary(walls: Walls) -> str:
 
 @styled
 def plot_rose(walls: Walls, vectors: np.ndarray | None = None) -> Figure:
-    """Rose of the directions in which walls run, weighted by their length.
+    """Rose of wall directions, weighted by length.
 
     Parameters
     ----------

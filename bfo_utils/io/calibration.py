@@ -1,4 +1,4 @@
-"""Calibration: pixel sizes in nm from whatever scales and units files state.
+"""Calibration: pixel sizes in nm from the scales and units in files.
 
 Units are read here and nowhere else.
 """
@@ -73,14 +73,14 @@ _NOTHING = {
 
 @dataclass(frozen=True)
 class PixelSize:
-    """Nanometers per pixel, None where not known; as a sentence, what could not be used."""
+    """Nanometers per pixel, None if unknown, and a sentence on unusable values."""
 
     nm: float | None
     unused: str = ""
 
 
 def unit_nm(unit: Any) -> float | None:
-    """Length of a unit in nm, None where it is no length.
+    """Length of a unit in nm, None if it is not a length.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def _plain(unit: Any) -> str:
 
 
 def length_nm(scale: Any, unit: Any) -> float | None:
-    """A scale in nm, whatever its sign; None where it is no number or its unit no length.
+    """A scale in nm, regardless of sign; None if it is not a number or its unit is not a length.
 
     Examples
     --------
@@ -157,7 +157,7 @@ def length_nm(scale: Any, unit: Any) -> float | None:
 
 
 def pixel_size(statements: Sequence[Statement]) -> PixelSize:
-    """The pixel size that the first usable statement gives.
+    """The pixel size from the first usable statement.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ def _number(scale: Any) -> str:
 
 
 def meant(nm: float) -> str:
-    """What an implausible number of nm per pixel was probably meant to be; may be empty.
+    """Probable meaning of an implausible number of nm per pixel; may be empty.
 
     Examples
     --------
@@ -306,9 +306,8 @@ def checked_lattice_nm(value: Any) -> float | None:
 
 
 def by_lattice(pixel_size_nm: float | None, lattice_nm: float | None, cell_px: float) -> PixelSize:
-    """The pixel size of an image whose lattice is known.
-
-    A size that is known stays; where the lattice disagrees by more than 2 %, `unused` tells it.
+    """The pixel size of an image whose lattice is known. A known pixel size is kept; if the lattice
+    disagrees by more than 2 %, `unused` states this.
 
     Parameters
     ----------
@@ -345,7 +344,7 @@ def by_lattice(pixel_size_nm: float | None, lattice_nm: float | None, cell_px: f
 
 
 def implausible_cell(cell_nm: float) -> str:
-    """What is wrong with the edge of a cell, as a sentence; empty where a perovskite has it.
+    """A sentence on an implausible cell edge; empty if a perovskite may have it.
 
     Examples
     --------

@@ -1,6 +1,4 @@
-"""Frames of one place, put on top of each other and averaged: rigid drift, then the rows of every
-frame.
-"""
+"""Frames of one area, aligned and averaged: first rigid drift, then the rows of every frame."""
 
 from dataclasses import dataclass, field
 
@@ -30,7 +28,7 @@ LEAST_HALVES = 4  # frames from which on two halves are made of them
 
 @dataclass(frozen=True, eq=False)
 class FrameAverage:
-    """What frames are together.
+    """Average of aligned frames.
 
     Attributes
     ----------
@@ -52,7 +50,7 @@ class FrameAverage:
 
 
 def frame_numbers(text: str, n: int) -> list[int]:
-    """The frames that are asked for.
+    """Numbers of the requested frames.
 
     Parameters
     ----------
@@ -95,7 +93,7 @@ def frame_numbers(text: str, n: int) -> list[int]:
 
 
 def average_frames(frames: np.ndarray) -> FrameAverage:
-    """Put frames on top of each other and average them.
+    """Align frames and average them.
 
     The drift is found by correlation with the mean so far, where maxima of similar height (a
     lattice correlates with itself a cell away) are told apart by the step from the frame before,
@@ -275,7 +273,7 @@ def _rows_against(
 
 @dataclass(frozen=True, eq=False)
 class PairAverage:
-    """What two scans at 90 degrees are together.
+    """Average of two scans at 90 degrees.
 
     Attributes
     ----------

@@ -112,8 +112,8 @@ def write_results(
     provenance: Provenance | None = None,
     home: str | Path | None = None,
 ) -> dict:
-    """Write all files of an analysis; ``result.json`` comes last, so that its presence means that
-    all is there.
+    """Write all files of an analysis; ``result.json`` is written last, so its presence shows that
+    the result is complete.
 
     Those of an earlier analysis are replaced once all new ones are written.
 
@@ -179,7 +179,7 @@ def _tables(
 
 
 def check_folder(out: str | Path) -> None:
-    """Refuse a folder in which files of other making have names of ours.
+    """Refuse a folder with foreign files that have names of result files.
 
     Raises
     ------
@@ -193,8 +193,8 @@ def check_folder(out: str | Path) -> None:
 
 
 def is_ours(out: str | Path) -> bool:
-    """Whether an analysis has written to a folder, or begun to: its result or its record of
-    trials is there.
+    """Whether an analysis has written to a folder, or started to: it has a result or a record of
+    trials.
     """
     for name, keys in (("result.json", {"input", "versions"}), ("trials.jsonl", {"settings"})):
         with suppress(OSError, ValueError, RecursionError):
@@ -509,7 +509,7 @@ def _superstructures(prepared: PreparedImage) -> list[dict]:
 
 
 def facts_table(analysis: Analysis, result: Mapping) -> pd.Series:
-    """What was found, in a few lines to begin a page with.
+    """Summary of the result in a few lines, for the top of a page.
 
     Parameters
     ----------
@@ -553,7 +553,7 @@ def _counted(analysis: Analysis, result: Mapping) -> str:
 
 
 def origin_table(result: Mapping) -> pd.Series:
-    """What a result depends on: the image and its hash, seed, budget and versions.
+    """What a result depends on: the image and its hash, seed, budget, and versions.
 
     Parameters
     ----------
@@ -580,7 +580,7 @@ def origin_table(result: Mapping) -> pd.Series:
 
 
 def grounds_table(analysis: Analysis, result: Mapping) -> pd.DataFrame:
-    """How sure the verdict is and why: every measured ground beside what it has to reach.
+    """Confidence of the verdict: every measured quantity beside its threshold.
 
     Parameters
     ----------
@@ -690,7 +690,7 @@ def _by_chance(result: Mapping) -> dict[str, tuple[float, str, str]]:
 
 
 def choices_table(analysis: Analysis) -> pd.DataFrame:
-    """The parameters before and after the search, and how much each mattered.
+    """The parameters before and after the search, and the importance of each.
 
     Parameters
     ----------
@@ -832,7 +832,7 @@ def package_versions() -> dict[str, str]:
 
 
 def domain_names(domains: pd.DataFrame) -> dict[int, str]:
-    """What every label is called, without its share.
+    """Name of every label, without its share.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a file holds and what of it would be analyzed, told from its header where it has one."""
+"""Contents of a file and the image to be analyzed, read from its header if it has one."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ from ..io import (
 
 
 def describe_file(path: str | Path) -> dict[str, Any]:
-    """What a file holds.
+    """Contents of a file.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def _scale(value: Any) -> float | str | None:
 
 
 def as_text(told: dict[str, Any]) -> str:
-    """The description of a file as lines to read.
+    """The description of a file as lines of text.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A memo on paper: what a supervisor wants to know of a result, on two pages."""
+"""A two-page memo that summarizes a result for a supervisor."""
 
 import shlex
 import tempfile
@@ -48,7 +48,7 @@ REFERENCES = (
 
 
 def print_memo(result: str | Path, to: str | Path | None = None) -> Path:
-    """Print a memo of two pages as PDF.
+    """Print a two-page memo as PDF.
 
     Parameters
     ----------
@@ -80,8 +80,8 @@ def print_memo(result: str | Path, to: str | Path | None = None) -> Path:
 
 
 def memo_html(answer: Answer) -> str:
-    """The memo as a page: title, verdict, map and field, tables, profile, how sure, methods, and
-    how to repeat it.
+    """The memo as a page: title, verdict, map and field, tables, profile, confidence, methods, and
+    the command that repeats the result.
 
     Parameters
     ----------
@@ -176,8 +176,7 @@ def _sure(answer: Answer) -> list[str]:
 
 
 def methods_paragraph(answer: Answer) -> str:
-    """How the result was made, ready to be pasted into a paper; numbers in brackets are
-    references.
+    """Methods paragraph for a paper; numbers in brackets are references.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The report as a PDF: a browser without a window prints the page."""
+"""The report as a PDF, printed by a headless browser."""
 
 import os
 import shutil
@@ -94,7 +94,7 @@ def print_pdf(folder: str | Path, to: str | Path | None = None) -> Path:
 
 
 def print_page(program: str, page: Path, to: Path) -> None:
-    """Have a browser with a profile of its own print a page.
+    """Print a page with a browser that has a separate profile.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The verdict: which measured fields hold domains, by a judge that had no part in making them.
+"""The verdict: which measured fields contain domains, by a test that is independent of the search.
 
 Every field (polar displacement, strain) is judged by itself: a map is made from one half of the
 data and tested in the other (see :mod:`bfo_utils.segmentation`). What else the fields say, such as
@@ -80,7 +80,7 @@ REFERENCE_WORDS = {**_WORDS, "patch": "content of the patches", "order": "ordere
 
 @dataclass(frozen=True)
 class FieldAnswer:
-    """What the judge found in one field.
+    """Result of the test for one field.
 
     Attributes
     ----------
@@ -183,7 +183,7 @@ class Judgment:
 def judge_domains(
     prepared: PreparedImage, outcome: Outcome, answers: Mapping[str, FieldAnswer] | None = None
 ) -> Judgment:
-    """Whether an image holds domains, and why.
+    """Whether an image contains domains, and why.
 
     Parameters
     ----------
@@ -220,7 +220,7 @@ def judge_domains(
 
 
 def ask_fields(prepared: PreparedImage) -> dict[str, FieldAnswer]:
-    """The judge's answer for every field that was measured.
+    """Result of the test for every measured field.
 
     Parameters
     ----------
@@ -492,7 +492,7 @@ def left_over(answer: FieldAnswer, labels: np.ndarray) -> ResidualStructure:
 
 
 def field_posterior(answer: FieldAnswer, labels: np.ndarray) -> np.ndarray:
-    """Probability that the label of a cell is right, given the judged field in it and around it.
+    """Probability that the label of a cell is right, given the tested field in and around it.
 
     Parameters
     ----------

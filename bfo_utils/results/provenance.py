@@ -1,5 +1,5 @@
-"""Provenance: what a result was made from, kept in its ``result.json``, and enough to make it
-again.
+"""Provenance: what a result was made from, stored in its ``result.json`` so that it can be
+repeated.
 """
 
 from collections.abc import Iterator, Mapping
@@ -46,7 +46,7 @@ class Plugin:
 
 @dataclass(frozen=True)
 class Provenance:
-    """All that a result depends on besides the program and the bytes of its image.
+    """Everything that a result depends on besides the program and the bytes of its image.
 
     Attributes
     ----------
@@ -130,7 +130,7 @@ def _plan(values: Mapping) -> SearchPlan:
 
 
 def check_schema(path: str | Path, content: Mapping) -> None:
-    """See that this version can read what a ``result.json`` or a ``run.json`` holds.
+    """Check that this version can read a ``result.json`` or a ``run.json``.
 
     Parameters
     ----------
@@ -316,7 +316,7 @@ def check_plugin(result: StoredResult, path: str | None) -> None:
 
 
 def changed_versions(before: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """What versions differ, as a phrase; empty where none does.
+    """Versions that differ, as a phrase; empty if none differ.
 
     Examples
     --------
@@ -332,8 +332,7 @@ def changed_versions(before: Mapping[str, str], now: Mapping[str, str]) -> str:
 
 
 def compare_tables(before: Path, after: Path) -> Iterator[tuple[str, bool]]:
-    """Name of every table that two folders hold, and whether it is the same in both, wall times
-    aside.
+    """Name of every table in both folders, and whether it is the same, apart from wall times.
 
     Parameters
     ----------

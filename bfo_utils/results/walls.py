@@ -1,4 +1,4 @@
-"""Walls as numbers: every segment between two domains, its direction, width, charge and strain.
+"""Tables of walls: every segment between two domains with its direction, width, charge, and strain.
 
 Distances across a wall are measured from a smooth line through its edges, not from the staircase of
 the cells. Angles run from x (right) towards y (down); normals point from the smaller label of the

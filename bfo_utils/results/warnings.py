@@ -1,7 +1,7 @@
 """Warnings: what a user should know about a result and can act on.
 
-Every warning is a pair of a code, for programs, and a message, for people: what is wrong with this
-image or this map, by how much, and what would help. None of them changes the result.
+Every warning is a pair of a code, for programs, and a message, for people: what is wrong with the
+image or the map, by how much, and what would help. None of them changes the result.
 """
 
 from collections.abc import Callable
@@ -149,7 +149,7 @@ def _several(analysis: Analysis) -> str:
 
 
 def unused_share(lattice: Lattice) -> float:
-    """Share of the columns that were found but have no place in the lattice."""
+    """Fraction of the columns found that do not fit the lattice."""
     unused = len(lattice.unused_xy)
     return unused / max(1, unused + len(lattice.columns))
 
@@ -272,7 +272,7 @@ def _filled(mask: np.ndarray) -> np.ndarray:
 
 
 def nonpolar_labels(analysis: Analysis) -> list[int]:
-    """Labels whose mean polar displacement is small beside those of the others, see
+    """Labels whose mean polar displacement is small compared with the others, see
     :func:`bfo_utils.segmentation.is_nonpolar`.
 
     Parameters
@@ -329,7 +329,7 @@ def _chance(analysis: Analysis) -> str:
 
 
 def has_residual_structure(analysis: Analysis) -> bool:
-    """Whether the map leaves structure of the polar displacement over, and more than little.
+    """Whether the map leaves a significant part of the polar displacement unexplained.
 
     Parameters
     ----------

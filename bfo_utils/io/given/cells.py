@@ -15,7 +15,7 @@ _CELL = '{"a": [16, 0.4], "b": [-0.4, 16], "sites": [[0, 0], [0.5, 0.5]]}'
 
 @dataclass(frozen=True, eq=False)
 class GivenCell:
-    """A cell that a user states.
+    """A cell given by the user.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The part of an image to look at: a box, a mask, polygons."""
+"""The region of an image to analyze: a box, a mask, polygons."""
 
 import json
 import re
@@ -17,7 +17,7 @@ _BOX = re.compile(r"\s*(\d*)\s*:\s*(\d*)\s*,\s*(\d*)\s*:\s*(\d*)\s*")
 def region_pixels(
     shape: tuple[int, int], roi: str = "", mask: str | Path = "", exclude: str | Path = ""
 ) -> np.ndarray | None:
-    """The pixels of an image that are looked at.
+    """The pixels of an image that are analyzed.
 
     Parameters
     ----------

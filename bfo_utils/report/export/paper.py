@@ -1,4 +1,4 @@
-"""Figures for a paper, drawn from a finished result: vector files with text that stays text."""
+"""Figures for a paper, drawn from a finished result, as vector files with editable text."""
 
 import base64
 import io
@@ -578,7 +578,7 @@ def write_figures(
 
 
 def figure_bytes(figure: Figure, kind: str, dpi: int) -> bytes:
-    """A figure as a file, that tells what made it and not when.
+    """A figure as the bytes of a file, with the program that made it but no date.
 
     Parameters
     ----------
