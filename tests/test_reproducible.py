@@ -221,7 +221,7 @@ def stored(folder, **changes):
     ("changes", "expected"),
     [
         ({}, "scan.npy: the image of"),
-        ({"recipe": None}, "written without its provenance"),
+        ({"recipe": None}, "has no provenance"),
         ({"input": {"path": None, "sha256": None}}, "an array in Python"),
         ({"input": None}, "result.json"),
         (

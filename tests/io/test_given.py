@@ -172,7 +172,7 @@ def test_a_part_is_repeated_and_a_changed_mask_is_told(file, tmp_path, capsys):
     mask.write_text(json.dumps(square(0, 0, 90, 364)))
     capsys.readouterr()
     assert bfo("rerun", out, "--out", tmp_path / "changed") == 2
-    assert f"{mask}: is gone or has changed" in capsys.readouterr().err
+    assert f"{mask}: is missing or has changed" in capsys.readouterr().err
 
 
 def test_too_few_cells_are_told(file, tmp_path, capsys):
