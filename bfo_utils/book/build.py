@@ -84,23 +84,22 @@ _FOLDERS = ("html", "notebooks", "artifacts", "run.json", ".book")
 _TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 _STAND_INS = {
     "search/06_vae": (
-        "This run left the autoencoders out. What"
-        " they need is installed by: {vae}; then run it again with `-p vae_budget=4`.\n"
+        "This run has no autoencoders. To add them, install their libraries with {vae}"
+        " and run it again with `-p vae_budget=4`.\n"
     ),
     "search/07_judgment": (
-        "This book is about an image of yours. The chapter that tests"
-        " the rewards, on simulated crystals, is in the book that `bfo run` makes without an image,"
-        " and in this one with `--profile full`.\n"
-    ),
-    "search/08_paper": (
-        "This book is about an image of yours. The chapter on what"
-        " was published is in the book that `bfo run` makes without an image, and in this one with"
+        "This book is about your own image. To get the chapter that tests"
+        " the rewards on simulated crystals, use `bfo run` without an image or with"
         " `--profile full`.\n"
     ),
+    "search/08_paper": (
+        "This book is about your own image. To get the chapter on the"
+        " published workflow, use `bfo run` without an image or with `--profile full`.\n"
+    ),
     "series/10_composition": (
-        "This book is about an image of yours. The chapter on the"
-        " composition of Sm-doped BiFeO₃ is in the book that `bfo run` makes without an image, and"
-        " in this one where a parameter of the series is given, such as `-p series=FOLDER`.\n"
+        "This book is about your own image. To get the chapter on the"
+        " composition of Sm-doped BiFeO₃, use `bfo run` without an image or with a parameter of the"
+        " series, such as `-p series=FOLDER`.\n"
     ),
 }
 _RENDER = 70  # seconds, roughly, for the progress bar
@@ -130,8 +129,8 @@ def run_book(
     resume: bool = False,
     scan_axis: str = "auto",
 ) -> Path:
-    """Execute the notebooks with the default parameters, optimize, execute them with the tuned
-    ones, render the book.
+    """Execute the notebooks with the default parameters, search, execute them with the tuned
+    parameters, and render the book.
 
     Parameters
     ----------
@@ -141,15 +140,15 @@ def run_book(
         Folder of the run. ``out/html/index.html`` is the book, ``out/artifacts`` holds tables and
         pictures, ``out/notebooks`` the executed notebooks.
     profile : {"quick", "full"}
-        How many configurations are evaluated (64 or 256) unless ``given`` says it.
+        Number of configurations to evaluate (64 or 256), unless ``given`` sets it.
     given : mapping, optional
-        Parameters of the workflow, which are then not searched, and of the run (see
-        :data:`bfo_utils.search.RUN_PARAMETERS`).
+        Parameters of the run (see :data:`bfo_utils.search.RUN_PARAMETERS`) and of the workflow;
+        the latter are then not searched.
     reading : Reading, optional
         How the image is read.
     seed : int
     resume : bool
-        Keep notebooks that an earlier run with the same settings has finished.
+        Keep the notebooks that an earlier run with the same settings finished.
     scan_axis : {"auto", "x", "y", "none"}
         Fast axis of the scan, see :func:`bfo_utils.lattice.measure_scan`.
 
@@ -161,8 +160,8 @@ def run_book(
     Raises
     ------
     InputError
-        For an image or a parameter that cannot be used; nothing is written then. Where another run
-        writes to the folder, or it has no room; an earlier book is still there then.
+        If an image or a parameter cannot be used; then nothing is written. If another run is
+        writing to the folder, or the disk is full; then an earlier book is kept.
     """
     require_extra("bfo run", "book", *BOOK_PACKAGES)
     out = Path(out).absolute()
@@ -219,8 +218,7 @@ def _notable(text: str) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise InputError(
-            f"{text}: is not valid text (UTF-8), so that notebooks cannot name it; give it another"
-            " name"
+            f"{text}: is not valid text (UTF-8), so notebooks cannot refer to it; rename it"
         ) from None
 
 
@@ -283,7 +281,7 @@ def _autoencoders(profile: str, parameters: Mapping[str, Value]) -> int:
     if parameters.get("vae_budget"):
         require_vae()
     print(
-        f"warning: the chapter on autoencoders is left out; for it run: {install_command('vae')}",
+        f"warning: the chapter on autoencoders is left out; to add it: {install_command('vae')}",
         file=sys.stderr,
     )
     return 0
@@ -300,8 +298,8 @@ def _applicable(image, parameters: Mapping[str, Value], reading: Reading) -> Non
     ignored = sorted({p.name for p in RUN_PARAMETERS if p.stage == "phantom"} & set(parameters))
     if ignored:
         raise InputError(
-            f"parameter {ignored[0]}: it shapes the simulated image; leave out either it or the"
-            " path of the image"
+            f"parameter {ignored[0]}: applies only to the simulated image; leave out either it or"
+            " the path of the image"
         )
     from ..search import prepare_image
 
@@ -398,7 +396,7 @@ def _analysis(
 
 
 def execute_step(step: BookStep, out: Path) -> None:
-    """Execute one notebook with papermill; the target appears only when it has run to its end.
+    """Execute one notebook with papermill; the target is written only if the run completes.
 
     Parameters
     ----------
@@ -409,7 +407,7 @@ def execute_step(step: BookStep, out: Path) -> None:
     Raises
     ------
     InputError
-        Where the notebook raised one, or if it does not declare a parameter.
+        If the notebook raises one, or does not declare a parameter.
     """
     source = resource_path("notebooks") / f"{step.notebook}.ipynb"
     undeclared = set(step.parameters) - set(declared_parameters(source))
@@ -514,8 +512,8 @@ def render_book(out: Path) -> Path:
     Returns
     -------
     Path
-        ``out/html/index.html``; an earlier ``out/html`` is replaced only by a book that was built
-        without warning.
+        ``out/html/index.html``. An earlier ``out/html`` is replaced only if the build gives no
+        warning.
     """
     stage = out / ".book"
     with writing(out / "html"):
@@ -580,12 +578,12 @@ def _open(stage: Path, artifacts: Path) -> None:
     said = f"This book is about the image `{name}`. Verdict: **{result['verdict']}**."
     figure = (
         "```{figure} images/label_map.png\n:alt: The image with the map of its domains\n\n"
-        "The image and its map.\n```"
+        "The image and the map of its domains.\n```"
     )
     intro = (stage / "intro.md").read_text("utf-8")
     before, rest = intro.split("```{figure} images/before_after.png")
     after = rest.split("```", 1)[1]
-    text = f"{before}{said} {{doc}}`The answer </report/09_report>` has it all.\n\n{figure}{after}"
+    text = f"{before}{said} See {{doc}}`the answer </report/09_report>`.\n\n{figure}{after}"
     (stage / "intro.md").write_text(text, "utf-8")
 
 

@@ -1,10 +1,10 @@
-"""Search among autoencoders by successive halving: many are trained a little, the best of them
-further.
+"""Search among autoencoders by successive halving: many are trained briefly, the best of them
+longer.
 
-A rung trains every model that is left to the same number of epochs, clusters its latents in all the
+A rung trains every remaining model to the same number of epochs, clusters its latents in all the
 ways of :data:`LATENT_CLUSTERINGS`, and keeps the best third (Jamieson and Talwalkar 2016, arXiv
-1502.07943). Training continues where the rung before stopped, so that nothing is trained twice. The
-default model is trained to the end, for comparison.
+1502.07943). Training continues from the previous rung, so nothing is trained twice. The default
+model is trained to the end, for comparison.
 """
 
 import math
@@ -27,8 +27,8 @@ KEPT_SHARE = 3  # one in so many goes on to the next rung
 # totals closer than this are equal: fewer clusters, and the model that is easier to read, are
 # preferred
 TIED_TOTAL = 0.02
-#: Ways to cluster the latents of every model, by axes kept, clusters, covariance. They cost little
-#: beside its training.
+#: Ways to cluster the latents of every model, by axes kept, clusters, covariance. The cost is small
+#: compared with its training.
 #:
 #: :meta hide-value:
 LATENT_CLUSTERINGS: list[dict[str, Value]] = [
@@ -49,28 +49,28 @@ def search_autoencoders(
 ) -> list[Trial]:
     """Train autoencoders and let the rewards choose among them.
 
-    They learn from one half of the pixels; their maps are rewarded by the other.
+    They learn from one half of the pixels; their maps are rewarded with the other half.
 
     Parameters
     ----------
     prepared : PreparedImage
     budget : int
-        Number of models that are begun; 0 for none. The first is the default one.
+        Number of models to start with; 0 for none. The first is the default model.
     plan : SearchPlan
-        Seed, rewards and what is fixed.
+        Seed, rewards and fixed parameters.
     report : callable
         Called with every trial as it ends.
     trial_log : TrialLog, optional
-        Record of evaluated configurations; what it knows is not evaluated again.
+        Record of evaluated configurations, which are not evaluated again.
     first : int
         Number of the first trial.
     work : SharedWork, optional
-        Its folder keeps the models; a search that was stopped goes on from there.
+        Its folder holds the models, from which an interrupted search continues.
 
     Returns
     -------
     list of Trial
-        One for every model at every rung, under the clustering of the highest total.
+        One for every model at every rung, with the clustering that has the highest total.
 
     Raises
     ------
@@ -200,12 +200,12 @@ def _merit(trial: Trial) -> float:
 
 
 def preferred_autoencoder(trials: list[Trial]) -> Trial:
-    """The model to show: of the trained ones whose total comes within 0.02 of the highest, the one
-    that is easiest to read.
+    """The model to show: among the trained models with a total within 0.02 of the highest, the
+    easiest to interpret.
 
-    Fewest clusters come first, then the largest disentanglement score, see
-    :func:`bfo_utils.vae.disentanglement_score`. Where no model is trained, the one that explains
-    most.
+    The fewest clusters decide, then the largest disentanglement score, see
+    :func:`bfo_utils.vae.disentanglement_score`. If no model has learned, it is the one that
+    explains most.
     """
     models = [t for t in trials if t.parameters["descriptor"] == "vae"]
     learned = [t for t in models if t.rewards["explained"] >= MIN_EXPLAINED]

@@ -1,6 +1,4 @@
-"""A record on disk of every evaluated configuration, so that a search that was stopped continues
-where it was.
-"""
+"""Record of every evaluated configuration on disk, from which an interrupted search continues."""
 
 import json
 from collections.abc import Mapping
@@ -11,21 +9,20 @@ from ..errors import InputError
 
 
 class TrialLog:
-    """Rewards of configurations already evaluated; every new one is in the file before the next
-    begins, so that a process that is killed loses none. (A power failure may cost the last
-    seconds.)
+    """Rewards of the configurations evaluated so far. Each one is written to the file before the
+    next begins, so a killed process loses none. (A power failure may lose the last seconds.)
 
-    A search is deterministic given the rewards it is told. Run again with its log it therefore
-    asks the same configurations, is answered from the file, and comes to the same end as if it had
-    never been stopped.
+    A search is deterministic given its rewards. If it is run again with its log, it proposes the
+    same configurations, takes their rewards from the file, and ends with the same result as an
+    uninterrupted search.
 
     Parameters
     ----------
     path : Path or None
         File of JSON lines; None keeps the record in memory.
     settings : mapping
-        What the rewards depend on besides the configuration (image, seed, total). A file of other
-        settings is begun anew.
+        Everything but the configuration that affects the rewards (image, seed, total). A file with
+        other settings is started again.
 
     Examples
     --------
@@ -46,7 +43,7 @@ class TrialLog:
                 self._known[entry["key"]] = (entry["rewards"], entry["seconds"])
 
     def get(self, key: Mapping) -> tuple[dict[str, float], float] | None:
-        """Rewards and wall time of a configuration, None where it is not known."""
+        """Rewards and wall time of a configuration; None if it was not evaluated."""
         return self._known.get(_name(key))
 
     def put(self, key: Mapping, rewards: Mapping[str, float], seconds: float) -> None:

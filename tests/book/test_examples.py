@@ -45,7 +45,7 @@ def test_an_image_comes_with_its_license_and_is_asked_for_once(server, tmp_path,
 def test_another_file_is_not_kept(server, tmp_path):
     name = next(iter(server.files))
     server.faults.damaged.add(name)
-    with pytest.raises(InputError, match=r"^DyScO3.png: what came from http.*not kept"):
+    with pytest.raises(InputError, match=r"^DyScO3.png: the file from http.*deleted"):
         fetch_example("DyScO3", tmp_path)
     assert not (tmp_path / "DyScO3.png").exists()
     assert not partial(tmp_path / "DyScO3.png").exists()

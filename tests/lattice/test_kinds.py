@@ -264,7 +264,7 @@ def test_what_is_no_cell_is_one_line(cell, message, tmp_path):
 def test_a_cell_of_another_crystal_is_refused(tmp_path):
     image = crystal([(1, 0), (0, 1)], [(0, 0), (0.5, 0.5)], [1, 0.4])
     cell = stated(tmp_path, a=[22, 5], b=[-5, 22])
-    with pytest.raises(InputError, match="--cell: only .* of the columns have another one at"):
+    with pytest.raises(InputError, match="--cell: only .* of the columns have a neighbor at"):
         build_lattice(replace(image, cell=cell), find_columns(image))
 
 

@@ -1,8 +1,8 @@
-"""Label maps by minimum cuts: the map of least cost whose walls cost their length.
+"""Label maps by minimum cuts: the map of least cost, where walls cost their length.
 
 The graph joins every cell to its eight neighbors, with weights that make the cost of a wall its
 length in any direction (Cauchy-Crofton; Boykov and Kolmogorov, ICCV 2003). Two labels take one cut,
-which is exact; more are improved label by label (Boykov, Veksler and Zabih, PAMI 23, 2001).
+which is exact. More labels are improved one by one (Boykov, Veksler and Zabih, PAMI 23, 2001).
 """
 
 import numpy as np
@@ -52,14 +52,14 @@ class CellGraph:
         return float(self.weight[labels[self.p] != labels[self.q]].sum())
 
     def cheapest(self, cost: np.ndarray, labels: np.ndarray, price: float) -> np.ndarray:
-        """Map of least cost: that of every cell's label, and of the walls.
+        """Map of least total cost of labels and walls.
 
         Parameters
         ----------
         cost : ndarray, shape (n, K)
             Cost of every label in every cell.
         labels : ndarray of int, shape (n,)
-            Map to begin with.
+            Initial map.
         price : float
             Cost of a cell's length of wall.
 

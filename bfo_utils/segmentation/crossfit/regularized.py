@@ -1,10 +1,10 @@
-"""Regularized segmentation: levels with walls, on top of a field that varies slowly.
+"""Regularized segmentation: levels with walls, on top of a slowly varying field.
 
-A map is worth the energy chi2 / 2 + (number of levels and slow functions) ln n + length of its
-walls: it must explain more than its free parameters explain by chance, and more than a slow field
-(tilt of the crystal, bending) explains with no wall at all. Candidates come from straight cuts and
-from the vector total variation (Rudin, Osher and Fatemi, Physica D 60, 1992); the best are refined
-by minimum cuts, and labels merge while the energy falls.
+The energy of a map is chi2 / 2 + (number of levels and slow functions) ln n + length of its walls.
+A map must explain more than its free parameters explain by chance, and more than a slow field (tilt
+of the crystal, bending) explains without any wall. Candidates come from straight cuts and from the
+vector total variation (Rudin, Osher and Fatemi, Physica D 60, 1992); the best are refined by
+minimum cuts, and labels are merged while the energy decreases.
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class LevelMap:
         Of the slow field.
     labels : ndarray of int, shape (n,)
     levels : ndarray, shape (K, components)
-        Level of every label against that of label 0.
+        Level of every label relative to that of label 0.
     """
 
     energy: float
@@ -51,7 +51,7 @@ class LevelMap:
 
     @property
     def n_labels(self) -> int:
-        """How many labels there are."""
+        """Number of labels."""
         return len(self.levels)
 
 
@@ -62,7 +62,7 @@ class CellDomain:
     ----------
     mask : ndarray of bool, shape (R, C)
     degree : int
-        Of the slow field, at most; less where there are fewer than six cells for every function.
+        Largest degree of the slow field; lower if there are fewer than six cells per function.
     """
 
     def __init__(self, mask: np.ndarray, degree: int = DEGREE):
@@ -89,13 +89,13 @@ class CellDomain:
         return grid
 
     def indicators(self, labels: np.ndarray) -> np.ndarray:
-        """Share of every label (n, K) near every cell: 0 or 1 but for the soft walls."""
+        """Share of every label (n, K) near every cell: 0 or 1, except at soft walls."""
         single = np.eye(int(labels.max()) + 1)[labels]
         blurred = ndimage.gaussian_filter(self.on_grid(single), (SOFT, SOFT, 0), mode="constant")
         return blurred[self.mask] / self._weight[:, None]
 
     def cleaned(self, labels: np.ndarray, gone: np.ndarray) -> np.ndarray:
-        """The map with some labels (K,) given to the nearest other one, numbered anew."""
+        """The map with some labels (K,) replaced by the nearest other one, renumbered."""
         grid = self.on_grid(labels, -1)
         kept = (grid >= 0) & ~gone[grid]
         if not kept.any() or not gone.any():
@@ -110,7 +110,7 @@ class CellDomain:
 
 
 def compact_labels(labels: np.ndarray) -> np.ndarray:
-    """Labels 0 .. K - 1, none unused."""
+    """Labels renumbered 0 .. K - 1 without gaps."""
     return np.unique(labels, return_inverse=True)[1].ravel()
 
 
@@ -129,7 +129,7 @@ def slow_functions(ij: np.ndarray, degree: int) -> np.ndarray:
 
 
 def level_map(domain: CellDomain, field: np.ndarray, labels: np.ndarray) -> LevelMap:
-    """A map with the levels and the degree of the slow field that make its energy least.
+    """A map with the levels and the degree of the slow field that minimize its energy.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def level_map(domain: CellDomain, field: np.ndarray, labels: np.ndarray) -> Leve
 
 
 def merged_labels(domain: CellDomain, field: np.ndarray, found: LevelMap) -> LevelMap:
-    """The map with its labels merged two by two while its energy falls; two labels stay."""
+    """The map with its labels merged in pairs while its energy decreases; two labels remain."""
     while found.n_labels > 2:
         one, two = np.triu_indices(found.n_labels, 1)
         tried = [
@@ -177,7 +177,7 @@ def merged_labels(domain: CellDomain, field: np.ndarray, found: LevelMap) -> Lev
 def segment_field(
     domain: CellDomain, field: np.ndarray, maps: tuple[np.ndarray, ...] | None = None
 ) -> LevelMap:
-    """The map of least energy; one label where none is better than a slow field.
+    """The map of least energy; one label if no map is better than a slow field.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def segment_field(
     field : ndarray, shape (n, components)
         In units of its noise.
     maps : tuple of ndarray, optional
-        Maps (n,) to choose among and to refine; straight cuts and clusters where none are given.
+        Maps (n,) to choose from and to refine; by default straight cuts and clusters.
 
     Returns
     -------
