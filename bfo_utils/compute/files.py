@@ -370,12 +370,12 @@ def refuse_foreign(paths: Iterable[str | Path], own: bool, what: str) -> None:
     --------
     >>> refuse_foreign([__file__], False, "give another folder with --out")
     Traceback (most recent call last):
-    bfo_utils.errors.InputError: ...files.py: is there already, and not from an earlier call; give
-    another folder with --out
+    bfo_utils.errors.InputError: ...files.py: already exists and was not written by an earlier call;
+    give another folder with --out
     """
     found = next((path for path in paths if os.path.lexists(path)), None)
     if found is not None and not own:
-        raise InputError(f"{found}: is there already, and not from an earlier call; {what}")
+        raise InputError(f"{found}: already exists and was not written by an earlier call; {what}")
 
 
 def write_csv(path: str | Path, table: "pd.DataFrame") -> None:

@@ -1,4 +1,4 @@
-"""Charts: features, rewards and the search, drawn on axes of their own."""
+"""Charts of features, rewards, and the search."""
 
 from collections.abc import Mapping, Sequence
 
@@ -39,7 +39,7 @@ def plot_mean_windows(
     samples_per_cell: float = SAMPLES,
     named: Mapping[int, str] | None = None,
 ) -> Figure:
-    """Mean window of every label, and what sets it apart from the mean of all.
+    """Mean window of every label, and its difference from the overall mean.
 
     Parameters
     ----------
@@ -211,7 +211,7 @@ def _series(k: int) -> str:
 
 @styled
 def plot_double_dipping(table: pd.DataFrame) -> Figure:
-    """Evidence of maps in the field that the same pixels measure, and in that of other pixels.
+    """Evidence of maps in the field measured from the same pixels, and from other pixels.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ def plot_double_dipping(table: pd.DataFrame) -> Figure:
     --------
     >>> dots = pd.DataFrame({"descriptor": ["polar"], "same": [0.3], "other": [0.01]})
     >>> plot_double_dipping(dots).axes[0].get_ylabel()
-    'evidence in the other pixels'
+    'evidence from the other pixels'
     """
     figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
     axes = figure.subplots()
@@ -236,7 +236,7 @@ def plot_double_dipping(table: pd.DataFrame) -> Figure:
     for k, (name, rows) in enumerate(table.groupby("descriptor")):
         color = SERIES_STYLES[k % len(SERIES_STYLES)]
         axes.plot(rows["same"], rows["other"], "os^D"[k % 4], ms=5, color=color, label=name)
-    axes.set(xlabel="evidence in the same pixels", ylabel="evidence in the other pixels")
+    axes.set(xlabel="evidence from the same pixels", ylabel="evidence from the other pixels")
     low = min(-0.02, float(table[["same", "other"]].to_numpy().min()))
     axes.set(xlim=(low, top), ylim=(low, top))
     axes.grid()
@@ -246,7 +246,7 @@ def plot_double_dipping(table: pd.DataFrame) -> Figure:
 
 @styled
 def plot_trials(frame: pd.DataFrame) -> Figure:
-    """Total reward of every trial with the best so far, and what the best consists of.
+    """Total reward of every trial with the best so far, and the rewards of the best trial.
 
     Parameters
     ----------
@@ -294,7 +294,7 @@ def plot_trials(frame: pd.DataFrame) -> Figure:
         ylabel="total reward",
         title=f"{len(frame)} trials, {frame['seconds'].sum():.1f} s of evaluation",
     )
-    lower.set(ylabel="rewards of the best", xlabel="trial number")
+    lower.set(ylabel="rewards of the best trial", xlabel="trial number")
     for axes in (upper, lower):
         axes.set_ylim(-0.03, 1.03)
         axes.grid()
@@ -390,7 +390,7 @@ def _chosen(*frames: pd.DataFrame) -> pd.DataFrame:
 
 @styled
 def plot_importance(series: Mapping[str, float] | pd.Series) -> Figure:
-    """How much every parameter matters to the total, the most important on top.
+    """Importance of every parameter for the total, the most important on top.
 
     Parameters
     ----------
@@ -415,7 +415,7 @@ def plot_importance(series: Mapping[str, float] | pd.Series) -> Figure:
     axes.set(
         yticks=np.arange(len(ranked)),
         yticklabels=ranked.index,
-        xlabel="R² lost when the values are permuted",
+        xlabel="loss of R² when values are permuted",
     )
     axes.set_ylim(len(ranked) - 0.4, -0.6)
     axes.margins(x=0.12)
@@ -430,7 +430,7 @@ def plot_landscape(
     clusters: Sequence[int],
     chosen: tuple[float, float] | None = None,
 ) -> Figure:
-    """Reward over window size and number of clusters as a heat map with its numbers.
+    """Reward as a function of window size and number of clusters, as a heat map with numbers.
 
     Parameters
     ----------

@@ -31,8 +31,8 @@ _UNITS = {"angle": "degrees", "shift x": "half windows", "shift y": "half window
 
 @styled
 def plot_training(history: Sequence[Mapping[str, float]]) -> Figure:
-    """Course of a training: reconstruction error, KL divergence, and the share of held-out variance
-    that is explained.
+    """Training history: reconstruction error, KL divergence, and explained fraction of the held-out
+    variance.
 
     Parameters
     ----------
@@ -181,8 +181,8 @@ def plot_distributions(
 
 @styled
 def plot_factors(tables: Mapping[str, pd.DataFrame]) -> Figure:
-    """Share of every quantity that every output explains, as numbers on a heat map, one panel per
-    model.
+    """Fraction of every quantity that every output explains, as numbers on a heat map, one panel
+    per model.
 
     Parameters
     ----------
@@ -224,13 +224,13 @@ def plot_factors(tables: Mapping[str, pd.DataFrame]) -> Figure:
             title=title,
         )
         panel.set_xticklabels(table.columns, rotation=35, ha="right")
-    color_bar(shown, panels[-1], "explained share")
+    color_bar(shown, panels[-1], "explained fraction")
     return figure
 
 
 @styled
 def plot_anomalies(scores: Anomalies) -> Figure:
-    """Both scores of anomaly on the grid of cells; cells beyond the limit are ringed.
+    """Both anomaly scores on the grid of cells; rings mark cells beyond the limit.
 
     Parameters
     ----------
@@ -247,6 +247,6 @@ def plot_anomalies(scores: Anomalies) -> Figure:
     ):
         shown = panel.imshow(values, cmap=VALUES, vmin=0, vmax=2 * ANOMALY_LIMIT)
         panel.plot(cols, rows, "o", ms=7, mfc="none", mec=ACCENT, mew=1.2)
-        color_bar(shown, panel, "robust deviations", extend="both")
+        color_bar(shown, panel, "robust standard deviations", extend="both")
         panel.set_title(title)
     return figure

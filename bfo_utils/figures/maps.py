@@ -51,7 +51,7 @@ def plot_image(
     lattice: Lattice | None = None,
     zoom: tuple[float, float, float, float] | None = None,
 ) -> Figure:
-    """An image, with its columns and an enlarged part where these are given.
+    """An image, optionally with its columns and an enlarged part.
 
     Beside an enlarged part, which shows all columns, the whole image shows the doubtful ones only:
     marks on every column would hide it.
@@ -119,7 +119,7 @@ def unused_columns(image: Image, lattice: Lattice) -> Figure:
 
 @styled
 def plot_doubtful_columns(image: Image, columns: Columns, sublattice: np.ndarray) -> Figure:
-    """All columns over the image, and the places with most doubtful ones enlarged.
+    """All columns over the image, with enlarged views of the areas with the most doubtful ones.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ def plot_label_map(
     polar_sign: int = 1,
     width: float = WIDTH,
 ) -> Figure:
-    """Labels of all cells at their true places over the image, with the walls between them.
+    """Labels of all cells over the image, with the walls between them.
 
     Parameters
     ----------
@@ -277,7 +277,7 @@ def plot_before_after(
     captions: tuple[str, str] = ("default parameters", "tuned parameters"),
     polar_sign: int = 1,
 ) -> Figure:
-    """Two label maps of one image beside each other, in the same colors.
+    """Two label maps of one image side by side, in the same colors.
 
     Parameters
     ----------
@@ -407,7 +407,7 @@ def _summary(walls: Walls) -> str:
 
 @styled
 def plot_rose(walls: Walls, vectors: np.ndarray | None = None) -> Figure:
-    """Rose of the directions in which walls run, weighted by their length.
+    """Rose of wall directions, weighted by length.
 
     Parameters
     ----------
@@ -425,7 +425,7 @@ def plot_rose(walls: Walls, vectors: np.ndarray | None = None) -> Figure:
     >>> from bfo_utils.segmentation import trace_walls
     >>> figure = plot_rose(trace_walls(np.repeat([[0, 0, 1]], 9, axis=0)))
     >>> figure.axes[0].get_title()
-    'wall directions\\n(rim: 100 % of the length)'
+    'wall directions\\n(outer circle: 100 % of the length)'
     """
     figure = Figure(figsize=(3.6, 3.6), layout="constrained")
     draw_rose(figure.add_subplot(projection="polar"), walls, vectors)
@@ -459,5 +459,5 @@ def draw_rose(axes, walls: Walls, vectors: np.ndarray | None) -> None:
     axes.spines["polar"].set_color(MUTED)
     axes.set_title(
         "wall directions\n"
-        + (f"(rim: {top:.0f} % of the length)" if walls.n_segments else "(no walls)")
+        + (f"(outer circle: {top:.0f} % of the length)" if walls.n_segments else "(no walls)")
     )

@@ -1,4 +1,4 @@
-"""The one look of all figures: colors, sizes, and the furniture that panels share.
+"""Common style of all figures: colors, sizes, scale bars, and legends.
 
 Values have perceptually uniform maps, signed values a balanced diverging one, angles a cyclic one,
 whose opposite directions differ in gray too. A label has the color of the direction that its
@@ -166,7 +166,7 @@ def save_mask(pixels: np.ndarray, path: str | Path) -> None:
 def column_handles(
     n: int, aspect: float, least: float = 2.6, beside: float = 0.1, width: float = WIDTH
 ) -> int:
-    """How many of ``n`` panels of an aspect (width / height) stand side by side, at most three.
+    """Number of panels side by side, at most three, of ``n`` panels of an aspect (width / height).
 
     As many as leave every panel ``least`` inches high where ``beside`` inches of its width are
     taken by color bars and labels: wide strips are stacked.

@@ -55,8 +55,8 @@ def test_another_file_is_not_kept(server, tmp_path):
     ("words", "said"),
     [
         (["mars"], "example 'mars': no such image; choose one of BaTiO3, DyScO3"),
-        ([], "fetch example: which one? Give some of BaTiO3, DyScO3"),
-        (["BaTiO3", "--unpickle"], "--unpickle: belongs to smbfo; leave it out"),
+        ([], "fetch example: no example named; give some of BaTiO3, DyScO3"),
+        (["BaTiO3", "--unpickle"], "--unpickle: applies only to smbfo; omit it"),
     ],
 )
 def test_what_is_not_there_is_one_line(words, said, capsys):

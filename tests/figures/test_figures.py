@@ -652,7 +652,7 @@ def test_the_displacement_of_rows_stands_beside_the_image(axis, prepared):
     assert np.array_equal(shown, moved if n else np.zeros(image.shape[0]))
     assert f"along {'y' if axis == 'y' else 'x'}" in beside.get_xlabel() + beside.get_ylabel()
     titles = [axes.get_title() for axes in figure.axes]
-    assert "P along the scan, as scanned" in titles and "P along the scan, scan removed" in titles
+    assert "P along the scan, as scanned" in titles and "P along the scan, scan corrected" in titles
 
 
 def test_window_landscapes_mark_the_highest_value_of_every_site():

@@ -326,7 +326,7 @@ def refused(capsys, *arguments):
 def test_bad_usage_is_one_clear_line(capsys, tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert "no image there" in refused(capsys, "batch", "empty", "--out", "o")
+    assert "no image found" in refused(capsys, "batch", "empty", "--out", "o")
     assert "IMAGE" in refused(capsys, "batch", "--out", "o")
     assert "pixel size" in refused(capsys, "batch", "x.tif", "--out", "o", "--pixel-size", "-1")
     assert "no such goal" in refused(capsys, "batch", "x.tif", "--out", "o", "--goal", "fame")
@@ -445,7 +445,7 @@ def test_a_killed_dask_worker_changes_nothing(given, reference, tmp_path, dask):
 
 def test_errors_of_a_dask_task_are_one_line_and_one_that_kills_workers_is_given_up(dask):
     with connect_pool(scheduler=dask.address) as pool:
-        with pytest.raises(InputError, match="^images: no image there"):
+        with pytest.raises(InputError, match="^images: no image found"):
             list(pool.run(find_images, [[]]))
         with pytest.raises(
             InputError, match="cluster cannot run the analysis .ValueError: invalid literal"

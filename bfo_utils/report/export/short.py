@@ -1,4 +1,4 @@
-"""The tables of domains and of walls as they are read: a few columns, values with their errors."""
+"""Short tables of domains and walls: a few columns, values with errors."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ _DASH = "–"
 
 
 def domains_shown(domains: pd.DataFrame, units: Units) -> pd.DataFrame:
-    """The table of domains for a page: what each is, its area, polarization and cell.
+    """The table of domains for a page: kind, area, polarization, and cell of each.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def domains_shown(domains: pd.DataFrame, units: Units) -> pd.DataFrame:
 
 
 def walls_shown(walls: pd.DataFrame, units: Units) -> pd.DataFrame:
-    """The table of walls for a page: between what, how long and wide, turn of P, and charge.
+    """The table of walls for a page: domains, length, width, rotation of P, and charge.
 
     Parameters
     ----------
@@ -74,8 +74,8 @@ def walls_shown(walls: pd.DataFrame, units: Units) -> pd.DataFrame:
         "between": between,
         f"length ({long})": _plain(walls, f"length_{long}", 1),
         "direction (°)": _plain(walls, "direction_deg", 0),
-        "turn of P (°)": _with_error(walls, "turn_deg"),
-        "may be": walls.get("wall_types"),
+        "rotation of P (°)": _with_error(walls, "turn_deg"),
+        "possible types": walls.get("wall_types"),
         f"width ({long})": _with_error(walls, f"width_{long}"),
         "charge": walls.get("charge"),
     }
@@ -101,7 +101,7 @@ def _with_error(table: pd.DataFrame, name: str) -> list[str] | None:
 
 
 def value_and_error(value: float, error: float) -> str:
-    """A value with its standard error, both to the digits that the error leaves.
+    """A value with its standard error, both rounded to the precision of the error.
 
     Examples
     --------
