@@ -27,7 +27,9 @@ _BESIDE = 1.0  # cells along the wall that a cell may lie beyond its end
 _LEAST_CELLS = 12  # on either side, to fit a profile
 _KNOTS, _MOST_KNOTS = 6.0, 60  # cells between the knots of the path of a wall; how many at most
 _PATH = 0.5  # cells (rms) that a wall may lie off the line through its edges
-_NEAR_END = 4.0, 14.0  # cells from the end of a wall, between which it tells where it ends
+# cells from the end of a wall, between which it tells where it ends: to the first of the far ones
+# where it is straight, lying so far (rms) off a line at most
+_NEAR_END, _FAR_ENDS, _BENT = 4.0, (20.0, 10.0), 0.1
 _LINE_OFF, _CORNER_OFF = 0.3, 0.5  # cells: how far an edge, and a corner of cells, lie off a wall
 _STRIDE, _CELL = 0.02, 0.6  # cells: of a walk to the border; half a cell, which may be deformed
 _APART = 2.0  # cells from every other segment, for a profile of two variants only
@@ -209,7 +211,7 @@ def _to_the_end(
     for corner in np.flatnonzero(n != 2).tolist():
         edge, side = np.nonzero(at == corner)
         origin = ends[edge[0], side[0]]
-        near = np.asarray(tree.query_ball_point(origin, _NEAR_END[1] * px))
+        near = np.asarray(tree.query_ball_point(origin, _FAR_ENDS[0] * px))
         parts = [near[walls.segment[near] == k] for k in walls.segment[edge]]
         lines = [_line((path[part] - origin) / px) for part in parts]
         end = _meeting(lines)
@@ -236,19 +238,24 @@ def _line(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     """A line through points near the origin, in cells: its nearest point, its direction away from
     the origin, and how far it may be off.
     """
-    away = np.linalg.norm(points, axis=1) > _NEAR_END[0]
-    points = points[away] if away.sum() > 2 else points
-    middle = points.mean(axis=0)
-    along = np.linalg.svd(points - middle, full_matrices=False)[2][0] if len(points) > 1 else middle
+    away = np.linalg.norm(points, axis=1)
+    for reach in _FAR_ENDS:  # a wall that is not straight has its direction from less of it
+        part = points[(away > _NEAR_END) & (away < reach)]
+        part = part if len(part) > 2 else points
+        middle = part.mean(axis=0)
+        size, axes = np.linalg.svd(part - middle, full_matrices=False)[1:]
+        if size[-1] < _BENT * np.sqrt(len(part)):
+            break
+    along = axes[0] if len(part) > 1 else middle
     along = along / max(float(np.linalg.norm(along)), 1e-9) * (1 if along @ middle >= 0 else -1)
-    off = 2 * _LINE_OFF / np.sqrt(len(points)) if len(points) > 2 else 10.0
+    off = 2 * _LINE_OFF / np.sqrt(len(part)) if len(part) > 2 else 10.0
     return middle - (middle @ along) * along, along, off
 
 
 def _leaving(line: tuple[np.ndarray, np.ndarray, float], inside: Callable) -> np.ndarray:
     """Where a line leaves the analyzed cells near the origin; the origin where it does not."""
     point, along, _ = line
-    at = point + np.arange(_NEAR_END[0], -_NEAR_END[0], -_STRIDE)[:, None] * along
+    at = point + np.arange(_NEAR_END, -_NEAR_END, -_STRIDE)[:, None] * along
     out = ~inside(at)
     return at[out.argmax()] if out.any() and not out[0] else np.zeros(2)
 
