@@ -25,13 +25,13 @@ def domains_shown(domains: pd.DataFrame, units: Units) -> pd.DataFrame:
     Examples
     --------
     >>> table = pd.DataFrame({"name": ["up, 100 %"], "kind": ["variant"], "area_px2": [90.0]})
-    >>> domains_shown(table, Units())["area (px2)"].tolist()
+    >>> domains_shown(table, Units())["area (px²)"].tolist()
     ['90']
     """
     short, long = units.short, units.long
     shown = {
         "kind": domains["kind"],
-        f"area ({units.area})": _plain(domains, f"area_{units.area}", 0),
+        f"area ({units.long}²)": _plain(domains, f"area_{units.area}", 0),
         f"P ({short})": _with_error(domains, f"p_{short}"),
         "direction (°)": _with_error(domains, "p_angle_deg"),
         f"a ({long})": _with_error(domains, f"a_{long}"),
