@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -539,8 +540,7 @@ def _build(out: Path, stage: Path) -> None:
         if page.parent.name == "default" and tuned.exists():
             notebook = with_tuned(notebook, json.loads(tuned.read_text("utf-8")), page.parent)
         if page.parent.name == "series" and not run.get("series"):  # no real images
-            first = notebook["cells"][0]["source"]
-            first[0] = first[0].replace("series", "series, simulated")
+            notebook = _simulated(notebook)
         notebook = with_install_cell(as_shown(notebook), page.stem, repository_url())
         notebook = with_captions(notebook, f"{page.parent.name}-{page.stem}")
         page.write_text(json.dumps(_without(notebook, folders)), "utf-8")
@@ -548,6 +548,24 @@ def _build(out: Path, stage: Path) -> None:
         _stand_in(stage / chapter, text)
     _open(stage, out / "artifacts")
     _sphinx(stage)
+
+
+def _simulated(notebook: dict) -> dict:
+    """A notebook whose title, and every caption in bold, say that the images are simulated."""
+    title, *cells = notebook["cells"]
+    first, *rest = title["source"]
+    title = title | {"source": [first.replace("series", "series, simulated"), *rest]}
+    said = [
+        cell | {"source": re.sub(r"(\A|\n\n)\*\*(\w)", _in_bold, "".join(cell["source"]))}
+        if cell["cell_type"] == "markdown"
+        else cell
+        for cell in cells
+    ]
+    return notebook | {"cells": [title, *said]}
+
+
+def _in_bold(found: re.Match) -> str:
+    return f"{found[1]}**Simulated: {found[2].lower()}"
 
 
 def _folders(out: Path, run: dict) -> list[str]:

@@ -168,7 +168,7 @@ def with_tuned(notebook: dict, tuned: dict, folder: Path) -> dict:
         other, tags = runs.get(cell["id"], cell), cell["metadata"].get("tags", [])
         ours, theirs = _pictures(cell), _pictures(other)
         if "parameters" in tags:
-            cells += [cell, _chosen(notebook, tuned)]
+            cells.append(_chosen(cell, notebook, tuned) or cell)
         elif "compared" in tags:
             cells.append(cell | {"outputs": other["outputs"]})
         elif "solution" in tags or (ours and ours == theirs):
@@ -203,19 +203,22 @@ def _both_texts(cell: dict, other: dict) -> dict:
     return cell | {"outputs": [stream]}
 
 
-def _chosen(notebook: dict, tuned: dict) -> dict:
-    """The parameters of both runs in a table; what the search has changed is in bold."""
+def _chosen(cell: dict, notebook: dict, tuned: dict) -> dict | None:
+    """The parameters of both runs in a table, in the place of the cell that declares them; what the
+    search has changed is in bold. None where both runs have none.
+    """
     ours, theirs = _injected(notebook), _injected(tuned)
+    meanings = dict(re.findall(r"(\w+):.*?  # (.*)", "".join(cell["source"])))
     names = [name for name in ours if name != "stage"]
-    if not names:
-        return _markdown("chosen", "")
     rows = [
-        f"| `{n}` | {ours[n]} | {theirs[n] if ours[n] == theirs[n] else f'**{theirs[n]}**'} |"
+        f"| `{n}` | {ours[n]} | {theirs[n] if ours[n] == theirs[n] else f'**{theirs[n]}**'}"
+        f" | {meanings.get(n, '')} |"
         for n in names
     ]
     head = "This page shows two runs of one notebook. Bold: values changed by the search.\n\n"
-    table = "| parameter | default | tuned |\n| --- | --- | --- |\n" + "\n".join(rows)
-    return _markdown("chosen", (head + table).replace('"', ""))
+    table = "| parameter | default | tuned | meaning |\n| --- | --- | --- | --- |\n"
+    text = (head + table + "\n".join(rows)).replace('"', "")
+    return _markdown("chosen", text) if names else None
 
 
 def _beside(cell: dict, ours: str, theirs: str, folder: Path) -> dict:

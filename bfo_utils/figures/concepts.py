@@ -17,6 +17,7 @@ from ..columns import Columns, find_columns
 from ..descriptors import find_oxygen
 from ..io import GivenCell, average_frames, average_pair, image_from_array
 from ..lattice import Cells, build_lattice
+from ..rewards import Segmentation, score_map
 from ..search import (
     PreparedImage,
     SearchPlan,
@@ -39,6 +40,7 @@ from ..simulation import (
     simulate_pair,
     simulate_phantom,
     simulate_second,
+    stopped_maps,
     true_label_map,
 )
 from .backdrop import backdrop
@@ -210,6 +212,21 @@ def plot_vote() -> Figure:
 
 
 @styled
+def _rewards() -> Figure:
+    """A map that every reward likes, and for each of them one that it stops."""
+    film = replace(_CHAIN, cells=60)
+    prepared = prepare_image(simulate_phantom(film, 2).image, scan_axis="none")
+    good = Segmentation(_map(prepared, _CHOICE), prepared.reference).clean
+    maps = {"total": good} | stopped_maps(good)
+    captions = []
+    for name, labels in maps.items():
+        scores = score_map(Segmentation(labels, prepared.reference))
+        captions.append(f"{name} {scores[name]:.2f}\ntotal {scores['total']:.2f}")
+    captions[0] = "a map that all like\n" + captions[0].splitlines()[1]
+    return plot_maps(list(maps.values()), captions)
+
+
+@styled
 def plot_published_and_tuned(specimen: Specimen | None = None, budget: int = 64) -> Figure:
     """One crystal with the published choices (windows of 40 px on all columns, two components, five
     clusters), and with those of a search over windows; above each the agreement with the truth.
@@ -272,10 +289,13 @@ def _scan_pair() -> Figure:
     """The rotation of the lattice in one scan that drifts, in a pair, and in a still scan."""
     film = Specimen(cells=30, cell_px=16, dose=60, drift_px=5, jitter_px=0.1)
     one, two = simulate_pair(film, 2)
+    size = film.pm_per_px / 1000
     still = simulate_phantom(replace(film, drift_px=0, jitter_px=0), 2).image
     images = {
-        "one scan, drift of 5 px": image_from_array(one),
-        "two scans at 90 degrees": image_from_array(average_pair(one, two).mean),
+        "one scan, drift of 5 px": image_from_array(one, pixel_size_nm=size),
+        "two scans at 90 degrees": image_from_array(
+            average_pair(one, two).mean, pixel_size_nm=size
+        ),
         "without drift": still,
     }
     figure, panels = make_panels(3, 1.0, 1.8, beside=0.5)
@@ -444,5 +464,6 @@ CONCEPTS = {
     "mistilt": _mistilt,
     "given_cell": _given_cell,
     "vote": plot_vote,
+    "rewards": _rewards,
     "before_after": plot_published_and_tuned,
 }

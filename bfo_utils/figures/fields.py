@@ -1,6 +1,6 @@
 """Fields measured in every cell, over the image or on the grid of cells."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -504,7 +504,11 @@ def plot_components(
 
 
 @styled
-def plot_maps(maps: Sequence[np.ndarray], captions: Sequence[str]) -> Figure:
+def plot_maps(
+    maps: Sequence[np.ndarray],
+    captions: Sequence[str],
+    named: Sequence[Mapping[int, str]] | Mapping[int, str] | None = None,
+) -> Figure:
     """Label maps on the grid of cells as small multiples, four in a row.
 
     Parameters
@@ -513,6 +517,8 @@ def plot_maps(maps: Sequence[np.ndarray], captions: Sequence[str]) -> Figure:
         Label per cell; -1 stays clear.
     captions : sequence of str
         Title of every map.
+    named : mapping of int to str, or sequence of one for every map, optional
+        Colors of labels, of :func:`bfo_utils.figures.direction_colors`, say.
 
     Returns
     -------
@@ -532,8 +538,9 @@ def plot_maps(maps: Sequence[np.ndarray], captions: Sequence[str]) -> Figure:
         figsize=(side_by_side * side + 0.2, rows * (side + titles)), layout="constrained"
     )
     panels = figure.subplots(rows, side_by_side, squeeze=False).ravel()
-    for panel, labels, caption in zip(panels, maps, captions, strict=False):
-        panel.imshow(label_colors(labels))
+    colors = [named] * len(maps) if named is None or isinstance(named, Mapping) else named
+    for panel, labels, caption, own in zip(panels, maps, captions, colors, strict=False):
+        panel.imshow(label_colors(labels, named=own))
         panel.set(xticks=[], yticks=[], title=caption)
         panel.spines[:].set_visible(False)
     for spare in panels[len(maps) :]:

@@ -120,12 +120,11 @@ def plot_manifold(windows: np.ndarray, xlabel: str, ylabel: str) -> Figure:
     """
     rows, cols, height, width = windows.shape
     framed = np.pad(windows.astype(float), ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=np.nan)
-    figure = Figure(figsize=(5.6, 5.6 * rows / cols), layout="constrained")
+    sheet = framed.transpose(0, 2, 1, 3).reshape(rows * (height + 1), cols * (width + 1))
+    aspect = sheet.shape[0] / sheet.shape[1]
+    figure = Figure(figsize=(5.6, float(np.clip(5.6 * aspect, 1.5, 8)) + 0.3), layout="constrained")
     axes = figure.subplots()
-    axes.imshow(
-        framed.transpose(0, 2, 1, 3).reshape(rows * (height + 1), cols * (width + 1)),
-        cmap=INTENSITIES,
-    )
+    axes.imshow(sheet, cmap=INTENSITIES)
     axes.set(xticks=[], yticks=[], xlabel=xlabel, ylabel=ylabel)
     axes.spines[:].set_visible(False)
     return figure

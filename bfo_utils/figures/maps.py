@@ -53,6 +53,9 @@ def plot_image(
 ) -> Figure:
     """An image, optionally with its columns and an enlarged part.
 
+    Beside an enlarged part, which shows all columns, the whole image shows the doubtful ones only:
+    marks on every column would hide it.
+
     Parameters
     ----------
     image : Image
@@ -83,8 +86,9 @@ def plot_image(
         )
     marked = columns if lattice is None else lattice.columns
     if marked is not None:
-        for panel in axes:
-            handles = _mark(panel, marked, None if lattice is None else lattice.sublattice)
+        handles = _mark(axes[-1], marked, None if lattice is None else lattice.sublattice)
+        for panel in axes[:-1]:
+            panel.plot(*marked.xy[~marked.ok].T, "x", ms=4, color=_DOUBTFUL, mew=1)
         label_legend(figure, handles)
     return figure
 
@@ -222,6 +226,7 @@ def plot_label_map(
     walls: Walls | None = None,
     names: LabelNames | None = None,
     polar_sign: int = 1,
+    width: float = WIDTH,
 ) -> Figure:
     """Labels of all cells over the image, with the walls between them.
 
@@ -237,6 +242,8 @@ def plot_label_map(
         Names of the labels 0, 1, ... for the legend.
     polar_sign : {1, -1}
         Labels have the colors of their polarization: whether it points with the displacement.
+    width : float
+        In inches: a narrow figure has larger letters where two stand side by side.
 
     Returns
     -------
@@ -253,8 +260,8 @@ def plot_label_map(
     >>> [text.get_text() for text in figure.legends[0].texts]
     ['cluster 0: 100 %']
     """
-    height, width = image.shape
-    figure, (axes,) = make_panels(1, width / height, extra=0.05, footer=0.35)
+    aspect = image.shape[1] / image.shape[0]
+    figure, (axes,) = make_panels(1, aspect, extra=0.05, footer=0.35, width=width)
     named = direction_colors(cells, labels, polar_sign)
     _draw_labels(axes, image, cells, labels, walls, named)
     label_legend(figure, _shares(labels, names, named))

@@ -522,6 +522,7 @@ def facts_table(analysis: Analysis, result: Mapping) -> pd.Series:
     Series of str
     """
     image, walls = analysis.prepared.image, result["walls"]
+    simulated = ", simulated" if not result["input"]["path"] else ""
     length = f"{walls['length_cells']:.0f} cells long in total"
     height, width = image.shape
     size = image.pixel_size_nm
@@ -530,7 +531,7 @@ def facts_table(analysis: Analysis, result: Mapping) -> pd.Series:
     )
     return pd.Series(
         {
-            "image": f"{image.name} ({field})",
+            "image": f"{image.name} ({field}{simulated})",
             "unit cells": f"{result['n_analysed']:,} analyzed of {result['n_cells']:,} found",
             "domains": _counted(analysis, result),
             "walls": f"{walls['n_segments']} segments, {length}",
@@ -708,7 +709,8 @@ def choices_table(analysis: Analysis) -> pd.DataFrame:
         for p in PARAMETERS
         if p.stage != "autoencoder" or analysis.tuned.parameters["descriptor"] == "vae"
     ]
-    mattered = parameter_importance(trials_table(without_autoencoders(analysis.trials)))
+    trials = trials_table(without_autoencoders(analysis.trials))
+    mattered = parameter_importance(trials[trials["source"] != "measured"])  # as in 05
     rows = [
         (
             format_value(analysis.default.parameters[p.name]),

@@ -227,7 +227,14 @@ def analyze(
         asked = beside.submit(ask_fields, prepared) if workers != 1 else None
         trials = search_configurations(prepared, plan, report, trial_log, workers, work)
         trials += search_autoencoders(
-            prepared, plan.autoencoders, plan, report, trial_log, len(trials), work
+            prepared,
+            plan.autoencoders,
+            plan,
+            report,
+            trial_log,
+            len(trials),
+            work,
+            workers if isinstance(workers, int) else 1,
         )
     timings = {
         "columns_and_lattice": between - start,

@@ -2,7 +2,8 @@
 
 A mean over a domain is less precise than its many cells suggest, because the scan displaces all
 cells of a row together. The standard errors are therefore those of sums over rows, taken from the
-difference of the two halves of the pixels, which holds noise and no signal. A mistilt is no noise:
+difference of the two halves of the pixels, which holds noise and no signal; along the scan, the
+remaining uncertainty of its rows, which the halves share, is added. A mistilt is no noise:
 where the displacement changes across the crystal, alike inside all domains, the mean of a domain
 may be off by as much, and its standard error says so.
 """
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from ..lattice import measure_strain
+from ..lattice import measure_strain, scan_deviation
 from ..search import PreparedImage
 from ..segmentation import is_nonpolar, mean_displacements
 from .analysis import Analysis
@@ -22,11 +23,13 @@ from .analysis import Analysis
 DIRECTIONS = ("right", "down-right", "down", "down-left", "left", "up-left", "up", "up-right")
 _STILL = 0.01  # of the cell: a map of one label moves less where it is not polar
 _OTHER_MATERIAL = 0.15  # step of the amplitude of A (log) from film to substrate
-_DEEP = 4.0  # cells from other labels, where the displacement is that of a domain
+_AWAY = 1.5  # cells from other labels, where the displacement is that of a domain
+_TAILS = np.inf, 2.0, 1.0  # cells over which it comes near to that of a domain
 _LEAST_INSIDE = 50  # cells, for a slope
-_SEEN = 7.0  # times the power of white noise in a slow change: noise of scan rows has about twice
+_SEEN = 4.0  # times the power of noise in a slow change
 _FEWEST = 4.0  # degrees of freedom of a standard error
-_LAGS = 2  # rows of cells further apart share neither columns nor rows of the scan
+# of the covariance of rows of cells that share columns or rows of the scan: one row, two rows apart
+_NEAR = np.array([2 / 3, 1 / 3])
 
 
 @dataclass(frozen=True)
@@ -161,29 +164,38 @@ def _quantities(analysis: Analysis) -> dict[str, _Measured]:
         found[column] = _Measured(
             getattr(prepared.strain, name), (one - two) / 2, getattr(se, name)
         )
-    for name in list(found)[:2]:
-        found[name] = replace(found[name], slow=_slow(found[name], analysis.labels))
+    moved = list(found)[:2]
+    slow = _slow([found[name] for name in moved], analysis.labels, scan_rows(prepared))
+    found |= {name: replace(found[name], slow=slow) for name in moved}
     return found | {name: of_cells(name) for name in ("a_intensity", "b_intensity")}
 
 
-def _slow(quantity: _Measured, labels: np.ndarray) -> float:
-    """Change (rms) of a quantity that is quadratic in place and the same in all labels; 0 where no
-    more is seen than noise.
+def _slow(moved: list[_Measured], labels: np.ndarray, along: int) -> float:
+    """Change (rms) of the displacement that is quadratic in place and the same in all labels; 0
+    where no more is seen in both components than noise.
     """
     names = np.unique(labels[labels >= 0])
-    deep = [ndimage.distance_transform_edt((labels == n) | (labels < 0)) > _DEEP for n in names]
-    inside = np.any(deep, axis=0) if len(names) > 1 else np.ones(labels.shape, bool)
-    inside &= (labels >= 0) & np.isfinite(quantity.values + quantity.noise)
+    away = [ndimage.distance_transform_edt((labels == n) | (labels < 0)) for n in names]
+    far = np.max(away, axis=0) if len(names) > 1 else np.full(labels.shape, 1e3)
+    inside = (labels >= 0) & (far > _AWAY)
+    inside &= np.all([np.isfinite(m.values + m.noise) for m in moved], axis=0)
     if inside.sum() < _LEAST_INSIDE:
         return 0.0
     i, j = ((np.argwhere(inside) - np.argwhere(labels >= 0).mean(axis=0)) / max(labels.shape)).T
     slow = np.column_stack([i, j, i * i, i * j, j * j])
-    levels = (labels[inside][:, None] == names).astype(float)
-    along, weight = np.linalg.qr(slow - levels @ np.linalg.lstsq(levels, slow, rcond=None)[0])
-    found = along.T @ quantity.values[inside]
-    if found @ found < len(found) * _SEEN * np.mean(quantity.noise[inside] ** 2):
+    own = labels[inside][:, None] == names
+    levels = np.hstack([own * np.exp(-far[inside, None] / reach) for reach in _TAILS])
+    lever, weight = np.linalg.qr(slow - levels @ np.linalg.lstsq(levels, slow, rcond=None)[0])
+    change, noise = [], 0.0
+    for quantity in moved:
+        change.append(lever.T @ quantity.values[inside])
+        by_chance = np.zeros((*labels.shape, lever.shape[1]))
+        by_chance[inside] = lever * quantity.noise[inside, None]
+        white = np.mean(quantity.noise[inside] ** 2)
+        noise += np.maximum(_spread(by_chance.sum(axis=along)), white).sum()
+    if np.square(change).sum() < _SEEN * noise:
         return 0.0
-    return float((slow @ np.linalg.lstsq(weight, found, rcond=None)[0]).std())
+    return float((slow @ np.linalg.lstsq(weight, np.transpose(change), rcond=None)[0]).std())
 
 
 def _half_ratio(prepared: PreparedImage) -> np.ndarray:
@@ -207,10 +219,12 @@ def _row(
     n = int(own.sum())
     area = float(np.nanmean(cells.area[box][own])) * units.per_long**2 * n
     row = {"n_cells": n, "share": n / int(prepared.mask.sum()), f"area_{units.area}": area}
-    along = 0 if _fast_axis(prepared) == "y" else 1
+    along = scan_rows(prepared)
+    left = _left_by_scan(prepared, own, box) * units.per_short
     for name, quantity in measured.items():
         row[name] = _mean(quantity.values[box][own])
-        row[f"se_{name}"] = _error(quantity, own, box, along)
+        more = left if name.startswith("py_" if along == 0 else "px_") else 0.0
+        row[f"se_{name}"] = float(np.hypot(_error(quantity, own, box, along), more))
         if name.startswith("py_"):
             row |= _polarization(row, units.short, prepared.polar_sign)
     for name in ("posterior", "stability"):
@@ -218,8 +232,19 @@ def _row(
     return row
 
 
-def _fast_axis(prepared: PreparedImage) -> str:
-    return prepared.scan.axis if prepared.scan.matters else prepared.halves.axis
+def _left_by_scan(prepared: PreparedImage, own: np.ndarray, box: tuple[slice, ...]) -> float:
+    """Error (px) of the mean displacement along the scan: what is not known of its rows, which both
+    halves share.
+    """
+    weights = np.zeros(prepared.mask.shape)
+    weights[box] = own / own.sum()
+    return scan_deviation(prepared.scan, prepared.lattice.cells, weights)
+
+
+def scan_rows(prepared: PreparedImage) -> int:
+    """Axis of the grid that rows of the scan lie along."""
+    axis = prepared.scan.axis if prepared.scan.matters else prepared.halves.axis
+    return 0 if axis == "y" else 1
 
 
 def _mean(values: np.ndarray) -> float:
@@ -236,15 +261,19 @@ def _error(quantity: _Measured, own: np.ndarray, box: tuple[slice, ...], along: 
     if not n:
         return np.nan
     sums = np.nansum(noise, axis=along)
-    weights = 1 - np.arange(1, _LAGS + 1) / (_LAGS + 1)
-    spread = sums @ sums + sum(
-        2 * weight * (sums[lag:] @ sums[:-lag]) for lag, weight in enumerate(weights, 1)
-    )
     # of few rows the spread itself is not well known: as wide as Student's distribution is
-    freedom = max(float(np.count_nonzero(sums) / (1 + 2 * weights @ weights)), _FEWEST)
-    spread *= freedom / (freedom - 2)
+    freedom = max(float(np.count_nonzero(sums) / (1 + 2 * _NEAR @ _NEAR)), _FEWEST)
+    spread = _spread(sums) * freedom / (freedom - 2)
     fitted = 0.0 if quantity.se is None else np.nansum(np.where(own, quantity.se[box], 0) ** 2)
     return float(np.hypot(np.sqrt(max(spread, fitted)) / n, quantity.slow))
+
+
+def _spread(sums: np.ndarray) -> np.ndarray:
+    """Variance of the sum over all rows (the first axis), neighbors not independent."""
+    near = [
+        2 * weight * (sums[lag:] * sums[:-lag]).sum(axis=0) for lag, weight in enumerate(_NEAR, 1)
+    ]
+    return (sums**2).sum(axis=0) + sum(near)
 
 
 def _polarization(row: Mapping, unit: str, sign: int) -> dict:

@@ -370,7 +370,9 @@ def _on_cells(blocks: np.ndarray, size: int, shape: tuple[int, int]) -> np.ndarr
 
 def _asked(prepared: PreparedImage, kind: str, halves: TwoHalves, block: int) -> FieldAnswer:
     judged, domain = judge_field(halves), halves.domain
-    drawn = tuple(m.labels for m in judged.maps if m.n_labels > 1)
+    # cut anew from both halves, and begun with the maps of either
+    anew = segment_field(domain, halves.drawn_mean)
+    drawn = tuple(m.labels for m in (anew, *judged.maps) if m.n_labels > 1)
     both = segment_field(domain, halves.drawn_mean, drawn)
     labels, strips = without_strips(domain, without_bands(halves, both, block).labels, block)
     found = segment_field(domain, halves.drawn_mean, (labels,))

@@ -5,19 +5,21 @@ the cells. Angles run from x (right) towards y (down); normals point from the sm
 two to the larger.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
+from scipy import fft, sparse
 from scipy.optimize import curve_fit
 from scipy.spatial import cKDTree
 
 from ..figures import to_px, wall_lines
 from ..lattice import Cells
+from ..search import PreparedImage
 from ..segmentation import STAIRCASE_ROUGHNESS, Walls, bridge_gaps, trace_walls
 from .analysis import Analysis
-from .domains import Units
+from .domains import Units, scan_rows
 
 _REACH = 12.0  # cells to either side that profiles and widths are taken from
 _SMOOTH = 7.0  # cells along the wall that its line is drawn through
@@ -25,12 +27,12 @@ _BESIDE = 1.0  # cells along the wall that a cell may lie beyond its end
 _LEAST_CELLS = 12  # on either side, to fit a profile
 _KNOTS, _MOST_KNOTS = 6.0, 60  # cells between the knots of the path of a wall; how many at most
 _PATH = 0.5  # cells (rms) that a wall may lie off the line through its edges
-_NEAR_END = 3.0, 10.0  # cells from the end of a wall, between which it tells where it ends
-# Cells that a line through so many edges, the border of the crystal, and a corner of cells lie off
-# the true end of a wall.
-_LINE_OFF, _BORDER_OFF, _CORNER_OFF = 0.3, 0.1, 0.5
-_APART = 3.0  # cells from every other segment, for a profile of two variants only
+_NEAR_END = 4.0, 14.0  # cells from the end of a wall, between which it tells where it ends
+_LINE_OFF, _CORNER_OFF = 0.3, 0.5  # cells: how far an edge, and a corner of cells, lie off a wall
+_STRIDE, _CELL = 0.02, 0.6  # cells: of a walk to the border; half a cell, which may be deformed
+_APART = 2.0  # cells from every other segment, for a profile of two variants only
 _ROUNDS = 3  # of profile and path by turns
+_PAIRS = 50  # of cells at a distance, to know how their noise is correlated
 _WIDTHS = 0.1, 8.0  # cells: w of tanh(x / w), least and largest
 _NEUTRAL = 0.26  # of the step of P, along the normal: a wall within 15 degrees of a neutral one
 _ONE_SIGN = 0.5  # of the mean size of the charge: with less in sum its sign changes along the wall
@@ -139,8 +141,12 @@ def measure_walls(analysis: Analysis, domains: pd.DataFrame) -> WallTables:
     rows, profiles, lines = [], [], []
     found = _beside(analysis, edges, walls)
     polar = analysis.prepared.polar_sign * cells.polar
-    steps = [_fitted(beside, polar[beside.at]) for beside in found]
-    edges = _to_the_end(cells, walls, edges, _paths(cells, walls, edges, found, steps))
+    along = scan_rows(analysis.prepared)
+    shared = _shared_noise(analysis.prepared, along)
+    steps = [_fitted(beside, polar[beside.at], shared, along) for beside in found]
+    edges = _to_the_end(
+        cells, analysis.labels, walls, edges, _paths(cells, walls, edges, found, steps)
+    )
     for k, (beside, step) in enumerate(zip(found, steps)):
         own = walls.segment == k
         rows.append({"segment": k} | _row(analysis, edges.take(own), beside, step, known))
@@ -190,21 +196,25 @@ def _paths(
     return path
 
 
-def _to_the_end(cells: Cells, walls: Walls, edges: _Edges, path: np.ndarray) -> _Edges:
+def _to_the_end(
+    cells: Cells, labels: np.ndarray, walls: Walls, edges: _Edges, path: np.ndarray
+) -> _Edges:
     """The edges with what the last of a segment lacks (or has too much) to where the wall ends:
     edges end at corners of cells, walls where they meet each other or the border of the crystal.
     """
     px, length, ends = cells.basis.cell_px, edges.length.copy(), wall_lines(cells, walls)
     _, at, n = np.unique(_corners(walls), return_inverse=True, return_counts=True)
     at, tree = at.reshape(-1, 2), cKDTree(edges.middle.reshape(-1, 2))
+    inside = _analyzed(cells, labels)
     for corner in np.flatnonzero(n != 2).tolist():
         edge, side = np.nonzero(at == corner)
         origin = ends[edge[0], side[0]]
         near = np.asarray(tree.query_ball_point(origin, _NEAR_END[1] * px))
         parts = [near[walls.segment[near] == k] for k in walls.segment[edge]]
         lines = [_line((path[part] - origin) / px) for part in parts]
-        border = [_border(ends[edge[0]], px)] if len(edge) == 1 else []
-        end = _meeting(lines + border)
+        end = _meeting(lines)
+        if len(edge) == 1:
+            end = _leaving(lines[0], lambda points, o=origin: inside(o + px * points))
         for k, part, (_, along, _) in zip(edge.tolist(), parts, lines):
             # averaged to one hand only, tangents lean towards the last edges
             last = part[np.linalg.norm(edges.middle[part] - origin, axis=1) < _SMOOTH / 2 * px]
@@ -235,10 +245,24 @@ def _line(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     return middle - (middle @ along) * along, along, off
 
 
-def _border(ends: np.ndarray, px: float) -> tuple[np.ndarray, np.ndarray, float]:
-    """The border of the crystal, across the edge that ends on it."""
-    edge = (ends[1] - ends[0]) / px
-    return np.zeros(2), np.array([-edge[1], edge[0]]) / np.linalg.norm(edge), _BORDER_OFF
+def _leaving(line: tuple[np.ndarray, np.ndarray, float], inside: Callable) -> np.ndarray:
+    """Where a line leaves the analyzed cells near the origin; the origin where it does not."""
+    point, along, _ = line
+    at = point + np.arange(_NEAR_END[0], -_NEAR_END[0], -_STRIDE)[:, None] * along
+    out = ~inside(at)
+    return at[out.argmax()] if out.any() and not out[0] else np.zeros(2)
+
+
+def _analyzed(cells: Cells, labels: np.ndarray) -> Callable:
+    """Whether points (n, 2) in px lie in analyzed cells."""
+    known, to_cells = np.isfinite(cells.xy[..., 0]), np.linalg.inv(cells.basis.vectors)
+    tree = cKDTree(cells.xy[known] @ to_cells)
+
+    def inside(xy: np.ndarray) -> np.ndarray:
+        off, nearest = tree.query(xy @ to_cells, p=np.inf)
+        return (labels[known] >= 0)[nearest] & (off < _CELL)
+
+    return inside
 
 
 def _meeting(lines: list[tuple[np.ndarray, np.ndarray, float]]) -> np.ndarray:
@@ -383,7 +407,7 @@ def _polar(analysis: Analysis, edges: _Edges, found: _Step | None, units: Units)
     }
 
 
-def _fitted(beside: _Beside, polar: np.ndarray) -> _Step | None:
+def _fitted(beside: _Beside, polar: np.ndarray, shared: np.ndarray, along: int) -> _Step | None:
     """Least squares of c + h tanh((x - x0) / w) in both components, and by turns of x0 along the
     wall: off its true path the profile would be washed out. None near too few cells.
     """
@@ -401,10 +425,56 @@ def _fitted(beside: _Beside, polar: np.ndarray) -> _Step | None:
             off = _path(x, polar, knots, off, p)
     except RuntimeError:  # no fit is no width
         return None
-    se = np.sqrt(np.diag(covariance))
+    at = [index[known] - index[known].min() for index in beside.at]
+    more = _more_than_alone(x - knots @ off, p, at if along else at[::-1], shared)
+    se = np.sqrt(np.diag(covariance)) * more
     middle, half = p[:2], p[2:4]
     spread, width = np.sqrt(se[:2] ** 2 + se[2:4] ** 2), 2 * float(p[5])
     return _Step(middle - half, middle + half, spread, width, 2 * float(se[5]), off + p[4])
+
+
+def _more_than_alone(
+    x: np.ndarray, p: np.ndarray, at: list[np.ndarray], shared: np.ndarray
+) -> np.ndarray:
+    """How many times larger the errors of a fit are than those of cells that share no noise."""
+    step, slope = np.tanh((x - p[4]) / p[5]), _slope(x, p)
+    none, one = np.zeros(len(x)), np.ones(len(x))
+    parts = [
+        np.stack([one, none, step, none, slope * p[2], slope * p[2] * (x - p[4]) / p[5]]),
+        np.stack([none, one, none, step, slope * p[3], slope * p[3] * (x - p[4]) / p[5]]),
+    ]
+    lever = np.linalg.pinv(np.hstack(parts).T)
+    rows, columns = (int(index.max()) + 1 for index in at)
+    lags = np.arange(-columns + 1, columns)
+    variance = np.zeros(len(p))
+    for k, pull in enumerate(lever):
+        for component, values in zip(shared, np.split(pull, 2)):
+            grid = np.zeros((rows, columns))
+            grid[tuple(at)] = values
+            variance[k] += (component[:, lags] * _row_products(grid)[:, lags]).sum()
+    return np.sqrt(np.maximum(variance / (lever**2).sum(axis=1), 1))
+
+
+def _shared_noise(prepared: PreparedImage, along: int) -> np.ndarray:
+    """Correlation of the noise of both components between cells of a row, and of neighboring rows
+    (counted twice, for both sides), at every distance along the rows: shape (2, 2, 2 C).
+    """
+    found = []
+    for one, two in zip(*(np.moveaxis(half, -1, 0) for half in prepared.halves.polar)):
+        noise = one - two if along else (one - two).T
+        known = np.isfinite(noise)
+        pairs = np.rint(_row_products(known.astype(float)))
+        mean = _row_products(np.where(known, noise, 0)) / np.maximum(pairs, 1)
+        found.append(np.where(pairs < _PAIRS, 0, mean) / max(mean[0, 0], 1e-30) * [[1], [2]])
+    return np.array(found)
+
+
+def _row_products(grid: np.ndarray) -> np.ndarray:
+    """Sums of products of cells of a row, and of a row and the next, at every distance (2, 2 C)."""
+    n = 2 * grid.shape[1]
+    waves = fft.rfft(grid, n, axis=1)
+    products = [(waves[: len(waves) - d].conj() * waves[d:]).sum(axis=0) for d in (0, 1)]
+    return fft.irfft(np.array(products), n, axis=1)
 
 
 def _model(x: np.ndarray, *p: float) -> np.ndarray:
@@ -413,13 +483,18 @@ def _model(x: np.ndarray, *p: float) -> np.ndarray:
     return np.concatenate([p[0] + p[2] * step, p[1] + p[3] * step])
 
 
+def _slope(x: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """How tanh((x - x0) / w) changes with x0."""
+    return -1 / np.cosh(np.clip((x - p[4]) / p[5], -30, 30)) ** 2 / p[5]
+
+
 def _path(
     x: np.ndarray, polar: np.ndarray, knots: np.ndarray, off: np.ndarray, p: np.ndarray
 ) -> np.ndarray:
     """How far the wall lies off its line at every knot: linear least squares about a profile."""
     path, half = knots @ off, p[2:4]
     left = polar - _model(x - path, *p).reshape(2, -1).T
-    slope = -1 / np.cosh(np.clip((x - path - p[4]) / p[5], -30, 30)) ** 2 / p[5]
+    slope = _slope(x - path, p)
     lever = slope[:, None] * knots
     prior = left.var() / _PATH**2 * np.eye(len(off))
     # of both components, the part along the step tells where the wall lies

@@ -425,8 +425,8 @@ def _scan_along(analysis: Analysis) -> str:
 
 
 def _tilt(analysis: Analysis) -> str:
-    how, found = analysis.prepared.tilt, analysis.prepared.measured_tilt
-    if how == "none" or found is None:
+    how = analysis.prepared.tilt
+    if how == "none" or (found := analysis.prepared.measured_tilt) is None:
         return ""
     units = Units.of(analysis.prepared.image.pixel_size_nm)
     x, y = found.constant(how) * units.per_short

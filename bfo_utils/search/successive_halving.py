@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping
 from itertools import product
 
 import numpy as np
+from joblib import Parallel, delayed
 
+from ..compute import on_one_thread
 from ..segmentation import without_convergence_warnings
 from ..vae import MIN_EXPLAINED, align_latents, disentanglement_score, known_quantities, require_vae
 from .gaussian_process import ProposalModel
@@ -46,6 +48,7 @@ def search_autoencoders(
     trial_log: TrialLog | None = None,
     first: int = 0,
     work: SharedWork | None = None,
+    workers: int = 1,
 ) -> list[Trial]:
     """Train autoencoders and let the rewards choose among them.
 
@@ -66,6 +69,8 @@ def search_autoencoders(
         Number of the first trial.
     work : SharedWork, optional
         Its folder holds the models, from which an interrupted search continues.
+    workers : int
+        Threads that train models at a time; the result does not depend on their number.
 
     Returns
     -------
@@ -89,14 +94,15 @@ def search_autoencoders(
     last = plan.fixed.get("epochs", RUNGS[-1])
     for rung, epochs in enumerate(max(1, n * last // RUNGS[-1]) for n in RUNGS):
         merits = []
-        for model in left:
-            trials.append(
-                _trial(
-                    work, model | {"epochs": epochs}, plan, trial_log, first + len(trials), rung + 1
-                )
+        with without_convergence_warnings():
+            tried = Parallel(workers, prefer="threads", return_as="generator")(
+                delayed(_trial)(work, model | {"epochs": epochs}, plan, trial_log, number, rung + 1)
+                for number, model in enumerate(left, first + len(trials))
             )
-            merits.append(_merit(trials[-1]))
-            report(trials[-1])
+            for trial in tried:
+                trials.append(trial)
+                merits.append(_merit(trial))
+                report(trial)
         order = sorted(range(1, len(left)), key=lambda k: -merits[k])
         left = [left[k] for k in [0, *order[: math.ceil(len(order) / KEPT_SHARE)]]]
     return trials
@@ -129,24 +135,21 @@ def _models(prepared: PreparedImage, budget: int, plan: SearchPlan) -> list[dict
     return [AUTOENCODER_CHOICES | given | fixed for given in [{}, *others]]
 
 
+@on_one_thread
 def _trial(
     work: SharedWork, model: dict, plan: SearchPlan, trial_log: TrialLog, number: int, rung: int
 ) -> Trial:
     """The best clustering of one model at one rung."""
     clusterings = [c | {k: v for k, v in plan.fixed.items() if k in c} for c in LATENT_CLUSTERINGS]
     results = []
-    with without_convergence_warnings():
-        for parameters in (
-            effective_parameters(work.prepared, model | clustering) for clustering in clusterings
-        ):
-            known = trial_log.get(parameters)
-            if known is None:
-                outcome = evaluate_configuration(
-                    work.prepared, parameters, plan.seed, plan.total, work
-                )
-                trial_log.put(parameters, outcome.rewards, outcome.seconds)
-                known = dict(outcome.rewards), outcome.seconds
-            results.append((parameters, *known))
+    for clustering in clusterings:
+        parameters = effective_parameters(work.prepared, model | clustering)
+        known = trial_log.get(parameters)
+        if known is None:
+            outcome = evaluate_configuration(work.prepared, parameters, plan.seed, plan.total, work)
+            trial_log.put(parameters, outcome.rewards, outcome.seconds)
+            known = dict(outcome.rewards), outcome.seconds
+        results.append((parameters, *known))
     parameters, rewards, _ = _simplest(results)
     score = _disentanglement(work, parameters)
     rewards = rewards | {"disentanglement": score, "clarity": score}  # the old name for one version

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Lock
 
 from ..compute import atomic, writing
 from ..errors import InputError
@@ -35,7 +36,7 @@ class TrialLog:
     def __init__(self, path: Path | None, settings: Mapping):
         self._path, self._known = path, {}
         self._lines = [json.dumps({"settings": settings}, sort_keys=True)]
-        self._begun = False
+        self._begun, self._lock = False, Lock()
         lines = _whole_lines(path) if path else []
         if lines[:1] == self._lines:
             self._lines = lines[:1] + [line for line in lines[1:] if _is_entry(json.loads(line))]
@@ -51,12 +52,13 @@ class TrialLog:
         self._known[_name(key)] = (dict(rewards), seconds)
         if self._path is None:
             return
-        if not self._begun:  # only now: a call that fails before its first trial leaves no file
-            _rewrite(self._path, self._lines)
-            self._begun = True
         line = json.dumps({"key": _name(key), "rewards": dict(rewards), "seconds": seconds})
-        with writing(self._path), self._path.open("a") as file:
-            file.write(line + "\n")
+        with self._lock:
+            if not self._begun:  # only now: a call that fails before its first trial leaves no file
+                _rewrite(self._path, self._lines)
+                self._begun = True
+            with writing(self._path), self._path.open("a") as file:
+                file.write(line + "\n")
 
 
 def _name(key: Mapping) -> str:

@@ -4,8 +4,8 @@ analysis.
 A member is one image of the series, with the authors' parameterization if there is one.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from joblib import Parallel, delayed
 
 from ..errors import InputError, check_text
 from ..io import read_image
-from ..results import Analysis, conclude_analysis
+from ..results import Analysis, ask_fields, conclude_analysis
 from ..search import (
     AUTOENCODER_CHOICES,
     PreparedImage,
@@ -69,12 +69,13 @@ class Member:
 
 @dataclass(frozen=True)
 class Tuning:
-    """Searches over a series: the trials for every composition (by % Sm), and those for all
-    images together.
+    """Searches over a series: the trials for every composition (by % Sm), those for all images
+    together, and what they computed, by the id of the image.
     """
 
     own: dict[int, list[Trial]]
     joint: list[Trial]
+    works: Mapping[str, SharedWork] = field(default_factory=dict, repr=False)
 
     def parameters(self) -> pd.DataFrame:
         """The searched parameters, one row each: default, best of every composition, joint best."""
@@ -220,7 +221,8 @@ def tune_members(
 
     contents = sorted({m.samarium for m in members})
     own = {x: trials([k for k, m in enumerate(members) if m.samarium == x]) for x in contents}
-    return Tuning(own, trials(range(len(members))))
+    shared = {m.id: work for m, work in zip(members, works)}
+    return Tuning(own, trials(range(len(members))), shared)
 
 
 def judge_members(members: Sequence[Member], tuning: Tuning, plan: SearchPlan) -> list[Finding]:
@@ -237,16 +239,18 @@ def judge_members(members: Sequence[Member], tuning: Tuning, plan: SearchPlan) -
     -------
     list of Finding
     """
-    return [
-        Finding(
-            m,
-            *(
-                conclude_analysis(m.prepared, trials, plan.seed, plan.total)
-                for trials in (tuning.own[m.samarium], tuning.joint)
-            ),
-        )
-        for m in members
-    ]
+    return [_judged(m, tuning, plan) for m in members]
+
+
+def _judged(member: Member, tuning: Tuning, plan: SearchPlan) -> Finding:
+    """Both analyses of an image; the judge asks its fields once, as they know no map."""
+    prepared, work = member.prepared, tuning.works.get(member.id)
+    answers = ask_fields(prepared)
+    own, joint = (
+        conclude_analysis(prepared, trials, plan.seed, plan.total, work=work, answers=answers)
+        for trials in (tuning.own[member.samarium], tuning.joint)
+    )
+    return Finding(member, own, joint)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ import copy
 import time
 import warnings
 from collections.abc import Callable
+from threading import Lock
 
 import numpy as np
 import torch
@@ -25,6 +26,8 @@ with warnings.catch_warnings():
     from atomai.nets.ed import fcDecoderNet, fcEncoderNet, rDecoderNet
     from atomai.utils.coords import transform_coordinates
 
+from ..compute import on_one_thread
+
 HIDDEN = {"encoder": 128, "decoder": 64}  # units of each of the two layers
 TRAINING_BATCH = 128  # windows in one step
 EPOCH = 4096  # windows in one epoch, at most
@@ -33,6 +36,7 @@ ANGLE_PRIOR, SHIFT_PRIOR = 0.2, 0.1  # radians; half windows
 _COORDINATES = (
     8.0  # factor on the decoder's initial weights for coordinates: details of a quarter of a window
 )
+_SEEDED = Lock()  # held while the seed that all threads share is set
 _AVERAGE = 0.98  # memory of the running average of the weights, per step
 # Epochs without this gain in explained variance after which training ends.
 _PATIENCE, _GAIN = (8, 0.002)
@@ -127,7 +131,7 @@ class Training:
     def __init__(self, shape: tuple[int, int], settings):
         self.settings, self.shape, self.device = settings, (shape[0], shape[1]), choose_device()
         self.generator = torch.Generator().manual_seed(settings.seed)
-        with torch.random.fork_rng():
+        with _SEEDED, torch.random.fork_rng():  # the seed is that of all threads
             torch.manual_seed(settings.seed)
             self.model = Autoencoder(
                 self.shape,
@@ -159,6 +163,7 @@ class Training:
             return False
         return max(explained[-_PATIENCE:]) < max(explained[:-_PATIENCE]) + _GAIN
 
+    @on_one_thread
     def run(
         self,
         windows: np.ndarray,

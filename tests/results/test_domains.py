@@ -67,6 +67,26 @@ def test_errors_know_that_the_scan_displaces_whole_rows():
     assert table["se_px_pm"].item() > 3 * table["se_py_pm"].item()
 
 
+def test_errors_hold_what_is_not_known_of_the_rows_of_the_scan(done, table):
+    scan = done.prepared.scan
+    without = replace(done, prepared=replace(done.prepared, scan=replace(scan, axis="none")))
+    known = domains_table(without)
+    assert scan.axis == "x" and (known["se_px_pm"] < table["se_px_pm"]).all()
+    assert known["se_py_pm"].tolist() == table["se_py_pm"].tolist()
+
+
+@pytest.mark.parametrize("layout", ["halves", "single"])
+def test_errors_hold_a_mistilt_that_changes_inside_domains(layout, table):
+    tilted = domains_table(analyze(phantom(layout, mistilt_pm=8).image, PLAN))
+    for name in ("se_px_pm", "se_py_pm"):
+        assert (tilted[name] > 1).all() and (table[name] < 0.7).all()
+
+
+def test_a_wide_wall_is_no_mistilt():
+    table = domains_table(analyze(phantom("halves", wall_cells=4, cells=36).image, PLAN))
+    assert len(table) == 2 and (table[["se_px_pm", "se_py_pm"]] < 0.7).all(axis=None)
+
+
 def test_a_map_of_one_label_is_one_row():
     done = analyze(phantom("single").image, PLAN)
     table = domains_table(done)

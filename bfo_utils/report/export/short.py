@@ -96,7 +96,8 @@ def _with_error(table: pd.DataFrame, name: str) -> list[str] | None:
     """Values with their standard errors, to one digit of the error (two where it begins with 1)."""
     if name not in table or f"se_{name}" not in table:
         return None
-    return [value_and_error(v, se) for v, se in zip(table[name], table[f"se_{name}"])]
+    pairs = zip(table[name], table[f"se_{name}"])
+    return [value_and_error(v, se).replace(" ", "\N{NO-BREAK SPACE}") for v, se in pairs]
 
 
 def value_and_error(value: float, error: float) -> str:

@@ -30,6 +30,7 @@ from .regularized import (
 MARGIN_DEGREES = 2  # of the slow field, beyond those that the data ask for
 REACH = 10.0  # cells on either side of a wall in which its step is tested
 _LEAST_SIDE = 12  # cells on either side
+_TESTABLE = 3.5  # times the limit: walls of less expected z are too short to be tested
 _LOCAL_DEGREE = 2  # of the slow field near a wall
 # share of the spread of a field, less what is slow, that no level explains
 _GRAIN, _GRAIN_DEGREE = 0.15, 3
@@ -52,21 +53,24 @@ ScanError = Callable[[np.ndarray], np.ndarray]
 class WallTest:
     """The wall between two labels, tested along its whole length.
 
-    Attributes
-    ----------
-    labels : tuple of int
-    length_cells : float
-    step : ndarray, shape (K,)
-        Step of the field, second label minus first; the wall of each half is measured in the other
-        half.
-    se : ndarray, shape (K,)
-        Its standard error, including scan errors.
-    scan : ndarray, shape (K,)
-        The part of the standard error due to the scan.
-    z : float
+        Attributes
+        ----------
+        labels : tuple of int
+        length_cells : float
+        step : ndarray, shape (K,)
+            Step of the field, second label minus first; the wall of each half is measured in the
+            other half.
+        se : ndarray, shape (K,)
+            Its standard error, including scan errors.
+        scan : ndarray, shape (K,)
+            The part of the standard error due to the scan.
+        z : float
         Step in the direction from one half, divided by its standard error in the other.
-    width_cells, se_width_cells : float
-        w of tanh(x / w) across the wall, NaN if it cannot be determined.
+    expected_z : float
+        The z that the difference between the levels of the labels predicts; it is small for a wall
+        that is too short to be tested.
+        width_cells, se_width_cells : float
+            w of tanh(x / w) across the wall, NaN if it cannot be determined.
     """
 
     labels: tuple[int, int]
@@ -75,6 +79,7 @@ class WallTest:
     se: np.ndarray
     scan: np.ndarray
     z: float
+    expected_z: float
     width_cells: float = np.nan
     se_width_cells: float = np.nan
 
@@ -427,24 +432,28 @@ def _test_wall(judged: FieldJudgment, found: LevelMap, a: int, b: int, length: f
     width = np.nan, np.nan
     nothing = np.zeros(halves.values.shape[-1])
     if not tests:
-        return WallTest((a, b), length, nothing, nothing + np.inf, nothing, 0.0, *width)
-    z = sum(t.signal for t in tests) / np.sqrt(2 + sum(t.scan_share for t in tests) ** 2)
+        return WallTest((a, b), length, nothing, nothing + np.inf, nothing, 0.0, 0.0, *width)
+    error = np.sqrt(2 + sum(t.scan_share for t in tests) ** 2)
+    z, expected = (sum(v) / error for v in zip(*[(t.signal, t.expected) for t in tests]))
     if z > 0:
         width = wall_width(halves, found.labels, a, b)
     scan = np.max([t.scan for t in tests], axis=0)
     variance = np.sum([t.variance for t in tests], axis=0) / len(tests) ** 2
     step, se = np.mean([t.step for t in tests], axis=0), np.sqrt(variance + scan**2)
-    return WallTest((a, b), length, step, se, scan, float(z), *width)
+    return WallTest((a, b), length, step, se, scan, float(z), float(expected), *width)
 
 
 @dataclass(frozen=True)
 class _Step:
-    """Step of a wall from one half in the other: variance, scan, and both over the error."""
+    """Step of a wall from one half in the other: variance, scan, and the step that is seen, the one
+    that is expected and the scan over the error.
+    """
 
     step: np.ndarray
     variance: np.ndarray
     scan: np.ndarray
     signal: float
+    expected: float
     scan_share: float
 
 
@@ -487,7 +496,8 @@ def _step(halves: TwoHalves, drawn: LevelMap, a: int, b: int, other: int):
     way, unit = drawn.levels[b] - drawn.levels[a], np.sqrt(2) * halves.noise.sigma
     error = np.sqrt(way**2 @ variance)
     share = np.sqrt(way**2 @ scan**2) / error
-    return _Step(step * unit, variance * unit**2, scan * unit, float(way @ step / error), share)
+    signal, expected = float(way @ step / error), float(halves.grain * way @ way / error)
+    return _Step(step * unit, variance * unit**2, scan * unit, signal, expected, share)
 
 
 def wall_width(halves: TwoHalves, labels: np.ndarray, a: int, b: int) -> tuple[float, float]:
@@ -516,31 +526,39 @@ def held_map(judged: FieldJudgment, labels: np.ndarray, least_z: float) -> Level
     """A map with its labels merged until every wall is significant.
 
     Labels are merged while the energy decreases. Then the pair whose wall is least significant in
-    the other half is merged, as long as its z is below the threshold.
+    the other half is merged, as long as its z is below the threshold. A wall too short to be
+    tested, as where four domains meet, is kept if each of its labels has another wall that holds.
 
-    Parameters
-    ----------
-    judged : FieldJudgment
-    labels : ndarray of int, shape (n,)
-    least_z : float
+        Parameters
+        ----------
+        judged : FieldJudgment
+        labels : ndarray of int, shape (n,)
+        least_z : float
 
-    Returns
-    -------
-    LevelMap
-        One label if no wall is significant.
+        Returns
+        -------
+        LevelMap
+            One label if no wall is significant.
     """
     halves, domain = judged.halves, judged.halves.domain
     start = level_map(domain, halves.drawn_mean, domain.without_small(labels))
     found = merged_labels(domain, halves.drawn_mean, start)
     while found.n_labels > 1:
         tests = wall_tests(judged, found)
-        worst = min(tests, key=lambda t: t.z, default=None)
-        if worst is None or worst.z >= least_z:
+        firm = {label for t in tests if t.z >= least_z for label in t.labels}
+        failed = [t for t in tests if t.z < least_z and not _too_short(t, firm, least_z)]
+        worst = min(failed, key=lambda t: t.z, default=None)
+        if worst is None:
             return found
         a, b = worst.labels
         merged = np.where(found.labels == b, a, found.labels)
         found = level_map(domain, halves.drawn_mean, merged)
     return found
+
+
+def _too_short(wall: WallTest, firm: set[int], least_z: float) -> bool:
+    """Whether a wall is too short to be tested although its labels have other walls that hold."""
+    return 0 < wall.expected_z < _TESTABLE * least_z and firm >= set(wall.labels)
 
 
 def wall_power(judged: FieldJudgment) -> np.ndarray:
