@@ -235,9 +235,7 @@ def test_names_that_cannot_be_are_one_line(tmp_path, monkeypatch, image, capsys,
 
 def test_no_place_for_temporary_files_is_said():
     with (
-        pytest.raises(
-            DiskError, match="^temporary files: no folder for them can be written; set TMPDIR"
-        ),
+        pytest.raises(DiskError, match="^temporary files: no folder is writable; set TMPDIR"),
         writing("out"),
     ):
         raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
