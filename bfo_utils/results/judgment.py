@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy import ndimage
 from scipy.stats import norm
+from sklearn.metrics import adjusted_rand_score
 
 from ..compute import one_thread
 from ..lattice import Cells, cell_edges, scan_deviation
@@ -70,6 +71,8 @@ _INTERFACE = 0.15  # step of the columns' amplitude (log) across an interface be
 _NULL_SD = 1.25  # of z where there is nothing
 _STILL = 0.01  # of the cell: mean displacement of a phase that is not polar
 _TILTED = 0.015  # of the cell: slow displacement (rms) that a mistilt could make
+# adjusted Rand index of the maps of the halves, below which a map is drawn anew from all pixels
+_ALIKE = 0.8
 _COMPONENTS = {"x": 0, "y": 1}  # of vectors, by fast axis
 _ONE_SUBLATTICE = "; only one sublattice is seen, so the polar displacement was not tested"
 _WORDS = {"polar": "polar displacement", "lattice": "strain of the cells"}
@@ -370,10 +373,10 @@ def _on_cells(blocks: np.ndarray, size: int, shape: tuple[int, int]) -> np.ndarr
 
 def _asked(prepared: PreparedImage, kind: str, halves: TwoHalves, block: int) -> FieldAnswer:
     judged, domain = judge_field(halves), halves.domain
-    # cut anew from both halves, and begun with the maps of either
-    anew = segment_field(domain, halves.drawn_mean)
-    drawn = tuple(m.labels for m in (anew, *judged.maps) if m.n_labels > 1)
-    both = segment_field(domain, halves.drawn_mean, drawn)
+    drawn = [m.labels for m in judged.maps if m.n_labels > 1]
+    if drawn and adjusted_rand_score(*[m.labels for m in judged.maps]) < _ALIKE:
+        drawn.append(segment_field(domain, halves.drawn_mean).labels)
+    both = segment_field(domain, halves.drawn_mean, tuple(drawn))
     labels, strips = without_strips(domain, without_bands(halves, both, block).labels, block)
     found = segment_field(domain, halves.drawn_mean, (labels,))
     found, patches = without_unexplained(halves, found)
