@@ -213,7 +213,7 @@ def plot_vote() -> Figure:
 
 @styled
 def _rewards() -> Figure:
-    """A map that every reward likes, and for each of them one that it stops."""
+    """A map with high rewards, and for each reward a map for which it is low."""
     film = replace(_CHAIN, cells=60)
     prepared = prepare_image(simulate_phantom(film, 2).image, scan_axis="none")
     good = Segmentation(_map(prepared, _CHOICE), prepared.reference).clean
@@ -222,7 +222,7 @@ def _rewards() -> Figure:
     for name, labels in maps.items():
         scores = score_map(Segmentation(labels, prepared.reference))
         captions.append(f"{name} {scores[name]:.2f}\ntotal {scores['total']:.2f}")
-    captions[0] = "a map that all like\n" + captions[0].splitlines()[1]
+    captions[0] = "good map\n" + captions[0].splitlines()[1]
     return plot_maps(list(maps.values()), captions)
 
 
