@@ -18,6 +18,7 @@ from ..lattice import Cells, cell_edges, scan_deviation
 from ..rewards import MIN_CORRELATION, Segmentation, autocorrelation
 from ..search import Outcome, PreparedImage, name_labels
 from ..segmentation import (
+    CellDomain,
     FieldJudgment,
     LevelMap,
     ResidualStructure,
@@ -29,6 +30,7 @@ from ..segmentation import (
     label_posterior,
     level_map,
     mean_displacements,
+    moved_walls,
     residual_structure,
     segment_field,
     trace_walls,
@@ -54,6 +56,7 @@ MERGE_Z = 2.0  # walls that are seen less do not divide anything
 _UNEXPLAINED_CELLS = 12  # in a patch that no level explains: something is there
 _EXPLAINED = 0.8  # of what the judge's own map gains: a map by rewards that gains less is not shown
 _MOST_CELLS = 4000  # larger fields are judged on blocks of cells
+_MOST_MOVED = 60_000  # cells: minimum cuts of more take minutes
 _STRAIN_BLOCK = 2  # cells: strains of neighbors share columns
 # of the slow field, at most: bending of the lattice is slower than tilt of the crystal
 _DEGREES = {"polar": 7, "lattice": 4}
@@ -437,10 +440,27 @@ def _by_contrast(prepared: PreparedImage, rewards: Mapping[str, float]) -> tuple
 
 
 def _map_to_show(prepared: PreparedImage, answer: FieldAnswer, chosen: np.ndarray) -> np.ndarray:
-    """The map by rewards where its walls hold and explain enough; else the judge's own."""
+    """The map by rewards where its walls hold and explain enough, else the judge's own; then the
+    walls of either are moved.
+    """
     accepted = _accepted(answer, chosen)
     own = accepted if accepted is not None else _cell_labels(answer, answer.shown, prepared.mask)
-    return name_labels(prepared, own) if own.max() > 0 else own
+    return name_labels(prepared, _with_moved_walls(prepared, answer, own)) if own.max() > 0 else own
+
+
+def _with_moved_walls(
+    prepared: PreparedImage, answer: FieldAnswer, labels: np.ndarray
+) -> np.ndarray:
+    """The map with its walls where the field of single cells has them; very large maps stay."""
+    field = np.mean(_field_halves(prepared, answer.kind, _fast(prepared))[0], axis=0)
+    known = prepared.mask & np.isfinite(field).all(axis=-1)
+    if known.sum() > _MOST_MOVED:
+        return labels
+    steps = [np.diff(field, axis=k).reshape(-1, field.shape[-1]) for k in (0, 1)]
+    noise = _spread(np.concatenate(steps)) / np.sqrt(2)
+    domain, moved = CellDomain(known, answer.shown.degree), labels.copy()
+    moved[known] = moved_walls(domain, field[known] / noise, labels[known])
+    return moved
 
 
 def _accepted(answer: FieldAnswer, chosen: np.ndarray) -> np.ndarray | None:

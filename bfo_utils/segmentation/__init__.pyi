@@ -26,6 +26,7 @@ from .crossfit import label_posterior as label_posterior
 from .crossfit import level_map as level_map
 from .crossfit import measure_field_noise as measure_field_noise
 from .crossfit import measure_tilt as measure_tilt
+from .crossfit import moved_walls as moved_walls
 from .crossfit import residual_structure as residual_structure
 from .crossfit import segment_field as segment_field
 from .crossfit import slow_functions as slow_functions

@@ -18,6 +18,7 @@ from .posterior import label_posterior as label_posterior
 from .regularized import CellDomain as CellDomain
 from .regularized import LevelMap as LevelMap
 from .regularized import level_map as level_map
+from .regularized import moved_walls as moved_walls
 from .regularized import segment_field as segment_field
 from .regularized import slow_functions as slow_functions
 from .residual import ResidualStructure as ResidualStructure
