@@ -125,7 +125,9 @@ def _millimeters(context, parameter, value: str) -> float:
     try:
         return float(value.removesuffix("mm"))
     except ValueError:
-        raise click.BadParameter(f"'{value}' is no width; give 85mm", context, parameter) from None
+        raise click.BadParameter(
+            (f"'{value}' is not a width; give, for example, 85mm"), context, parameter
+        ) from None
 
 
 def _all_cores() -> int:
@@ -140,7 +142,7 @@ _SEED = click.option(
     type=click.IntRange(0, 2**31 - 1),
     default=0,
     show_default=True,
-    help="Seed of everything random.",
+    help="Seed of all random choices.",
 )
 _WORKERS = click.option(
     "--workers",
@@ -149,7 +151,8 @@ _WORKERS = click.option(
     help="Threads that share the trials.  [default: one per core]",
 )
 _SCAN_AXIS = (
-    "Fast axis of the scan, whose displaced rows are shifted back; auto finds it, none leaves them."
+    "Fast axis of the scan, for correcting displaced rows; auto: determined from the image, none:"
+    " no correction."
 )
 _READING = (
     click.option(
@@ -157,7 +160,7 @@ _READING = (
         "pixel_size_nm",
         type=float,
         metavar="NM",
-        help="Pixel size in nm; overrides the file's.",
+        help="Pixel size in nm; overrides that of the file.",
     ),
     click.option(
         "--lattice-nm",
@@ -165,18 +168,18 @@ _READING = (
         type=float,
         metavar="NM",
         help=(
-            "Edge of the known (pseudo-cubic) cell of film or "
-            "substrate in nm, 0.3905 for SrTiO3; gives the pixel size where the file does not."
+            "Edge of the known (pseudo-cubic) cell of film or substrate in nm, 0.3905 for SrTiO3;"
+            " sets the pixel size if the file has none."
         ),
     ),
-    click.option("--dataset", metavar="NAME", help="Dataset to read, where a file holds several."),
+    click.option("--dataset", metavar="NAME", help="Dataset to read from a file with several."),
     click.option(
         "--frames",
         default="",
         metavar="N|A:B|each",
         help=(
-            "Frames of a stack to align and average, of 0, 1, ...; each: analyze every frame."
-            "  [default: all]"
+            "Frames of a stack to align and average, numbered from 0; each: analyze every frame"
+            " separately.  [default: all]"
         ),
     ),
     click.option(
@@ -190,31 +193,37 @@ _READING = (
         "--roi",
         default="",
         metavar="X0:X1,Y0:Y1",
-        help="Analyze the columns in this box only, in px of the image.",
+        help="Analyze only the columns in this box, in px of the image.",
     ),
     click.option(
         "--mask",
         default="",
         metavar="FILE",
-        help="Analyze the columns here only: an image of the same shape, or polygons (.json).",
+        help=(
+            "Analyze only the columns in this area: an image of the same shape, or polygons"
+            " (.json)."
+        ),
     ),
     click.option(
-        "--exclude", default="", metavar="FILE", help="Leave out the columns here, likewise."
+        "--exclude",
+        default="",
+        metavar="FILE",
+        help=("Exclude the columns in this area, in the same formats."),
     ),
     click.option(
         "--columns",
         default="",
         metavar="FILE",
-        help="Take the columns from here (csv, npy, atomap's hdf5) instead of looking for them.",
+        help="Take the columns from this file (csv, npy, atomap's hdf5) instead of detecting them.",
     ),
-    click.option("--refine", is_flag=True, help="Fit the columns that --columns gives."),
+    click.option("--refine", is_flag=True, help="Fit the columns given by --columns."),
     click.option(
         "--second",
         default="",
         metavar="FILE|DATASET",
         help=(
-            "Another channel of the same scan (ABF, iDPC), in which oxygen columns are fitted: a"
-            " file, or a dataset of the same file."
+            "Another channel of the same scan (ABF, iDPC) for fitting oxygen columns: a file, or a"
+            " dataset of the same file."
         ),
     ),
     click.option(
@@ -222,8 +231,8 @@ _READING = (
         default="",
         metavar="FILE",
         help=(
-            "Another scan of the place with the scan axes rotated by 90 degrees: drift is removed"
-            " from both, and they are averaged."
+            "A second scan of the same area with the scan axes rotated by 90 degrees; drift is"
+            " removed from both, and they are averaged."
         ),
     ),
     click.option(
@@ -231,8 +240,8 @@ _READING = (
         default="",
         metavar="FILE",
         help=(
-            "The cell of the crystal, where it is not found by itself: a CIF, or a json file of"
-            " vectors a and b in the image and the sites of A and B."
+            "The cell of the crystal, if it is not found automatically: a CIF, or a json file with"
+            " the vectors a and b in the image and the sites of A and B."
         ),
     ),
 )
@@ -242,7 +251,7 @@ _SEARCH = (
         type=click.IntRange(2),
         default=64,
         show_default=True,
-        help="Configurations to evaluate.",
+        help="Number of configurations to evaluate.",
     ),
     click.option(
         "--set",
@@ -251,26 +260,26 @@ _SEARCH = (
         metavar="NAME=VALUE",
         help="Set a parameter instead of searching it.",
     ),
-    click.option("--whole", is_flag=True, help="Search the column finding as well."),
+    click.option("--whole", is_flag=True, help="Also search the parameters of column detection."),
     click.option(
         "--goal",
         default="total",
         show_default=True,
-        help="What to maximize: total; or cover the front: pareto, nsga2 (genetic).",
+        help="Maximize the total, or cover the Pareto front: pareto, nsga2 (genetic).",
     ),
     click.option(
         "--total",
         "exponents",
         multiple=True,
         metavar="REWARD=EXPONENT",
-        help="Rewards that make the total, instead of the default ones.",
+        help="Rewards of the total, instead of the default ones.",
     ),
     click.option(
         "--evidence",
         type=_LazyChoice(_reference_kinds),
         default="auto",
         show_default=True,
-        help="Reference field that judges the map.",
+        help="Reference field for the evidence.",
     ),
     click.option(
         "--scan-axis",
@@ -284,7 +293,9 @@ _SEARCH = (
         type=click.IntRange(0),
         default=0,
         show_default=True,
-        help="Autoencoders to train and let the same rewards judge (needs the extra vae).",
+        help=(
+            "Number of autoencoders to train and score with the same rewards (needs the extra vae)."
+        ),
     ),
     _SEED,
 )
@@ -316,8 +327,8 @@ _CONVENTION = (
         default=0.0,
         metavar="Z",
         help=(
-            "Size of the Born effective charge of B, in e: the bound charge of walls is then given"
-            " in C/m2."
+            "Magnitude of the Born effective charge of B, in e; gives the bound charge of walls in"
+            " C/m2."
         ),
     ),
     click.option(
@@ -327,8 +338,7 @@ _CONVENTION = (
         show_default=True,
         metavar="CELL",
         help=(
-            "Cell that strain is measured against: mean, a region X0,Y0,X1,Y1 in px, or edges A,B"
-            " in nm."
+            "Reference cell for the strain: mean, a region X0,Y0,X1,Y1 in px, or edges A,B in nm."
         ),
     ),
     click.option(
@@ -337,16 +347,17 @@ _CONVENTION = (
         default="none",
         show_default=True,
         help=(
-            "Apparent displacement by a mistilt to subtract: offset, what all domains have in"
-            " common; smooth, what varies slowly inside them. One image cannot tell a uniform tilt"
-            " from a uniform polarization, and steps of tilt between blocks look like walls."
+            "Apparent displacement due to mistilt to subtract: offset, the displacement common to"
+            " all domains; smooth, the slow variation inside them. One image cannot distinguish a"
+            " uniform tilt from a uniform polarization, and steps of tilt between blocks look like"
+            " walls."
         ),
     ),
     click.option(
         "--check",
         is_flag=True,
         callback=lambda context, parameter, value: _CHECKED * value,
-        help="Repeat the search with two other seeds, and say what changes.",
+        help="Repeat the search with two other seeds, and report what changes.",
     ),
 )
 
@@ -404,8 +415,8 @@ def _plan(given, exponents, vae, strain_reference, **choices):
 @click.version_option(package_name="bfo_utils")
 @click.pass_context
 def bfo(context) -> None:
-    """Phases and ferroic variants from atomically resolved images, with a physics reward
-    choosing the analysis.
+    """Find phases and ferroic variants in atomically resolved images; a physics reward chooses the
+    analysis.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -418,15 +429,15 @@ def bfo(context) -> None:
 )
 @_search_options
 @_convention_options
-@_plugin_option("Python file of yours that registers rewards; it is run.")
+@_plugin_option("Your Python file that registers rewards; it is executed.")
 @_WORKERS
 @_reading_options
 @_DEBUG
 def analyze_command(image, out, plugin, workers, reading, debug, **search) -> None:
-    """Analyze IMAGE without notebooks and write tables, result.json and pictures to DIR.
+    """Analyze IMAGE without notebooks and write tables, result.json, and pictures to DIR.
 
-    Every trial is recorded in DIR/trials.jsonl as it ends; the same command continues from there if
-    it was stopped.
+    Every trial is recorded in DIR/trials.jsonl as it ends; after an interruption, the same command
+    continues from there.
     """
     from .search import parse_parameters
 
@@ -436,7 +447,9 @@ def analyze_command(image, out, plugin, workers, reading, debug, **search) -> No
 
     if reading.frames == "each":
         if plugin:
-            raise click.UsageError("--frames each: is not for rewards of a --plugin; leave one out")
+            raise click.UsageError(
+                "--frames each: cannot be combined with --plugin; omit one of them"
+            )
         return _analyze_frames(image, out, _plan(**search), reading, workers)
     if plugin:
         run_plugin(plugin)
@@ -483,18 +496,18 @@ def _analyzed(picture, provenance, out, workers) -> None:
     "--out",
     metavar="DIR",
     callback=folder,
-    help="Folder for the new results.  [default: beside the old ones, -rerun]",
+    help="Folder for the new results.  [default: next to the old one, with -rerun]",
 )
-@click.option("--image", metavar="FILE", help="Where the image is now, if it was moved.")
-@_plugin_option("The file of rewards that the result was made with; it is run.")
+@click.option("--image", metavar="FILE", help="Path of the image, if it was moved.")
+@_plugin_option("The file of rewards used for the result; it is executed.")
 @_WORKERS
 @_DEBUG
 def rerun(result, out, image, plugin, workers, debug) -> int:
-    """Repeat the analysis of RESULT.json, or of a folder that holds one: same image (checked by its
-    hash), options and seed.
+    """Repeat the analysis of RESULT.json, or of a folder that contains one, with the same image
+    (verified by its hash), options, and seed.
 
-    Works for analyze, batch, and the artifacts of run, whose phantom is simulated again. Exit
-    status 1 where a table differs from the one beside RESULT.json, wall times aside.
+    Works for analyze, batch, and the artifacts of run, whose phantom is simulated again. The exit
+    status is 1 if a table differs from the one beside RESULT.json, apart from wall times.
     """
     from .report import package_versions
     from .results import changed_versions, check_plugin, compare_tables, read_result, result_image
@@ -513,13 +526,11 @@ def rerun(result, out, image, plugin, workers, debug) -> int:
         run_plugin(plugin)
     differ = changed_versions(before.versions, package_versions())
     if differ:
-        click.echo(
-            f"warning: other versions than before, so that numbers may differ: {differ}", err=True
-        )
+        click.echo(f"warning: versions have changed, so numbers may differ: {differ}", err=True)
     _analyzed(picture, before.provenance, out, workers)
     tables = dict(compare_tables(home, out))
     if not tables:
-        click.echo(f"warning: no tables lie beside {before.path} to compare with", err=True)
+        click.echo(f"warning: there are no tables beside {before.path} to compare with", err=True)
     for name, same in tables.items():
         click.echo(f"{name}: {'identical' if same else 'DIFFERS'}")
     return int(not all(tables.values()))
@@ -532,12 +543,14 @@ def rerun(result, out, image, plugin, workers, debug) -> int:
     required=True,
     metavar="DIR",
     callback=folder,
-    help="Folder for summary.csv and a folder per image.",
+    help="Folder for summary.csv and one folder per image.",
 )
 @_search_options
 @_convention_options
 @click.option(
-    "--workers", type=click.IntRange(1), help="Processes of this machine.  [default: one per core]"
+    "--workers",
+    type=click.IntRange(1),
+    help=("Number of processes on this machine.  [default: one per core]"),
 )
 @click.option(
     "--scheduler",
@@ -547,18 +560,18 @@ def rerun(result, out, image, plugin, workers, debug) -> int:
 @_reading_options
 @_DEBUG
 def batch(image, out, workers, scheduler, reading, debug, **search) -> None:
-    """Analyze every IMAGE (files, or folders of them): one row each in DIR/summary.csv, and a
-    folder of files as analyze writes.
+    """Analyze every IMAGE (files, or folders of them). Each gets a row in DIR/summary.csv and a
+    folder with the files of analyze.
 
-    What DIR already holds is not done again, so the same command continues where it was stopped. An
-    image that cannot be analyzed is a row with its error.
+    Images already analyzed in DIR are skipped, so the same command continues an interrupted batch.
+    For an image that cannot be analyzed, the row contains the error.
     """
     from .search import parse_parameters
 
     search["given"] = parse_parameters(search["given"])
     if workers and scheduler:
         raise click.UsageError(
-            "--workers: a cluster has its own workers; leave it out, or --scheduler"
+            "--workers: a cluster has its own workers; omit --workers or --scheduler"
         )
     from tqdm import tqdm
 
@@ -589,14 +602,14 @@ def batch(image, out, workers, scheduler, reading, debug, **search) -> None:
     required=True,
     metavar="DIR",
     callback=folder,
-    help="Folder for notebooks, artifacts and the book.",
+    help="Folder for notebooks, artifacts, and the book.",
 )
 @click.option(
     "--profile",
     type=click.Choice(["quick", "full"]),
     default="quick",
     show_default=True,
-    help="Evaluate 64 configurations and begin 4 autoencoders, or 256 and 36.",
+    help="Evaluate 64 configurations and train 4 autoencoders (quick), or 256 and 36 (full).",
 )
 @click.option(
     "-p",
@@ -605,9 +618,7 @@ def batch(image, out, workers, scheduler, reading, debug, **search) -> None:
     metavar="NAME=VALUE",
     help="Set a parameter (see `bfo parameters`).",
 )
-@click.option(
-    "--resume", is_flag=True, help="Keep what an earlier run with the same settings has finished."
-)
+@click.option("--resume", is_flag=True, help="Continue an earlier run with the same settings.")
 @_convention_options
 @click.option(
     "--scan-axis", type=_LazyChoice(_scan_axes), default="auto", show_default=True, help=_SCAN_AXIS
@@ -627,7 +638,7 @@ def run(
     debug,
     **convention,
 ) -> None:
-    """Run the notebooks on IMAGE (without it: on a phantom) and render the book to
+    """Run the notebooks on IMAGE (by default, on a phantom) and render the book to
     DIR/html/index.html.
     """
     from .search import RUN_PARAMETERS, check_parameters, parameter, parse_parameters
@@ -658,10 +669,10 @@ def run(
 @_reading_options
 @_DEBUG
 def columns(image, out, bright, reading, debug) -> None:
-    """Find the columns of IMAGE, for you to check and to correct: DIR/columns.csv, and
-    DIR/columns.png with every column over the image and doubtful places enlarged.
+    """Find the columns of IMAGE so that you can check and correct them: DIR/columns.csv, and
+    DIR/columns.png with every column over the image and doubtful areas enlarged.
 
-    Delete, add or move rows of the table, and give it to `analyze --columns`.
+    Delete, add, or move rows of the table, and pass it to `analyze --columns`.
     """
     from .io import read_image
     from .report import write_columns
@@ -675,8 +686,8 @@ def columns(image, out, bright, reading, debug) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_DEBUG
 def info(file, as_json, debug) -> None:
-    """Say what FILE holds: images, shapes, types, pixel sizes, detectors, frames; and which one
-    would be analyzed.
+    """Print the contents of FILE (images, shapes, types, pixel sizes, detectors, frames) and the
+    image to be analyzed.
     """
     import json
 
@@ -702,8 +713,8 @@ def compare(one, two, out, debug) -> None:
     """Compare the results in the folders A and B, of `run` or `analyze`, on one page:
     DIR/index.html.
 
-    Parameters, rewards, maps, timings and input stand side by side. The page needs no other file
-    and no network.
+    The page shows parameters, rewards, maps, timings, and input side by side. It is one file and
+    works offline.
     """
     from .report import write_comparison
 
@@ -728,7 +739,7 @@ def export(result, formats, out, debug) -> None:
     """Write positions and fields of RESULT, a folder of `analyze` or `run` or its result.json, for
     other tools.
 
-    Files are called after the image. The README.txt of RESULT describes its own tables.
+    Files are named after the image. The README.txt of RESULT describes its own tables.
     """
     from .report import export_answer, load_answer
 
@@ -766,8 +777,7 @@ def export(result, formats, out, debug) -> None:
     callback=_comma_list,
     help=(
         "Some of overview, domains, polarization, walls, profiles, strain, derivatives, histograms,"
-        " roses."
-        "  [default: all that there are]"
+        " roses.  [default: all available]"
     ),
 )
 @click.option(
@@ -777,7 +787,7 @@ def export(result, formats, out, debug) -> None:
 def figures(result, formats, dpi, width_mm, only, out, debug) -> None:
     """Draw figures for a paper from RESULT, a folder of `analyze` or `run` or its result.json.
 
-    Text stays text, fonts are embedded; scale bar, keys and panel labels are drawn.
+    Text remains text, and fonts are embedded. Figures have scale bars, keys, and panel labels.
     """
     from .report import load_answer, write_figures
 
@@ -797,9 +807,9 @@ def figures(result, formats, dpi, width_mm, only, out, debug) -> None:
 )
 @_DEBUG
 def pdf(result, full, out, debug) -> None:
-    """Print a memo of two pages on RESULT, a folder of `analyze` or `run` or its result.json:
-    verdict, map, polarization, tables of domains and walls, profiles, methods. Needs Chromium,
-    Chrome or Edge.
+    """Print a two-page memo on RESULT, a folder of `analyze` or `run` or its result.json: verdict,
+    map, polarization, tables of domains and walls, profiles, methods. Needs Chromium, Chrome, or
+    Edge.
     """
     from .report import print_memo, print_pdf
 
@@ -820,7 +830,7 @@ def pdf(result, full, out, debug) -> None:
     type=click.IntRange(8, 1000),
     default=60,
     show_default=True,
-    help="Unit cells along each side.",
+    help="Number of unit cells along each side.",
 )
 @click.option(
     "--dose", type=float, default=30.0, show_default=True, help="Counts at the peak of an A column."
@@ -839,7 +849,7 @@ def phantom(out, layout, cells, dose, cell_px, seed, debug) -> None:
     from .simulation import Specimen, load_truth, save_phantom, simulate_phantom
 
     if Path(out).suffix.lower() not in (".h5", ".hdf5"):
-        raise InputError(f"{out}: a phantom is written as HDF5; give a name that ends with .h5")
+        raise InputError(f"{out}: a phantom is written as HDF5; give a name ending in .h5")
     refuse_foreign([out], Path(out).is_file() and load_truth(out) is not None, "give another name")
     specimen = Specimen(layout=layout, cells=cells, dose=dose, cell_px=cell_px)
     save_phantom(simulate_phantom(specimen, seed), out)
@@ -860,19 +870,19 @@ def phantom(out, layout, cells, dose, cell_px, seed, debug) -> None:
     is_flag=True,
     help=(
         "Fetch record 4876786 instead, the series as ONE PICKLED FILE (2.1 GB), and unpack it to"
-        " .npz files. DANGEROUS: reading a pickle can run any code that its author, or whoever"
-        " replaced the file, put into it, with your rights. It is read only if its MD5 sum is the"
-        " record's and it names nothing but arrays. You rarely need it: the pairs hold the same"
-        " data."
+        " .npz files. DANGEROUS: reading a pickle can execute any code that its author, or anyone"
+        " who replaced the file, put into it, with your permissions. It is read only if its MD5 sum"
+        " is that of the record and it contains nothing but arrays. You rarely need it: the pairs"
+        " contain the same data."
     ),
 )
 @_DEBUG
 def fetch(what, ids, where, unpickle, debug) -> None:
-    """Download real images and check them: `smbfo`, the pairs ID... of Sm-doped BiFeO3, or all 14;
+    """Download and verify real images: `smbfo`, the pairs ID... of Sm-doped BiFeO3, or all 14;
     `example`, the small images ID...: BaTiO3, DyScO3.
 
-    Prints size, license and citation first. What is there already is not downloaded again; what
-    came in part is continued.
+    The command first prints size, license, and citation. Complete files are not downloaded again;
+    partial downloads are continued.
     """
     from .compute import require_extra
 
@@ -887,7 +897,7 @@ def fetch(what, ids, where, unpickle, debug) -> None:
             click.echo("\n".join(map(str, paths)))
         return
     if ids:
-        raise InputError(f"--unpickle: the file holds the whole series; leave out {' '.join(ids)}")
+        raise InputError(f"--unpickle: the file contains the whole series; omit {' '.join(ids)}")
     path, checksum = fetch_dictionary(where)
     for unpacked in unpack_series(
         read_trusted_pickle(path, checksum, trust=True), path.with_suffix("")
@@ -900,9 +910,11 @@ def _fetch_examples(names, where, unpickle) -> None:
     from .book import EXAMPLES, fetch_example
 
     if unpickle:
-        raise InputError("--unpickle: belongs to smbfo; leave it out")
+        raise InputError("--unpickle: applies only to smbfo; omit it")
     if not names:
-        raise InputError(f"fetch example: which one? Give some of {', '.join(sorted(EXAMPLES))}")
+        raise InputError(
+            f"fetch example: no example named; give some of {', '.join(sorted(EXAMPLES))}"
+        )
     for name in names:
         click.echo(fetch_example(name, where))
 
@@ -910,10 +922,10 @@ def _fetch_examples(names, where, unpickle) -> None:
 @bfo.command()
 @_DEBUG
 def doctor(debug) -> None:
-    """Look whether this machine is ready for the book and for a workshop, in some seconds.
+    """Check in a few seconds whether this machine is ready for the book and for a workshop.
 
-    Each line says what was found, and what to do where something is missing. Exit status 1 where
-    the notebooks cannot be run.
+    Each line states what was found, and what to do if something is missing. The exit status is 1 if
+    the notebooks cannot run.
     """
     from .book import examine
 
@@ -937,16 +949,16 @@ def doctor(debug) -> None:
     metavar="RUN",
     type=click.Path(exists=True, file_okay=False),
     help=(
-        "Folder of a finished `bfo run`: participants get its results and can begin with any"
+        "Folder of a finished `bfo run`; participants get its results and can start with any"
         " notebook."
     ),
 )
 @_DEBUG
 def workshop(folder, run, debug) -> None:
-    """Lay out the notebooks without their solutions in DIR, with a page for participants,
-    slides.html for you, and solutions.md, which you take out before you hand the folder out.
+    """Write a handout to DIR: the notebooks without solutions, a page for participants, slides.html
+    for you, and solutions.md, which you remove before you give the folder to participants.
 
-    DIR must be new or empty, or laid out by this command and not touched since.
+    DIR must be new or empty, or an unchanged handout written by this command.
     """
     from .book import lay_out
 

@@ -52,7 +52,7 @@ def bad_images(folder):
         "text": (text, "unknown format"),
         "disguised": (disguised, "image.tif"),
         "rgb": (rgb, "RGB image"),
-        "stack": (npy("stack.npy", RNG.random((64, 64, 20))), "no stack of frames"),
+        "stack": (npy("stack.npy", RNG.random((64, 64, 20))), "nor a stack of frames"),
         "constant": (npy("constant.npy", np.ones((64, 64))), "constant image"),
         "nan": (npy("nan.npy", np.full((64, 64), np.nan)), "all pixels are NaN"),
         "tiny": (npy("tiny.npy", RNG.random((16, 16))), "16 x 16 px is too small"),
@@ -118,7 +118,7 @@ def test_bad_images_are_one_clear_line(capsys, tmp_path, command, kind):
         (["run", "--out", "o", "--pixel-size", "0.02"], "--pixel-size: belongs to an image"),
         (["phantom", "--out", "o.h5", "--dose", "inf"], "dose = inf"),
         (["phantom", "--out", "o.h5", "--layout", "spiral"], "layout 'spiral': no such layout"),
-        (["phantom", "--out", "o.png"], "ends with .h5"),
+        (["phantom", "--out", "o.png"], "ending in .h5"),
         (["phantom", "--out", "o.h5", "--dose", "-3"], "dose"),
     ],
 )

@@ -56,7 +56,7 @@ def results(image, tmp_path_factory):
 @pytest.mark.parametrize("name", FILES)
 def test_analyze_does_not_write_over_files_of_other_making(tmp_path, image, capsys, name):
     (tmp_path / name).write_text(MINE)
-    assert f"{tmp_path / name}: is there already, and not from an earlier call" in refused(
+    assert f"{tmp_path / name}: already exists and was not written by an earlier call" in refused(
         capsys, "analyze", image, "--out", tmp_path, "--budget", 2
     )
     assert (tmp_path / name).read_text() == MINE and len(list(tmp_path.iterdir())) == 1
@@ -67,15 +67,13 @@ def test_run_does_not_write_into_folders_of_other_making(tmp_path, image, capsys
     mine = tmp_path / name / "thesis.ipynb" if name != "run.json" else tmp_path / name
     mine.parent.mkdir(exist_ok=True)
     mine.write_text(MINE)
-    assert f"{tmp_path / name}: is there already" in refused(
-        capsys, "run", image, "--out", tmp_path
-    )
+    assert f"{tmp_path / name}: already exists" in refused(capsys, "run", image, "--out", tmp_path)
     assert mine.read_text() == MINE and os.listdir(tmp_path) == [name]
 
 
 def test_batch_leaves_a_foreign_summary_and_foreign_folders_alone(tmp_path, image, capsys):
     (tmp_path / "summary.csv").write_text(MINE)
-    assert "summary.csv: is there already" in refused(
+    assert "summary.csv: already exists" in refused(
         capsys, "batch", image, "--out", tmp_path, "--budget", 2
     )
     (tmp_path / "summary.csv").unlink()
@@ -95,7 +93,7 @@ def test_results_are_written_over_their_own_kind(results, image):
 
 
 def test_pictures_of_an_earlier_result_are_no_images(results, image, capsys):
-    assert "no image there" in refused(
+    assert "no image found" in refused(
         capsys, "batch", results / "a", "--out", results.parent / "again", "--budget", 2
     )
     assert find_images([str(image), str(results / "a")]) == [str(image)]
@@ -106,7 +104,7 @@ def test_a_file_of_the_users_is_only_said_to_be_no_result(tmp_path, capsys, name
     (tmp_path / name).write_bytes(b"PK\3\4 a document" if "thesis" in name else b'{"notes": 1}')
     line = refused(capsys, "rerun", tmp_path / name)
     assert (
-        "is no result of an analysis; give the result.json" in line
+        "is not the result of an analysis; give the result.json" in line
         and "remove" not in line
         and "move" not in line
     )
@@ -122,18 +120,18 @@ def test_a_phantom_a_page_and_a_pdf_replace_their_own_kind_only(
     tmp_path, capsys, results, monkeypatch
 ):
     (tmp_path / "mine.h5").write_text(MINE)
-    assert "mine.h5: is there already" in refused(
+    assert "mine.h5: already exists" in refused(
         capsys, "phantom", "--out", tmp_path / "mine.h5", "--cells", 8
     )
     (tmp_path / "page").mkdir()
     (tmp_path / "page" / "index.html").write_text(MINE)
-    assert "index.html: is there already" in refused(
+    assert "index.html: already exists" in refused(
         capsys, "compare", results / "a", results / "a", "--out", tmp_path / "page"
     )
     (tmp_path / "html" / "report").mkdir(parents=True)
     (tmp_path / "html" / "report" / "09_report.html").touch()
     (tmp_path / "mine.pdf").write_text(MINE)
-    assert "mine.pdf: is there already" in refused(
+    assert "mine.pdf: already exists" in refused(
         capsys, "pdf", tmp_path, "--full", "--out", tmp_path / "mine.pdf"
     )
     for name in ("mine.h5", "mine.pdf", "page/index.html"):
@@ -237,9 +235,7 @@ def test_names_that_cannot_be_are_one_line(tmp_path, monkeypatch, image, capsys,
 
 def test_no_place_for_temporary_files_is_said():
     with (
-        pytest.raises(
-            DiskError, match="^temporary files: no folder for them can be written; set TMPDIR"
-        ),
+        pytest.raises(DiskError, match="^temporary files: no folder is writable; set TMPDIR"),
         writing("out"),
     ):
         raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")

@@ -221,7 +221,7 @@ def stored(folder, **changes):
     ("changes", "expected"),
     [
         ({}, "scan.npy: the image of"),
-        ({"recipe": None}, "written without its provenance"),
+        ({"recipe": None}, "has no provenance"),
         ({"input": {"path": None, "sha256": None}}, "an array in Python"),
         ({"input": None}, "result.json"),
         (
@@ -233,7 +233,7 @@ def stored(folder, **changes):
             },
             "budget",
         ),
-        ({"recipe": {"plan": {}}}, "not one that this version wrote"),
+        ({"recipe": {"plan": {}}}, "not written by this version"),
         (
             {"recipe": Provenance(SearchPlan(9, fixed={"site": "D"})).plain},
             "parameter site: 'D' is out of range",
@@ -265,7 +265,7 @@ def test_a_plugin_is_run_only_if_given_and_the_same(tmp_path):
     (tmp_path / "mine.py").write_text("print()")
     with pytest.raises(InputError, match="has changed"):
         check_plugin(made, str(tmp_path / "mine.py"))
-    with pytest.raises(InputError, match="made without one"):
+    with pytest.raises(InputError, match="made without a plugin"):
         check_plugin(read_result(stored(tmp_path)), str(tmp_path / "mine.py"))
 
 
@@ -279,7 +279,7 @@ def test_missing_and_foreign_files(tmp_path, capsys):
     assert "no such file" in capsys.readouterr().err
     (tmp_path / "result.json").write_text("[1]")
     assert bfo("rerun", tmp_path) == 2
-    assert "is no result" in capsys.readouterr().err
+    assert "is not the result" in capsys.readouterr().err
 
 
 def test_a_run_is_found_by_its_folder_and_a_lonely_result_is_told(tmp_path, monkeypatch, capsys):
@@ -290,4 +290,4 @@ def test_a_run_is_found_by_its_folder_and_a_lonely_result_is_told(tmp_path, monk
     )
     monkeypatch.setattr(cli, "_analyzed", lambda *given: None)
     assert bfo("rerun", tmp_path) == 0
-    assert "no tables lie beside" in capsys.readouterr().err
+    assert "there are no tables beside" in capsys.readouterr().err

@@ -1,11 +1,11 @@
-"""What one notebook leaves for the next: a folder with named files, read and written in one place.
+"""Files through which the notebooks pass on results, read and written in one place.
 
     prepared.npz          image, indexed columns, analyzed cells, reference field (01)
     truth.npz             ground truth, for phantoms only                         (01)
     <stage>/features.npz  descriptors of the analyzed cells                       (02)
     <stage>/labels.npz    label map                                               (03)
     <stage>/rewards.json  rewards of the map                                      (04)
-    provenance.json       what all of it is made from                             (01, 05, 06)
+    provenance.json       what the results are made from                          (01, 05, 06)
     search.json           every trial of the search                               (05, 06)
     networks/             trained autoencoders                                    (05)
 
@@ -89,11 +89,11 @@ class Artifacts:
             return [Trial(**row) for row in read_json(path)]
         except TypeError:
             raise InputError(
-                f"{path}: not the trials of a search; run the notebook that writes it again"
+                f"{path}: not the trials of a search; run the search notebook again"
             ) from None
 
     def provenance(self) -> Provenance:
-        """What the results of this run are made from, as far as it has come."""
+        """What the results of this run are made from so far."""
         return provenance_from_plain(read_json(Path(self.folder, "provenance.json")))
 
     def save_provenance(self, provenance: Provenance) -> None:
@@ -122,7 +122,7 @@ class Artifacts:
         write_json(Path(self.folder, self.stage, "rewards.json"), rewards)
 
     def save_trials(self, trials: list[Trial]) -> None:
-        """Write the trials of the search; their rewards keep their order, which is that of the
-        columns of ``trials.csv``.
+        """Write the trials of the search; the order of their rewards is that of the columns of
+        ``trials.csv``.
         """
         write_json(Path(self.folder, "search.json"), [vars(t) for t in trials], sort=False)

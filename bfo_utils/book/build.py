@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -59,11 +60,11 @@ _SECONDS = {
     "03_clustering": 7,
     "04_rewards": 10,
     "05_optimization": 15,
-    "06_vae": 65,
+    "06_vae": 50,
     "07_judgment": 40,
     "08_paper": 28,
     "09_report": 25,
-    "10_composition": 77,
+    "10_composition": 58,
 }
 # With these an image is prepared.
 _PREPARED = (
@@ -84,23 +85,22 @@ _FOLDERS = ("html", "notebooks", "artifacts", "run.json", ".book")
 _TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 _STAND_INS = {
     "search/06_vae": (
-        "This run left the autoencoders out. What"
-        " they need is installed by: {vae}; then run it again with `-p vae_budget=4`.\n"
+        "This run has no autoencoders. To add them, install their libraries with {vae}"
+        " and run it again with `-p vae_budget=4`.\n"
     ),
     "search/07_judgment": (
-        "This book is about an image of yours. The chapter that tests"
-        " the rewards, on simulated crystals, is in the book that `bfo run` makes without an image,"
-        " and in this one with `--profile full`.\n"
-    ),
-    "search/08_paper": (
-        "This book is about an image of yours. The chapter on what"
-        " was published is in the book that `bfo run` makes without an image, and in this one with"
+        "This book is about your own image. To get the chapter that tests"
+        " the rewards on simulated crystals, use `bfo run` without an image or with"
         " `--profile full`.\n"
     ),
+    "search/08_paper": (
+        "This book is about your own image. To get the chapter on the"
+        " published workflow, use `bfo run` without an image or with `--profile full`.\n"
+    ),
     "series/10_composition": (
-        "This book is about an image of yours. The chapter on the"
-        " composition of Sm-doped BiFeO₃ is in the book that `bfo run` makes without an image, and"
-        " in this one where a parameter of the series is given, such as `-p series=FOLDER`.\n"
+        "This book is about your own image. To get the chapter on the"
+        " composition of Sm-doped BiFeO₃, use `bfo run` without an image or with a parameter of the"
+        " series, such as `-p series=FOLDER`.\n"
     ),
 }
 _RENDER = 70  # seconds, roughly, for the progress bar
@@ -130,8 +130,8 @@ def run_book(
     resume: bool = False,
     scan_axis: str = "auto",
 ) -> Path:
-    """Execute the notebooks with the default parameters, optimize, execute them with the tuned
-    ones, render the book.
+    """Execute the notebooks with the default parameters, search, execute them with the tuned
+    parameters, and render the book.
 
     Parameters
     ----------
@@ -141,15 +141,15 @@ def run_book(
         Folder of the run. ``out/html/index.html`` is the book, ``out/artifacts`` holds tables and
         pictures, ``out/notebooks`` the executed notebooks.
     profile : {"quick", "full"}
-        How many configurations are evaluated (64 or 256) unless ``given`` says it.
+        Number of configurations to evaluate (64 or 256), unless ``given`` sets it.
     given : mapping, optional
-        Parameters of the workflow, which are then not searched, and of the run (see
-        :data:`bfo_utils.search.RUN_PARAMETERS`).
+        Parameters of the run (see :data:`bfo_utils.search.RUN_PARAMETERS`) and of the workflow;
+        the latter are then not searched.
     reading : Reading, optional
         How the image is read.
     seed : int
     resume : bool
-        Keep notebooks that an earlier run with the same settings has finished.
+        Keep the notebooks that an earlier run with the same settings finished.
     scan_axis : {"auto", "x", "y", "none"}
         Fast axis of the scan, see :func:`bfo_utils.lattice.measure_scan`.
 
@@ -161,8 +161,8 @@ def run_book(
     Raises
     ------
     InputError
-        For an image or a parameter that cannot be used; nothing is written then. Where another run
-        writes to the folder, or it has no room; an earlier book is still there then.
+        If an image or a parameter cannot be used; then nothing is written. If another run is
+        writing to the folder, or the disk is full; then an earlier book is kept.
     """
     require_extra("bfo run", "book", *BOOK_PACKAGES)
     out = Path(out).absolute()
@@ -219,8 +219,7 @@ def _notable(text: str) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise InputError(
-            f"{text}: is not valid text (UTF-8), so that notebooks cannot name it; give it another"
-            " name"
+            f"{text}: is not valid text (UTF-8), so notebooks cannot refer to it; rename it"
         ) from None
 
 
@@ -283,7 +282,7 @@ def _autoencoders(profile: str, parameters: Mapping[str, Value]) -> int:
     if parameters.get("vae_budget"):
         require_vae()
     print(
-        f"warning: the chapter on autoencoders is left out; for it run: {install_command('vae')}",
+        f"warning: the chapter on autoencoders is left out; to add it: {install_command('vae')}",
         file=sys.stderr,
     )
     return 0
@@ -300,8 +299,8 @@ def _applicable(image, parameters: Mapping[str, Value], reading: Reading) -> Non
     ignored = sorted({p.name for p in RUN_PARAMETERS if p.stage == "phantom"} & set(parameters))
     if ignored:
         raise InputError(
-            f"parameter {ignored[0]}: it shapes the simulated image; leave out either it or the"
-            " path of the image"
+            f"parameter {ignored[0]}: applies only to the simulated image; leave out either it or"
+            " the path of the image"
         )
     from ..search import prepare_image
 
@@ -398,7 +397,7 @@ def _analysis(
 
 
 def execute_step(step: BookStep, out: Path) -> None:
-    """Execute one notebook with papermill; the target appears only when it has run to its end.
+    """Execute one notebook with papermill; the target is written only if the run completes.
 
     Parameters
     ----------
@@ -409,7 +408,7 @@ def execute_step(step: BookStep, out: Path) -> None:
     Raises
     ------
     InputError
-        Where the notebook raised one, or if it does not declare a parameter.
+        If the notebook raises one, or does not declare a parameter.
     """
     source = resource_path("notebooks") / f"{step.notebook}.ipynb"
     undeclared = set(step.parameters) - set(declared_parameters(source))
@@ -514,8 +513,8 @@ def render_book(out: Path) -> Path:
     Returns
     -------
     Path
-        ``out/html/index.html``; an earlier ``out/html`` is replaced only by a book that was built
-        without warning.
+        ``out/html/index.html``. An earlier ``out/html`` is replaced only if the build gives no
+        warning.
     """
     stage = out / ".book"
     with writing(out / "html"):
@@ -541,8 +540,7 @@ def _build(out: Path, stage: Path) -> None:
         if page.parent.name == "default" and tuned.exists():
             notebook = with_tuned(notebook, json.loads(tuned.read_text("utf-8")), page.parent)
         if page.parent.name == "series" and not run.get("series"):  # no real images
-            first = notebook["cells"][0]["source"]
-            first[0] = first[0].replace("series", "series, simulated")
+            notebook = _simulated(notebook)
         notebook = with_install_cell(as_shown(notebook), page.stem, repository_url())
         notebook = with_captions(notebook, f"{page.parent.name}-{page.stem}")
         page.write_text(json.dumps(_without(notebook, folders)), "utf-8")
@@ -550,6 +548,24 @@ def _build(out: Path, stage: Path) -> None:
         _stand_in(stage / chapter, text)
     _open(stage, out / "artifacts")
     _sphinx(stage)
+
+
+def _simulated(notebook: dict) -> dict:
+    """A notebook whose title, and every caption in bold, say that the images are simulated."""
+    title, *cells = notebook["cells"]
+    first, *rest = title["source"]
+    title = title | {"source": [first.replace("series", "series, simulated"), *rest]}
+    said = [
+        cell | {"source": re.sub(r"(\A|\n\n)\*\*(\w)", _in_bold, "".join(cell["source"]))}
+        if cell["cell_type"] == "markdown"
+        else cell
+        for cell in cells
+    ]
+    return notebook | {"cells": [title, *said]}
+
+
+def _in_bold(found: re.Match) -> str:
+    return f"{found[1]}**Simulated: {found[2].lower()}"
 
 
 def _folders(out: Path, run: dict) -> list[str]:
@@ -580,12 +596,12 @@ def _open(stage: Path, artifacts: Path) -> None:
     said = f"This book is about the image `{name}`. Verdict: **{result['verdict']}**."
     figure = (
         "```{figure} images/label_map.png\n:alt: The image with the map of its domains\n\n"
-        "The image and its map.\n```"
+        "The image and the map of its domains.\n```"
     )
     intro = (stage / "intro.md").read_text("utf-8")
     before, rest = intro.split("```{figure} images/before_after.png")
     after = rest.split("```", 1)[1]
-    text = f"{before}{said} {{doc}}`The answer </report/09_report>` has it all.\n\n{figure}{after}"
+    text = f"{before}{said} See {{doc}}`the answer </report/09_report>`.\n\n{figure}{after}"
     (stage / "intro.md").write_text(text, "utf-8")
 
 

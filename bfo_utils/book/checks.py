@@ -1,4 +1,4 @@
-"""The self-check of a chapter: tells a right answer from a wrong one, and gives a hint.
+"""The self-check of a chapter: marks answers as right or wrong, and gives hints.
 
 The exercises, and how the right answer is computed, are in :mod:`bfo_utils.book`.
 """
@@ -15,7 +15,7 @@ from ..errors import InputError
 from .coding import CODING, CodingExercise
 from .exercises import CHAPTERS, Exercise, GivenAnswer
 
-_NOT_HERE = "this image does not allow the exercise"
+_NOT_HERE = "not possible with this image"
 MARKS = {"open": "…", "right": "✓", "wrong": "✗", "void": "–"}
 
 
@@ -26,9 +26,9 @@ class Mark:
     Attributes
     ----------
     state : {"open", "right", "wrong", "void"}
-        Not answered yet, right, wrong, or an exercise that this image does not allow.
+        Not answered yet, right, wrong, or an exercise that is impossible with this image.
     text : str
-        What follows from a right answer, a hint for a wrong one.
+        What a right answer implies, or a hint after a wrong one.
     """
 
     state: str
@@ -36,11 +36,11 @@ class Mark:
 
 
 def check_answers(chapter: str, source: Any, **answers: GivenAnswer | Callable | None) -> None:
-    """Print one line per answer of a chapter, right and why or wrong with a hint, and one with what
-    is not answered yet.
+    """Print one line per answer of a chapter: right, with a comment, or wrong, with a hint. A last
+    line lists the exercises that are not answered yet.
 
-    A wrong answer never stops the notebook, whatever it is, and the right one is not shown. Where a
-    function is asked for, it is run beside ours.
+    A wrong answer never stops the notebook, and the right one is not shown. A function is compared
+    with ours.
 
     Parameters
     ----------
@@ -60,8 +60,8 @@ def check_answers(chapter: str, source: Any, **answers: GivenAnswer | Callable |
     Examples
     --------
     >>> check_answers("07_judgment", [], regret=0.9)
-    ✗ regret: Too large. Regret looks at the ARI of two maps: the best one, and the one that the
-    score likes best. … not answered yet: rank, fooling, cross_fit
+    ✗ regret: Too large. Regret compares the ARI of the best map and of the map with the
+    highest score. … not answered yet: rank, fooling, cross_fit
     """
     marks = judge_answer(chapter, source, answers)
     for name, mark in marks.items():
@@ -108,7 +108,7 @@ def judge_answer(
 
 
 def _mark(exercise: Exercise | CodingExercise, answer: Any, source: Any) -> Mark:
-    """The mark of one answer; the right one is computed only if there is one to compare."""
+    """The mark of one answer; the right answer is computed only if one was given."""
     if answer is None:
         return Mark("open", "not answered yet")
     if isinstance(exercise, CodingExercise):
@@ -121,9 +121,7 @@ def _mark(exercise: Exercise | CodingExercise, answer: Any, source: Any) -> Mark
         return Mark("void", _NOT_HERE)
     given, wanted = _listed(answer), _listed(right)
     if not isinstance(right, (set, frozenset)) and len(given) != len(wanted):
-        return Mark(
-            "wrong", f"{_counted(wanted)} asked for, {_counted(given)} given. {exercise.hint}"
-        )
+        return Mark("wrong", f"Give {_counted(wanted)}, not {len(given)}. {exercise.hint}")
     if _agree(answer, right, exercise.tolerance):
         return Mark("right", exercise.then)
     return Mark("wrong", _direction(answer, right) + exercise.hint)
@@ -132,7 +130,7 @@ def _mark(exercise: Exercise | CodingExercise, answer: Any, source: Any) -> Mark
 def _mark_function(exercise: CodingExercise, answer: Any, source: Any) -> Mark:
     """The mark of a function that the reader wrote."""
     if not callable(answer):
-        return Mark("wrong", "Give the function itself: its name, without brackets.")
+        return Mark("wrong", "Give the function itself: its name without parentheses.")
     wrong = exercise.judge(answer, source)
     if wrong is None:
         return Mark("void", _NOT_HERE)
@@ -152,9 +150,9 @@ def _misfit(exercise: Exercise, answer: GivenAnswer) -> str:
             word = unknown[0] if unknown else "nothing"
             near = difflib.get_close_matches(word, map(str, exercise.choices), 1)
             meant = f" Did you mean {near[0]!r}?" if near else ""
-            return f"{word!r} is none of {', '.join(map(repr, exercise.choices))}.{meant}"
+            return f"{word!r} is not one of {', '.join(map(repr, exercise.choices))}.{meant}"
     elif not given or not all(map(_is_number, given)):
-        return "Give a number, or numbers in brackets, as the exercise says."
+        return "Give a number or a tuple of numbers, as the exercise asks."
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Exercises in which the reader writes a function, which is run beside ours on cases of its own."""
+"""Exercises in which the reader writes a function, which is compared with ours on test cases."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from ..segmentation import adjusted_eta_squared
 
 _ONE_PERCENT = 0.01
 _NEAT = 0.8  # continuity x straightness of a map that fools both
-_EMPTY = 0.2  # evidence of a map that says nothing of the crystal
+_EMPTY = 0.2  # evidence of a map unrelated to the crystal
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class CodingExercise:
     Attributes
     ----------
     judge : callable
-        Takes that function and the chapter's result; returns what is wrong, nothing where all is
-        right, None where the image does not allow the exercise.
+        Takes that function and the chapter's result. Returns what is wrong, an empty string if all
+        is right, or None if the exercise is impossible with this image.
     hint : str
         Shown after a wrong answer.
     then : str
@@ -36,7 +36,7 @@ class CodingExercise:
 
 
 def compared(function: Callable, cases: Iterable[tuple[tuple, Any]]) -> str:
-    """What is wrong with a function by the first case that it fails; empty if it fails none.
+    """Describe the first case in which a function is wrong; empty if all are right.
 
     Parameters
     ----------
@@ -53,16 +53,16 @@ def compared(function: Callable, cases: Iterable[tuple[tuple, Any]]) -> str:
     >>> compared(lambda x: x + 1, [((1,), 2)])
     ''
     >>> compared(lambda x: x + 1, [((1,), 3)])
-    'It gives 2 where ours gives 3.'
+    'It returns 2, ours returns 3.'
     """
     for arguments, right in cases:
         given = [np.array(a) if isinstance(a, np.ndarray) else a for a in arguments]
         try:
             found = function(*given)
         except Exception as error:  # of the reader's code, whatever it is
-            return f"It stops with {type(error).__name__}: {error}."
+            return f"It raises {type(error).__name__}: {error}."
         if not _alike(found, right):
-            return f"It gives {_short(found)} where ours gives {_short(right)}."
+            return f"It returns {_short(found)}, ours returns {_short(right)}."
     return ""
 
 
@@ -132,16 +132,16 @@ def _decoy(function: Callable, segmentation: Segmentation) -> str:
     try:
         drawn = np.asarray(function(segmentation.labels.copy()))
     except Exception as error:  # of the reader's code, whatever it is
-        return f"It stops with {type(error).__name__}: {error}."
+        return f"It raises {type(error).__name__}: {error}."
     if drawn.shape != segmentation.labels.shape or not np.issubdtype(drawn.dtype, np.integer):
-        return f"It gives {_short(drawn)}: return whole numbers in the shape of its argument."
+        return f"It returns {_short(drawn)}; return integers in the shape of the argument."
     labels = np.where(segmentation.labels >= 0, np.maximum(drawn, 0), -1)
     scores = score_map(Segmentation(labels, segmentation.reference))
     neat = scores["continuity"] * scores["straightness"]
     if neat < _NEAT or scores["evidence"] > _EMPTY:
         return (
             f"Continuity x straightness is {neat:.2f}, evidence {scores['evidence']:.2f};"
-            f" {_NEAT} or more and {_EMPTY} or less are asked for."
+            f" the exercise asks for at least {_NEAT} and at most {_EMPTY}."
         )
     return ""
 
@@ -173,49 +173,49 @@ CODING: dict[str, dict[str, CodingExercise]] = {
         "shift": CodingExercise(
             _shift,
             "The middle of the cell is the mean of its four corners.",
-            "That is the polar displacement, in px; all else about domains rests on it.",
+            "This is the polar displacement in px, from which the domains are determined.",
         )
     },
     "02_descriptors": {
         "standardize": CodingExercise(
             _zscored,
-            "Subtract the mean of the window, divide by its standard deviation.",
-            "Brightness and contrast are gone; what is left is where the columns lie.",
+            "Subtract the mean of the window and divide by its standard deviation.",
+            "This removes brightness and contrast and keeps the positions of the columns.",
         )
     },
     "03_clustering": {
         "nearest": CodingExercise(
             _nearest,
-            "`numpy.linalg.norm(values[:, None] - centers, axis=-1)` has all distances.",
-            "This and the mean of every group, in turn, is the whole of k-means.",
+            "`numpy.linalg.norm(values[:, None] - centers, axis=-1)` gives all distances.",
+            "k-means alternates this step with the computation of the mean of every group.",
         )
     },
     "04_rewards": {
         "straight": CodingExercise(
             _straight,
-            "Roughness above 0.45 is bad, walls shorter than 8 cells count less; weights are the"
-            " lengths.",
-            "Five lines are a reward. The search can be given any other in the same way.",
+            "Roughness above 0.45 lowers the reward, walls shorter than 8 cells count less, and the"
+            " lengths are the weights.",
+            "Five lines make a reward. The search can use any other reward in the same way.",
         ),
         "decoy": CodingExercise(
             _decoy,
-            "Long straight walls at places that have nothing to do with the crystal.",
-            "Two rewards are fooled. The measured field is not, and so the map is refused.",
+            "Draw long straight walls at places unrelated to the crystal.",
+            "Your map fools two rewards. Evidence is not fooled, so the total rejects the map.",
         ),
     },
     "05_optimization": {
         "front": CodingExercise(
             _front,
-            "A point is beaten if another one is larger in both columns.",
-            "That is the Pareto front, on which you may choose for yourself.",
+            "A point is not on the front if another point is larger in both columns.",
+            "This is the Pareto front, from which you may choose for yourself.",
         )
     },
     "07_judgment": {
         "cross_fit": CodingExercise(
             _cross_fit,
-            "Labels are `one > 0`; the share of variance is taken of `two`; then the other way"
-            " round; then the mean.",
-            "From the same half it is 0.64 although there is nothing; from the other half it is 0.",
+            "Take `one > 0` as labels and compute the share of the variance of `two`. Exchange the"
+            " two, and return the mean.",
+            "The reward of pure noise is 0.64 from the same half, and 0 from the other half.",
         )
     },
 }

@@ -1,4 +1,4 @@
-"""Whether this machine is ready for the book and a workshop, before anyone needs it."""
+"""Check whether this machine is ready for the book and a workshop."""
 
 import os
 import shutil
@@ -25,15 +25,15 @@ _KERNEL_S = 60  # until a kernel that answers has answered
 
 @dataclass(frozen=True)
 class MachineCheck:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes
     ----------
     what : str
     state : {"ok", "missing", "wanting"}
-        "wanting": only some of the commands need it.
+        "wanting": only some commands need it.
     said : str
-        What was found, and what to do where it is not right.
+        What was found and, if something is wrong, what to do.
     """
 
     what: str
@@ -42,14 +42,14 @@ class MachineCheck:
 
 
 def examine(folder: str | Path = ".", kernel: bool = True) -> list[MachineCheck]:
-    """Look at what the commands need on this machine.
+    """Check this machine for everything that the commands need.
 
     Parameters
     ----------
     folder : str or Path
         Where results will be written.
     kernel : bool
-        Also start the kernel that executes notebooks, which takes some seconds.
+        Also start the kernel that executes notebooks, which takes a few seconds.
 
     Returns
     -------
@@ -67,16 +67,16 @@ def examine(folder: str | Path = ".", kernel: bool = True) -> list[MachineCheck]
         _checked(
             "notebooks", lambda: require_extra("bfo run", "book", *BOOK_PACKAGES), "can be run"
         ),
-        _checked("autoencoders", require_vae, "torch and AtomAI are here"),
+        _checked("autoencoders", require_vae, "torch and AtomAI are installed"),
         _checked(
             "downloads",
             lambda: require_extra("bfo fetch", "data", "pooch", "requests"),
-            "bfo fetch can be used",
+            "bfo fetch works",
         ),
-        _checked("browser", find_browser, "bfo pdf can print"),
+        _checked("browser", find_browser, "bfo pdf works"),
     ]
     if kernel and looked[3].state == "ok":
-        looked.append(_checked("kernel", _kernel, "starts, and imports bfo_utils", "missing"))
+        looked.append(_checked("kernel", _kernel, "starts and imports bfo_utils", "missing"))
     return looked
 
 
@@ -91,12 +91,13 @@ def _space(folder: Path) -> MachineCheck:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".bfo-"):
             free = shutil.disk_usage(folder).free / 1e9
     except OSError as error:
-        return MachineCheck("folder", "missing", f"{folder}: {error.strerror}; go to another one")
+        said = f"{folder}: {error.strerror}; change to another folder"
+        return MachineCheck("folder", "missing", said)
     if free < LEAST_SPACE_GB:
         return MachineCheck(
-            "folder", "missing", f"{free:.1f} GB free; {LEAST_SPACE_GB:g} are needed"
+            "folder", "missing", f"{free:.1f} GB free; at least {LEAST_SPACE_GB:g} GB are needed"
         )
-    return MachineCheck("folder", "ok", f"{free:.0f} GB free, can be written")
+    return MachineCheck("folder", "ok", f"writable, {free:.0f} GB free")
 
 
 def _memory() -> MachineCheck:
@@ -104,10 +105,10 @@ def _memory() -> MachineCheck:
     with suppress(AttributeError, ValueError, OSError):
         gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
         if gigabytes < LEAST_MEMORY_GB:
-            said = f"{gigabytes:.1f} GB; give `-p vae_budget=0` to leave the autoencoders out"
+            said = f"{gigabytes:.1f} GB; give `-p vae_budget=0` to leave out the autoencoders"
             return MachineCheck("memory", "wanting", said)
         return MachineCheck("memory", "ok", f"{gigabytes:.0f} GB")
-    return MachineCheck("memory", "ok", "this system does not tell it")
+    return MachineCheck("memory", "ok", "not reported by this system")
 
 
 def _checked(

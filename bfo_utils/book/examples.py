@@ -1,6 +1,4 @@
-"""Small real images, openly licensed, that can be downloaded: each with its hash, license and
-citation.
-"""
+"""Download small, openly licensed real images, each with its hash, license and citation."""
 
 import hashlib
 import os
@@ -23,7 +21,7 @@ class Example:
     Attributes
     ----------
     name : str
-        What it is asked for by.
+        Name by which :func:`fetch_example` knows it.
     address : str
         Its path on the server, at one commit, so that it never changes.
     size : int
@@ -60,8 +58,8 @@ EXAMPLES = {
             "7a202b7dc1ebaac5e28a063735b54557958421fe/images/BTO_crystal_2.dm4",
             2_358_495,
             "1fc81fe10c21e2c89c9fa4f8cbc82dd05aedc9b9eb5193edd4c1e03dda62626f",
-            "HAADF image of BaTiO3 along [001], the mean of aligned frames: titanium is weak, and"
-            " shifted by some 10 pm all over the field.",
+            "HAADF image of BaTiO3 along [001], mean of aligned frames: titanium is dim and shifted"
+            " by about 10 pm over the whole field.",
             "MIT",
             "A. Baghizadeh, Analysis of atomic displacement in STEM images, GitHub",
         ),
@@ -72,7 +70,7 @@ EXAMPLES = {
             752_215,
             "6524711eacb8b4f0f863abdc76025fd9f0133dffad4622a2dd57c6aa2fd340c7",
             "HAADF image of a DyScO3 substrate: its dysprosium columns are displaced in a zigzag,"
-            " which is an ordered state and no domain.",
+            " which is an ordered state, not a domain.",
             "MIT",
             "R. Lin, R. Zhang, C. Wang, X.-Q. Yang and H. L. Xin, TEMImageNet training library and"
             " AtomSegNet deep-learning models, Sci. Rep. 11, 5386 (2021)",
@@ -91,7 +89,7 @@ def fetch_example(
     server: str | None = None,
     say: Callable[[str], None] = _to_stderr,
 ) -> Path:
-    """Download a real image and check it; one that is there already is not asked for again.
+    """Download a real image and check it, unless it is already there.
 
     Parameters
     ----------
@@ -102,7 +100,7 @@ def fetch_example(
     server : str, optional
         Address to download from; by default ``$BFO_EXAMPLES``, else where the image is published.
     say : callable
-        Gets the line with what is shown, license and citation, before anything is downloaded.
+        Called with one line (description, license and citation) before the download.
 
     Returns
     -------
@@ -111,8 +109,8 @@ def fetch_example(
     Raises
     ------
     InputError
-        For an unknown name, a folder that cannot be written, a server that cannot be reached, and
-        a file whose SHA-256 is not the one known here; such a file is not kept.
+        If the name is unknown, the folder cannot be written, the server cannot be reached, or the
+        SHA-256 of the file is not the expected one; such a file is deleted.
     """
     example = {n.lower(): e for n, e in EXAMPLES.items()}.get(name.lower())
     if example is None:
@@ -129,7 +127,7 @@ def fetch_example(
 
 
 def _folder(given: str | Path | None) -> Path:
-    """Where examples are kept."""
+    """Folder of the examples."""
     if named := given or os.environ.get("BFO_DATA_DIR"):
         return Path(named).expanduser()
     require_extra("the folder of the examples", "data", "pooch")
@@ -139,7 +137,7 @@ def _folder(given: str | Path | None) -> Path:
 
 
 def _same(path: Path, example: Example) -> bool:
-    """Whether a file is there with the right content."""
+    """Whether a file exists with the right content."""
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == example.sha256
 
 
@@ -151,8 +149,8 @@ def _download(example: Example, target: Path, server: str | None) -> None:
     if not _same(part, example):
         part.unlink()
         raise InputError(
-            f"{example.file}: what came from {url} is not the image that is meant (another SHA-256)"
-            " and was not kept; repeat the command to download it anew"
+            f"{example.file}: the file from {url} does not have the expected SHA-256 and was"
+            " deleted; repeat the command to download it again"
         )
     to_disk(part)
     os.replace(part, target)

@@ -1,8 +1,7 @@
-"""The exercises of the notebooks, and how their right answers are computed from the results of a
-notebook.
+"""The exercises of the notebooks, and how their right answers are computed.
 
-No answer is written down here: each is computed from the notebook's own results or from a small
-experiment, so that it holds for any image and agrees with the code.
+Each answer is computed from the notebook's own results or from a small experiment, so it is right
+for any image and agrees with the code.
 """
 
 from collections.abc import Callable
@@ -145,13 +144,13 @@ GEOMETRY_AND_EVIDENCE = ("continuity", "straightness", "evidence")
 
 
 def striped_map(segmentation: Segmentation, width: int = 6) -> Segmentation:
-    """The same crystal under a map that has nothing to do with it: stripes along the lattice.
+    """The same crystal with a map unrelated to it: stripes along the lattice.
 
     Parameters
     ----------
     segmentation : rewards.Segmentation
     width : int
-        Of a stripe, in cells.
+        Width of a stripe in cells.
     """
     stripes = np.broadcast_to(
         np.arange(segmentation.labels.shape[1]) // width % 2, segmentation.labels.shape
@@ -170,13 +169,13 @@ def _speckle_costs(segmentation: Segmentation) -> float:
 
 
 def speckled_map(segmentation: Segmentation, share: float) -> Segmentation:
-    """A map of two halves in which single cells carry the label of the other half.
+    """A map of two halves in which single cells have the label of the other half.
 
     Parameters
     ----------
     segmentation : rewards.Segmentation
     share : float
-        Of the cells, exactly.
+        Exact share of the cells with a wrong label.
     """
     rows, columns = np.nonzero(segmentation.labels >= 0)
     labels = np.full(segmentation.labels.shape, -1)
@@ -284,177 +283,172 @@ CHAPTERS: dict[str, dict[str, Exercise]] = {
             _single_domain,
             "The mean of the field is subtracted first. What is left of a crystal that is"
             " everywhere the same?",
-            "Mean-centered, the field of a single domain is noise, and noise is uncorrelated beyond"
-            " three cells.",
+            "After its mean is subtracted, the field of a single domain is noise, which is"
+            " uncorrelated beyond three cells.",
             choices=("open", "closed"),
         ),
         "farther": Exercise(
             _farther,
             "How many pairs of cells lie on two sides of a wall, if they are 12 apart instead"
             " of 3?",
-            "The farther apart two cells are, the more often a wall runs between them. How fast it"
-            " falls tells the size of domains.",
+            "The farther apart two cells are, the more often a wall lies between them. The decay of"
+            " the correlation shows the size of the domains.",
             choices=("larger", "smaller"),
         ),
         "displacement": Exercise(
             _displacement,
             "Take the length of every vector of `grid.polar[prepared.mask]` (in px), then their"
             " median.",
-            "A few per cent of the cell's edge: that small is the signal that everything else"
-            " rests on.",
+            "A few per cent of the cell edge. Everything else is derived from this small signal.",
             tolerance=0.03,
         ),
     },
     "02_descriptors": {
         "blind": Exercise(
             _blind,
-            "Put a window w beside 1.5 w + 0.1. Which rule turns both into the same numbers? Try"
+            "Compare a window w with 1.5 w + 0.1. Which normalization makes them equal? Try"
             " `descriptors.normalize_windows`.",
-            "Both take offset and gain out of every window by itself, and illumination is little"
-            " more than that.",
+            "Both remove offset and gain from every window, and uneven illumination is little more"
+            " than an offset and a gain.",
             choices=NORMALIZATIONS,
         ),
         "b_columns": Exercise(
             lambda features: tuple(map(b_columns, (0.5, 1.54, 2.5))),
-            "The B columns are half a cell away along both axes, the next ones one and a half. How"
-            " far does the window reach?",
-            "Between 1 and 3 cells it is always four: a larger window adds A columns and cut-off"
-            " pieces, no further B column.",
+            "The nearest B columns are half a cell away along both axes, the next ones one and a"
+            " half. How far from its center does the window reach?",
+            "Between 1 and 3 cells it is always four: a larger window adds A columns, but no"
+            " further B column.",
         ),
     },
     "03_clustering": {
         "from_noise": Exercise(
             _from_noise,
-            "Does the algorithm have any way to return fewer clusters than it was asked for?",
-            "It divides any data. That there are clusters proves nothing.",
+            "Can the algorithm return fewer clusters than it was asked for?",
+            "It divides any data, so clusters alone prove nothing.",
         ),
         "after_permutation": Exercise(
             _after_permutation,
-            "What does the clustering know about the place of a cell?",
-            "It does not use positions: the regions of the map come from the image, and so they are"
-            " information.",
+            "Does the clustering use the position of a cell?",
+            "The clustering does not use positions, so regions in the map come from the image.",
             choices=("shares", "regions"),
         ),
     },
     "04_rewards": {
         "not_fooled": Exercise(
             _not_fooled,
-            "Two of them depend on the map alone, and stripes are perfect walls. Which one depends"
+            "Two of them depend only on the map, and stripes have perfect walls. Which one depends"
             " on the crystal?",
             "Stripes have perfect walls. Only a measured field contradicts them.",
             choices=GEOMETRY_AND_EVIDENCE,
         ),
         "speckle_costs": Exercise(
             _speckle_costs,
-            "Equation of continuity: the factor that has f in it, with f = 0.03.",
-            "A fifth is lost for three cells in a hundred: speckle is penalized strongly, as walls"
-            " around single cells are not walls.",
+            "Evaluate the factor that contains f in the equation of continuity, with f = 0.03.",
+            "Three wrong cells in a hundred cost a fifth: speckle is penalized strongly, because"
+            " boundaries around single cells are not walls.",
             tolerance=0.02,
         ),
     },
     "06_vae": {
         "latents": Exercise(
             _poses,
-            "Three numbers of content, and in front of them one for an angle and two for a shift,"
-            " where they are kept apart.",
-            "Angle and shift are latents as well. Leave them out of the clustering, and variants"
-            " that are rotated copies merge.",
+            "Count three numbers for the content, one for a separate angle, and two for a separate"
+            " shift.",
+            "Angle and shift are latents too. Without them, the clustering would merge variants"
+            " that are rotated copies.",
         ),
         "unlearned": Exercise(
             _unlearned,
-            "Trials of the source `rung 1` whose `explained` is below `vae.MIN_EXPLAINED`.",
-            "Such networks are not shown, and their total is discounted: a map from an untrained"
-            " network is good by chance only.",
+            "Count the trials with source `rung 1` and `explained` below `vae.MIN_EXPLAINED`.",
+            "The latents of such networks are not shown and their total is reduced: a map from an"
+            " untrained network can be good only by chance.",
         ),
     },
     "05_optimization": {
         "reached": Exercise(
             _reached,
-            "`table['total'].cummax()`; the first place where it is at least 0.95 of its last"
+            "Find the first trial at which `table['total'].cummax()` is at least 0.95 of its last"
             " value. Count from 1.",
-            "The rest of the budget gave the last twentieth, and the assurance that there was not"
-            " more.",
+            "The rest of the budget gained the last 5 % and showed that little more was to be"
+            " gained.",
         ),
         "best_on_front": Exercise(
             _best_on_front,
             "The front depends on three rewards, the total also on the guards. Look at"
             " `front['number']`.",
-            "Total and front are two readings of one table; where guards decide, the two can"
-            " disagree.",
+            "Total and front summarize the same table. They can disagree when a guard is low.",
             choices=(True, False),
         ),
     },
     "09_report": {
         "turn": Exercise(
             _turn,
-            "Mean vector of `cells.polar` under each of the two labels with most cells, and the"
-            " angle between the two.",
-            "Seen along one axis, a 71° wall looks like a rotation by 90° or none, a 109° wall"
-            " like 90° or 180°: the third component is hidden.",
+            "Compute the mean of `cells.polar` for each of the two labels with the most cells, then"
+            " the angle between the two means.",
+            "The image hides the third component. In projection a 71° wall looks like a rotation by"
+            " 90° or none, a 109° wall like 90° or 180°.",
             tolerance=0.05,
         ),
         "more_domains": Exercise(
             _more_domains,
-            "`n_domains` of `result`, and the number of labels in the map.",
-            "A variant may occur in several places: domains are pieces of the map, variants are"
+            "Subtract the number of labels in the map from `n_domains` in `result`.",
+            "A variant may occur in several places. Domains are regions of the map, variants are"
             " directions.",
         ),
     },
     "07_judgment": {
         "regret": Exercise(
             _regret,
-            "Regret looks at the ARI of two maps: the best one, and the one that the score likes"
-            " best.",
-            "The score's pick is the second map. How it orders the others does not matter for"
-            " regret.",
+            "Regret compares the ARI of the best map and of the map with the highest score.",
+            "The score picks the second map. The order of the other maps does not affect regret.",
             tolerance=0.005,
         ),
         "rank": Exercise(
             _rank,
-            "Replace both rows by ranks, 1 to 3, and correlate the ranks.",
-            "One swap among three maps costs half of the correlation.",
+            "Replace the values in both rows by their ranks, 1 to 3, and correlate the ranks.",
+            "One swap among three maps reduces the correlation to one half.",
             tolerance=0.005,
         ),
         "fooling": Exercise(
             _fooling,
-            "`map_rewards[0]` is the truth. Compare `r['continuity'] * r['straightness']` of the"
-            " others with it.",
-            "Every one of them would be picked before the truth if geometry alone decided.",
+            "`map_rewards[0]` is the truth. Compare its `r['continuity'] * r['straightness']` with"
+            " that of the others.",
+            "If geometry alone decided, each of them would be picked before the truth.",
         ),
     },
     "10_composition": {
         "noise": Exercise(
             _noise,
-            "Draw an array of shape (200, 200, 2) with `numpy.random`; mean of the lengths, then"
-            " `smbfo.coherent_length`.",
+            "Draw an array of shape (200, 200, 2) with `numpy.random`. Compute the mean of the"
+            " lengths and `smbfo.coherent_length`.",
             "A length cannot be negative, so noise alone has a mean length. The coherent"
             " displacement is nearly free of this bias.",
             tolerance=0.1,
         ),
         "lost": Exercise(
             _lost,
-            "Mean of the column `order` for every content of samarium.",
-            "Where cells are uncorrelated beyond three cells, there is no ferroelectric order,"
-            " however long the arrows.",
+            "Compare the mean of the column `order` for each samarium content.",
+            "If the displacement is uncorrelated beyond three cells, there is no ferroelectric"
+            " order, however long the arrows are.",
         ),
         "joint_wins": Exercise(
             _joint_wins,
             "Count the rows of `table` in which `total_joint` is larger than `total_own`.",
-            "A composition's own search raises the sum over its images with a small budget; on one"
-            " of them the joint one may be better by chance.",
+            "The search of a composition raises the sum over its images with a small budget. On one"
+            " of them the joint parameters may be better by chance.",
         ),
     },
     "08_paper": {
         "pieces": Exercise(
             _pieces,
             "Count the pieces of each label: its own, and the cell inside the other.",
-            "Two cells halve it. A reward that counts pieces counts specks.",
+            "Two wrong cells halve the reward, because it counts every speck as a piece.",
             tolerance=0.005,
         ),
         "needed": Exercise(
             lambda prepared: 2 * 4,
-            "May one cluster hold windows on A and on B columns, different as they look?",
-            "Half of the clusters say nothing but which sublattice a column belongs to.",
+            "Windows on A and B columns look very different. Can one cluster contain both?",
+            "Half of the clusters only distinguish the sublattices.",
         ),
     },
 }

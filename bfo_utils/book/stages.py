@@ -1,4 +1,4 @@
-"""The two stages of a run on one page, how long its steps took, and the command that repeats it."""
+"""Both stages of a run on one page, the run time of its steps, and the command that repeats it."""
 
 import ast
 import base64
@@ -18,8 +18,8 @@ _FOLDED = {
 
 
 def stage_durations(out: str | Path) -> dict[str, float]:
-    """Seconds that every executed notebook of a run took, as papermill noted them, in the order of
-    their execution.
+    """Run time in seconds of every executed notebook, as recorded by papermill, in the order of
+    execution.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def stage_durations(out: str | Path) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        By part and notebook; the report itself, which asks, is left out.
+        Keys are part and notebook. The report itself is still running and is left out.
     """
     noted = {
         path: read_json(path)["metadata"].get("papermill", {})
@@ -47,7 +47,7 @@ def stage_durations(out: str | Path) -> dict[str, float]:
 
 
 def repeat_command(artifacts: str | Path) -> str:
-    """The command that makes a result again: that of its run, else one that reads its provenance.
+    """The command that repeats a result: that of its run, else one that reads its provenance.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def repeat_command(artifacts: str | Path) -> str:
     Returns
     -------
     str
-        One line for a shell; what needs quotes has them.
+        One line for a shell, quoted where needed.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def as_shown(notebook: dict) -> dict:
     Returns
     -------
     dict
-        A new notebook; of folders of this machine it names none, of the image its name.
+        A new notebook, without folders of this machine; the image appears by its name only.
 
     Examples
     --------
@@ -160,15 +160,15 @@ def with_tuned(notebook: dict, tuned: dict, folder: Path) -> dict:
     Returns
     -------
     dict
-        The notebook at the default parameters. Lines of text that differ stand below each other;
-        of a cell tagged ``compared`` stands what it gave at the stage ``tuned``.
+        The notebook at the default parameters. Lines of text that differ appear below each other;
+        a cell tagged ``compared`` has its output of the stage ``tuned``.
     """
     runs, cells = {cell["id"]: cell for cell in tuned["cells"]}, []
     for cell in notebook["cells"]:
         other, tags = runs.get(cell["id"], cell), cell["metadata"].get("tags", [])
         ours, theirs = _pictures(cell), _pictures(other)
         if "parameters" in tags:
-            cells += [cell, _chosen(notebook, tuned)]
+            cells.append(_chosen(cell, notebook, tuned) or cell)
         elif "compared" in tags:
             cells.append(cell | {"outputs": other["outputs"]})
         elif "solution" in tags or (ours and ours == theirs):
@@ -203,19 +203,22 @@ def _both_texts(cell: dict, other: dict) -> dict:
     return cell | {"outputs": [stream]}
 
 
-def _chosen(notebook: dict, tuned: dict) -> dict:
-    """The parameters of both runs in a table; what the search has changed is in bold."""
+def _chosen(cell: dict, notebook: dict, tuned: dict) -> dict | None:
+    """The parameters of both runs in a table, in the place of the cell that declares them; what the
+    search has changed is in bold. None where both runs have none.
+    """
     ours, theirs = _injected(notebook), _injected(tuned)
+    meanings = dict(re.findall(r"(\w+):.*?  # (.*)", "".join(cell["source"])))
     names = [name for name in ours if name != "stage"]
-    if not names:
-        return _markdown("chosen", "")
     rows = [
-        f"| `{n}` | {ours[n]} | {theirs[n] if ours[n] == theirs[n] else f'**{theirs[n]}**'} |"
+        f"| `{n}` | {ours[n]} | {theirs[n] if ours[n] == theirs[n] else f'**{theirs[n]}**'}"
+        f" | {meanings.get(n, '')} |"
         for n in names
     ]
-    head = "This page shows two runs of one notebook. What the search has changed is in bold.\n\n"
-    table = "| parameter | default | tuned |\n| --- | --- | --- |\n" + "\n".join(rows)
-    return _markdown("chosen", (head + table).replace('"', ""))
+    head = "This page shows two runs of one notebook. Bold: values changed by the search.\n\n"
+    table = "| parameter | default | tuned | meaning |\n| --- | --- | --- | --- |\n"
+    text = (head + table + "\n".join(rows)).replace('"', "")
+    return _markdown("chosen", text) if names else None
 
 
 def _beside(cell: dict, ours: str, theirs: str, folder: Path) -> dict:

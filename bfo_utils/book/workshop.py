@@ -1,8 +1,8 @@
 """Notebooks for a workshop: without the solutions, with the results that they start from.
 
-One source: exercises and solutions are cells of the notebooks themselves, tagged ``exercise`` and
-``solution``, so that they cannot drift apart. The book shows solutions folded; here they stand in a
-file of their own. The slides are made from the same notebooks and the plans of the book.
+Exercises and solutions are cells of the notebooks themselves, tagged ``exercise`` and
+``solution``, so they cannot diverge. The book shows solutions folded; the workshop has them in a
+separate file. The slides are made from the same notebooks and the plans of the book.
 """
 
 import base64
@@ -33,7 +33,7 @@ from .build import BOOK_PACKAGES, BookStep, execute_step, with_install_cell
 
 LEFT_OUT = {"solution"}  # tags of the cells that participants do not get
 MANIFEST = "workshop.json"
-#: The notebooks in the order in which they are run, and those whose results each of them reads.
+#: The notebooks in running order, and for each the notebooks whose results it reads.
 #:
 #: :meta hide-value:
 CHAPTER_NEEDS: dict[str, tuple[str, ...]] = {
@@ -48,7 +48,7 @@ CHAPTER_NEEDS: dict[str, tuple[str, ...]] = {
     "09_report": ("01_data", "05_optimization"),
     "10_composition": (),
 }
-#: What notebooks leave for those after them; the rest of a run's artifacts is not handed out.
+#: Results that later notebooks need; the other artifacts of a run are not included.
 _WRITES = {
     "01_data": "prepared.npz",
     "02_descriptors": "default/features.npz",
@@ -70,13 +70,12 @@ _PICTURES = ("unit_cell", "domain_wall")  # of the book, for the page of partici
 _LONG = ("06_vae", "07_judgment", "08_paper", "10_composition")  # not in the plan of 90 minutes
 _README = """# Workshop: domains by reward
 
-![A unit cell, without and with the shift of iron](unit_cell.png)
+![A unit cell, without and with the displacement of iron](unit_cell.png)
 
-![The shift of iron changes its direction at a domain wall](domain_wall.png)
+![The displacement of iron changes direction at a domain wall](domain_wall.png)
 
-One notebook per chapter. Open a terminal in this folder, with the Python that has `bfo_utils`
-installed, and start
-Jupyter (`pip install jupyterlab` where it is missing):
+There is one notebook per chapter. Open a terminal in this folder, in the Python environment of
+`bfo_utils`, and start Jupyter (if it is missing: `pip install jupyterlab`):
 
     jupyter lab
 
@@ -86,38 +85,35 @@ Jupyter (`pip install jupyterlab` where it is missing):
 | --- | --- |
 {table}
 
-At the end of every notebook there are exercises, and a cell that checks your answers: put them
-in the place of `None`
-and run it. It tells right from wrong and gives a hint. Predict first, then run.
+Every notebook ends with exercises and a cell that checks your answers. Predict first, then replace
+`None` with your answers and run the cell. It marks every answer and gives hints.
 
-Without Jupyter, `papermill 02_descriptors.ipynb out.ipynb` runs a notebook from top to bottom;
-`-p NAME VALUE` changes one
-of the parameters that stand in its first cells. `06_vae` needs the extra `vae`: {vae}.
+Without Jupyter, `papermill 02_descriptors.ipynb out.ipynb` runs a notebook from top to bottom.
+`-p NAME VALUE` changes one of the parameters in its first cells. `06_vae` needs the extra `vae`:
+{vae}.
 
-With an image of your own: `papermill 01_data.ipynb out.ipynb -p image PATH`, then the others again.
+For your own image, run `papermill 01_data.ipynb out.ipynb -p image PATH`, then the other notebooks.
 """
 _ALL_THERE = (
-    "The folder `artifacts` holds the results of all notebooks, so that you can begin with any of"
-    " them."
+    "The folder `artifacts` holds the results of all notebooks, so you can begin with any of them."
 )
 _IN_ORDER = (
-    "Run the notebooks in the order of this table; each reads what those before it have left in the"
+    "Run the notebooks in the order of this table: each reads results of earlier ones from the"
     " folder `artifacts`."
 )
 
 
 def lay_out(folder: str | Path, run: str | Path | None = None) -> Path:
-    """Write the notebooks without solutions, a page for participants, slides, the solutions, and
-    the artifacts of a run, to a folder.
+    """Write a workshop folder: notebooks without solutions, a page for participants, slides, the
+    solutions, and the artifacts of a run.
 
     Parameters
     ----------
     folder : str or Path
-        New, empty, or laid out by this function and not touched since; then it is replaced. It
-        appears when all is there. An empty one is filled, and where it is a link, the folder that
-        it leads to.
+        A new or empty folder, or one that this function wrote and nobody changed, which is
+        replaced. A link is followed. The folder is written as a whole or not at all.
     run : str or Path, optional
-        Folder of a finished `bfo run`, whose artifacts are handed out; without it, participants run
+        Folder of a finished `bfo run` whose artifacts are included. Without it, participants run
         the notebooks in order.
 
     Returns
@@ -151,7 +147,7 @@ def lay_out(folder: str | Path, run: str | Path | None = None) -> Path:
 
 
 def without_solutions(notebook: dict) -> dict:
-    """A notebook without the cells of the solutions, its text readable outside the book.
+    """A notebook without its solution cells, with text that is readable outside the book.
 
     Parameters
     ----------
@@ -178,8 +174,8 @@ def without_solutions(notebook: dict) -> dict:
 
 
 def readable(text: str) -> str:
-    """Markdown of the book as markdown that Jupyter shows: roles become plain words and links
-    between notebooks.
+    """Convert markdown of the book for Jupyter: roles become plain words and links between
+    notebooks.
 
     Parameters
     ----------
@@ -217,11 +213,10 @@ def _role(match: re.Match) -> str:
 
 
 def catch_up(chapter: str, artifacts: str | Path = "artifacts") -> None:
-    """Run the notebooks that a chapter builds on, where their results are missing, with the default
+    """Run the notebooks that a chapter needs and whose results are missing, with the default
     parameters.
 
-    For a chapter that is opened by itself, on Colab or Binder say, where nothing has been run
-    before.
+    For a chapter that is opened on its own, for example on Colab or Binder.
 
     Parameters
     ----------
@@ -271,7 +266,8 @@ def _replaceable(folder: Path) -> None:
     ]
     if touched:
         raise InputError(
-            f"{folder}: {touched[0]} was changed or added since it was laid out; give a new folder"
+            f"{folder}: {touched[0]} was changed or added since the folder was written; give a new"
+            " folder"
         )
 
 
@@ -324,9 +320,7 @@ def _notebook(folder: Path, name: str) -> dict:
 
 def _solutions(notebooks: dict[str, dict]) -> str:
     """The cells of the solutions of all chapters, for the instructor."""
-    text = [
-        "# Solutions\n\nFor the instructor: take this file out before the folder is handed out."
-    ]
+    text = ["# Solutions\n\nFor the instructor: remove this file before you hand out the folder."]
     for notebook in notebooks.values():
         text.append(f"## {_title(notebook)}")
         for cell in notebook["cells"]:
@@ -344,8 +338,8 @@ def _slides(notebooks: dict[str, dict], run: str | Path | None) -> str:
     """
     slides = [
         _slide("Domains by reward", picture=_image("before_after")),
-        _slide("A unit cell, and the shift of iron in it", picture=_image("unit_cell")),
-        _slide("A domain wall: the shift changes direction", picture=_image("domain_wall")),
+        _slide("A unit cell and the displacement of iron", picture=_image("unit_cell")),
+        _slide("A domain wall: the displacement changes direction", picture=_image("domain_wall")),
         _slide("From image to map in six steps", picture=_image("chain")),
     ]
     for name, notebook in notebooks.items():

@@ -1,7 +1,7 @@
 """Atomic columns of an image: detection, and positions to a fraction of a pixel.
 
-Belongs here: what can be used alone, on any image with bright columns. Does not belong here: which
-column is which; that is the :mod:`bfo_utils.lattice`.
+Belongs here: functions for any image with bright columns, without a lattice. Does not belong here:
+the identity of the columns (:mod:`bfo_utils.lattice`).
 """
 
 import lazy_loader

@@ -1,7 +1,6 @@
 """Atomic columns: find them without a tuned threshold, fit them to a fraction of a pixel.
 
-The scale of everything here is the image's own lattice: the strongest Bragg peak of its power
-spectrum.
+All scales come from the lattice of the image: the strongest Bragg peak of its power spectrum.
 """
 
 from dataclasses import dataclass, replace
@@ -50,7 +49,7 @@ class Columns:
         Amplitude of the fitted Gaussian above its background, the background, the standard
         deviation.
     ok : ndarray of bool, shape (N,)
-        Whether the fit stayed at its column; where not, ``xy`` is the detected position.
+        Whether the fit stayed at its column; otherwise ``xy`` is the detected position.
     spacing_px : float
         Shortest period of the image: d of its strongest Bragg peak.
     """
@@ -72,10 +71,10 @@ class Columns:
 
 
 def with_bright_columns(image: Image) -> Image:
-    """An image whose columns are bright: the same one, or inverted where they are dark (ABF, BF).
+    """An image with bright columns: the image itself, or its inverse if columns are dark (ABF, BF).
 
-    Where it is not said, the skewness decides: narrow peaks on a flat ground have long tails to
-    their side.
+    If the contrast is not given, the skewness of the gray levels decides: narrow peaks on a flat
+    background have a long tail on their side.
 
     Parameters
     ----------
@@ -88,7 +87,7 @@ def with_bright_columns(image: Image) -> Image:
     Raises
     ------
     InputError
-        If the image holds no lattice.
+        If the image contains no lattice.
 
     Examples
     --------
@@ -115,8 +114,8 @@ def with_bright_columns(image: Image) -> Image:
 
 
 def smooth_rows(values: np.ndarray, sigma: float, axis: int = 0) -> np.ndarray:
-    """Gaussian mean along one axis, continued by its ends: products of small dense matrices, which
-    a processor multiplies several times as fast as it adds shifted rows.
+    """Gaussian mean along one axis, with the end values continued. It uses products of small dense
+    matrices, which are several times as fast as sums of shifted rows.
 
     Parameters
     ----------
@@ -156,9 +155,9 @@ def smooth_rows(values: np.ndarray, sigma: float, axis: int = 0) -> np.ndarray:
 def column_spacing(image: Image) -> float:
     """Period of the strongest lattice planes of an image, in px.
 
-    Power spectra of up to 4 x 4 Hann-windowed parts are averaged; a Bragg peak is a point that
-    stands out of the median of its ring (same spatial frequency), so that neither a bright
-    background nor amorphous material counts.
+    Power spectra of up to 4 x 4 Hann-windowed parts are averaged. A Bragg peak is a point well
+    above the median of its ring (same spatial frequency), which excludes a bright background and
+    amorphous material.
 
     Parameters
     ----------
@@ -167,13 +166,13 @@ def column_spacing(image: Image) -> float:
     Returns
     -------
     float
-        Plane spacing d in px: the cell edge, or 1/sqrt(2) of it where two sublattices are about
+        Plane spacing d in px: the cell edge, or 1/sqrt(2) of it if two sublattices are about
         equally bright.
 
     Raises
     ------
     InputError
-        If no point of the spectrum stands out: there is no lattice to analyze.
+        If no point of the spectrum stands out, so there is no lattice to analyze.
 
     Examples
     --------
@@ -248,11 +247,11 @@ def find_columns(
     refinement_radius: float = 0.45,
     side: int = TILE_SIDE,
 ) -> Columns:
-    """Find and fit all columns of an image that lie in its region, or take those that were given.
+    """Find and fit all columns in the region of an image, or use those that were given.
 
-    Local maxima of a scale-normalized Laplacian of Gaussian whose width follows the image's
-    lattice, kept where they exceed the response that the image's own noise would give; then a
-    Gaussian fit of each.
+    Columns are local maxima of a scale-normalized Laplacian of Gaussian whose width follows the
+    lattice of the image. Maxima above the response to the noise of the image are kept, and each is
+    fitted by a Gaussian.
 
     Parameters
     ----------
@@ -262,8 +261,7 @@ def find_columns(
     refinement_radius : float
         Half width of the fitted window as a fraction of the plane spacing.
     side : int
-        Largest side of the tiles (px) that the image is worked on in. The result does not depend on
-        it.
+        Largest side of the image tiles in px. The result does not depend on it.
 
     Returns
     -------
@@ -277,7 +275,7 @@ def find_columns(
     Notes
     -----
     Detection after Barakati et al., Digital Discovery 2024 (d4dd00132j), with scale and threshold
-    from the image. Columns outside the region are found and fitted, too, so that those at its rim
+    from the image. Columns outside the region are found and fitted too, so that those at its edge
     are measured as in the whole image.
     """
     period = column_spacing(image)
@@ -300,13 +298,13 @@ def _as_given(fitted: Columns, given: np.ndarray) -> Columns:
 
 
 def refit_columns(image: Image, columns: Columns, refinement_radius: float = 0.45) -> Columns:
-    """Fit columns again where they are known to be, such as after rows of a scan were moved.
+    """Fit columns again from known positions, for example after scan rows were moved.
 
     Parameters
     ----------
     image : Image
     columns : Columns
-        Their fits are where the new ones begin.
+        Their fits are the starting values.
     refinement_radius : float
         See :func:`find_columns`.
 
@@ -390,10 +388,10 @@ def fit_columns(
     Gauss-Newton on square windows. All sums of the normal equations separate into x and y factors,
     so one iteration costs a few small matrix products per column. After the first iterations the
     fitted neighbors are subtracted from every window (as if all columns were fitted together) and
-    the fit goes on.
+    the fit continues.
 
-    All columns take each step together, tile by tile, with their neighbors as the step before left
-    them: that, and not an overlap, makes the result independent of the tiles.
+    All columns take each step together, tile by tile, with their neighbors from the previous step.
+    This makes the result independent of the tiles without an overlap.
 
     Parameters
     ----------
@@ -405,14 +403,14 @@ def fit_columns(
     radius : float
         Half width of the window in px.
     period : float
-        Plane spacing in px, the scale of what a fit may change.
+        Plane spacing in px, which limits the change of a fit.
     side : int
         Largest side of the tiles in px.
     thorough : bool
-        Go on until widths are settled to a fifth of what otherwise counts as settled, however
-        little columns overlap.
+        Continue until the widths have converged five times as tightly, even if columns hardly
+        overlap.
     known : FitState, optional
-        An earlier fit at about the same positions, to begin from.
+        An earlier fit at about the same positions, as starting values.
 
     Returns
     -------
@@ -486,7 +484,7 @@ def _start(xy: np.ndarray, sigma: float) -> FitState:
 
 
 def scatter_fits(parts: list[FitState], groups: list[np.ndarray]) -> FitState:
-    """The states of groups of columns as one, every column at its own index."""
+    """The states of groups of columns merged into one, every column at its own index."""
     place = np.argsort(np.concatenate(groups))
     return FitState(
         *(
@@ -497,7 +495,7 @@ def scatter_fits(parts: list[FitState], groups: list[np.ndarray]) -> FitState:
 
 
 def window_corners(shape: tuple[int, int], xy: np.ndarray, half: int) -> np.ndarray:
-    """First column and row (N, 2) of the windows around the nearest pixels; at the frame they
+    """First column and row (N, 2) of the windows around the nearest pixels; at the frame, windows
     are moved inside.
     """
     return np.clip(np.rint(xy).astype(int) - half, 0, np.array(shape[::-1]) - 1 - 2 * half)
@@ -575,8 +573,8 @@ def _turn(
 
 
 def subtract_neighbors(windows: FitWindows, state: FitState, near: np.ndarray) -> FitWindows:
-    """Windows without the fitted neighbors of their column: indices (N, 8), too high where
-    there is none.
+    """Windows without the fitted neighbors of their column: indices (N, 8), too high if there is
+    none.
     """
     others = state.take(np.minimum(near, len(state.xy) - 1))
     x, y, two = (

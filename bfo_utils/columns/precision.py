@@ -1,9 +1,9 @@
-"""Standard errors of fitted columns, from the fit's covariance and the noise that the fit leaves.
+"""Standard errors of fitted columns, from the covariance of the fit and the noise of its residuals.
 
-The fit gives all pixels the same weight, but counts scatter more where there are more of them. The
-covariance of a column's parameters is therefore that of ordinary least squares under unequal noise,
-``(J'J)^-1 J'VJ (J'J)^-1`` (White, Econometrica 48, 817, 1980), with the variance ``V = v0 + v1 m``
-of a pixel of expected value m fitted to the squared residuals of all columns.
+The fit gives all pixels the same weight, but larger counts scatter more. The covariance of a
+column's parameters is therefore that of ordinary least squares under unequal noise, ``(J'J)^-1 J'VJ
+(J'J)^-1`` (White, Econometrica 48, 817, 1980), with the variance ``V = v0 + v1 m`` of a pixel of
+expected value m fitted to the squared residuals of all columns.
 """
 
 from collections.abc import Iterator
@@ -33,14 +33,14 @@ _LEVERAGE = 0.9  # of a pixel on the fit, at most
 
 @dataclass(frozen=True)
 class ColumnErrors:
-    """Standard errors of fitted columns, NaN where the fit is not sound.
+    """Standard errors of fitted columns, NaN where the fit is not reliable.
 
     Attributes
     ----------
     xy : ndarray, shape (N, 2)
-        Of the positions along x and y, in px.
+        Standard errors of the positions along x and y, in px.
     intensity : ndarray, shape (N,)
-        Of the amplitude, in the units of the image.
+        Standard errors of the amplitude, in the units of the image.
     noise : tuple of float
         Variance of a pixel as v0 + v1 m, m its expected value.
     """
@@ -52,7 +52,7 @@ class ColumnErrors:
 
 @dataclass(frozen=True)
 class FittedWindows:
-    """Windows of a group of columns beside their fits; the K x K pixels of a window in one axis of
+    """Windows of a group of columns and their fits; the K x K pixels of a window form one axis of
     length P.
 
     Attributes
@@ -62,9 +62,10 @@ class FittedWindows:
     row, col : ndarray, shape (N, P)
         Pixel coordinates.
     expected, residual : ndarray, shape (N, P)
-        Value of the model, neighbors included, and image minus model.
+        Value of the model, including neighbors, and image minus model.
     design : ndarray, shape (N, 5, P)
-        Background, Gaussian, and its derivatives by x, y and width, as the fit uses them.
+        Background, Gaussian, and its derivatives with respect to x, y and width, as used in the
+        fit.
     stiffness : ndarray, shape (N,)
         Weight of the prior on the width, on the diagonal of the normal matrix.
     """
@@ -84,7 +85,7 @@ class FittedWindows:
 
     @property
     def pulled(self) -> np.ndarray:
-        """What every pixel adds to the coefficients per unit of its value, shape (N, 5, P)."""
+        """Contribution of every pixel to the coefficients per unit value, shape (N, 5, P)."""
         return np.matmul(_inverse(self.normal), self.design)
 
 
@@ -96,8 +97,8 @@ def normal_matrix(left: np.ndarray, right: np.ndarray, stiffness: np.ndarray) ->
 
 
 def design_matrix(windows: FitWindows, state: FitState) -> np.ndarray:
-    """Derivatives (N, 5, P) of the model by its linear coefficients: 1, g, x g, y g and (x^2 +
-    y^2) g.
+    """Derivatives (N, 5, P) of the model with respect to its linear coefficients: 1, g, x g, y g
+    and (x^2 + y^2) g.
     """
     one_x, g_x, xg, xxg = np.moveaxis(
         gaussian_factors(windows.x, state.xy[:, 0], state.sigma), 1, 0
@@ -112,7 +113,7 @@ def design_matrix(windows: FitWindows, state: FitState) -> np.ndarray:
 
 
 def width_prior(state: FitState, noise: float, width: float) -> tuple[np.ndarray, np.ndarray]:
-    """Weight of the prior on the last coefficient of the design, and what it adds to the
+    """Weight of the prior on the last coefficient of the design, and its contribution to the
     right-hand side per unit of width.
     """
     slope = np.maximum(state.amplitude, 3 * noise) / state.sigma**3
@@ -173,7 +174,7 @@ def neighbors(columns: Columns) -> np.ndarray:
 
 
 def pixel_noise(image: Image) -> float:
-    """Noise of a pixel as the fit of the columns takes it."""
+    """Noise of a pixel as assumed by the fit of the columns."""
     return max(image.noise, 1e-6 * float(np.ptp(image.data)))
 
 
@@ -234,8 +235,8 @@ def variance_of_pixels(image: Image, columns: Columns, radius: float) -> tuple[f
     """Variance of a pixel as v0 + v1 m of its expected value m, from the residuals of a sample of
     columns.
 
-    Residuals are smaller than the noise where a pixel pulls the fit to itself; they are divided by
-    what the fit leaves.
+    Residuals are smaller than the noise because each pixel pulls the fit toward itself; they are
+    corrected for this factor.
 
     Parameters
     ----------

@@ -1,5 +1,5 @@
-"""The shape of columns beyond a round peak: asymmetry and elongation, as tilt, coma, astigmatism
-and the scan make them.
+"""The shape of columns beyond a round peak: asymmetry and elongation, which tilt, coma, astigmatism
+and the scan cause.
 """
 
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ class ColumnShape:
     Attributes
     ----------
     asymmetry, se_asymmetry : ndarray, shape (2,)
-        Skewness of the peak along x and y, its width being the unit: its tail is where it points.
+        Skewness of the peak along x and y, in units of its width; it points toward the tail.
     elongation, se_elongation : ndarray, shape (2,)
-        Difference of the widths along x and y, and along the diagonals, over the width.
+        Difference of the widths along x and y, and along the diagonals, divided by the width.
     """
 
     asymmetry: np.ndarray
@@ -34,7 +34,8 @@ class ColumnShape:
 def column_shapes(
     image: Image, columns: Columns, sublattice: np.ndarray, radius: float
 ) -> dict[str, ColumnShape]:
-    """Asymmetry and elongation of the columns of every sublattice, from what a round peak leaves.
+    """Asymmetry and elongation of the columns of every sublattice, from the residuals of a round
+    peak.
 
     Parameters
     ----------

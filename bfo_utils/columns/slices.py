@@ -1,9 +1,9 @@
-"""Slices of atomic columns: where every pixel row sees every column.
+"""Slices of atomic columns: the position of every column in each pixel row.
 
 A scan that displaces pixel row y by s(y) shows I(x, y) = M(x + s(y), y), M the undistorted image.
-Each row of pixels that crosses a column places it anew along the row: its slice. Slices of one
-column differ by what the scan did between its rows, however the crystal displaces the column as a
-whole.
+Each row of pixels that crosses a column measures its position along the row: a slice. Slices of one
+column differ only by the scan errors between its rows, however the crystal displaces the column as
+a whole.
 """
 
 from collections.abc import Iterable
@@ -55,13 +55,13 @@ class Slices:
     row : ndarray of int, shape (N, R)
         Pixel row of each slice.
     weight : ndarray, shape (N, R)
-        1 / variance of its displacement (1 / px2); 0 outside the frame and for unsound columns.
+        1 / variance of its displacement (1 / px2); 0 outside the frame and for unreliable columns.
     moment : ndarray, shape (N, R)
-        Weight times displacement (1 / px): the row's displacement minus what the fitted position of
-        the column lacks.
+        Weight times displacement (1 / px): the displacement of the row minus the error of the
+        fitted position of the column.
     response : ndarray, shape (N, R)
-        Displacement of the slice per displacement of the whole row: 1 but for neighbors in the
-        window, which move as well.
+        Displacement of the slice per displacement of the whole row: 1, except for neighbors in the
+        window, which move too.
     offset : ndarray, shape (N, R)
         Distance of the row from the center of the column, in units of the median sigma of the
         columns.
@@ -173,8 +173,7 @@ def cut_slices(
     """Displacements of every slice of every column, along x in rows of pixels and along y in
     columns of pixels.
 
-    The image is worked on in bands, which bounds the memory; the noise is that of the band in the
-    middle.
+    The image is processed in bands, which limits the memory; the noise is that of the middle band.
 
     Parameters
     ----------
@@ -183,7 +182,7 @@ def cut_slices(
     columns : Columns
         Fitted to this image.
     axes : iterable of str
-        Fast axes of the scan that are asked for.
+        Fast scan axes to compute.
 
     Returns
     -------

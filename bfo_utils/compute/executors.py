@@ -35,12 +35,12 @@ CONNECT_S = 10  # seconds to wait for the answer of a scheduler
 
 
 class WorkerDied(InputError):
-    """What a task comes to whose worker ended under it every time, without an answer."""
+    """Error of a task whose worker process was killed every time."""
 
     def __init__(self):
         super().__init__(
-            "its worker process was ended from outside every time (out of memory?); "
-            "give it more memory, fewer workers or a smaller image"
+            "its worker process was killed every time (out of memory?); use more memory, fewer"
+            " workers, or a smaller image"
         )
 
 
@@ -127,7 +127,8 @@ def connect_pool(workers: int = 1, scheduler: str | None = None) -> Iterator[Poo
     """
     if scheduler is None and (hindrance := _hindrance()):
         print(
-            f"warning: no process can be started here ({hindrance}); working in this one",
+            f"warning: no worker process can be started ({hindrance}); continuing in the main"
+            " process",
             file=sys.stderr,
         )
         yield ThisProcess()
@@ -296,12 +297,13 @@ class Dask:
         except (CancelledError, OSError) as error:
             raise InputError(
                 f"{self._address}: the connection to the scheduler was lost; start the cluster"
-                " again and repeat the command: what is done is not done again"
+                " again and repeat the command; finished images are skipped"
             ) from error
         except Exception as error:
             raise InputError(
                 f"{self._address}: the cluster cannot run the analysis ({type(error).__name__}:"
-                f" {error}); start scheduler and workers with the same Python and packages as here"
+                f" {error}); start scheduler and workers with the same Python and packages as on"
+                " this machine"
             ) from error
 
 
@@ -314,6 +316,6 @@ def _client(scheduler: str):
         return Client(scheduler, timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{scheduler}: no Dask scheduler answers there; give the address that `dask scheduler`"
-            " prints, such as tcp://10.0.0.1:8786"
+            f"{scheduler}: no Dask scheduler answers at this address; give the address that `dask"
+            " scheduler` prints, such as tcp://10.0.0.1:8786"
         ) from error

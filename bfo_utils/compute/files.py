@@ -47,8 +47,8 @@ def writable_names() -> Iterator[None]:
     except OSError as error:
         if _NO_TEMPORARY in str(error):
             raise DiskError(
-                "temporary files: no folder for them can be written; set TMPDIR to one with room"
-                " and access"
+                "temporary files: no folder is writable; set TMPDIR to a writable folder with free"
+                " space"
             ) from error
         if error.errno != errno.ENAMETOOLONG:
             raise
@@ -91,8 +91,8 @@ def writing(what: str | Path) -> Iterator[None]:
     >>> with writing("results"):
     ...     raise OSError(28, "No space left on device")
     Traceback (most recent call last):
-    bfo_utils.errors.DiskError: results: cannot be written (No space left on device); give a folder
-    with room and access
+    bfo_utils.errors.DiskError: results: cannot be written (No space left on device); give a
+    writable folder with free space
     """
     try:
         with writable_names():
@@ -105,7 +105,7 @@ def writing(what: str | Path) -> Iterator[None]:
             error.args[0][0][-1] if isinstance(error, shutil.Error) else error.strerror or error
         )
         raise DiskError(
-            f"{what}: cannot be written ({reason}); give a folder with room and access"
+            f"{what}: cannot be written ({reason}); give a writable folder with free space"
         ) from error
 
 
@@ -370,12 +370,12 @@ def refuse_foreign(paths: Iterable[str | Path], own: bool, what: str) -> None:
     --------
     >>> refuse_foreign([__file__], False, "give another folder with --out")
     Traceback (most recent call last):
-    bfo_utils.errors.InputError: ...files.py: is there already, and not from an earlier call; give
-    another folder with --out
+    bfo_utils.errors.InputError: ...files.py: already exists and was not written by an earlier call;
+    give another folder with --out
     """
     found = next((path for path in paths if os.path.lexists(path)), None)
     if found is not None and not own:
-        raise InputError(f"{found}: is there already, and not from an earlier call; {what}")
+        raise InputError(f"{found}: already exists and was not written by an earlier call; {what}")
 
 
 def write_csv(path: str | Path, table: "pd.DataFrame") -> None:

@@ -55,8 +55,8 @@ def locked_folder(folder: str | Path, wait: bool = False) -> Iterator[None]:
     >>> with locked_folder(folder), locked_folder(folder):
     ...     pass
     Traceback (most recent call last):
-    bfo_utils.errors.InputError: ...: in use by process ... on ... since ...; wait until it has
-    ended, or give another folder
+    bfo_utils.errors.InputError: ...: in use by process ... on ... since ...; wait for it to
+    end, or give another folder
     """
     folder = Path(folder)
     made = [path for path in (folder, *folder.parents) if not path.exists()]
@@ -148,15 +148,15 @@ def _acquired(path: Path, seconds: float, aloud: bool = False) -> BaseFileLock:
     except Timeout:
         holder = f"{path.parent}: in use by {_holder(path)}"
         if not aloud:
-            raise InputError(f"{holder}; wait until it has ended, or give another folder") from None
-        _print(f"note: {holder}; waiting until it has ended")
+            raise InputError(f"{holder}; wait for it to end, or give another folder") from None
+        _print(f"note: {holder}; waiting for it to end")
         lock.acquire(timeout=seconds)
     except OSError as error:
         if error.errno not in _WITHOUT_LOCKS:
             raise
         _print(
-            f"warning: this file system has no locks ({error.strerror}); start no second run in"
-            " this folder"
+            f"warning: this file system has no locks ({error.strerror}); do not start a second run"
+            " in this folder"
         )
     return lock
 

@@ -126,8 +126,8 @@ class Download:
         if self._have() > self.size:
             self.part.unlink()
             raise InputError(
-                f"{self.part.stem}: the server sends more than the {self.size} bytes of the record;"
-                " nothing was kept, look at the record in a browser"
+                f"{self.part.stem}: the server sends more than the {self.size} bytes stated in the"
+                " record; the file was deleted; look at the record in a browser"
             )
         if self._have() < self.size:
             raise requests.ConnectionError(
@@ -192,7 +192,7 @@ def _explained(what: str) -> Iterator[None]:
     try:
         yield
     except requests.HTTPError as error:
-        right = _AGAIN if _passing(error) else "look at the record in a browser, it may have moved"
+        right = _AGAIN if _passing(error) else "look at the record in a browser; it may have moved"
         answer = error.response
         said = (
             f"{answer.status_code} {answer.reason} for {answer.url}"

@@ -1,4 +1,4 @@
-"""What a cell is described by before it is clustered: windows of the image, or measured quantities.
+"""Descriptors of cells for clustering: windows of the image, or measured quantities.
 
 Belongs here: vectors of cells and their projection. Does not belong here: learned descriptors
 (:mod:`bfo_utils.vae`).

@@ -9,7 +9,7 @@ _SEEN = 32_768
 
 
 def project_vectors(vectors: np.ndarray, n_components: int, seed: int = 0) -> np.ndarray:
-    """Scores on the leading principal components, divided by the deviation of the first.
+    """Scores on the leading principal components, divided by the standard deviation of the first.
 
     Parameters
     ----------
@@ -31,15 +31,15 @@ def project_vectors(vectors: np.ndarray, n_components: int, seed: int = 0) -> np
 def project_in_parts(
     describe: Callable[[np.ndarray], np.ndarray], n: int, n_components: int, seed: int = 0
 ) -> np.ndarray:
-    """As :func:`project_vectors`, for vectors that are made when they are asked for, so that they
-    are never all there.
+    """As :func:`project_vectors`, for vectors that are computed on demand, so that they are never
+    all in memory.
 
-    Of more than 32,768 vectors, the components are those of as many drawn at random.
+    For more than 32,768 vectors, the components come from a random sample of that size.
 
     Parameters
     ----------
     describe : callable
-        The vectors (M, D) of the cells at the indices that it is given.
+        Returns the vectors (M, D) of the cells with the given indices.
     n : int
         Number of vectors N.
     n_components, seed : int
@@ -65,9 +65,7 @@ def project_in_parts(
 
 
 def explained_variance(vectors: np.ndarray, n_components: int) -> np.ndarray:
-    """Share of the variance that each of the leading principal components holds, shape
-    (n_components,).
-    """
+    """Share of the variance in each of the leading principal components, shape (n_components,)."""
     k = min(n_components, *vectors.shape)
     return _principal_components(k, 0).fit(vectors).explained_variance_ratio_
 

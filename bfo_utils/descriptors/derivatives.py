@@ -15,15 +15,15 @@ _FAINT = 0.1  # of the median length: an average below has no direction
 
 @dataclass(frozen=True)
 class Vortices:
-    """Where the polarization turns once around a place.
+    """Points around which the polarization rotates by a full turn.
 
     Attributes
     ----------
     xy : ndarray, shape (K, 2)
-        Their middles in px.
+        Their centers in px.
     winding : ndarray of int, shape (K,)
-        1 where P turns with the way around the place, as in a vortex; -1 where it turns against
-        it, as in an antivortex.
+        1 if P rotates in the same sense as the path around the point, as in a vortex; -1 if it
+        rotates in the opposite sense, as in an antivortex.
     """
 
     xy: np.ndarray
@@ -37,13 +37,13 @@ def polar_derivatives(cells: Cells, polar_sign: int = 1) -> tuple[np.ndarray, np
     ----------
     cells : Cells
     polar_sign : {1, -1}
-        Whether the polarization points with the polar displacement, or against it.
+        Whether the polarization points along the polar displacement or against it.
 
     Returns
     -------
     divergence, curl : ndarray, shape (R, C)
-        Displacement per length; bound charge has the sign of minus the divergence, a positive curl
-        turns from x to y (down). NaN where a neighbor on either side is not known.
+        Displacement per length; bound charge has the sign of minus the divergence, and a positive
+        curl rotates from x to y (down). NaN where a neighbor on either side is unknown.
 
     Examples
     --------
@@ -64,11 +64,11 @@ def polar_derivatives(cells: Cells, polar_sign: int = 1) -> tuple[np.ndarray, np
 
 
 def find_vortices(cells: Cells) -> Vortices:
-    """Places around which the direction of the polarization turns by 360 degrees.
+    """Find points around which the direction of the polarization rotates by 360 degrees.
 
     The polarization is averaged over 3 x 3 cells and followed along square loops of 5 x 5 cells;
-    loops that overlap count once. A loop with an unknown or faint cell, or a step of more than 135
-    degrees, as across a wall of 180 degrees, is not counted.
+    overlapping loops count once. A loop with an unknown or weakly polar cell, or with a step of
+    more than 135 degrees, as across a 180 degree wall, is not counted.
 
     Parameters
     ----------

@@ -20,8 +20,8 @@ MEASURED_QUANTITIES = (
 
 
 def measured_vectors(cells: Cells, mask: np.ndarray) -> np.ndarray:
-    """Measured quantities of every cell, each with mean 0 and deviation 1: the descriptor that
-    needs no window.
+    """Measured quantities of every cell, each with mean 0 and standard deviation 1: the descriptor
+    that needs no window.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def measured_vectors(cells: Cells, mask: np.ndarray) -> np.ndarray:
     -------
     ndarray, shape (N, K)
         Columns in the order of :data:`MEASURED_QUANTITIES`; those of the B sublattice are left out
-        where it is not seen; the local amplitude of an ordered displacement follows where there is
+        if it is not visible. The local amplitude of an ordered displacement follows if there is
         one.
     """
     order = {} if cells.order is None else {"order": np.linalg.norm(cells.order, axis=-1)}
@@ -48,7 +48,7 @@ def measured_vectors(cells: Cells, mask: np.ndarray) -> np.ndarray:
 
 
 def measured_fields(cells: Cells) -> dict[str, np.ndarray]:
-    """The measured fields that a cell can be described by alone, each of shape (R, C, K).
+    """The measured fields that can serve as a descriptor, each of shape (R, C, K).
 
     Parameters
     ----------
@@ -57,9 +57,9 @@ def measured_fields(cells: Cells) -> dict[str, np.ndarray]:
     Returns
     -------
     dict of str to ndarray
-        ``polar``: polar displacement in px, where the second sublattice is seen. ``strain``:
+        ``polar``: polar displacement in px, if the second sublattice is visible. ``strain``:
         ln(a/b), shear angle and rotation in radians. ``order``: local amplitude of an ordered
-        displacement in px, where there is one.
+        displacement in px, if there is one.
     """
     strains = np.log(cells.a / cells.b), np.deg2rad(cells.angle), np.deg2rad(cells.rotation)
     fields = {"strain": np.stack(strains, axis=-1)}
@@ -86,7 +86,7 @@ def field_vectors(cells: Cells, mask: np.ndarray, name: str) -> np.ndarray:
     Raises
     ------
     InputError
-        Where the image does not show that field.
+        If the image does not show that field.
     """
     fields = measured_fields(cells)
     if name not in fields:

@@ -1,8 +1,8 @@
-"""Oxygen columns, from a second channel of the same scan (ABF, iDPC), and what they tell of a cell:
-the rotation of its octahedron about the beam.
+"""Oxygen columns from a second channel of the same scan (ABF, iDPC), and the rotation of the
+octahedron of every cell about the beam.
 
-Along [001] of a perovskite, columns of oxygen alone lie at the middle of the edges of the cells.
-The four around a B column are an octahedron in projection.
+Along [001] of a perovskite, pure oxygen columns lie at the middle of the cell edges. The four
+around a B column are the projected octahedron.
 """
 
 from dataclasses import dataclass, replace
@@ -30,17 +30,17 @@ class Oxygen:
     Attributes
     ----------
     columns : Columns
-        N sound columns, in px of the second channel.
+        N reliably fitted columns, in px of the second channel.
     edge : ndarray of str, shape (N,)
         The lattice vector, "a" or "b", at whose middle each lies.
     ij : ndarray of int, shape (N, 2)
-        The A column where that edge begins.
+        The A column at which that edge starts.
     se_xy : ndarray, shape (N, 2)
         Standard errors of the positions in px.
     seen : float
-        Share of the edges at which a sound column was found.
+        Share of the edges with a reliably fitted column.
     shift_px, se_shift_px : ndarray, shape (2,)
-        How far the second channel lies off the first, by the A columns of both.
+        Shift of the second channel relative to the first, from the A columns of both.
     tilt_deg, se_tilt_deg : ndarray, shape (R, C)
         Rotation of the octahedron of a cell about the beam in degrees, from x towards y (y down);
         NaN where one of its four columns is missing.
@@ -58,8 +58,8 @@ class Oxygen:
 
     @property
     def staggered_deg(self) -> float:
-        """Mean rotation with the sign alternating from cell to cell along both axes, as corners
-        that octahedra share enforce; its noise falls with the number of cells.
+        """Mean rotation with a sign that alternates from cell to cell along both axes, as the
+        shared corners of octahedra require; its noise decreases with the number of cells.
         """
         i, j = np.indices(self.tilt_deg.shape)
         return float(abs(np.nanmean(self.tilt_deg * (-1.0) ** (i + j))))
@@ -68,8 +68,8 @@ class Oxygen:
 def find_oxygen(image: Image, lattice: Lattice, refinement_radius: float = 0.45) -> Oxygen:
     """Fit the columns at the middle of all edges of the cells in the second channel of an image.
 
-    A and B columns are fitted there as well: their flanks reach the oxygen, and the A columns say
-    how far the channels are shifted.
+    A and B columns are fitted there too: their tails overlap with the oxygen, and the A columns
+    give the shift between the channels.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def find_oxygen(image: Image, lattice: Lattice, refinement_radius: float = 0.45)
     lattice : Lattice
         Of the first channel.
     refinement_radius : float
-        Half width of the window of the fits, over half a cell.
+        Half width of the fit window, divided by half a cell.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def find_oxygen(image: Image, lattice: Lattice, refinement_radius: float = 0.45)
     Raises
     ------
     InputError
-        If the second channel shows no lattice, or another place.
+        If the second channel shows no lattice, or another region.
 
     Examples
     --------
@@ -173,8 +173,8 @@ def _shift(
     near = ok & (np.hypot(*(moved - shift).T) < _SAME_PLACE * cell)
     if near.mean() < _FOUND or np.hypot(*shift) > _FAR * cell:
         raise InputError(
-            f"--second: only {near.mean():.0%} of the A columns of {name} lie at their place in it"
-            f" (shifted by {np.hypot(*shift):.1f} px); give another channel of the same scan"
+            f"--second: only {near.mean():.0%} of the A columns of {name} are at the same positions"
+            f" in it (shift: {np.hypot(*shift):.1f} px); give another channel of the same scan"
         )
     spread = 1.4826 * np.median(np.abs(moved[near] - shift), axis=0)
     return shift, 1.2533 * spread / np.sqrt(near.sum())

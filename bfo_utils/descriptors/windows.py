@@ -1,7 +1,7 @@
-"""Local descriptors: what every unit cell is described by before it is clustered.
+"""Local descriptors: image windows around every unit cell.
 
 Windows are cut once per site, on a grid aligned with the mean lattice, at the largest size that the
-search may ask for. A configuration then crops, bins, normalizes and projects them.
+search may need. A configuration then crops, bins, normalizes and projects them.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,8 @@ NORMALIZATIONS = ("none", "zscore", "minmax")
 @dataclass(frozen=True)
 class Patches:
     """Windows on one site of every analyzed cell: ``data`` has shape (N, S, S), rows along b,
-    columns along a. On all columns they are 2 N: those on A columns, then those on B columns.
+    columns along a. For all columns there are 2 N windows: those on A columns, then those on B
+    columns.
     """
 
     data: np.ndarray
@@ -49,9 +50,9 @@ def cut_windows(
 ) -> Patches:
     """Sample the windows of all cells of ``mask`` on a grid that follows the mean lattice.
 
-    The image is first averaged over about one sample distance, so that a window costs as many
-    numbers as it holds information. Aligning the grid with the lattice makes the result independent
-    of how the crystal lies in the frame.
+    The image is first averaged over about one sample distance, so that a window has no more numbers
+    than needed. The grid is aligned with the lattice, so the result does not depend on the
+    orientation of the crystal.
 
     Parameters
     ----------
@@ -74,7 +75,7 @@ def cut_windows(
     Raises
     ------
     InputError
-        For an unknown site, or site "B" where the second sublattice is not seen.
+        If the site is unknown, or "B" if the second sublattice is not visible.
     """
     centers = _centers(cells, mask, site)
     sigma = 0.35 * cells.basis.cell_px / SAMPLES
@@ -130,7 +131,7 @@ def crop_windows(
     binning : int
         Samples averaged along both axes.
     part : slice or ndarray of int
-        Cells whose windows are wanted; all by default.
+        Cells to crop windows for; all by default.
 
     Returns
     -------
@@ -167,7 +168,7 @@ def window_samples(size: float) -> int:
 
 
 def round_window(size: float) -> float:
-    """The size in cells, to four digits, of the window that a wanted size is rounded to.
+    """Window size in cells, to four digits, that a given size is rounded to.
 
     Examples
     --------
@@ -178,8 +179,8 @@ def round_window(size: float) -> float:
 
 
 def normalize_windows(windows: np.ndarray, how: str = "none") -> np.ndarray:
-    """Flatten windows to vectors and normalize each: not at all, to mean 0 and deviation 1, or to
-    the range 0..1.
+    """Flatten windows to vectors and normalize each one: not at all, to mean 0 and standard
+    deviation 1, or to the range 0..1.
 
     Parameters
     ----------

@@ -1,6 +1,4 @@
-"""Backdrops: an image in gray, and what is drawn over it at its true place: labels, values,
-walls.
-"""
+"""Backdrops: an image in gray, with labels, values, or walls drawn over it."""
 
 from collections.abc import Mapping
 
@@ -145,7 +143,7 @@ def tint(
     veil: float,
     named: Mapping[int, str] | None = None,
 ) -> None:
-    """Draw labels in color with the image shining through.
+    """Draw labels in color over the image, half transparent.
 
     Opaque cells lie between the image and a veil of itself, so that cells that overlap by a pixel
     leave no seams.
@@ -170,7 +168,7 @@ def tint(
 
 
 def paint(axes, cells: Cells, shown: np.ndarray, **kwargs) -> PolyCollection:
-    """Fill the outlines of cells at their true places.
+    """Fill the outlines of cells at their positions.
 
     Parameters
     ----------
@@ -193,7 +191,7 @@ def paint(axes, cells: Cells, shown: np.ndarray, **kwargs) -> PolyCollection:
 
 
 def draw_walls(axes, cells: Cells, walls: Walls) -> None:
-    """Draw walls as dark lines in a light seam, to be seen on any gray and any color.
+    """Draw walls as dark lines with a light outline, visible on any gray level and color.
 
     Parameters
     ----------

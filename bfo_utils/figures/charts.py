@@ -1,4 +1,4 @@
-"""Charts: features, rewards and the search, drawn on axes of their own."""
+"""Charts of features, rewards, and the search."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 
 from ..descriptors import SAMPLES
 from .style import (
@@ -22,6 +21,7 @@ from .style import (
     color_bar,
     color_limits,
     label_colors,
+    label_legend,
     scale_bar,
     styled,
 )
@@ -34,9 +34,12 @@ _PARTS = ("continuity", "straightness", "evidence")
 
 @styled
 def plot_mean_windows(
-    windows: np.ndarray, labels: np.ndarray, samples_per_cell: float = SAMPLES
+    windows: np.ndarray,
+    labels: np.ndarray,
+    samples_per_cell: float = SAMPLES,
+    named: Mapping[int, str] | None = None,
 ) -> Figure:
-    """Mean window of every label, and what sets it apart from the mean of all.
+    """Mean window of every label, and its difference from the overall mean.
 
     Parameters
     ----------
@@ -45,6 +48,8 @@ def plot_mean_windows(
     labels : ndarray of int, shape (N,)
     samples_per_cell : float
         Samples per cell edge, for the scale bar: 12 divided by the binning.
+    named : mapping of int to str, optional
+        Colors of the labels, of :func:`bfo_utils.figures.direction_colors`, say.
 
     Returns
     -------
@@ -73,15 +78,17 @@ def plot_mean_windows(
     for panel, label, count in zip(rows[0], found, counts, strict=True):
         panel.set_title(f"cluster {label}\n{count:,} cells")
     for panel, label in zip(rows.ravel(), np.tile(found, 2), strict=True):
-        panel.spines[:].set(visible=True, color=label_colors(label), linewidth=3)
+        color = label_colors(label, named=named)
+        panel.spines[:].set(visible=True, color=color, linewidth=3)
     scale_bar(rows[0, 0], 1 / samples_per_cell, "cells")
     return figure
 
 
 def _two_rows(n: int, aspect: float) -> tuple[Figure, np.ndarray]:
-    """Figure with two rows of ``n`` small panels."""
-    side = min(1.8, (WIDTH - 1.0) / n)
-    figure = Figure(figsize=(WIDTH, 2 * side / min(max(aspect, 0.3), 3) + 0.7), layout="compressed")
+    """Figure with two rows of ``n`` small panels, none of them taller than 2.4 inches."""
+    aspect = min(max(aspect, 0.3), 3)
+    side = min(1.8, (WIDTH - 1.0) / n, 2.4 * aspect)
+    figure = Figure(figsize=(WIDTH, 2 * side / aspect + 0.7), layout="compressed")
     return figure, figure.subplots(2, n, squeeze=False)
 
 
@@ -102,6 +109,7 @@ def plot_scatter(
     features: np.ndarray,
     labels: np.ndarray,
     names: Sequence[str] = ("component 1 (score)", "component 2 (score)"),
+    named: Mapping[int, str] | None = None,
 ) -> Figure:
     """The first two features of every cell, colored by label.
 
@@ -111,6 +119,8 @@ def plot_scatter(
     labels : ndarray of int, shape (N,)
     names : pair of str
         Names of the two axes.
+    named : mapping of int to str, optional
+        As for :func:`plot_mean_windows`.
 
     Returns
     -------
@@ -119,24 +129,22 @@ def plot_scatter(
     Examples
     --------
     >>> figure = plot_scatter(np.eye(3), np.array([0, 1, 1]))
-    >>> [text.get_text() for text in figure.axes[0].get_legend().texts]
+    >>> [text.get_text() for text in figure.legends[0].texts]
     ['cluster 0', 'cluster 1']
     """
-    figure = Figure(figsize=(5.4, 4.2), layout="constrained")
+    figure = Figure(figsize=(4.6, 4.6), layout="constrained")
     axes = figure.subplots()
     x, y = features[:, 0], features[:, min(1, features.shape[1] - 1)]
     size = float(np.clip(4e4 / len(x), 2, 30))
-    axes.scatter(x, y, s=size, c=label_colors(labels, 0.6), linewidths=0)
+    axes.scatter(x, y, s=size, c=label_colors(labels, 0.6, named), linewidths=0)
     axes.set(xlabel=names[0], ylabel=names[1])
-    axes.legend(handles=_dots(labels), loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return figure
-
-
-def _dots(labels: np.ndarray) -> list[Line2D]:
-    return [
-        Line2D([], [], ls="", marker="o", ms=6, color=label_colors(k), label=f"cluster {k}")
+    dot = {"ls": "", "marker": "o", "ms": 6}
+    shown = [
+        Line2D([], [], color=label_colors(k, named=named), label=f"cluster {k}", **dot)
         for k in np.unique(labels[labels >= 0])
     ]
+    label_legend(figure, shown)
+    return figure
 
 
 # ---- rewards -------------------------------------------------------------------------
@@ -203,7 +211,7 @@ def _series(k: int) -> str:
 
 @styled
 def plot_double_dipping(table: pd.DataFrame) -> Figure:
-    """Evidence of maps in the field that the same pixels measure, and in that of other pixels.
+    """Evidence of maps in the field measured from the same pixels, and from other pixels.
 
     Parameters
     ----------
@@ -219,7 +227,7 @@ def plot_double_dipping(table: pd.DataFrame) -> Figure:
     --------
     >>> dots = pd.DataFrame({"descriptor": ["polar"], "same": [0.3], "other": [0.01]})
     >>> plot_double_dipping(dots).axes[0].get_ylabel()
-    'evidence in the other pixels'
+    'evidence from the other pixels'
     """
     figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
     axes = figure.subplots()
@@ -228,7 +236,7 @@ def plot_double_dipping(table: pd.DataFrame) -> Figure:
     for k, (name, rows) in enumerate(table.groupby("descriptor")):
         color = SERIES_STYLES[k % len(SERIES_STYLES)]
         axes.plot(rows["same"], rows["other"], "os^D"[k % 4], ms=5, color=color, label=name)
-    axes.set(xlabel="evidence in the same pixels", ylabel="evidence in the other pixels")
+    axes.set(xlabel="evidence from the same pixels", ylabel="evidence from the other pixels")
     low = min(-0.02, float(table[["same", "other"]].to_numpy().min()))
     axes.set(xlim=(low, top), ylim=(low, top))
     axes.grid()
@@ -238,7 +246,7 @@ def plot_double_dipping(table: pd.DataFrame) -> Figure:
 
 @styled
 def plot_trials(frame: pd.DataFrame) -> Figure:
-    """Total reward of every trial with the best so far, and what the best consists of.
+    """Total reward of every trial with the best so far, and the rewards of the best trial.
 
     Parameters
     ----------
@@ -286,7 +294,7 @@ def plot_trials(frame: pd.DataFrame) -> Figure:
         ylabel="total reward",
         title=f"{len(frame)} trials, {frame['seconds'].sum():.1f} s of evaluation",
     )
-    lower.set(ylabel="rewards of the best", xlabel="trial number")
+    lower.set(ylabel="rewards of the best trial", xlabel="trial number")
     for axes in (upper, lower):
         axes.set_ylim(-0.03, 1.03)
         axes.grid()
@@ -382,7 +390,7 @@ def _chosen(*frames: pd.DataFrame) -> pd.DataFrame:
 
 @styled
 def plot_importance(series: Mapping[str, float] | pd.Series) -> Figure:
-    """How much every parameter matters to the total, the most important on top.
+    """Importance of every parameter for the total, the most important on top.
 
     Parameters
     ----------
@@ -407,7 +415,7 @@ def plot_importance(series: Mapping[str, float] | pd.Series) -> Figure:
     axes.set(
         yticks=np.arange(len(ranked)),
         yticklabels=ranked.index,
-        xlabel="R² lost when the values are permuted",
+        xlabel="loss of R² when values are permuted",
     )
     axes.set_ylim(len(ranked) - 0.4, -0.6)
     axes.margins(x=0.12)
@@ -422,7 +430,7 @@ def plot_landscape(
     clusters: Sequence[int],
     chosen: tuple[float, float] | None = None,
 ) -> Figure:
-    """Reward over window size and number of clusters as a heat map with its numbers.
+    """Reward as a function of window size and number of clusters, as a heat map with numbers.
 
     Parameters
     ----------
@@ -450,8 +458,6 @@ def plot_landscape(
     axes = figure.subplots()
     shown = axes.imshow(values, cmap=VALUES, origin="lower", vmin=0, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
-        # keeps the star off the number
-        halo = withStroke(linewidth=3, foreground=shown.to_rgba(value))
         axes.text(
             column,
             row,
@@ -459,14 +465,13 @@ def plot_landscape(
             ha="center",
             va="center",
             color=INK if value > 0.6 else "white",
-            path_effects=[halo],
         )
     if chosen is not None:
         place = (
             np.interp(chosen[1], clusters, range(len(clusters))),
             np.interp(chosen[0], windows, range(len(windows))),
         )
-        axes.plot(*place, "*", ms=30, mfc="none", mec=ACCENT, mew=2)
+        axes.plot(place[0] + 0.36, place[1], "*", ms=14, mfc=ACCENT, mec="white")  # off the number
     color_bar(shown, axes, "total")
     axes.set(
         xticks=range(len(clusters)),

@@ -1,7 +1,7 @@
-"""Pictures of the ideas: a unit cell and its shift, a domain wall, the chain from image to map, and
-what each option of the analysis does.
+"""Concept figures: a unit cell and its shift, a domain wall, the steps from image to map, and the
+effect of each option of the analysis.
 
-All are drawn from simulated crystals by the code that the book is about.
+All are drawn from simulated crystals with the code described in the book.
 """
 
 from dataclasses import replace
@@ -17,6 +17,7 @@ from ..columns import Columns, find_columns
 from ..descriptors import find_oxygen
 from ..io import GivenCell, average_frames, average_pair, image_from_array
 from ..lattice import Cells, build_lattice
+from ..rewards import Segmentation, score_map
 from ..search import (
     PreparedImage,
     SearchPlan,
@@ -39,6 +40,7 @@ from ..simulation import (
     simulate_pair,
     simulate_phantom,
     simulate_second,
+    stopped_maps,
     true_label_map,
 )
 from .backdrop import backdrop
@@ -70,8 +72,8 @@ _CHOICE = {"site": "cell", "n_components": 4, "n_clusters": 3}
 
 @styled
 def plot_unit_cell() -> Figure:
-    """A unit cell of BiFeO3 seen along the beam, at its true proportions: without and with the
-    shift of iron, and as the microscope shows it.
+    """A unit cell of BiFeO3 seen along the beam, to scale: without and with the shift of iron, and
+    in an image.
 
     Returns
     -------
@@ -85,7 +87,7 @@ def plot_unit_cell() -> Figure:
     figure = Figure(figsize=(8, 3.1), layout="constrained")
     panels = figure.subplots(1, 3)
     for axes, shift, title in zip(
-        panels, (0.0, _SHIFT_PM / np.sqrt(2)), ("not polar", "polar: iron is shifted by 36 pm")
+        panels, (0.0, _SHIFT_PM / np.sqrt(2)), ("non-polar", "polar: iron shifted by 36 pm")
     ):
         _cell(axes, shift)
         axes.set_title(title)
@@ -95,7 +97,7 @@ def plot_unit_cell() -> Figure:
     axes = panels[2]
     axes.imshow(image.data, cmap=GRAY)
     axes.set(xlim=(106, 174), ylim=(174, 106), xticks=[], yticks=[])
-    axes.set_title("the same in an image (simulated)")
+    axes.set_title("in an image (simulated)")
     return figure
 
 
@@ -145,14 +147,14 @@ def plot_domain_wall() -> Figure:
     draw_arrows(explained, cells, prepared.polar_sign, most=cells.n)
     for line in wall_lines(cells, trace_walls(labels)):
         explained.plot(*np.asarray(line).T, color="white", lw=2)
-    plain.set_title("what the microscope shows (simulated)")
+    plain.set_title("simulated image")
     explained.set_title("arrows: shift of iron, enlarged; line: the wall")
     return figure
 
 
 @styled
 def plot_chain() -> Figure:
-    """The way from an image to a map, on one small crystal: image, columns, cells and their
+    """The steps from an image to a map, for one small crystal: image, columns, cells and their
     polarization, window of a cell, descriptors, map with its walls.
 
     Returns
@@ -210,6 +212,21 @@ def plot_vote() -> Figure:
 
 
 @styled
+def _rewards() -> Figure:
+    """A map with high rewards, and for each reward a map for which it is low."""
+    film = replace(_CHAIN, cells=60)
+    prepared = prepare_image(simulate_phantom(film, 2).image, scan_axis="none")
+    good = Segmentation(_map(prepared, _CHOICE), prepared.reference).clean
+    maps = {"total": good} | stopped_maps(good)
+    captions = []
+    for name, labels in maps.items():
+        scores = score_map(Segmentation(labels, prepared.reference))
+        captions.append(f"{name} {scores[name]:.2f}\ntotal {scores['total']:.2f}")
+    captions[0] = "good map\n" + captions[0].splitlines()[1]
+    return plot_maps(list(maps.values()), captions)
+
+
+@styled
 def plot_published_and_tuned(specimen: Specimen | None = None, budget: int = 64) -> Figure:
     """One crystal with the published choices (windows of 40 px on all columns, two components, five
     clusters), and with those of a search over windows; above each the agreement with the truth.
@@ -257,7 +274,7 @@ def _frames() -> Figure:
     aligned = average_frames(frames).mean
     shown = {
         "one frame": frames[0],
-        "mean of 16 as they are": frames.mean(axis=0),
+        "mean of 16, not aligned": frames.mean(axis=0),
         "mean of 16, aligned": aligned,
     }
     figure, panels = make_panels(3, 1.0, 1.8)
@@ -272,10 +289,13 @@ def _scan_pair() -> Figure:
     """The rotation of the lattice in one scan that drifts, in a pair, and in a still scan."""
     film = Specimen(cells=30, cell_px=16, dose=60, drift_px=5, jitter_px=0.1)
     one, two = simulate_pair(film, 2)
+    size = film.pm_per_px / 1000
     still = simulate_phantom(replace(film, drift_px=0, jitter_px=0), 2).image
     images = {
-        "one scan, drift of 5 px": image_from_array(one),
-        "two scans at 90 degrees": image_from_array(average_pair(one, two).mean),
+        "one scan, drift of 5 px": image_from_array(one, pixel_size_nm=size),
+        "two scans at 90 degrees": image_from_array(
+            average_pair(one, two).mean, pixel_size_nm=size
+        ),
         "without drift": still,
     }
     figure, panels = make_panels(3, 1.0, 1.8, beside=0.5)
@@ -301,7 +321,7 @@ def _region() -> Figure:
     panels[1].imshow(np.where(proposed.pixels, 1.0, np.nan), cmap="autumn", alpha=0.4)
     cells, mask = prepared.lattice.cells, prepared.mask
     _outline(panels[2], cells, mask)
-    titles = ("the image", "substrate, as proposed", f"with --exclude: {mask.sum()} cells")
+    titles = ("the image", "proposed substrate", f"with --exclude: {mask.sum()} cells")
     for axes, title in zip(panels, titles):
         axes.set_title(title)
     return figure
@@ -321,8 +341,8 @@ def _given_columns() -> Figure:
     corrected = seen.take(~dirty)
     figure, panels = make_panels(2, 1.0, 1.8, footer=0.3)
     for axes, columns, letters, title in (
-        (panels[0], seen, found.sublattice, "bfo columns: what is found under dirt"),
-        (panels[1], corrected, found.sublattice[~dirty], "rows of the table deleted by hand"),
+        (panels[0], seen, found.sublattice, "bfo columns: contamination found as columns"),
+        (panels[1], corrected, found.sublattice[~dirty], "after deleting rows of the table"),
     ):
         backdrop(axes, image, part=(70, 100, 190, 190))
         for name, color in SUBLATTICES.items():
@@ -364,7 +384,7 @@ def _contrast() -> Figure:
     columns, letters = prepared.lattice.columns, prepared.lattice.sublattice
     _mark(panels[1], columns, letters)
     panels[0].set_title("as recorded: columns are dark")
-    panels[1].set_title("recognized, inverted, and found")
+    panels[1].set_title("inverted, with A and B")
     return figure
 
 
@@ -444,5 +464,6 @@ CONCEPTS = {
     "mistilt": _mistilt,
     "given_cell": _given_cell,
     "vote": plot_vote,
+    "rewards": _rewards,
     "before_after": plot_published_and_tuned,
 }

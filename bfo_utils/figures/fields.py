@@ -1,6 +1,6 @@
-"""Fields: what was measured in every cell, over the image or on the grid of cells."""
+"""Fields measured in every cell, over the image or on the grid of cells."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -62,9 +62,7 @@ def plot_polarization(
         _arrows(axes[0], image, cells, polar_sign)
         _magnitude(axes[1], image, cells)
     else:
-        figure.suptitle(
-            "The second sublattice is not seen in this image: strain of the lattice instead"
-        )
+        figure.suptitle("The second sublattice is not seen in this image: lattice strain instead")
         draw_field(
             axes[0], image, cells, cells.a / cells.b, "ratio of the cell edges", "a / b", about=1
         )
@@ -84,9 +82,9 @@ def _arrows(axes, image: Image, cells: Cells, sign: int) -> None:
     direction_wheel(axes)
     averaged = f"\nmean of {block} × {block} cells" if block > 1 else ""
     what = (
-        "polar displacement of B against A"
+        "polar displacement of B relative to A"
         if sign > 0
-        else "polarization, against the displacement of B"
+        else "polarization, opposite to the displacement of B"
     )
     axes.set_title(f"{what}{averaged}", loc="left", y=1.01)
 
@@ -232,7 +230,7 @@ def draw_field(
     about=None,
     scale=None,
 ) -> None:
-    """Values of the cells at their places over the image; diverging ``about`` a center."""
+    """Values of the cells at their positions over the image; diverging ``about`` a center."""
     backdrop(axes, image)
     shown = np.isfinite(values)
     painted = paint(
@@ -249,10 +247,10 @@ def draw_field(
 
 @styled
 def plot_scan(image: Image, cells: Cells, scan: ScanDistortion) -> Figure:
-    """What the scan did: the image beside the displacement of its rows with two standard errors,
-    and the polar displacement along the fast axis before and after the rows were shifted back.
+    """Scan correction: the image beside the displacement of its rows with two standard errors, and
+    the polar displacement along the fast axis before and after the correction.
 
-    Where the fast axis is y, or rows were left as they are, the figure shows that.
+    If the fast axis is y, or rows were not corrected, the figure shows that.
 
     Parameters
     ----------
@@ -289,7 +287,7 @@ def plot_scan(image: Image, cells: Cells, scan: ScanDistortion) -> Figure:
         shown = (along + false, along) if scan.corrected else (along, along - false)
         scale = color_limits(factor * shown[0], 0)
         for panel, values, title in zip(
-            axes[2:], shown, ("as scanned", "scan removed"), strict=True
+            axes[2:], shown, ("as scanned", "scan corrected"), strict=True
         ):
             name = "P along the scan, " + title
             draw_field(panel, image, cells, factor * values, name, unit, about=0, scale=scale)
@@ -326,8 +324,8 @@ def _rows(axes, scan: ScanDistortion, shape: tuple[int, int]) -> None:
 def plot_confidence(
     image: Image, cells: Cells, labels: np.ndarray, posterior: np.ndarray, recurrence: np.ndarray
 ) -> Figure:
-    """How sure the label of every cell is: its posterior, and its recurrence in maps that are
-    nearly as good, over the image, with the walls of the map.
+    """Confidence of the label of every cell: its posterior and its recurrence in nearly as good
+    maps, over the image, with the walls of the map.
 
     Parameters
     ----------
@@ -359,8 +357,8 @@ def plot_confidence(
 
 @styled
 def plot_residual(image: Image, cells: Cells, labels: np.ndarray, residual: np.ndarray) -> Figure:
-    """What a map leaves over of the polar displacement, its components along x and y over the
-    image, with the walls of the map.
+    """Structure of the polar displacement that a map does not explain: components along x and y
+    over the image, with the walls of the map.
 
     Parameters
     ----------
@@ -382,14 +380,14 @@ def plot_residual(image: Image, cells: Cells, labels: np.ndarray, residual: np.n
     >>> done = prepare_image(simulate_phantom(Specimen(cells=12, cell_px=16)).image)
     >>> cells, labels = done.lattice.cells, np.where(done.mask, 0, -1)
     >>> plot_residual(done.image, cells, labels, cells.polar).axes[0].get_title()
-    'left over of P along x'
+    'residual of P along x'
     """
     height, width = image.shape
     factor, unit = _picometers(image.pixel_size_nm)
     figure, axes = make_panels(2, width / height, beside=0.8, extra=0.3, footer=0.35)
     scale, walls = color_limits(factor * residual, 0), walls_of(labels)
     for k, panel in enumerate(axes):
-        title = f"left over of P along {'xy'[k]}"
+        title = f"residual of P along {'xy'[k]}"
         draw_field(
             panel, image, cells, factor * residual[..., k], title, unit, about=0, scale=scale
         )
@@ -402,7 +400,7 @@ def plot_residual(image: Image, cells: Cells, labels: np.ndarray, residual: np.n
 
 @styled
 def plot_quantities(cells: Cells, pixel_size_nm: float | None = None) -> Figure:
-    """Everything measured in every cell, one small map each on the grid of cells.
+    """All measured quantities of the cells, one small map each on the grid of cells.
 
     Parameters
     ----------
@@ -506,7 +504,11 @@ def plot_components(
 
 
 @styled
-def plot_maps(maps: Sequence[np.ndarray], captions: Sequence[str]) -> Figure:
+def plot_maps(
+    maps: Sequence[np.ndarray],
+    captions: Sequence[str],
+    named: Sequence[Mapping[int, str]] | Mapping[int, str] | None = None,
+) -> Figure:
     """Label maps on the grid of cells as small multiples, four in a row.
 
     Parameters
@@ -515,6 +517,8 @@ def plot_maps(maps: Sequence[np.ndarray], captions: Sequence[str]) -> Figure:
         Label per cell; -1 stays clear.
     captions : sequence of str
         Title of every map.
+    named : mapping of int to str, or sequence of one for every map, optional
+        Colors of labels, of :func:`bfo_utils.figures.direction_colors`, say.
 
     Returns
     -------
@@ -534,8 +538,9 @@ def plot_maps(maps: Sequence[np.ndarray], captions: Sequence[str]) -> Figure:
         figsize=(side_by_side * side + 0.2, rows * (side + titles)), layout="constrained"
     )
     panels = figure.subplots(rows, side_by_side, squeeze=False).ravel()
-    for panel, labels, caption in zip(panels, maps, captions, strict=False):
-        panel.imshow(label_colors(labels))
+    colors = [named] * len(maps) if named is None or isinstance(named, Mapping) else named
+    for panel, labels, caption, own in zip(panels, maps, captions, colors, strict=False):
+        panel.imshow(label_colors(labels, named=own))
         panel.set(xticks=[], yticks=[], title=caption)
         panel.spines[:].set_visible(False)
     for spare in panels[len(maps) :]:

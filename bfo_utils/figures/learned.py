@@ -31,8 +31,8 @@ _UNITS = {"angle": "degrees", "shift x": "half windows", "shift y": "half window
 
 @styled
 def plot_training(history: Sequence[Mapping[str, float]]) -> Figure:
-    """Course of a training: reconstruction error, KL divergence, and the share of held-out variance
-    that is explained.
+    """Training history: reconstruction error, KL divergence, and explained fraction of the held-out
+    variance.
 
     Parameters
     ----------
@@ -120,12 +120,11 @@ def plot_manifold(windows: np.ndarray, xlabel: str, ylabel: str) -> Figure:
     """
     rows, cols, height, width = windows.shape
     framed = np.pad(windows.astype(float), ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=np.nan)
-    figure = Figure(figsize=(5.6, 5.6 * rows / cols), layout="constrained")
+    sheet = framed.transpose(0, 2, 1, 3).reshape(rows * (height + 1), cols * (width + 1))
+    aspect = sheet.shape[0] / sheet.shape[1]
+    figure = Figure(figsize=(5.6, float(np.clip(5.6 * aspect, 1.5, 8)) + 0.3), layout="constrained")
     axes = figure.subplots()
-    axes.imshow(
-        framed.transpose(0, 2, 1, 3).reshape(rows * (height + 1), cols * (width + 1)),
-        cmap=INTENSITIES,
-    )
+    axes.imshow(sheet, cmap=INTENSITIES)
     axes.set(xticks=[], yticks=[], xlabel=xlabel, ylabel=ylabel)
     axes.spines[:].set_visible(False)
     return figure
@@ -182,8 +181,8 @@ def plot_distributions(
 
 @styled
 def plot_factors(tables: Mapping[str, pd.DataFrame]) -> Figure:
-    """Share of every quantity that every output explains, as numbers on a heat map, one panel per
-    model.
+    """Fraction of every quantity that every output explains, as numbers on a heat map, one panel
+    per model.
 
     Parameters
     ----------
@@ -225,13 +224,13 @@ def plot_factors(tables: Mapping[str, pd.DataFrame]) -> Figure:
             title=title,
         )
         panel.set_xticklabels(table.columns, rotation=35, ha="right")
-    color_bar(shown, panels[-1], "explained share")
+    color_bar(shown, panels[-1], "explained fraction")
     return figure
 
 
 @styled
 def plot_anomalies(scores: Anomalies) -> Figure:
-    """Both scores of anomaly on the grid of cells; cells beyond the limit are ringed.
+    """Both anomaly scores on the grid of cells; rings mark cells beyond the limit.
 
     Parameters
     ----------
@@ -248,6 +247,6 @@ def plot_anomalies(scores: Anomalies) -> Figure:
     ):
         shown = panel.imshow(values, cmap=VALUES, vmin=0, vmax=2 * ANOMALY_LIMIT)
         panel.plot(cols, rows, "o", ms=7, mfc="none", mec=ACCENT, mew=1.2)
-        color_bar(shown, panel, "robust deviations", extend="both")
+        color_bar(shown, panel, "robust standard deviations", extend="both")
         panel.set_title(title)
     return figure

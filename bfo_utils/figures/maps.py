@@ -51,7 +51,10 @@ def plot_image(
     lattice: Lattice | None = None,
     zoom: tuple[float, float, float, float] | None = None,
 ) -> Figure:
-    """An image, with its columns and an enlarged part where these are given.
+    """An image, optionally with its columns and an enlarged part.
+
+    Beside an enlarged part, which shows all columns, the whole image shows the doubtful ones only:
+    marks on every column would hide it.
 
     Parameters
     ----------
@@ -83,8 +86,9 @@ def plot_image(
         )
     marked = columns if lattice is None else lattice.columns
     if marked is not None:
-        for panel in axes:
-            handles = _mark(panel, marked, None if lattice is None else lattice.sublattice)
+        handles = _mark(axes[-1], marked, None if lattice is None else lattice.sublattice)
+        for panel in axes[:-1]:
+            panel.plot(*marked.xy[~marked.ok].T, "x", ms=4, color=_DOUBTFUL, mew=1)
         label_legend(figure, handles)
     return figure
 
@@ -115,7 +119,7 @@ def unused_columns(image: Image, lattice: Lattice) -> Figure:
 
 @styled
 def plot_doubtful_columns(image: Image, columns: Columns, sublattice: np.ndarray) -> Figure:
-    """All columns over the image, and the places with most doubtful ones enlarged.
+    """All columns over the image, with enlarged views of the areas with the most doubtful ones.
 
     Parameters
     ----------
@@ -222,8 +226,9 @@ def plot_label_map(
     walls: Walls | None = None,
     names: LabelNames | None = None,
     polar_sign: int = 1,
+    width: float = WIDTH,
 ) -> Figure:
-    """Labels of all cells at their true places over the image, with the walls between them.
+    """Labels of all cells over the image, with the walls between them.
 
     Parameters
     ----------
@@ -237,6 +242,8 @@ def plot_label_map(
         Names of the labels 0, 1, ... for the legend.
     polar_sign : {1, -1}
         Labels have the colors of their polarization: whether it points with the displacement.
+    width : float
+        In inches: a narrow figure has larger letters where two stand side by side.
 
     Returns
     -------
@@ -253,8 +260,8 @@ def plot_label_map(
     >>> [text.get_text() for text in figure.legends[0].texts]
     ['cluster 0: 100 %']
     """
-    height, width = image.shape
-    figure, (axes,) = make_panels(1, width / height, extra=0.05, footer=0.35)
+    aspect = image.shape[1] / image.shape[0]
+    figure, (axes,) = make_panels(1, aspect, extra=0.05, footer=0.35, width=width)
     named = direction_colors(cells, labels, polar_sign)
     _draw_labels(axes, image, cells, labels, walls, named)
     label_legend(figure, _shares(labels, names, named))
@@ -270,7 +277,7 @@ def plot_before_after(
     captions: tuple[str, str] = ("default parameters", "tuned parameters"),
     polar_sign: int = 1,
 ) -> Figure:
-    """Two label maps of one image beside each other, in the same colors.
+    """Two label maps of one image side by side, in the same colors.
 
     Parameters
     ----------
@@ -400,7 +407,7 @@ def _summary(walls: Walls) -> str:
 
 @styled
 def plot_rose(walls: Walls, vectors: np.ndarray | None = None) -> Figure:
-    """Rose of the directions in which walls run, weighted by their length.
+    """Rose of wall directions, weighted by length.
 
     Parameters
     ----------
@@ -418,7 +425,7 @@ def plot_rose(walls: Walls, vectors: np.ndarray | None = None) -> Figure:
     >>> from bfo_utils.segmentation import trace_walls
     >>> figure = plot_rose(trace_walls(np.repeat([[0, 0, 1]], 9, axis=0)))
     >>> figure.axes[0].get_title()
-    'wall directions\\n(rim: 100 % of the length)'
+    'wall directions\\n(outer circle: 100 % of the length)'
     """
     figure = Figure(figsize=(3.6, 3.6), layout="constrained")
     draw_rose(figure.add_subplot(projection="polar"), walls, vectors)
@@ -452,5 +459,5 @@ def draw_rose(axes, walls: Walls, vectors: np.ndarray | None) -> None:
     axes.spines["polar"].set_color(MUTED)
     axes.set_title(
         "wall directions\n"
-        + (f"(rim: {top:.0f} % of the length)" if walls.n_segments else "(no walls)")
+        + (f"(outer circle: {top:.0f} % of the length)" if walls.n_segments else "(no walls)")
     )

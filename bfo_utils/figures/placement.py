@@ -1,7 +1,8 @@
-"""Placement: where on the image a place of the crystal's grid lies.
+"""Placement: positions in the image of points on the grid of cells.
 
-Labels and walls live on the grid of cells; figures and tables need them in pixels. The map between
-the two follows the measured cell centers and continues with the mean lattice where there are none.
+Labels and walls are defined on the grid of cells; figures and tables need them in pixels. The map
+between the two follows the measured cell centers and continues with the mean lattice where there
+are none.
 """
 
 import numpy as np
@@ -54,7 +55,7 @@ def to_px(cells: Cells, at: np.ndarray) -> np.ndarray:
 
 
 def quadrilaterals(cells: Cells) -> np.ndarray:
-    """Outline of every cell of the grid, that neighbors share without a gap.
+    """Outline of every cell of the grid; neighbors share edges without gaps.
 
     Parameters
     ----------

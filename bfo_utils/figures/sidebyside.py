@@ -83,7 +83,9 @@ def _points(axes, x: Sequence[float], values: Sequence[float], k: int, name: str
 
 
 @styled
-def plot_shares(rows: Mapping[str, Mapping[str, float]]) -> Figure:
+def plot_shares(
+    rows: Mapping[str, Mapping[str, float]], named: Mapping[int, str] | None = None
+) -> Figure:
     """Shares that sum to one as stacked bars, one bar per image.
 
     Parameters
@@ -91,6 +93,8 @@ def plot_shares(rows: Mapping[str, Mapping[str, float]]) -> Figure:
     rows : mapping of str to (mapping of str to float)
         For every image the share of every part, in one order. Parts have the colors of the labels
         0, 1, ...
+    named : mapping of int to str, optional
+        Colors of some of these labels.
 
     Returns
     -------
@@ -112,7 +116,7 @@ def plot_shares(rows: Mapping[str, Mapping[str, float]]) -> Figure:
             100 * frame[part],
             0.8,
             left=start,
-            color=label_colors(k),
+            color=label_colors(k, named=named),
             edgecolor="white",
             label=part,
         )
@@ -127,7 +131,7 @@ def plot_shares(rows: Mapping[str, Mapping[str, float]]) -> Figure:
 def plot_roses(
     walls: Sequence[Walls], vectors: Sequence[np.ndarray], captions: Sequence[str]
 ) -> Figure:
-    """Roses of wall directions, five in a row.
+    """Roses of wall directions, four in a row.
 
     Parameters
     ----------
@@ -149,9 +153,9 @@ def plot_roses(
     >>> [axes.get_title() for axes in figure.axes]
     ['one', 'two']
     """
-    across = min(5, len(walls))
+    across = min(4, len(walls))
     rows = -(-len(walls) // across)
-    figure = Figure(figsize=(WIDTH * across / 5, rows * 2.1), layout="constrained")
+    figure = Figure(figsize=(WIDTH * across / 4, rows * 2.5), layout="constrained")
     grid = figure.subplots(rows, across, squeeze=False, subplot_kw={"projection": "polar"}).ravel()
     for panel, one, basis, caption in zip(grid, walls, vectors, captions, strict=False):
         draw_rose(panel, one, basis)
@@ -163,7 +167,12 @@ def plot_roses(
 
 
 @styled
-def plot_differences(one: np.ndarray, two: np.ndarray, captions: tuple[str, str]) -> Figure:
+def plot_differences(
+    one: np.ndarray,
+    two: np.ndarray,
+    captions: tuple[str, str],
+    named: Sequence[Mapping[int, str]] = ({}, {}),
+) -> Figure:
     """Two label maps of the same cells in the same colors, and the cells in which they differ.
 
     Parameters
@@ -172,6 +181,8 @@ def plot_differences(one: np.ndarray, two: np.ndarray, captions: tuple[str, str]
         Labels that mean the same in both; -1, not analyzed, stays clear and is not compared.
     captions : pair of str
         Titles of the two maps.
+    named : pair of mapping of int to str
+        Colors of the labels of either map, of :func:`bfo_utils.figures.direction_colors`, say.
 
     Returns
     -------
@@ -191,8 +202,8 @@ def plot_differences(one: np.ndarray, two: np.ndarray, captions: tuple[str, str]
         3, one.shape[1] / one.shape[0], least=1.5, beside=0.25, footer=0.7, sharex=True, sharey=True
     )
     shown = to_rgba_array([ACCENT, MUTED, "none"])[np.select([differ, both], [0, 1], 2)]
-    axes[0].imshow(label_colors(one))
-    axes[1].imshow(label_colors(two))
+    axes[0].imshow(label_colors(one, named=named[0]))
+    axes[1].imshow(label_colors(two, named=named[1]))
     axes[2].imshow(shown)
     titles = (*captions, f"differ: {differ.sum():,} cells ({100 * share:.0f} %)")
     for panel, title in zip(axes, titles, strict=True):

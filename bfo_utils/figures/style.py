@@ -1,4 +1,4 @@
-"""The one look of all figures: colors, sizes, and the furniture that panels share.
+"""Common style of all figures: colors, sizes, scale bars, and legends.
 
 Values have perceptually uniform maps, signed values a balanced diverging one, angles a cyclic one,
 whose opposite directions differ in gray too. A label has the color of the direction that its
@@ -163,8 +163,10 @@ def save_mask(pixels: np.ndarray, path: str | Path) -> None:
 # ---- sizes ---------------------------------------------------------------------------
 
 
-def column_handles(n: int, aspect: float, least: float = 2.6, beside: float = 0.1) -> int:
-    """How many of ``n`` panels of an aspect (width / height) stand side by side, at most three.
+def column_handles(
+    n: int, aspect: float, least: float = 2.6, beside: float = 0.1, width: float = WIDTH
+) -> int:
+    """Number of panels side by side, at most three, of ``n`` panels of an aspect (width / height).
 
     As many as leave every panel ``least`` inches high where ``beside`` inches of its width are
     taken by color bars and labels: wide strips are stacked.
@@ -174,7 +176,7 @@ def column_handles(n: int, aspect: float, least: float = 2.6, beside: float = 0.
     >>> column_handles(2, 1.0), column_handles(2, 6.0), column_handles(9, 1.0, least=1.6)
     (2, 1, 3)
     """
-    fitting = [k for k in range(1, min(n, 3) + 1) if (WIDTH / k - beside) / aspect >= least]
+    fitting = [k for k in range(1, min(n, 3) + 1) if (width / k - beside) / aspect >= least]
     return max(fitting, default=1)
 
 
@@ -185,6 +187,7 @@ def make_panels(
     beside: float = 0.1,
     extra: float = 0.25,
     footer: float = 0.15,
+    width: float = WIDTH,
     **kwargs,
 ):
     """A figure of book width, or less where panels would be too tall, with ``n`` panels of one
@@ -204,6 +207,8 @@ def make_panels(
         Height in inches that titles take in every row.
     footer : float
         Height in inches that legends and labels take once.
+    width : float
+        Of the figure, in inches, at most.
     **kwargs
         For ``Figure.subplots``.
 
@@ -219,12 +224,11 @@ def make_panels(
     >>> len(axes), float(figure.get_figwidth())
     (3, 8.0)
     """
-    side_by_side = column_handles(n, aspect, least, beside)
+    side_by_side = column_handles(n, aspect, least, beside, width)
     rows = -(-n // side_by_side)
-    height = min((WIDTH / side_by_side - beside) / aspect, TALLEST)
-    width = float(
-        np.clip(side_by_side * (height * aspect + beside), 3.0 + 1.5 * side_by_side, WIDTH)
-    )
+    height = min((width / side_by_side - beside) / aspect, TALLEST)
+    needed = side_by_side * (height * aspect + beside)
+    width = float(np.clip(needed, 3.0 + 1.5 * side_by_side, width))
     # titles need the room beside tall panels
     layout = "compressed" if aspect > 0.6 else "constrained"
     figure = Figure(figsize=(width, rows * (height + extra) + footer), layout=layout)

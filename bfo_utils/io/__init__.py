@@ -1,7 +1,7 @@
-"""Bytes in and out: images of every format, their pixel sizes, and stored arrays.
+"""Input and output: images of every format, their pixel sizes, and stored arrays.
 
-Belongs here: what knows a file format; no other room does. Does not belong here: what an image
-shows.
+Belongs here: code that handles file formats; no other room does. Does not belong here: what an
+image shows.
 """
 
 import lazy_loader

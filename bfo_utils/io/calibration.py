@@ -1,4 +1,4 @@
-"""Calibration: pixel sizes in nm from whatever scales and units files state.
+"""Calibration: pixel sizes in nm from the scales and units in files.
 
 Units are read here and nowhere else.
 """
@@ -73,14 +73,14 @@ _NOTHING = {
 
 @dataclass(frozen=True)
 class PixelSize:
-    """Nanometers per pixel, None where not known; as a sentence, what could not be used."""
+    """Nanometers per pixel, None if unknown, and a sentence on unusable values."""
 
     nm: float | None
     unused: str = ""
 
 
 def unit_nm(unit: Any) -> float | None:
-    """Length of a unit in nm, None where it is no length.
+    """Length of a unit in nm, None if it is not a length.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def _plain(unit: Any) -> str:
 
 
 def length_nm(scale: Any, unit: Any) -> float | None:
-    """A scale in nm, whatever its sign; None where it is no number or its unit no length.
+    """A scale in nm, regardless of sign; None if it is not a number or its unit is not a length.
 
     Examples
     --------
@@ -157,7 +157,7 @@ def length_nm(scale: Any, unit: Any) -> float | None:
 
 
 def pixel_size(statements: Sequence[Statement]) -> PixelSize:
-    """The pixel size that the first usable statement gives.
+    """The pixel size from the first usable statement.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def _quoted(axes: Statement) -> str:
     )
     length = length_nm(*told[0])
     if length is None or length_nm(*told[-1]) is None or len(told) < len(axes):
-        return f"the file states {shown} per pixel, which is no length in nm along both axes"
+        return f"the file states {shown} per pixel, which is not a length in nm along both axes"
     what = "too coarse to resolve columns" if length >= COARSEST_NM else "too fine for an image"
     return f"the file states {shown} per pixel, {what}{meant(length)}"
 
@@ -228,7 +228,7 @@ def _number(scale: Any) -> str:
 
 
 def meant(nm: float) -> str:
-    """What an implausible number of nm per pixel was probably meant to be; may be empty.
+    """Probable meaning of an implausible number of nm per pixel; may be empty.
 
     Examples
     --------
@@ -286,7 +286,7 @@ def checked_lattice_nm(value: Any) -> float | None:
     --------
     >>> checked_lattice_nm(3.905)
     Traceback (most recent call last):
-    bfo_utils.errors.InputError: --lattice-nm: 3.905 nm is no edge of a ... cell ...; 0.3905 nm?
+    bfo_utils.errors.InputError: --lattice-nm: 3.905 nm is not a ... parameter ...; 0.3905 nm?
     """
     if value is None:
         return None
@@ -300,15 +300,14 @@ def checked_lattice_nm(value: Any) -> float | None:
     likely = [size * factor for factor in _SLIPS.values() if low <= size * factor <= high]
     hint = f"{likely[0]:.6g} nm?" if likely else "give it in nm, such as 0.3905"
     raise InputError(
-        f"--lattice-nm: {size:g} nm is no edge of a perovskite's cell "
-        f"({low:g} to {high:g} nm); {hint}"
+        f"--lattice-nm: {size:g} nm is not a perovskite lattice parameter ({low:g} to {high:g} nm);"
+        f" {hint}"
     )
 
 
 def by_lattice(pixel_size_nm: float | None, lattice_nm: float | None, cell_px: float) -> PixelSize:
-    """The pixel size of an image whose lattice is known.
-
-    A size that is known stays; where the lattice disagrees by more than 2 %, `unused` tells it.
+    """The pixel size of an image whose lattice is known. A known pixel size is kept; if the lattice
+    disagrees by more than 2 %, `unused` states this.
 
     Parameters
     ----------
@@ -337,28 +336,28 @@ def by_lattice(pixel_size_nm: float | None, lattice_nm: float | None, cell_px: f
     if abs(edge / lattice_nm - 1) <= AGREE:
         return PixelSize(pixel_size_nm)
     note = (
-        f"the pixel size of {pixel_size_nm:.5g} nm makes the cell {edge:.4g} nm wide, "
-        f"{edge / lattice_nm - 1:+.1%} from the {lattice_nm:g} nm of --lattice-nm; "
-        f"lengths follow the pixel size; to follow the lattice, give --pixel-size {measured:.5g}"
+        f"the pixel size of {pixel_size_nm:.5g} nm makes the cell {edge:.4g} nm wide,"
+        f" {edge / lattice_nm - 1:+.1%} from the {lattice_nm:g} nm of --lattice-nm; lengths use the"
+        f" pixel size; to use the lattice parameter instead, give --pixel-size {measured:.5g}"
     )
     return PixelSize(pixel_size_nm, note)
 
 
 def implausible_cell(cell_nm: float) -> str:
-    """What is wrong with the edge of a cell, as a sentence; empty where a perovskite has it.
+    """A sentence on an implausible cell edge; empty if a perovskite may have it.
 
     Examples
     --------
     >>> implausible_cell(0.39)
     ''
     >>> implausible_cell(3.9)
-    'The cell is 3.9 nm wide, where perovskites have 0.3 to 0.6 nm: ...'
+    'The cell is 3.9 nm wide, but perovskites have 0.3 to 0.6 nm: ...'
     """
     low, high = PEROVSKITE_NM
     if low <= cell_nm <= high:
         return ""
     return (
-        f"The cell is {cell_nm:.3g} nm wide, where perovskites have {low:g} to {high:g} nm: "
-        "the pixel size is wrong, or the image shows another lattice; check it, "
-        "or give the known cell with --lattice-nm (0.3905 for SrTiO3)."
+        f"The cell is {cell_nm:.3g} nm wide, but perovskites have {low:g} to {high:g} nm: the pixel"
+        " size is wrong, or the crystal is not a perovskite; check the pixel size, or give the"
+        " known cell with --lattice-nm (0.3905 for SrTiO3)."
     )

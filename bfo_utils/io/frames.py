@@ -1,6 +1,4 @@
-"""Frames of one place, put on top of each other and averaged: rigid drift, then the rows of every
-frame.
-"""
+"""Frames of one area, aligned and averaged: first rigid drift, then the rows of every frame."""
 
 from dataclasses import dataclass, field
 
@@ -30,7 +28,7 @@ LEAST_HALVES = 4  # frames from which on two halves are made of them
 
 @dataclass(frozen=True, eq=False)
 class FrameAverage:
-    """What frames are together.
+    """Average of aligned frames.
 
     Attributes
     ----------
@@ -52,7 +50,7 @@ class FrameAverage:
 
 
 def frame_numbers(text: str, n: int) -> list[int]:
-    """The frames that are asked for.
+    """Numbers of the requested frames.
 
     Parameters
     ----------
@@ -89,13 +87,13 @@ def frame_numbers(text: str, n: int) -> list[int]:
         chosen = range(start or 0, n if stop is None else stop, step or 1)
     if not chosen or chosen[-1] >= n:
         raise InputError(
-            f"--frames '{text}': the file holds frames 0 to {n - 1}; give some of them"
+            f"--frames '{text}': the file contains frames 0 to {n - 1}; give some of them"
         )
     return list(chosen)
 
 
 def average_frames(frames: np.ndarray) -> FrameAverage:
-    """Put frames on top of each other and average them.
+    """Align frames and average them.
 
     The drift is found by correlation with the mean so far, where maxima of similar height (a
     lattice correlates with itself a cell away) are told apart by the step from the frame before,
@@ -275,7 +273,7 @@ def _rows_against(
 
 @dataclass(frozen=True, eq=False)
 class PairAverage:
-    """What two scans at 90 degrees are together.
+    """Average of two scans at 90 degrees.
 
     Attributes
     ----------
@@ -330,7 +328,7 @@ def average_pair(first: np.ndarray, second: np.ndarray) -> PairAverage:
     first, second = np.asarray(first, np.float32), np.asarray(second, np.float32)
     if second.T.shape != first.shape:
         raise InputError(
-            f"is {second.shape[1]} x {second.shape[0]} px, which rotated by 90 degrees is not"
+            f"is {second.shape[1]} x {second.shape[0]} px; rotated by 90 degrees this is not"
             f" {first.shape[1]} x {first.shape[0]} px; give the other scan of the pair"
         )
     upright = {90 * k: np.ascontiguousarray(np.rot90(second, k)) for k in (1, -1)}
@@ -340,11 +338,11 @@ def average_pair(first: np.ndarray, second: np.ndarray) -> PairAverage:
         near = _paired(first, upright[best.turn_deg], best.turn_deg, np.zeros(2))
         best = max(best, near, key=lambda pair: pair.correlation)
     if best.correlation > _SAME:
-        raise InputError("holds the same values; give a second scan, with noise of its own")
+        raise InputError("contains the same values; give a second, independent scan")
     if best.correlation < _ALIKE:
         raise InputError(
-            f"does not show the same place rotated by 90 degrees (correlation"
-            f" {best.correlation:.2f}, {_ALIKE} is needed); give the other scan of the pair"
+            "does not show the same area rotated by 90 degrees (correlation"
+            f" {best.correlation:.2f}; {_ALIKE} is needed); give the other scan of the pair"
         )
     return best
 

@@ -68,8 +68,8 @@ def _looked_on(file: Path):
         return h5py.File(file, "r", locking=False, swmr=True)
     except OSError as error:
         raise InputError(
-            "is marked as being written by another program, or by one that crashed; "
-            f"close it there, or clear the mark with `h5clear --status {file.name}`"
+            "is marked as being written by another program, perhaps one that crashed; close it"
+            f" there, or clear the mark with `h5clear --status {file.name}`"
         ) from error
 
 
@@ -117,8 +117,8 @@ def _nothing(root) -> list[StoredArray]:
     root.id.links.visit(note, info=True)
     if elsewhere:
         raise InputError(
-            f"points to another file, {elsewhere[0]}, and holds no array itself; "
-            "give the file that holds the image"
+            f"points to another file, {elsewhere[0]}, and contains no array; give the file that"
+            " contains the image"
         )
     return []
 

@@ -89,13 +89,12 @@ def check_unpacks(stated: int, stored: int) -> None:
     >>> check_unpacks(2**40, 10_000)
     Traceback (most recent call last):
     bfo_utils.errors.InputError: is damaged: its header states 1099511627776 bytes in a file of
-    10000, more than any compression of images reaches; ...
+    10000, more than image compression can reach; ...
     """
     if stated > max(ROOM, RATIO * stored):
         raise InputError(
-            f"is damaged: its header states {stated} bytes in a file of {stored}, more than any"
-            " compression of images reaches; "
-            "give an intact file, without compression if it is one"
+            f"is damaged: its header states {stated} bytes in a file of {stored}, more than image"
+            " compression can reach; give an intact file, or save it without compression"
         )
 
 
@@ -163,7 +162,7 @@ def check_hdf5(root, dataset=None) -> None:
     if dataset is None and root.id.links.visit(
         lambda name, info: info.type == h5py.h5l.TYPE_EXTERNAL or None, info=True
     ):
-        raise InputError("points to another file; give a file that holds the image itself")
+        raise InputError("points to another file; give the file that contains the image")
     found = [] if dataset is None else [dataset]
 
     def visit(_, item) -> None:
@@ -175,7 +174,7 @@ def check_hdf5(root, dataset=None) -> None:
     for item in found:
         if item.external or item.is_virtual:
             raise InputError(
-                "keeps its pixels in another file; give a file that holds the image itself"
+                "stores its pixels in another file; give the file that contains the image"
             )
         size = Path(root.filename).stat().st_size
         # every object can be the whole file
@@ -192,7 +191,7 @@ def _inflated(dataset, most: int) -> None:
     settings = dataset.id.get_create_plist()
     filters = [settings.get_filter(k)[0] for k in range(settings.get_nfilters())]
     if filters.count(h5py.h5z.FILTER_DEFLATE) > 1:
-        raise InputError("is compressed more than once; give a file that is compressed once or not")
+        raise InputError("is compressed more than once; save it uncompressed or compressed once")
     large = []  # enough to become more than any file may
 
     def visit(info) -> None:
@@ -205,7 +204,7 @@ def _inflated(dataset, most: int) -> None:
         stored = dataset.id.read_direct_chunk(offset)[1]
         if len(zlib.decompressobj().decompress(stored, most + 64)) > most + 4:
             raise InputError(
-                f"is damaged: a chunk holds more than its {most} bytes; give an intact file"
+                f"is damaged: a chunk contains more than its {most} bytes; give an intact file"
             )
 
 
@@ -235,9 +234,7 @@ def check_semper(file: Path) -> None:
             check_fits((length,), available - stream.tell())
             stream.seek(length, 1)
             if stream.read(4) != head:
-                raise InputError(
-                    "is damaged: a record does not end where it should; give an intact file"
-                )
+                raise InputError("is damaged: a record has the wrong length; give an intact file")
     from rsciio.semper import file_reader
 
     # a label behind the header may overrule it
@@ -251,8 +248,8 @@ def check_ripple(file: Path) -> None:
     raw = [path for path in (file.with_suffix(".raw"), file.with_suffix(".RAW")) if path.is_file()]
     if not raw:
         raise InputError(
-            f"describes the pixels of {file.stem}.raw, which is not beside it; put the two files"
-            " into one folder"
+            f"describes the pixels of {file.stem}.raw, which is not in the same folder; put the two"
+            " files into one folder"
         )
     check_fits(shape, raw[0].stat().st_size)
 
@@ -304,8 +301,7 @@ def check_tags(file: Path) -> None:
         (version,) = _unpack(stream, ">i")
         if version not in (3, 4):
             raise InputError(
-                f"is no DigitalMicrograph file of version 3 or 4, but of {version}; give one"
-                " that is"
+                f"is a DigitalMicrograph file of version {version}; give one of version 3 or 4"
             )
         walk = _Walk(stream, ">q" if version == 4 else ">i", file.stat().st_size)
         stream.seek(4 + (8 if version == 4 else 4) + 2, 1)
@@ -334,7 +330,7 @@ class _Walk:
             elif kind == 21:
                 self._value((name, inner) == ("ImageData", "Data"))
             else:
-                raise InputError(f"is damaged: {kind} is no kind of tag; give an intact file")
+                raise InputError(f"is damaged: {kind} is not a kind of tag; give an intact file")
 
     def _value(self, pixels: bool) -> None:
         """Step over the value of a tag."""
@@ -347,8 +343,8 @@ class _Walk:
         self._numbers -= 0 if pixels else count
         if self._numbers < 0:
             raise InputError(
-                f"holds more than {_MOST_NUMBERS} numbers besides its pixels; export the image"
-                " alone"
+                f"contains more than {_MOST_NUMBERS} numbers besides its pixels; export only the"
+                " image"
             )
         self._stream.seek(count * size, 1)
 
@@ -361,7 +357,7 @@ class _Walk:
         if kind == _TEXT:
             return 1, self._within(self.word(), _LONGEST_TEXT)
         if kind != _ARRAY:
-            raise InputError(f"is damaged: {kind} is no type of a value; give an intact file")
+            raise InputError(f"is damaged: {kind} is not a type of value; give an intact file")
         inner = self.word()
         if inner in _SIZES:
             return self.word(), _SIZES[inner]
@@ -376,6 +372,7 @@ class _Walk:
     def _within(self, number: int, most: int) -> int:
         if not 0 <= number <= most:
             raise InputError(
-                f"is damaged: a tag states {number} where {most} are possible; give an intact file"
+                f"is damaged: a tag states {number}, but at most {most} are possible; give an"
+                " intact file"
             )
         return number

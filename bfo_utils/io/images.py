@@ -98,10 +98,10 @@ class Reading:
                 f"contrast '{self.contrast}': unknown; choose one of {', '.join(CONTRASTS)}"
             )
         if self.refine and not self.columns:
-            raise InputError("--refine: belongs to --columns FILE; give it, or leave --refine out")
+            raise InputError("--refine: requires --columns FILE; give both, or omit --refine")
         if self.pair and (self.second or self.frames):
             other = "--second" if self.second else "--frames"
-            raise InputError(f"--pair: is for two single scans; leave out either it or {other}")
+            raise InputError(f"--pair: requires two single scans; omit either --pair or {other}")
 
     @property
     def absolute(self) -> "Reading":
@@ -405,11 +405,12 @@ def _second(file, second, image):
     own, other = (f"{d.shape[1]} x {d.shape[0]} px" for d in (image.data, data))
     if own != other:
         raise InputError(
-            f"--second {second}: is {other}, the image {own}; give another channel of the same scan"
+            f"--second {second}: is {other}, but the image is {own}; give another channel of the"
+            " same scan"
         )
     if size and image.pixel_size_nm and abs(size / image.pixel_size_nm - 1) > _SAME_SIZE:
         raise InputError(
-            f"--second {second}: has pixels of {size:.4g} nm, the image of"
+            f"--second {second}: has pixels of {size:.4g} nm, but the image has"
             f" {image.pixel_size_nm:.4g} nm; give another channel of the same scan"
         )
     return data
@@ -432,8 +433,8 @@ def _paired(chosen: StoredArray, pair: str) -> PairAverage:
             own, size = chosen.stated_size.nm, other.stated_size.nm
             if own and size and abs(size / own - 1) > _SAME_SIZE:
                 raise InputError(
-                    f"has pixels of {size:.4g} nm, the image of {own:.4g} nm; give the other scan"
-                    " of the pair"
+                    f"has pixels of {size:.4g} nm, but the image has {own:.4g} nm; give the other"
+                    " scan of the pair"
                 )
             return average_pair(*(_clean(a.load())[0] for a in (chosen, other)))
     except Exception as error:
@@ -468,7 +469,9 @@ def _averaged(chosen: StoredArray, frames: str) -> FrameAverage | None:
     if not is_stack(chosen):
         check_axes(squeezed(chosen.shape))
         if frames:
-            raise InputError("--frames: the file holds one image, no stack; leave it out")
+            raise InputError(
+                "--frames: the file contains a single image, not a stack; omit --frames"
+            )
         return None
     numbers = frame_numbers(frames, squeezed(chosen.shape)[0])
     stack = np.asarray(chosen.load()).reshape(squeezed(chosen.shape))

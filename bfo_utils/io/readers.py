@@ -46,8 +46,8 @@ _IMOD = b"IMOD"  # IMOD's stamp in an MRC header
 _MRC2014 = 20140  # the version from which on bytes are signed
 _STAMPS: dict[int, Order] = {0x44: "<", 0x11: ">"}  # first byte of MRC's machine stamp
 _PICKLED = (
-    "the file keeps its scale in a pickle, as Panta Rhei did before 24.03, "
-    "and pickles are never read; save it anew"
+    "the file stores its scale in a pickle, as Panta Rhei did before 24.03, and pickles are never"
+    " read; save it again with a newer version"
 )
 _CALIBRATIONS = ("device.calib", "inherited.calib", "user.calib")  # of Panta Rhei, in this order
 _MODES = range(128)  # of MRC; in the wrong byte order a mode is larger
@@ -108,7 +108,7 @@ def _read_numpy(file: Path) -> Iterator[list[StoredArray]]:
     with file.open("rb") as stream:
         magic = stream.read(4)
         if magic not in (b"\x93NUM", b"PK\x03\x04"):
-            raise InputError("is no NumPy file; give one that numpy.save or numpy.savez wrote")
+            raise InputError("is not a NumPy file; give one that numpy.save or numpy.savez wrote")
         stream.seek(0)
         check_archive(file) if magic[:2] == b"PK" else check_npy(stream, file.stat().st_size)
     arrays = np.load(file, allow_pickle=False)
@@ -176,8 +176,8 @@ def _read_tia(file: Path) -> Iterator[list[StoredArray]]:
     files = [file] if file.suffix.lower() == ".ser" else sorted(map(Path, glob.glob(pattern)))
     if not files:
         raise InputError(
-            f"describes the images in {file.stem}_1.ser, which is not beside it; "
-            "put the files into one folder"
+            f"describes the images in {file.stem}_1.ser, which is not in the same folder; put the"
+            " files into one folder"
         )
     found = []
     for one in files:

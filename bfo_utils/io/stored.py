@@ -100,8 +100,8 @@ def check_axes(shape):
         raise InputError(f"{len(shape)}-D data of shape {shape}; give a 2-D image")
     if len(shape) > 3 or (len(shape) == 3 and shape[-1] not in CHANNELS):
         raise InputError(
-            f"{len(shape)}-D data of shape {shape} are no image and no stack of frames; give a 2-D"
-            f" image, or frames of at least {MIN_SIDE} px on each side"
+            f"{len(shape)}-D data of shape {shape} are neither an image nor a stack of frames; give"
+            f" a 2-D image, or frames of at least {MIN_SIDE} px on each side"
         )
 
 
@@ -109,7 +109,7 @@ def check_kind(dtype):
     """Refuse values that are no numbers."""
     if dtype.kind not in "iuf":
         raise InputError(
-            f"values of type {dtype}; give integers or floats (of complex values the modulus)"
+            f"values of type {dtype}; give integers or floats (for complex values, the modulus)"
         )
 
 
@@ -138,7 +138,7 @@ def choose(arrays: Sequence[StoredArray], dataset: str | None = None) -> StoredA
     planes = [a for a in numbers if len(squeezed(a.shape)) == 2]
     names = [a for a in numbers if a.is_image] or planes or numbers
     if not names:
-        raise InputError("holds no array; give a file with a 2-D image")
+        raise InputError("contains no array; give a file with a 2-D image")
     best = next(
         (
             found

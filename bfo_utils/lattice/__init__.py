@@ -1,6 +1,8 @@
-"""The crystal's geometry: columns indexed as sublattices A and B, and every unit cell measured.
+"""Geometry of the crystal: columns indexed as sublattices A and B, and the measurement of every
+unit cell.
 
-Belongs here: what follows from positions alone. Does not belong here: descriptors, labels.
+Belongs here: quantities that follow from positions alone. Does not belong here: descriptors,
+labels.
 """
 
 import lazy_loader

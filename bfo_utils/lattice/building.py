@@ -1,7 +1,7 @@
-"""The crystal lattice: which column belongs to which unit cell, and the geometry of every cell.
+"""The crystal lattice: assignment of columns to unit cells, and the geometry of every cell.
 
 Every column is given integer indices (i, j) that follow the crystal through strain, rotation, gaps
-and interfaces (see :mod:`bfo_utils.lattice`); where the lattice misses a column, it is looked for.
+and interfaces (see :mod:`bfo_utils.lattice`); columns missing from the lattice are searched for.
 """
 
 from __future__ import annotations
@@ -64,10 +64,10 @@ class Lattice:
     """Indexed columns: every column's sublattice ("A", "B") and indices, and the cells that they
     form.
 
-    ``edges`` names the lattice vectors at whose middle further columns are seen, where the centers
-    of the cells hold none; ``unused_xy`` (M, 2) are the columns that were found but have no place
-    in the lattice. ``tilt`` (R, C, 2) is what was subtracted from the polar displacement, in px.
-    ``zone`` is "110" where A and B alternate along one vector u of the columns only: a cell is the
+    ``edges`` names the lattice vectors that have further columns at their middle while the centers
+    of the cells are empty. ``unused_xy`` (M, 2) are columns that were found but do not fit the
+    lattice. ``tilt`` (R, C, 2) is the part subtracted from the polar displacement, in px. ``zone``
+    is "110" if A and B alternate along only one vector u of the columns. A cell is then the
     parallelogram of the other vector v and 2 u - v, whose center is a B column.
     """
 
@@ -81,8 +81,8 @@ class Lattice:
     zone: str = "001"
 
     def on_nodes(self, values: np.ndarray, sublattice: str = "A") -> np.ndarray:
-        """Values of the soundly fitted columns (N, ...) of a sublattice on its grid: A (R + 1, C
-        + 1, ...), B (R, C, ...).
+        """Values of the columns (N, ...) of a sublattice with a reliable fit, on its grid: A (R +
+        1, C + 1, ...), B (R, C, ...).
         """
         rows, cols = self.cells.shape
         # B has a rim of half cells
@@ -95,9 +95,7 @@ class Lattice:
         return out
 
     def cells_at(self, xy: np.ndarray, intensity: np.ndarray) -> Cells:
-        """The cells that the same columns would form at other positions (N, 2), with other
-        amplitudes (N,).
-        """
+        """The cells of the same columns at other positions (N, 2), with other amplitudes (N,)."""
         b_sites = (
             (self.on_nodes(xy, "B"), self.on_nodes(intensity, "B")) if self.cells.has_b else None
         )
@@ -126,8 +124,8 @@ def build_lattice(
 ) -> Lattice:
     """Index the columns of an image and measure its unit cells.
 
-    Columns that the lattice predicts but the detection missed are looked for at their place, unless
-    the columns were given; columns off the lattice are dropped.
+    Columns that the detection missed are searched for at their predicted positions, unless the
+    columns were given. Columns off the lattice are dropped.
 
     Parameters
     ----------
@@ -137,8 +135,8 @@ def build_lattice(
     refinement_radius : float
         As for :func:`bfo_utils.columns.find_columns`, for the columns that are added.
     bright : {"A", "B"}
-        Which of two sublattices is the brighter. Cells have their corners at A columns, so this
-        decides the sign of the polar displacement.
+        The brighter of the two sublattices. Cells have their corners at A columns, so this
+        determines the sign of the polar displacement.
 
     Returns
     -------
@@ -228,8 +226,8 @@ def _check_complete(name: str, nodes: _Nodes, found: Lattice) -> None:
         raise InputError(
             f"{name}: only {found.cells.n} unit cells are complete and sound among {n} columns of"
             " the lattice: fits are doubtful, or blocks of cells are shifted against each other"
-            " (Ruddlesden-Popper layers, say); an image of bright, round columns on square pixels"
-            " in one lattice is needed"
+            " (for example Ruddlesden-Popper layers); an image of bright, round columns on square"
+            " pixels in one lattice is needed"
         )
 
 
@@ -304,7 +302,7 @@ def _sites(
 
 
 def superstructures(lattice: Lattice) -> list[Superstructure]:
-    """Ordered displacements of the A columns and, where they are seen, of the B columns."""
+    """Ordered displacements of the A columns and, if visible, of the B columns."""
     xy = lattice.columns.xy
     found = find_superstructures(lattice.on_nodes(xy), "A")
     return found + (
@@ -351,8 +349,8 @@ def _given_basis(image: Image, columns: Columns) -> Basis:
     moved = np.linalg.norm(settled - vectors, axis=1) / np.linalg.norm(vectors, axis=1)
     if linked < _LINKED / 2 or moved.max() > _STATED:
         raise InputError(
-            f"--cell: only {linked:.0%} of the columns have another one at a vector from them; give"
-            " the vectors as they lie in the image, x to the right and y down"
+            f"--cell: only {linked:.0%} of the columns have a neighbor at these vectors; give the"
+            " vectors as they appear in the image, x to the right and y down"
         )
     return basis
 
@@ -383,8 +381,8 @@ def mean_basis(columns: Columns) -> Basis:
     """Lattice vectors of the image from the differences between neighboring columns.
 
     The two shortest independent, frequent differences span the column lattice. If columns one such
-    vector apart differ more in amplitude than columns two steps apart do, two sublattices alternate
-    and the cell is the centered one.
+    vector apart differ more in amplitude than columns two vectors apart, two sublattices alternate
+    and the cell is centered.
 
     Parameters
     ----------
@@ -549,8 +547,8 @@ class _Nodes:
     grid: np.ndarray
 
     def values(self, array: np.ndarray, sound: bool = False) -> np.ndarray:
-        """Per-column values on the grid, NaN where there is no column (with ``sound``: no
-        soundly fitted one).
+        """Per-column values on the grid, NaN where there is no column (with ``sound``: none with a
+        reliable fit).
         """
         shown = (self.grid >= 0) & (self.columns.ok[self.grid] | (not sound))
         out = np.full(self.grid.shape + array.shape[1:], np.nan)
@@ -559,7 +557,7 @@ class _Nodes:
 
     @property
     def sound(self) -> tuple[np.ndarray, np.ndarray]:
-        """Positions and amplitudes of the soundly fitted columns on the grid."""
+        """Positions and amplitudes of the columns with a reliable fit, on the grid."""
         return self.values(self.columns.xy, sound=True), self.values(
             self.columns.intensity, sound=True
         )

@@ -33,8 +33,8 @@ class Basis:
 class Cells:
     """Unit cells on a grid of shape (R, C): row i along b (down), column j along a (right).
 
-    Lengths are in px, angles in degrees, displacements in image axes (x right, y down). What is
-    unknown is NaN.
+    Lengths are in px, angles in degrees, displacements in image axes (x right, y down). Unknown
+    values are NaN.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Cells:
     corner, b_site : ndarray, shape (R, C, 2)
         Positions of the A column at the cell's upper left corner and of its B column.
     a, b, angle, area, rotation : ndarray, shape (R, C)
-        Cell edges, angle between them, area, rotation of the cell against the mean lattice; the
+        Cell edges, angle between them, area, rotation of the cell relative to the mean lattice; the
         edges are means (weights 1 2 1 along both axes) over the cell and its neighbors.
     a_intensity, b_intensity : ndarray, shape (R, C)
         Fitted amplitudes: mean of the four A columns, and of the B column.
@@ -52,11 +52,11 @@ class Cells:
     basis : Basis
         Mean lattice.
     has_b : bool
-        Whether the second sublattice is seen; without it ``polar``, ``b_site``, ``b_intensity`` are
-        NaN.
+        Whether the second sublattice is visible; without it ``polar``, ``b_site``, ``b_intensity``
+        are NaN.
     order : ndarray, shape (R, C, 1 or 2), or None
-        Local amplitude of an ordered displacement (see :mod:`bfo_utils.lattice`), None where there
-        is none.
+        Local amplitude of an ordered displacement (see :mod:`bfo_utils.lattice`), None if there is
+        none.
     """
 
     xy: np.ndarray
@@ -107,7 +107,7 @@ def measure_cells(
     a_intensity : ndarray, shape (R + 1, C + 1)
         Their amplitudes.
     b_sites : tuple of ndarray, shapes (R, C, 2) and (R, C), or None
-        Positions and amplitudes of the B columns; None where the second sublattice is not seen.
+        Positions and amplitudes of the B columns; None if the second sublattice is not visible.
 
     Returns
     -------

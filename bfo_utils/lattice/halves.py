@@ -1,11 +1,11 @@
-"""The measurement made twice, from two halves of the pixels: their difference is pure noise.
+"""Two measurements from two halves of the pixels; their difference is pure noise.
 
-Every column is fitted again in either half, from the full fit and with its neighbors subtracted.
-Where the noise is white the errors of the two are independent, each sqrt(2) times that of the full
-fit, and their mean is the full fit: what one half suggests the other can test (Neufeld et al., JMLR
-25, 2024). Rows share what a scan does to a whole row, so the halves are odd and even rows along the
-fast axis; where no axis stands out they are the two colors of a checkerboard. Both rules rotate
-with the image.
+Every column is fitted again in either half, from the full fit and with its neighbors subtracted. If
+the noise is white, the errors of the halves are independent, each sqrt(2) times that of the full
+fit, and their mean is the full fit. A map from one half can therefore be tested in the other
+(Neufeld et al., JMLR 25, 2024). A scan error displaces whole rows, so the halves are odd and even
+rows along the fast axis. If no axis stands out, they are the two colors of a checkerboard. Both
+rules rotate with the image.
 """
 
 from dataclasses import dataclass, replace
@@ -46,13 +46,13 @@ MOST_CORRELATED = (
 
 @dataclass(frozen=True)
 class RowNoise:
-    """What the residuals of the fit say about the scan and the noise.
+    """Properties of scan and noise from the residuals of the fit.
 
     Attributes
     ----------
     excess_x, excess_y : float
         Displacement common to a row of pixels along x (a column of pixels, along y): its variance
-        over that of white noise, minus 1.
+        divided by that of white noise, minus 1.
     correlation_x, correlation_y : float
         Correlation between the noise of pixels next to each other along x, and along y.
     """
@@ -64,8 +64,8 @@ class RowNoise:
 
     @property
     def fast_axis(self) -> str:
-        """Axis that rows of the scan lie along, "none" where neither stands out of the other and
-        of white noise; rows that were put straight share less than white noise.
+        """Axis along which the scan rows lie; "none" if neither axis stands out from the other and
+        from white noise. Corrected rows share less than white noise.
         """
         x, y = 1 + self.excess_x, 1 + self.excess_y
         if x > _EXCESS * max(y, 1):
@@ -82,7 +82,7 @@ class Halves:
     cells : tuple of Cells
         The same cells, from either half; their mean is the measurement from all pixels.
     axis : {"x", "y", "none", "frames"}
-        Fast axis whose rows are in the halves alternately; "none": a checkerboard; "frames": the
+        Fast axis whose rows belong to the halves alternately; "none": a checkerboard; "frames": the
         halves are means of every other frame.
     correlation : float
         Largest correlation between the noise of a pixel of one half and that of its neighbor in the
@@ -95,7 +95,7 @@ class Halves:
 
     @property
     def independent(self) -> bool:
-        """Whether the noise of the two halves can be taken as independent."""
+        """Whether the noise of the two halves can be treated as independent."""
         return bool(abs(self.correlation) <= MOST_CORRELATED)
 
     @property
@@ -104,8 +104,8 @@ class Halves:
         return self.cells[0].polar, self.cells[1].polar
 
     def standard_error(self, quantity: str = "polar") -> np.ndarray:
-        """Standard error of a quantity of the full fit over all cells, from the difference of the
-        halves (robust).
+        """Robust standard error of a quantity of the full fit over all cells, from the difference
+        of the halves.
 
         Parameters
         ----------
@@ -132,9 +132,9 @@ def half_fits(
         The image that the columns were fitted to.
     lattice : Lattice
     refinement_radius : float
-        The one that they were fitted with, see :func:`bfo_utils.columns.find_columns`.
+        Value that the columns were fitted with, see :func:`bfo_utils.columns.find_columns`.
     axis : {"auto", "x", "y", "none"}
-        Fast scan axis; "auto" looks for it in the residuals of the fit.
+        Fast scan axis; "auto" determines it from the residuals of the fit.
 
     Returns
     -------
@@ -165,8 +165,8 @@ def half_fits(
 
 
 def half_image(image: Image, axis: str, parity: int) -> Image:
-    """The image as one half of its pixels shows it, the others being means of their neighbors in
-    that half; of a stack, the mean of every other frame.
+    """The image from one half of its pixels, with the other pixels replaced by means of their
+    neighbors; for a stack, the mean of every other frame.
 
     Parameters
     ----------
@@ -206,8 +206,8 @@ def _line(row: np.ndarray, col: np.ndarray, axis: str) -> np.ndarray:
 
 
 def row_noise(image: Image, lattice: Lattice, radius: float) -> RowNoise:
-    """Displacements common to rows of pixels, and correlation of the noise, from the residuals of
-    the fitted columns.
+    """Displacements common to rows of pixels, and the correlation of the noise, from the residuals
+    of the fitted columns.
 
     Parameters
     ----------

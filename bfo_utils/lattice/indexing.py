@@ -1,8 +1,8 @@
 """Indexing: from linked columns to integer indices that follow the crystal.
 
 Columns are linked to the neighbors that lie one lattice vector away. A walk over the links gives
-every column of a connected piece its indices; pieces that a gap or a slip of the scan has parted
-are put on one grid again.
+every column of a connected piece its indices. Pieces separated by a gap or a scan slip are placed
+on one grid again.
 """
 
 import numpy as np
@@ -41,7 +41,7 @@ def walk_lattice(
         Positions in px.
     vectors : ndarray, shape (2, 2)
         Rows a and b, in px. Neighbors are accepted within 0.28 of a cell of their predicted place,
-        so that local strain and rotation (up to about 15 degrees against the mean) are followed.
+        so the walk follows local strain and rotation (up to about 15 degrees from the mean).
     kind : ndarray, shape (N,), optional
         Columns of different kinds are not linked.
 
@@ -105,12 +105,12 @@ def _accumulate(graph, component: np.ndarray, steps) -> np.ndarray:
 def rejoin_pieces(
     xy: np.ndarray, component: np.ndarray, ij: np.ndarray, pieces: list[int], vectors: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Columns of all pieces and their indices on one grid: pieces are carried on to by the lattice
-    of the largest.
+    """Columns of all pieces and their indices on one grid, which continues the lattice of the
+    largest piece.
 
-    A piece is moved by the whole cells nearest to the median of its steps to the columns of those
-    before it that are within 2.5 cells, or across the gap that parts them; where that would put
-    columns on nodes that are taken, by the next nearest.
+    A piece is moved by a whole number of cells: the one nearest to the median step from its columns
+    to columns of earlier pieces within 2.5 cells, or across the gap between them. If this would put
+    columns on occupied nodes, the next nearest is used.
     """
     index = np.nonzero(component == pieces[0])[0]
     joined = ij.copy()

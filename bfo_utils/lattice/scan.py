@@ -1,10 +1,10 @@
-"""Scan distortion: the displacement of every row of a scan, measured without the polar
-displacement, and corrected.
+"""Scan distortion: measurement, without the polar displacement, and correction of the displacement
+of every scan row.
 
-A scan draws an image row by row. Vibration, mains hum and the electronics displace rows along the
-fast axis, and A columns and B columns lie in different rows, so their distance changes although the
-crystal does not: one scan of a cubic crystal shows domains with walls along its rows. Every row is
-placed anew by all columns that it crosses; see :mod:`bfo_utils.lattice`.
+A scan records an image row by row. Vibration, mains hum and the electronics displace rows along the
+fast axis. A and B columns lie in different rows, so their distance changes although the crystal
+does not: a scan of a cubic crystal can show domains with walls along its rows. The position of
+every row is measured from all columns that it crosses; see :mod:`bfo_utils.lattice`.
 """
 
 from collections.abc import Callable
@@ -70,10 +70,10 @@ class ScanDistortion:
     Attributes
     ----------
     axis : str
-        Fast axis, "x" or "y"; "none" where no row is displaced, or nothing was looked for.
+        Fast axis, "x" or "y"; "none" if no row is displaced, or if no measurement was made.
     displacement_px : ndarray, shape (n,)
-        s of every row (along y, of every pixel column); periods beyond about three cells are left
-        out.
+        s of every row (along y, of every pixel column), without periods longer than about three
+        cells.
     sd_px : ndarray, shape (n,)
         Its posterior standard deviation.
     factor, spread : ndarray, shapes (L, n) and (n, q)
@@ -82,22 +82,22 @@ class ScanDistortion:
         Edge of a cell, and width of its columns.
     rms_px, polar_rms_px, white_rms_px : float
         Of the displacement of rows, of the apparent polar displacement that it causes along the
-        axis, and of that of independently displaced rows: such jitter averages out over the
-        columns, and no two rows of cells share it.
+        axis, and of that of independently displaced rows: such jitter averages out over the columns
+        and is not shared by two rows of cells.
     shift_rms_px : float
-        Of the lines of hum as columns show them: where these beat with the lattice they look like
-        strain, though A and B columns move alike. Other displacements of that kind may be the
-        crystal's own.
+        Hum lines as sampled by the columns. If they beat with the lattice they look like strain,
+        although A and B columns move together. Other displacements of this kind may belong to the
+        crystal.
     line_px : ndarray, shape (m, 2)
-        Lines of hum: period in rows, amplitude in px.
+        Hum lines: period in rows, amplitude in px.
     peak_px : float
-        Period (rows) at which the spectrum of the displacement is highest; 0 where there is none.
+        Period (rows) of the maximum of the displacement spectrum; 0 if there is none.
     explained : float
-        Share of the variance of the polar displacement along the axis that the scan explained; NaN
-        where it is not seen.
+        Share of the variance of the polar displacement along the axis that the scan explains; NaN
+        if it cannot be measured.
     along : bool
-        Whether rows of cells lie along the scan, so that walls along the fast axis cannot be told
-        from scan faults.
+        Whether rows of cells lie along the scan, so that walls along the fast axis cannot be
+        distinguished from scan errors.
     corrected : bool
         Whether the image was corrected.
     """
@@ -121,8 +121,8 @@ class ScanDistortion:
 
     @property
     def matters(self) -> bool:
-        """Whether the scan causes apparent polar displacements that count, 0.5 % of a cell (rms) or
-        0.2 % beyond independent rows, and that are seen; or its hum moves columns by 0.5 %.
+        """Whether the scan causes apparent polar displacements that are visible and exceed 0.5 % of
+        a cell (rms), or 0.2 % beyond independent rows; or whether its hum moves columns by 0.5 %.
         """
         beyond = self.polar_rms_px**2 - self.white_rms_px**2
         counts = self.polar_rms_px > LEAST * self.cell_px or beyond > (BEYOND * self.cell_px) ** 2
@@ -304,7 +304,7 @@ def _confirmed(
 
 
 def check_axis(axis: str) -> None:
-    """Refuse what is no fast axis of a scan.
+    """Raise an error if the fast scan axis is unknown.
 
     Raises
     ------
@@ -317,7 +317,7 @@ def check_axis(axis: str) -> None:
 def measure_scan(
     image: Image, lattice: Lattice, axis: str = "auto", before: np.ndarray | None = None
 ) -> ScanDistortion:
-    """Displacement of every row of the scan that drew an image.
+    """Measure the displacement of every scan row of an image.
 
     Parameters
     ----------
@@ -325,20 +325,20 @@ def measure_scan(
     lattice : Lattice
         Fitted and indexed columns of this image.
     axis : {"auto", "x", "y", "none"}
-        Fast axis of the scan; "auto" takes the one along which rows are displaced.
+        Fast axis of the scan; "auto" uses the one along which rows are displaced.
     before : ndarray, shape (n,), optional
-        Displacement by which the rows of this image were moved back already; the axis must be given
-        then. What is measured is the displacement of the rows as they were recorded.
+        Displacement by which the rows of this image were already moved back; then the axis must be
+        given. The result is the displacement of the rows as recorded.
 
     Returns
     -------
     ScanDistortion
-        ``corrected`` is False: the image is as it was.
+        ``corrected`` is False: the image is unchanged.
 
     Raises
     ------
     InputError
-        For another axis.
+        If the axis is unknown.
 
     Examples
     --------
@@ -468,7 +468,7 @@ def _rows_of_cells(scan: ScanDistortion, cells: Cells) -> tuple[np.ndarray, np.n
 
 
 def scan_polar(scan: ScanDistortion, cells: Cells) -> np.ndarray:
-    """Polar displacement along the fast axis that the scan alone makes, in px.
+    """Apparent polar displacement along the fast axis caused by the scan alone, in px.
 
     Parameters
     ----------
@@ -498,11 +498,11 @@ def _explained(scan: ScanDistortion, cells: Cells) -> float:
 
 
 def scan_deviation(scan: ScanDistortion, cells: Cells, weights: np.ndarray) -> float:
-    """Standard error (px) that the scan leaves in a weighted sum of the polar displacement along
-    the fast axis.
+    """Standard error (px) due to the scan of a weighted sum of the polar displacement along the
+    fast axis.
 
-    For a step between two labels the weights are 1 / n1 in one and -1 / n2 in the other. Where rows
-    of cells lie along the scan (``along``) the true error is up to three times as large.
+    For a step between two labels the weights are 1 / n1 in one and -1 / n2 in the other. If rows of
+    cells lie along the scan (``along``), the true error is up to three times as large.
 
     Parameters
     ----------
@@ -510,12 +510,12 @@ def scan_deviation(scan: ScanDistortion, cells: Cells, weights: np.ndarray) -> f
     cells : Cells
         With the second sublattice.
     weights : ndarray, shape (R, C)
-        0 for cells that take no part, and for unknown ones.
+        0 for excluded and unknown cells.
 
     Returns
     -------
     float
-        sqrt(v' Sigma v); 0 where no scan was measured.
+        sqrt(v' Sigma v); 0 if no scan was measured.
     """
     if scan.axis == "none":
         return 0.0
@@ -535,12 +535,12 @@ def scan_deviation(scan: ScanDistortion, cells: Cells, weights: np.ndarray) -> f
 
 
 def scan_errors(scan: ScanDistortion) -> tuple[np.ndarray, np.ndarray]:
-    """Standard errors (px) along the fast axis that the scan leaves at every row: of the position
-    of a column, and of a polar displacement.
+    """Standard errors (px) due to the scan along the fast axis at every row, for the position of a
+    column and for a polar displacement.
 
-    What is known of the rows is their posterior covariance; where they were left as they are, and
-    the polar displacement shows them, their own displacement comes on top. Slow displacements move
-    all columns alike, and do not count.
+    They come from the posterior covariance of the rows. If the rows were not corrected and affect
+    the polar displacement, their displacement is added. Slow displacements move all columns equally
+    and are not counted.
 
     Parameters
     ----------
@@ -549,7 +549,7 @@ def scan_errors(scan: ScanDistortion) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     column, polar : ndarray, shape (n,)
-        0 where no scan was measured.
+        0 if no scan was measured.
 
     Examples
     --------
@@ -576,8 +576,8 @@ def scan_errors(scan: ScanDistortion) -> tuple[np.ndarray, np.ndarray]:
 
 
 def row_deviation(scan: ScanDistortion, cells: Cells) -> float:
-    """Standard error (px) that the scan leaves in the mean polar displacement of the middle row of
-    cells against the others.
+    """Standard error (px) due to the scan of the mean polar displacement of the middle row of cells
+    relative to the other rows.
 
     Parameters
     ----------
@@ -599,7 +599,7 @@ def row_deviation(scan: ScanDistortion, cells: Cells) -> float:
 
 
 def describe_scan(scan: ScanDistortion) -> dict:
-    """What ``result.json`` says of a scan: plain values.
+    """Description of a scan for ``result.json``, in plain values.
 
     Parameters
     ----------
@@ -610,8 +610,8 @@ def describe_scan(scan: ScanDistortion) -> dict:
     dict
         ``axis``, ``corrected``, ``rms_px`` of the rows and ``polar_rms_px`` of the apparent polar
         displacement, ``explained_share`` of the variance of the polar displacement along the axis
-        (None where it is not seen), ``peak_period_px`` of the spectrum (None where there is none),
-        ``lines`` of hum, and a ``note`` on what it cannot tell.
+        (None if it cannot be measured), ``peak_period_px`` of the spectrum (None if there is none),
+        ``lines`` of hum, and a ``note`` on the limits of the measurement.
 
     Examples
     --------
@@ -634,16 +634,16 @@ def describe_scan(scan: ScanDistortion) -> dict:
 
 
 def _note(scan: ScanDistortion) -> str:
-    """What the measurement of a scan cannot tell."""
+    """Limits of the measurement of a scan."""
     if scan.axis == "none":
-        return "No row is displaced against the others, or none was looked at."
+        return "No row is displaced relative to the others, or the scan was not examined."
     if scan.along:
         return (
-            f"Rows of cells lie along the scan ({scan.axis}): walls along it, and a polar"
-            " displacement that differs only from row to row, cannot be told from errors of the"
-            " scan."
+            f"Rows of cells lie along the scan ({scan.axis}). Walls along it, and a polar"
+            " displacement that differs only from row to row, cannot be distinguished from scan"
+            " errors."
         )
-    return "Displacements slower than about three cells shift all columns equally, and are left in."
+    return "Displacements slower than about three cells shift all columns equally and are kept."
 
 
 def undo_scan(
@@ -652,20 +652,21 @@ def undo_scan(
     find: Callable[[Image, Columns | None], Lattice],
     axis: str = "auto",
 ) -> tuple[Image, Lattice, ScanDistortion]:
-    """Image, lattice and scan, the first two corrected where rows are displaced by what matters.
+    """Image, lattice and scan; image and lattice are corrected if the displacement of the rows
+    matters.
 
-    Nothing is changed where the displacement does not matter (see :class:`ScanDistortion`), where
-    the corrected image would lose more than 3 % of its cells, and where rows of cells lie along the
-    scan and the crystal may be what displaces them: they alternate, or hold one sublattice.
+    Nothing is changed if the displacement does not matter (see :class:`ScanDistortion`), if the
+    corrected image would lose more than 3 % of its cells, or if rows of cells lie along the scan
+    and the crystal itself may displace them (rows that alternate, or have a single sublattice).
 
     Parameters
     ----------
     image : Image
     lattice : Lattice
-        Its columns, indexed.
+        Indexed columns of the image.
     find : callable
-        Finds and indexes the columns of an image, as ``lattice`` was made; where columns are given
-        that lie about where its own do, they are fitted again.
+        Finds and indexes the columns of an image in the same way as for ``lattice``. If approximate
+        columns are given, it only fits them again.
     axis : {"auto", "x", "y", "none"}
         See :func:`measure_scan`.
 
@@ -721,7 +722,7 @@ def _crystal_may_do_the_same(lattice: Lattice, axis: str) -> bool:
 
 
 def undistorted(image: Image, scan: ScanDistortion) -> Image:
-    """The image with its rows moved back; pixels beside an invalid one are no longer valid.
+    """The image with its rows moved back; pixels beside an invalid pixel become invalid.
 
     Parameters
     ----------

@@ -1,10 +1,10 @@
-"""The linear model behind the displacement of scan rows: what slices say, what is unknown besides,
-what is expected of a scan.
+"""The linear model of the displacement of scan rows: data from slices, nuisance parameters, and the
+prior for a scan.
 
-Unknown are the displacement s of every row, and as nuisances: positions of all B columns, those of
-A columns about a smooth lattice, the shape that columns of a kind share, and where rows of cells
-lie along the scan everything that repeats with them. The polar displacement takes no part. All
-matrices over rows are banded, but for a few columns that belong to the nuisances.
+The unknowns are the displacement s of every row and these nuisances: the positions of all B
+columns, the positions of A columns about a smooth lattice, the shape common to columns of a kind
+and, if rows of cells lie along the scan, everything that repeats with them. The polar displacement
+is not used. All matrices over rows are banded, except for a few columns of the nuisances.
 """
 
 from dataclasses import dataclass, replace
@@ -44,7 +44,7 @@ _LEAST_KNOWN = 1e-12  # of what is known of a row of a block on average
 
 @dataclass(frozen=True)
 class Sites:
-    """Indexed columns as rows of a scan along x see them.
+    """Indexed columns in the coordinates of a scan along x.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Sites:
     place : ndarray, shape (N, 2)
         Position in the image, -1 to 1 along its longer side.
     climb : float
-        Cells by which a row of cells climbs across the frame.
+        Number of cells by which a row of cells rises across the frame.
     period_px, cell_px : float
         Distance of the rows of cells, and edge of a square with the area of the cell.
     """
@@ -85,14 +85,14 @@ class Sites:
 
     @property
     def along(self) -> bool:
-        """Whether rows of cells lie along the scan, so that they climb by less than 1.5 cells
-        across the frame.
+        """Whether rows of cells lie along the scan: they rise by less than 1.5 cells across the
+        frame.
         """
         return self.climb < _ALONG
 
 
 def sites_along(lattice: Lattice, axis: str) -> Sites:
-    """The columns of a lattice as the rows of a scan along an axis ("x" or "y") see them.
+    """The columns of a lattice in the coordinates of a scan along an axis ("x" or "y").
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ class Equations:
     def with_nuisances(
         self, cross: np.ndarray, own: np.ndarray, shared: np.ndarray, right: np.ndarray
     ) -> "Equations":
-        """The same with more nuisances: their coupling to s, to each other and to those before,
+        """The same with more nuisances: their coupling to s, to each other and to the earlier ones,
         and their right side.
         """
         return replace(
@@ -194,7 +194,7 @@ def lattice_basis(ij: np.ndarray, step: float = KNOTS) -> sparse.csr_array:
     Returns
     -------
     sparse array, shape (N, K)
-        Functions that reach almost no column are left out.
+        Functions with almost no columns are left out.
     """
     (i, n), (j, m) = (_splines(v - v.min(), step) for v in ij.T)
     at = i.indices.reshape(-1, 4, 1) * m + j.indices.reshape(-1, 1, 4)
@@ -307,7 +307,7 @@ class _System:
 
     @cached_property
     def share(self) -> np.ndarray:
-        """Variance (px2) that a position has when all rows are known."""
+        """Variance (px2) of a position if all rows are known."""
         return 1 / (self.total + self.precision + _FREE)
 
     @cached_property
@@ -366,8 +366,8 @@ class _System:
 
 
 def ridged(equations: Equations, lattice: int, spread: float) -> Equations:
-    """Equations whose first nuisances, the functions of the lattice, are held to a spread (px);
-    the others next to nothing.
+    """Equations whose first nuisances, the functions of the lattice, have a prior spread (px); the
+    other nuisances are almost free.
     """
     own = equations.nuisance.copy()
     diagonal = np.diagonal(own).copy()
@@ -377,11 +377,11 @@ def ridged(equations: Equations, lattice: int, spread: float) -> Equations:
 
 
 def without_repeats(equations: Equations, sites: Sites, first: int) -> Equations:
-    """Equations with what repeats with rows of cells as nuisances, where these lie exactly along
-    the scan.
+    """Equations with displacements that repeat with rows of cells as nuisances, if these rows lie
+    exactly along the scan.
 
-    Such a displacement cannot be told from a shape that the columns share; it costs a polar
-    displacement that is uniform or linear in y.
+    Such a displacement cannot be distinguished from a shape common to the columns. It absorbs a
+    polar displacement that is uniform or linear in y.
     """
     if sites.climb >= _REPEATS:
         return equations
@@ -442,7 +442,7 @@ def learned_variances(
     start: np.ndarray | None = None,
 ) -> tuple[np.ndarray, float]:
     """Variances of the terms of the row displacement from dense equations of some blocks of rows,
-    and what they gain.
+    and the gain in likelihood.
 
     Fixed point of the restricted likelihood: v becomes v sqrt(alpha' C alpha / tr(G C)), G = (1 + N
     C)^-1 N.
@@ -454,17 +454,17 @@ def learned_variances(
     cell_px : float
     rows : int
     lines : tuple of float
-        Frequencies of lines of hum (per row).
+        Frequencies of hum lines (per row).
     turns : int
-        Steps towards the fixed point.
+        Iterations toward the fixed point.
     start : ndarray, optional
-        Variances to begin from.
+        Initial variances.
 
     Returns
     -------
     variances : ndarray, shape (5 + number of lines,)
     gain : float
-        Log likelihood against rows that are not displaced, before the last turn.
+        Log likelihood relative to undisplaced rows, before the last iteration.
     """
     # white displacement of rows averages out in their mean
     scale = np.array([rows] + [1] * (len(LENGTHS) + len(lines)))
@@ -497,7 +497,7 @@ class _Inverse:
 
     @classmethod
     def of(cls, matrix: np.ndarray, right: np.ndarray) -> "_Inverse":
-        """Of equations that may not know all rows: next to nothing is known of these."""
+        """Posterior of equations that may lack rows: almost nothing is known about these."""
         held = matrix + _LEAST_KNOWN * matrix.trace() / len(matrix) * np.eye(len(matrix))
         factor = linalg.lapack.dpotrf(held, lower=1, clean=1)[0]
         solved = linalg.lapack.dpotrs(factor, right, lower=1)[0]
@@ -505,8 +505,8 @@ class _Inverse:
         return cls(right, solved, linalg.lapack.dpotri(factor, lower=1)[0], log_det)
 
     def lags(self, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-        """Sums over pairs of rows at every distance of alpha alpha' and of G, for displacements of
-        a covariance over the distance, and the log likelihood that these gain.
+        """Sums over pairs of rows at every distance of alpha alpha' and of G, for displacements
+        with a given covariance over the distance, and their gain in log likelihood.
         """
         n = len(covariance)
         lag = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
@@ -536,8 +536,8 @@ def dense_block(equations: Equations, rows: int) -> tuple[np.ndarray, np.ndarray
 
 
 def block_rows(height: int, cell_px: float) -> tuple[list[tuple[int, int]], int]:
-    """Blocks (first row, number of rows) from which variances are learned, placed evenly, and
-    the rows taken together there.
+    """Evenly spaced blocks (first row, number of rows) for the estimate of variances, and the
+    number of rows combined there.
     """
     rows = 3 if cell_px >= _FINE else 1
     # as many rows left on either side, so that flips change nothing
@@ -551,7 +551,7 @@ def block_rows(height: int, cell_px: float) -> tuple[list[tuple[int, int]], int]
 
 @dataclass(frozen=True)
 class Posterior:
-    """What is known of the row displacements: mean, and covariance A^-1 + W W', A banded.
+    """Posterior of the row displacements: mean, and covariance A^-1 + W W', A banded.
 
     Attributes
     ----------
@@ -563,7 +563,7 @@ class Posterior:
     half : ndarray, shape (n, q)
         The inverse of that factor times the coupling to the nuisances.
     schur : ndarray, shape (q, q)
-        Lower Cholesky factor of what is known of the nuisances.
+        Lower Cholesky factor of the information on the nuisances.
     """
 
     mean: np.ndarray
@@ -621,10 +621,9 @@ def find_line(
     sites: Sites,
     known: tuple[float, ...] = (),
 ) -> tuple[float, float] | None:
-    """The strongest line of hum: its frequency (per row) and variance (px2), None where none stands
-    out.
+    """The strongest hum line: its frequency (per row) and variance (px2), None if there is none.
 
-    A score test of every frequency against the prior without it.
+    It uses a score test of every frequency against the prior without it.
 
     Parameters
     ----------
@@ -636,7 +635,7 @@ def find_line(
         Solved with the lines that are ``known``.
     sites : Sites
     known : tuple of float
-        Frequencies of lines that were found before.
+        Frequencies of the lines found so far.
     """
     n, cell = len(equations.right), sites.cell_px
     frequency = np.arange(
@@ -676,8 +675,8 @@ def _information(
 def with_lines(
     equations: Equations, prior: np.ndarray, lines: list[tuple[float, float]]
 ) -> Equations:
-    """Equations under a prior that holds lines of hum as well: waves are part of s, their
-    amplitudes nuisances.
+    """Equations with a prior that includes hum lines: the waves are part of s, their amplitudes are
+    nuisances.
 
     Parameters
     ----------

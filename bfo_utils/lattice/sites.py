@@ -1,9 +1,9 @@
-"""Sites of a cell at which a weak second sublattice may lie: is a column there, or only noise?
+"""Test whether the sites of a weak second sublattice contain columns or only noise.
 
-A filter as wide as the bright columns shows no maximum at a weak one between them. Before a second
-sublattice is said not to be seen, a column is fitted at the center of every cell (or at the middle
-of its edges), together with the bright columns around it, and its amplitude is compared with its
-standard error.
+A filter as wide as the bright columns has no maximum at a weak column between them. Before the
+second sublattice is reported as not visible, a column is fitted at the center of every cell (or at
+the middle of its edges), together with the bright columns around it, and its amplitude is compared
+with its standard error.
 """
 
 from dataclasses import dataclass, replace
@@ -45,10 +45,10 @@ class SiteFits:
     columns : Columns
         The bright columns, then those that were found at the sites.
     share : float
-        Share of the whole cells whose site holds a column.
+        Share of the complete cells whose site contains a column.
     rise : float
-        How much the image is brighter at the sites than on the darkest ring around them, in
-        standard errors of the mean.
+        Brightness of the image at the sites minus that of the darkest ring around them, in standard
+        errors of the mean.
     """
 
     columns: Columns
@@ -57,7 +57,7 @@ class SiteFits:
 
     @property
     def seen(self) -> bool:
-        """Whether the sites hold a sublattice."""
+        """Whether the sites contain a sublattice."""
         return self.share >= _SEEN and self.rise >= _RISE
 
 
@@ -76,11 +76,11 @@ def fit_sites(
     ----------
     image : Image
     bright : Columns
-        Columns of the sublattice that was found.
+        Columns of the bright sublattice.
     places : ndarray, shape (M, 2)
-        Where columns are looked for, in px.
+        Positions to test, in px.
     whole : ndarray of bool, shape (M,)
-        Which of the places belong to whole cells.
+        Which of the positions belong to complete cells.
     period : float
         Distance between a site and the bright columns, in px.
     refinement_radius : float

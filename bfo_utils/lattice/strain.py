@@ -1,9 +1,8 @@
-"""Strain of every cell against a stated reference, and standard errors of all that is measured on
-the cells.
+"""Strain of every cell relative to a given reference, and standard errors of all quantities
+measured on the cells.
 
 The edges of a cell are linear in the positions of the A columns (see :mod:`bfo_utils.lattice`), so
-their errors follow from those of the columns without further assumptions; the columns are taken as
-independent.
+their errors follow from those of the columns, which are treated as independent.
 """
 
 from dataclasses import dataclass
@@ -73,7 +72,7 @@ def _vectors(length: np.ndarray, angle: np.ndarray) -> np.ndarray:
 def reference_cell(
     cells: Cells, reference: str = "mean", pixel_size_nm: float | None = None
 ) -> np.ndarray:
-    """Edges a and b (rows, px) of the cell that strain is measured against.
+    """Edges a and b (rows, px) of the reference cell of the strain.
 
     Parameters
     ----------
@@ -91,7 +90,8 @@ def reference_cell(
     Raises
     ------
     InputError
-        For another text, a region of fewer than 9 cells, or lengths where no pixel size is known.
+        If the text is invalid, a region has fewer than 9 cells, or lengths are given without a
+        pixel size.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def reference_numbers(reference: str) -> tuple[float, ...]:
     Raises
     ------
     InputError
-        For another text.
+        If the text is invalid.
     """
     if reference == "mean":
         return ()
@@ -165,7 +165,7 @@ def _given(
 
 
 def measure_strain(cells: Cells, reference: np.ndarray) -> Strain:
-    """Strain and rotation of every cell against a reference cell.
+    """Strain and rotation of every cell relative to a reference cell.
 
     Parameters
     ----------

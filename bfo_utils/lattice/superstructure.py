@@ -1,11 +1,11 @@
-"""Ordered displacements of a sublattice: a superstructure is found, named and mapped, not refused
-as a defect.
+"""Ordered displacements of a sublattice: superstructures are found, named and mapped, not rejected
+as defects.
 
 In many perovskites columns are displaced alternately (zigzag and antipolar order of the A columns
 of DyScO3, of Pbnm phases, of Sm-rich BiFeO3). Such an order is a sharp peak in the spectrum of the
-displacements from the mean lattice, at a wave vector of 1/4 of a reciprocal cell or more; walls,
-strain and noise are not sharp. Its local amplitude comes from demodulation: the displacements times
-the conjugate wave, averaged over a few cells.
+displacements from the mean lattice, at a wave vector of 1/4 of a reciprocal cell or more. Walls,
+strain and noise give no sharp peaks. Its local amplitude comes from demodulation: the displacements
+times the conjugate wave, averaged over a few cells.
 """
 
 from dataclasses import dataclass
@@ -42,9 +42,9 @@ class Superstructure:
         Local amplitude (x, y) in px on the grid of the sublattice: the displacement is Re(amplitude
         exp(2 pi i (h j + k i))).
     amplitude_px : float
-        Root mean square of its magnitude, less what noise adds.
+        Root mean square of its magnitude, corrected for noise.
     significance : float
-        Power of the peak over that of its surroundings (noise: 1, its largest about 9).
+        Power of the peak divided by that of its surroundings (noise: 1, at most about 9).
     """
 
     sublattice: str
@@ -55,7 +55,7 @@ class Superstructure:
 
     @property
     def name(self) -> str:
-        """The wave vector as fractions where it is near to simple ones, such as (1/2, 0)."""
+        """The wave vector as fractions if it is close to simple ones, such as (1/2, 0)."""
         return "(" + ", ".join(map(_fraction, self.wave_vector)) + ")"
 
     @property
@@ -113,11 +113,11 @@ def find_superstructures(xy: np.ndarray, sublattice: str = "A") -> list[Superstr
 def ordered_displacements(
     xy: np.ndarray, amplitude: np.ndarray, least_px: float = 0.0
 ) -> np.ndarray:
-    """Sum of the ordered displacements of a sublattice in px, shape (R, C, 2); zero where there are
+    """Sum of the ordered displacements of a sublattice in px, shape (R, C, 2); zero if there are
     none.
 
-    Orders under an amplitude do not count, nor those with which the amplitudes of the columns
-    alternate: these are two sublattices.
+    Orders below a threshold amplitude are left out, and so are those in which the amplitudes of the
+    columns alternate, because these are two sublattices.
     """
     total, relative = np.zeros(xy.shape), np.nan_to_num(amplitude / np.nanmean(amplitude) - 1)
     for order in find_superstructures(xy):

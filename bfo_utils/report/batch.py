@@ -155,8 +155,8 @@ def find_images(given: Iterable[str]) -> list[str]:
             found.setdefault(os.path.realpath(path), str(path))
     if not found:
         raise InputError(
-            f"{', '.join(given) or 'images'}: no image there; give files, or folders with files"
-            f" that end with {', '.join(sorted(IMAGE_SUFFIXES))}"
+            f"{', '.join(given) or 'images'}: no image found; give files, or folders with files"
+            f" ending in {', '.join(sorted(IMAGE_SUFFIXES))}"
         )
     return list(found.values())
 
@@ -340,7 +340,7 @@ def analyze_frames(
     out, n = Path(os.path.abspath(out)), count_frames(image, settings.reading.dataset)
     if n == 1:
         raise InputError(
-            f"{image}: --frames each: the file holds one image, no stack; leave it out"
+            f"{image}: --frames each: the file contains a single image, not a stack; omit --frames"
         )
     refuse_foreign(
         [out / SUMMARY_FILE], _is_summary(out / SUMMARY_FILE), "give another folder with --out"
@@ -476,7 +476,9 @@ def _done(path: Path) -> _Done:
         "sha256": str,
         "settings": dict,
     }:
-        raise InputError(f"{path}: not the record of an analysis; move it away and run again")
+        raise InputError(
+            f"{path}: not the record of an analysis; move the file away and repeat the command"
+        )
     return _Done(path.parent, **content)
 
 
@@ -487,7 +489,8 @@ def _row_of_before(job: BatchJob) -> dict:
         return summary_row(job, read_json(path))
     except (KeyError, TypeError) as error:
         raise InputError(
-            f"{path}: not the result of an analysis ({error}); move it away and run again"
+            f"{path}: not the result of an analysis ({error}); move the file away and repeat the"
+            " command"
         ) from error
 
 

@@ -34,7 +34,7 @@ _COUNTS = (
 )
 # columns of cells.csv that a page needs
 _CELLS = {"i": int, "j": int, "x_px": float, "y_px": float, "label": int}
-_HEADING = "Two results beside each other"
+_HEADING = "Comparison of two results"
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +115,7 @@ def load_compared(folder: str | Path) -> ComparedResult:
         raise InputError(f"{folder}: no such folder; {right}")
     path = result_path(folder)
     if not path.is_file():
-        raise InputError(f"{folder}: holds no result; {right}")
+        raise InputError(f"{folder}: contains no result; {right}")
     check_run(folder)
     summary = read_json(path)
     if not _sound(summary):
@@ -283,7 +283,7 @@ def _in_words(a: ComparedResult, b: ComparedResult, same: Match | None) -> str:
     one, two = a.summary["parameters"], b.summary["parameters"]
     names = sorted(name for name in {*one, *two} if one.get(name) != two.get(name))
     sentences = [
-        f"Of {len({*one, *two})} parameters {len(names)} differ"
+        f"{len(names)} of {len({*one, *two})} parameters differ"
         + (f": {', '.join(names)}." if names else ".")
     ]
     hashes = {r.summary["input"].get("sha256") for r in (a, b)}
@@ -291,12 +291,12 @@ def _in_words(a: ComparedResult, b: ComparedResult, same: Match | None) -> str:
         sentences.append("The images are not the same file.")
     if same is None:
         sentences.append(
-            "The cells do not lie at the same places, so the maps cannot be compared cell by cell."
+            "The cells are at different positions, so the maps cannot be compared cell by cell."
         )
     else:
         sentences.append(
-            f"The maps agree in {same.agree:.1%} of the {same.n:,} cells that both analyzed "
-            f"(adjusted Rand index {same.rand:.3f})."
+            f"The maps agree in {same.agree:.1%} of the {same.n:,} cells analyzed in both (adjusted"
+            f" Rand index {same.rand:.3f})."
         )
     return " ".join(sentences)
 

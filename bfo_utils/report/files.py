@@ -112,8 +112,8 @@ def write_results(
     provenance: Provenance | None = None,
     home: str | Path | None = None,
 ) -> dict:
-    """Write all files of an analysis; ``result.json`` comes last, so that its presence means that
-    all is there.
+    """Write all files of an analysis; ``result.json`` is written last, so its presence shows that
+    the result is complete.
 
     Those of an earlier analysis are replaced once all new ones are written.
 
@@ -179,7 +179,7 @@ def _tables(
 
 
 def check_folder(out: str | Path) -> None:
-    """Refuse a folder in which files of other making have names of ours.
+    """Refuse a folder with foreign files that have names of result files.
 
     Raises
     ------
@@ -193,8 +193,8 @@ def check_folder(out: str | Path) -> None:
 
 
 def is_ours(out: str | Path) -> bool:
-    """Whether an analysis has written to a folder, or begun to: its result or its record of
-    trials is there.
+    """Whether an analysis has written to a folder, or started to: it has a result or a record of
+    trials.
     """
     for name, keys in (("result.json", {"input", "versions"}), ("trials.jsonl", {"settings"})):
         with suppress(OSError, ValueError, RecursionError):
@@ -411,13 +411,13 @@ def _tilt(prepared: PreparedImage) -> dict | None:
 def _tilt_line(tilt: Mapping | None, unit: str) -> str:
     """The tilt in one line."""
     if tilt is None:
-        return "not measured: it needs the second sublattice"
+        return "not measured; requires the second sublattice"
     x, y = tilt[f"offset_{unit}"]
     done = "subtracted" if tilt["subtracted"] != "none" else "not subtracted"
     if tilt["subtracted"] != "none":
         done += f" ({tilt['subtracted']})"
     return (
-        f"common displacement ({x:.3g}, {y:.3g}) {unit}, slow part"
+        f"common displacement ({x:.3g}, {y:.3g}) {unit}, slow variation"
         f" {tilt[f'smooth_rms_{unit}']:.3g} {unit} rms: tilt or polarization; {done}"
     )
 
@@ -509,7 +509,7 @@ def _superstructures(prepared: PreparedImage) -> list[dict]:
 
 
 def facts_table(analysis: Analysis, result: Mapping) -> pd.Series:
-    """What was found, in a few lines to begin a page with.
+    """Summary of the result in a few lines, for the top of a page.
 
     Parameters
     ----------
@@ -522,7 +522,8 @@ def facts_table(analysis: Analysis, result: Mapping) -> pd.Series:
     Series of str
     """
     image, walls = analysis.prepared.image, result["walls"]
-    length = f"{walls['length_cells']:.0f} cells long in all"
+    simulated = ", simulated" if not result["input"]["path"] else ""
+    length = f"{walls['length_cells']:.0f} cells long in total"
     height, width = image.shape
     size = image.pixel_size_nm
     field = f"{width} × {height} px" + (
@@ -530,7 +531,7 @@ def facts_table(analysis: Analysis, result: Mapping) -> pd.Series:
     )
     return pd.Series(
         {
-            "image": f"{image.name} ({field})",
+            "image": f"{image.name} ({field}{simulated})",
             "unit cells": f"{result['n_analysed']:,} analyzed of {result['n_cells']:,} found",
             "domains": _counted(analysis, result),
             "walls": f"{walls['n_segments']} segments, {length}",
@@ -545,7 +546,7 @@ def facts_table(analysis: Analysis, result: Mapping) -> pd.Series:
 def _counted(analysis: Analysis, result: Mapping) -> str:
     """Number of domains, of clusters, and of non-polar ones; a word where there are none."""
     if result["verdict"] != DOMAINS:
-        return "not decided" if result["verdict"] == UNDECIDED else "none"
+        return "undecided" if result["verdict"] == UNDECIDED else "none"
     nonpolar, clusters = len(nonpolar_labels(analysis)), len(result["variants"])
     return f"{result['n_domains']}, of {clusters} clusters" + (
         f", {nonpolar} of them nearly non-polar (see the warnings)" if nonpolar else ""
@@ -553,7 +554,7 @@ def _counted(analysis: Analysis, result: Mapping) -> str:
 
 
 def origin_table(result: Mapping) -> pd.Series:
-    """What a result depends on: the image and its hash, seed, budget and versions.
+    """What a result depends on: the image and its hash, seed, budget, and versions.
 
     Parameters
     ----------
@@ -569,8 +570,8 @@ def origin_table(result: Mapping) -> pd.Series:
     return pd.Series(
         {
             "image": given["path"] or "simulated",
-            "sha256": given["sha256"] or "none: the image is no file",
-            "pixel size": f"{size:.5g} nm" if size else "not known",
+            "sha256": given["sha256"] or "none: the image is not a file",
+            "pixel size": f"{size:.5g} nm" if size else "unknown",
             "seed": str(result["seed"]),
             "configurations": str(result["budget"]),
             "autoencoders": str(result["autoencoders"]),
@@ -580,7 +581,7 @@ def origin_table(result: Mapping) -> pd.Series:
 
 
 def grounds_table(analysis: Analysis, result: Mapping) -> pd.DataFrame:
-    """How sure the verdict is and why: every measured ground beside what it has to reach.
+    """Confidence of the verdict: every measured quantity beside its threshold.
 
     Parameters
     ----------
@@ -599,12 +600,13 @@ def grounds_table(analysis: Analysis, result: Mapping) -> pd.DataFrame:
         "contrast": (
             rewards["contrast"],
             "",
-            "share of the walls of the map by rewards across which the reference field jumps",
+            "fraction of the walls in the map with the highest total across which the reference"
+            " field jumps",
         ),
         "evidence": (
             rewards["evidence"],
             "",
-            "share of the variance of the reference field that the map explains",
+            "fraction of the variance of the reference field that the map explains",
         ),
         "stability": (
             result["stability"],
@@ -632,15 +634,16 @@ def _judged(analysis: Analysis) -> dict[str, tuple[float, str, str]]:
     rows = {}
     for kind, answer in analysis.judgment.answers.items():
         what = REFERENCE_WORDS[kind]
-        rows[f"{what}: the other half"] = (
+        rows[f"{what}: other half of the data"] = (
             answer.judged.z,
             f"≥ {MIN_Z}",
-            "pattern of one half of the data in the other, over its error; noise gives 0 ± 1",
+            "pattern of one half of the data found in the other, divided by its error; noise gives"
+            " 0 ± 1",
         )
         rows[f"{what}: clearest wall"] = (
             max((w.z for w in answer.walls), default=0.0),
             f"≥ {MIN_WALL_Z}",
-            "step across one wall, over its error",
+            "step across one wall, divided by its error",
         )
     return rows
 
@@ -651,7 +654,7 @@ def _confident(result: Mapping) -> dict[str, tuple[float, str, str]]:
         f"{name} of the cells": (
             found["mean"],
             "",
-            f"mean; {found['unsure']:.0%} of the cells are unsure",
+            f"mean; {found['unsure']:.0%} of the cells are uncertain",
         )
         for name, found in (result["confidence"] or {}).items()
     }
@@ -663,7 +666,9 @@ def _recurring(result: Mapping) -> dict[str, tuple[float, str, str]]:
     if not found["domains_recur"]:
         return {}
     least = min(found["domains_recur"].values())
-    means = f"share of the {found['n_maps']} maps of nearly the highest total that have it, too"
+    means = (
+        f"fraction of the {found['n_maps']} maps with nearly the highest total that also contain it"
+    )
     return {"rarest domain": (least, "", means)}
 
 
@@ -686,7 +691,7 @@ def _by_chance(result: Mapping) -> dict[str, tuple[float, str, str]]:
 
 
 def choices_table(analysis: Analysis) -> pd.DataFrame:
-    """The parameters before and after the search, and how much each mattered.
+    """The parameters before and after the search, and the importance of each.
 
     Parameters
     ----------
@@ -704,7 +709,8 @@ def choices_table(analysis: Analysis) -> pd.DataFrame:
         for p in PARAMETERS
         if p.stage != "autoencoder" or analysis.tuned.parameters["descriptor"] == "vae"
     ]
-    mattered = parameter_importance(trials_table(without_autoencoders(analysis.trials)))
+    trials = trials_table(without_autoencoders(analysis.trials))
+    mattered = parameter_importance(trials[trials["source"] != "measured"])  # as in 05
     rows = [
         (
             format_value(analysis.default.parameters[p.name]),
@@ -828,7 +834,7 @@ def package_versions() -> dict[str, str]:
 
 
 def domain_names(domains: pd.DataFrame) -> dict[int, str]:
-    """What every label is called, without its share.
+    """Name of every label, without its share.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a file holds and what of it would be analyzed, told from its header where it has one."""
+"""Contents of a file and the image to be analyzed, read from its header if it has one."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ from ..io import (
 
 
 def describe_file(path: str | Path) -> dict[str, Any]:
-    """What a file holds.
+    """Contents of a file.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def _scale(value: Any) -> float | str | None:
 
 
 def as_text(told: dict[str, Any]) -> str:
-    """The description of a file as lines to read.
+    """The description of a file as lines of text.
 
     Parameters
     ----------
@@ -145,11 +145,11 @@ def as_text(told: dict[str, Any]) -> str:
     ]
     if told["others"]:
         lines += [
-            f"  and {len(told['others'])} arrays that are no images: "
+            f"  and {len(told['others'])} arrays that are not images: "
             + ", ".join(one["name"] for one in told["others"][:8])
         ]
     if told["analyzed"] is None:
-        return "\n".join([*lines, f"analyzed: none, as the file {told['reason']}"])
+        return "\n".join([*lines, f"analyzed: none, because the file {told['reason']}"])
     choice = "; choose another with --dataset NAME" if len(told["images"]) > 1 else ""
     return "\n".join([*lines, f"analyzed: {told['analyzed']}{choice}"])
 
@@ -164,7 +164,7 @@ def _line(image: dict[str, Any]) -> str:
     parts += [
         f"{size:.5g} nm per pixel ({height * size:.1f} x {width * size:.1f} nm)"
         if size
-        else "pixel size not known"
+        else "pixel size unknown"
     ]
     parts += [f"detector {image['detector']}"] if image["detector"] else []
     return ", ".join(parts) + (f"; warning: {image['note']}" if image["note"] else "")

@@ -1,4 +1,4 @@
-"""Interactive maps: label maps as pieces of HTML that answer to pointer and keyboard, without a
+"""Interactive maps: label maps as HTML fragments that respond to pointer and keyboard, without a
 server or a network.
 
 Every piece stands alone: pictures are ``data:`` URIs, values are JSON, the style and the script
@@ -35,7 +35,7 @@ _NAMES = {
     "py": "P along y",
     "a": "edge a",
     "b": "edge b",
-    "angle": "angle of a and b",
+    "angle": "angle between a and b",
     "area": "area",
 }
 _REWARDS = ("total", "continuity", "straightness", "evidence", "contrast")
@@ -45,7 +45,7 @@ _LEFT, _TOP, _RIGHT, _BOTTOM = 52, 14, 14, 46
 
 @dataclass(frozen=True)
 class Choice:
-    """One configuration that a reader can choose: its name, its outcome, and its place on the
+    """One configuration that a reader can select: its name, its outcome, and its position on the
     chart.
     """
 
@@ -56,7 +56,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Stage:
-    """An image at the size of a screen, on which label maps are laid.
+    """An image at screen size with label maps over it.
 
     Parameters
     ----------
@@ -162,8 +162,8 @@ def interactive_map(
     table: pd.DataFrame,
     names: Mapping[int, str] | None = None,
 ) -> str:
-    """A label map over the image that tells the values of the cell under the pointer, or that arrow
-    keys moved to.
+    """A label map over the image that shows the values of the cell selected by pointer or arrow
+    keys.
 
     Parameters
     ----------
@@ -252,7 +252,7 @@ def _digits(values: pd.Series) -> int:
 
 
 def interactive_front(analysis: Analysis) -> str:
-    """The Pareto front as a chart whose points show their map, their parameters and their rewards.
+    """The Pareto front as a chart; selecting a point shows its map, parameters, and rewards.
 
     Parameters
     ----------
@@ -281,13 +281,13 @@ def interactive_front(analysis: Analysis) -> str:
         choices,
         chosen,
         chart,
-        "Pareto front: choose a point to see its map",
+        "Pareto front: select a point to see its map",
         [p.name for p in PARAMETERS if p.stage in ("descriptors", "clustering")],
     )
 
 
 def interactive_windows(analysis: Analysis) -> str:
-    """A slider over the size of the window, with the map and the rewards at each.
+    """A slider for the window size, with the map and the rewards for each size.
 
     Parameters
     ----------
@@ -302,7 +302,7 @@ def interactive_windows(analysis: Analysis) -> str:
     """
     outcomes = maps_over_windows(analysis)
     if not outcomes:
-        return "<p>No trial described the cells by windows.</p>"
+        return "<p>No trial used windows as descriptors.</p>"
     sizes = [outcome.parameters["window_width"] for outcome in outcomes]
     choices = [
         Choice(f"{size:.2f} cells", outcome, (size, outcome.rewards["total"]))
@@ -315,7 +315,7 @@ def interactive_windows(analysis: Analysis) -> str:
         choices,
         chosen,
         chart,
-        "Size of the window: move the slider to see the map",
+        "Window size: move the slider to see the map",
         slider=True,
     )
 

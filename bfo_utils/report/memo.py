@@ -1,4 +1,4 @@
-"""A memo on paper: what a supervisor wants to know of a result, on two pages."""
+"""A two-page memo that summarizes a result for a supervisor."""
 
 import shlex
 import tempfile
@@ -12,11 +12,13 @@ from .pages import data_uri, fill_template
 from .printing import find_browser, print_page
 
 _FIGURES = {
-    "domains": "Domains in the colors of their polarization, with their walls.",
-    "polarization": "Polarization of the cells; the wheel gives the directions, y points down.",
-    "strain": "Strain against the reference, and rotation of the cells.",
+    "domains": "Domains, colored by the direction of their polarization, with walls.",
+    "polarization": (
+        "Polarization of the cells; the color wheel gives the direction, and y points down."
+    ),
+    "strain": "Strain relative to the reference, and rotation of the cells.",
     "profiles": (
-        "P along (∥) and across (⊥) the longest walls, over the distance from them; bands are one"
+        "P along (∥) and across (⊥) the longest walls as a function of distance; bands show one"
         " standard error."
     ),
 }
@@ -46,7 +48,7 @@ REFERENCES = (
 
 
 def print_memo(result: str | Path, to: str | Path | None = None) -> Path:
-    """Print a memo of two pages as PDF.
+    """Print a two-page memo as PDF.
 
     Parameters
     ----------
@@ -78,8 +80,8 @@ def print_memo(result: str | Path, to: str | Path | None = None) -> Path:
 
 
 def memo_html(answer: Answer) -> str:
-    """The memo as a page: title, verdict, map and field, tables, profile, how sure, methods, and
-    how to repeat it.
+    """The memo as a page: title, verdict, map and field, tables, profile, confidence, methods, and
+    the command that repeats the result.
 
     Parameters
     ----------
@@ -160,18 +162,21 @@ def _sure(answer: Answer) -> list[str]:
     ]
     for name, found in (summary["confidence"] or {}).items():
         said.append(
-            f"{name} of the labels {found['mean']:.2f} in the mean; {found['unsure']:.0%} of the"
-            " cells are unsure"
+            f"the {name} of the labels is {found['mean']:.2f} on average; {found['unsure']:.0%} of"
+            " the cells are uncertain"
         )
-    said.append(f"maps of two random halves of the cells agree by {summary['stability']:.2f}")
+    said.append(
+        f"the agreement of maps from two random halves of the cells is {summary['stability']:.2f}"
+    )
     for repeat in summary["check"]:
-        said.append(f"a search with another seed ({repeat['seed']}) says: {repeat['verdict']}")
+        said.append(
+            f"a search with another seed ({repeat['seed']}) gives the verdict: {repeat['verdict']}"
+        )
     return [text[0].upper() + text[1:] + "." for text in said]
 
 
 def methods_paragraph(answer: Answer) -> str:
-    """How the result was made, ready to be pasted into a paper; numbers in brackets are
-    references.
+    """Methods paragraph for a paper; numbers in brackets are references.
 
     Parameters
     ----------
@@ -188,19 +193,19 @@ def methods_paragraph(answer: Answer) -> str:
     )
     versions = ", ".join(f"{name} {version}" for name, version in summary["versions"].items())
     polar = (
-        f" The polar displacement is that of the {said['polar_displacement']} [2]; the"
+        f" The polar displacement is the position of the {said['polar_displacement']} [2]; the"
         f" polarization points {'with' if said['polar_sign'] > 0 else 'against'} it."
     )
-    rows = "shifted back" if summary["scan"].get("corrected") else "left as they were"
+    rows = "corrected" if summary["scan"].get("corrected") else "not corrected"
     return (
         "Atomic columns were located and fitted with two-dimensional Gaussians and indexed on the"
-        f" lattice; scan rows were {rows}.{polar if answer.grid.has_b else ''} Strain refers to"
-        f' the cell "{said["strain_reference"]}". Cells were described by {described} and'
+        f" lattice; displaced scan rows were {rows}.{polar if answer.grid.has_b else ''} Strain"
+        f' refers to the cell "{said["strain_reference"]}". Cells were described by {described} and'
         f" grouped into {chosen['n_clusters']} clusters ({chosen['method']}, [3]); the parameters"
-        f" were chosen among {summary['budget']} configurations by a reward of physical"
+        f" were chosen among {summary['budget']} configurations by a reward for physical"
         " plausibility [1]"
-        f" (seed {plan.get('seed', summary['seed'])}). Maps drawn from one half of the pixels were"
-        " tested in the other half. Errors are standard errors; wall widths are 2w of tanh(x/w)"
+        f" (seed {plan.get('seed', summary['seed'])}). Maps made from one half of the pixels were"
+        " tested on the other half. Errors are standard errors; wall widths are 2w of tanh(x/w)"
         f" fitted to the polarization. Software: {versions}."
     )
 

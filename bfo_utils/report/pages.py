@@ -1,4 +1,4 @@
-"""Pages and their pieces, filled from the templates beside this module; all values are escaped."""
+"""Pages and fragments, filled from the templates beside this module; all values are escaped."""
 
 import base64
 from functools import cache
@@ -22,7 +22,7 @@ def _templates() -> Environment:
 
 
 def fill_template(name: str, **values) -> Markup:
-    """A page, or a piece that may stand in another one.
+    """A page, or a fragment for another page.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def fill_template(name: str, **values) -> Markup:
 
 
 def data_uri(content: bytes, kind: str = "png") -> str:
-    """A picture as an address that holds it.
+    """A picture as a ``data:`` URI.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The report as a PDF: a browser without a window prints the page."""
+"""The report as a PDF, printed by a headless browser."""
 
 import os
 import shutil
@@ -46,9 +46,9 @@ def find_browser() -> str:
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         raise InputError(
-            "browser: Chromium, Chrome or Edge is needed to print and none was found; install one"
+            "browser: printing requires Chromium, Chrome, or Edge, and none was found; install one"
             " (Debian and Ubuntu: apt install chromium; macOS: brew install --cask chromium), or"
-            " print the page from yours"
+            " print the page from your browser"
         )
     return found
 
@@ -77,7 +77,7 @@ def print_pdf(folder: str | Path, to: str | Path | None = None) -> Path:
     page = Path(folder, PAGE).absolute()
     if not page.exists():
         raise InputError(
-            f"{folder}: holds no report ({PAGE}); give the folder of a finished `bfo run`"
+            f"{folder}: contains no report ({PAGE}); give the folder of a finished `bfo run`"
         )
     check_run(folder)
     if to is not None:
@@ -94,7 +94,7 @@ def print_pdf(folder: str | Path, to: str | Path | None = None) -> Path:
 
 
 def print_page(program: str, page: Path, to: Path) -> None:
-    """Have a browser with a profile of its own print a page.
+    """Print a page with a browser that has a separate profile.
 
     Raises
     ------

@@ -1,5 +1,4 @@
-"""The answer: one analysis from image to verdict, how sure it is, what to be warned of, and how to
-repeat it.
+"""Results: one analysis from image to verdict, its confidence, its warnings, and how to repeat it.
 
 Belongs here: conclusions as plain data. Does not belong here: files and pages that show them
 (:mod:`bfo_utils.report`).

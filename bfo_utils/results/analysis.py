@@ -1,4 +1,4 @@
-"""The analysis of one image from beginning to end: columns, search, verdict."""
+"""The complete analysis of one image: columns, search, verdict."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -62,7 +62,7 @@ _COMPARED_MAPS, _COMPARED_CELLS = 8, 30_000
 
 @dataclass(frozen=True)
 class Analysis:
-    """Everything that the analysis of one image found.
+    """All results of the analysis of one image.
 
     Attributes
     ----------
@@ -180,8 +180,8 @@ def analyze(
     record: Path | None = None,
     workers: int | EvaluatorFactory = 1,
 ) -> Analysis:
-    """Find the columns of an image, search for the configuration that the rewards prefer, and judge
-    the result.
+    """Find the columns of an image, search for the configuration with the highest total, and give
+    the verdict.
 
     Parameters
     ----------
@@ -227,7 +227,14 @@ def analyze(
         asked = beside.submit(ask_fields, prepared) if workers != 1 else None
         trials = search_configurations(prepared, plan, report, trial_log, workers, work)
         trials += search_autoencoders(
-            prepared, plan.autoencoders, plan, report, trial_log, len(trials), work
+            prepared,
+            plan.autoencoders,
+            plan,
+            report,
+            trial_log,
+            len(trials),
+            work,
+            workers if isinstance(workers, int) else 1,
         )
     timings = {
         "columns_and_lattice": between - start,
@@ -271,7 +278,7 @@ def conclude_analysis(
 def checked_analysis(
     analysis: Analysis, plan: SearchPlan, workers: int | EvaluatorFactory = 1
 ) -> Analysis:
-    """An analysis with what searches with other seeds answer, as many as its plan asks for."""
+    """An analysis with the results of searches with other seeds, as many as in its plan."""
     if not plan.check:
         return analysis
     work = analysis.work or SharedWork(analysis.prepared)
@@ -284,7 +291,7 @@ def _named(prepared: PreparedImage, outcome: Outcome) -> Outcome:
 
 
 def alternative_maps(analysis: Analysis, most: int = 12) -> list[tuple[Trial, Outcome]]:
-    """The Pareto front as maps: what another weighting of the rewards would have chosen.
+    """The Pareto front as maps: the choices of other weights of the rewards.
 
     Parameters
     ----------

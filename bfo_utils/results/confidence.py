@@ -1,9 +1,9 @@
-"""Confidence: how sure the label of every single cell is.
+"""Confidence in the label of every cell.
 
 The posterior is the probability of a label among the others, given the judged field around the
 cell, or its descriptor. The stability is the share of resampled data sets for which the cell has
-the same label in the map. A model can be confident and wrong, so both are given. Neither tells
-that the domains are real: rewards and verdict do.
+the same label in the map. A model can be confident and wrong, so both are given. Neither shows that
+the domains are real; rewards and verdict test that.
 """
 
 from dataclasses import dataclass
@@ -40,9 +40,7 @@ class Confidence:
 
 
 def unknown_confidence(mask: np.ndarray) -> Confidence:
-    """The confidence of a map that has one label only: there is nothing to choose between, so
-    nothing to be sure of.
-    """
+    """The confidence of a map with a single label: undefined, because there is no choice."""
     nothing = np.full(mask.shape, np.nan)
     return Confidence(nothing, nothing)
 
@@ -135,8 +133,8 @@ def _names(clusters: np.ndarray, shown: np.ndarray) -> np.ndarray:
 
 
 def same_labels(clusters: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """Which cells bear the shown label in another map, whose clusters take the names of the shown
-    one by the largest overlap.
+    """Cells that have the shown label in another map, whose clusters are named after the shown ones
+    by largest overlap.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
-"""Domains as numbers: what every label of the map is, how large, and what is measured in it.
+"""Tables of domains: kind, size, and measured means of every label of the map.
 
-A mean over a domain is not as exact as its many cells suggest, for a row of the scan displaces all
-cells of a row alike. The standard errors are therefore those of sums over rows, taken from the
-difference of the two halves of the pixels, which holds noise and no signal, and along the scan
-what is not known of its rows, which the halves share. A mistilt is no noise:
+A mean over a domain is less precise than its many cells suggest, because the scan displaces all
+cells of a row together. The standard errors are therefore those of sums over rows, taken from the
+difference of the two halves of the pixels, which holds noise and no signal; along the scan, the
+remaining uncertainty of its rows, which the halves share, is added. A mistilt is no noise:
 where the displacement changes across the crystal, alike inside all domains, the mean of a domain
 may be off by as much, and its standard error says so.
 """
@@ -76,7 +76,7 @@ class _Measured:
 
 
 def domains_table(analysis: Analysis) -> pd.DataFrame:
-    """What every label of the map is: one row each.
+    """Properties of every label of the map, one row each.
 
     Parameters
     ----------

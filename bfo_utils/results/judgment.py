@@ -1,4 +1,4 @@
-"""The verdict: which measured fields hold domains, by a judge that had no part in making them.
+"""The verdict: which measured fields contain domains, by a test that is independent of the search.
 
 Every field (polar displacement, strain) is judged by itself: a map is made from one half of the
 data and tested in the other (see :mod:`bfo_utils.segmentation`). What else the fields say, such as
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy import ndimage
 from scipy.stats import norm
+from sklearn.metrics import adjusted_rand_score
 
 from ..compute import one_thread
 from ..lattice import Cells, cell_edges, scan_deviation
@@ -70,8 +71,10 @@ _INTERFACE = 0.15  # step of the columns' amplitude (log) across an interface be
 _NULL_SD = 1.25  # of z where there is nothing
 _STILL = 0.01  # of the cell: mean displacement of a phase that is not polar
 _TILTED = 0.015  # of the cell: slow displacement (rms) that a mistilt could make
+# adjusted Rand index of the maps of the halves, below which a map is drawn anew from all pixels
+_ALIKE = 0.8
 _COMPONENTS = {"x": 0, "y": 1}  # of vectors, by fast axis
-_ONE_SUBLATTICE = "; only one sublattice is seen, so that no polar displacement was asked"
+_ONE_SUBLATTICE = "; only one sublattice is seen, so the polar displacement was not tested"
 _WORDS = {"polar": "polar displacement", "lattice": "strain of the cells"}
 
 # of reference fields
@@ -80,7 +83,7 @@ REFERENCE_WORDS = {**_WORDS, "patch": "content of the patches", "order": "ordere
 
 @dataclass(frozen=True)
 class FieldAnswer:
-    """What the judge found in one field.
+    """Result of the test for one field.
 
     Attributes
     ----------
@@ -183,7 +186,7 @@ class Judgment:
 def judge_domains(
     prepared: PreparedImage, outcome: Outcome, answers: Mapping[str, FieldAnswer] | None = None
 ) -> Judgment:
-    """Whether an image holds domains, and why.
+    """Whether an image contains domains, and why.
 
     Parameters
     ----------
@@ -220,7 +223,7 @@ def judge_domains(
 
 
 def ask_fields(prepared: PreparedImage) -> dict[str, FieldAnswer]:
-    """The judge's answer for every field that was measured.
+    """Result of the test for every measured field.
 
     Parameters
     ----------
@@ -370,8 +373,10 @@ def _on_cells(blocks: np.ndarray, size: int, shape: tuple[int, int]) -> np.ndarr
 
 def _asked(prepared: PreparedImage, kind: str, halves: TwoHalves, block: int) -> FieldAnswer:
     judged, domain = judge_field(halves), halves.domain
-    drawn = tuple(m.labels for m in judged.maps if m.n_labels > 1)
-    both = segment_field(domain, halves.drawn_mean, drawn)
+    drawn = [m.labels for m in judged.maps if m.n_labels > 1]
+    if drawn and adjusted_rand_score(*[m.labels for m in judged.maps]) < _ALIKE:
+        drawn.append(segment_field(domain, halves.drawn_mean).labels)
+    both = segment_field(domain, halves.drawn_mean, tuple(drawn))
     labels, strips = without_strips(domain, without_bands(halves, both, block).labels, block)
     found = segment_field(domain, halves.drawn_mean, (labels,))
     found, patches = without_unexplained(halves, found)
@@ -417,13 +422,13 @@ def _by_contrast(prepared: PreparedImage, rewards: Mapping[str, float]) -> tuple
     contrast, what = rewards["contrast"], REFERENCE_WORDS[prepared.reference.kind]
     if correlation < MIN_CORRELATION:
         return NO_DOMAINS, (
-            f"the {what} of cells three apart correlates by {correlation:.2f} only; domains need"
-            f" {MIN_CORRELATION:.2f}"
+            f"the {what} of cells three apart has a correlation of only {correlation:.2f}; domains"
+            f" need {MIN_CORRELATION:.2f}"
         )
     if contrast < MIN_CONTRAST:
         return NO_DOMAINS, (
-            f"the {what} does not jump across the walls of the best map: their contrast is "
-            f"{contrast:.2f}; domains need {MIN_CONTRAST:.2f}"
+            f"the {what} does not jump across the walls of the best map: the contrast is"
+            f" {contrast:.2f}; domains need {MIN_CONTRAST:.2f}"
         )
     return DOMAINS, (
         f"the {what} jumps across the walls (contrast {contrast:.2f}; {MIN_CONTRAST:.2f} is"
@@ -492,7 +497,7 @@ def left_over(answer: FieldAnswer, labels: np.ndarray) -> ResidualStructure:
 
 
 def field_posterior(answer: FieldAnswer, labels: np.ndarray) -> np.ndarray:
-    """Probability that the label of a cell is right, given the judged field in it and around it.
+    """Probability that the label of a cell is right, given the tested field in and around it.
 
     Parameters
     ----------
@@ -559,42 +564,42 @@ def _reason(
 ) -> str:
     """Why, in one sentence."""
     if answer is None:
-        return "too few cells are measured to judge any field; a larger field of view would decide"
+        return "too few cells are measured to test any field; record a larger field of view"
     what, z, least = _WORDS[answer.kind], answer.judged.z, _least_seen(prepared, answers)
     if verdict == DOMAINS:
         wall = max(answer.walls, key=lambda w: w.z)
         return (
-            f"the {what} steps by {_size(prepared, answer, wall)} across a wall found in one half"
-            f" of the data and confirmed by the other (z = {z:.1f} for all walls, {wall.z:.1f} for"
-            f" the clearest; {MIN_Z} and {MIN_WALL_Z:.0f} are needed)"
+            f"the {what} steps by {_size(prepared, answer, wall)} across a wall that was found in"
+            f" one half of the data and confirmed in the other (z = {z:.1f} for all walls,"
+            f" {wall.z:.1f} for the clearest; {MIN_Z} and {MIN_WALL_Z:.0f} are needed)"
         )
     if verdict == NO_DOMAINS:
         return (
-            f"no wall found in one half of the data is confirmed by the other (z = {z:.1f} for the"
-            f" {what}; {MIN_Z} is needed); a step of {least} or more would have been seen"
+            f"no wall found in one half of the data is confirmed in the other (z = {z:.1f} for the"
+            f" {what}; {MIN_Z} is needed); a step of {least} or more would have been detected"
             + ("" if prepared.lattice.cells.has_b else _ONE_SUBLATTICE)
         )
     if answer.ambiguous:
         return (
-            f"the {what} steps across a wall, but along one axis only, and jumps of rows make such"
-            " steps where that is the slow axis of the scan, which the image does not tell;"
-            " --scan-axis, or a second image with the scan rotated, would decide"
+            f"the {what} steps across walls along one axis only; if this is the slow scan axis,"
+            " jumps of scan rows cause the same steps, and the image does not show the scan axis;"
+            " give --scan-axis, or record a second image with the scan rotated"
         )
     if answer.doubtful and answer.judged.z >= UNSURE_Z:
         return (
-            f"the {what} of one half is seen in the other (z = {z:.1f}), but no wall is confirmed:"
-            " weak domains, wide walls, tilt or errors of the scan; more dose, a larger field of"
-            " view or a second image with the scan rotated would decide"
+            f"the {what} pattern of one half is found in the other (z = {z:.1f}), but no wall is"
+            " confirmed: weak domains, wide walls, tilt, or scan errors; record with more dose, a"
+            " larger field of view, or a second image with the scan rotated"
         )
     if answer.doubtful:
         large = max(int(p.sum()) for p in answer.patches) * answer.block**2
         return (
-            f"the {what} of {large} cells differs from its surroundings and is not uniform inside:"
-            " domains too small for this image, or damage; more dose or a second image would decide"
+            f"the {what} of {large} cells differs from its surroundings and is not uniform: domains"
+            " too small for this image, or damage; record with more dose, or a second image"
         )
     return (
-        f"no wall is seen, but only a step of {least} or more would have been; more dose or a"
-        " larger field of view would decide"
+        f"no wall is found, but only steps of {least} or more would have been detected; record with"
+        " more dose or a larger field of view"
     )
 
 
@@ -652,7 +657,10 @@ def _findings(
     )
 
 
-_BEYOND = "columns of another amplitude beyond every wall: an interface or a substrate, not domains"
+_BEYOND = (
+    "the columns on one side of every wall have a different amplitude: an interface or a substrate,"
+    " not domains"
+)
 _STRIP = "the {} differs in strips of one or two rows: a layer or an interface, not domains"
 
 
@@ -681,7 +689,7 @@ def _of_domains(prepared: PreparedImage, answer: FieldAnswer) -> tuple[str, dict
         rows.append({k: v if np.all(np.isfinite(v)) else None for k, v in row.items()})
     numbers = {"variants": states, "z": round(answer.judged.z, 2), "walls": rows}
     name = "polar variants" if answer.kind == "polar" else "states of strain"
-    return f"{states} {name}, divided by {len(rows)} kinds of confirmed wall", numbers
+    return f"{states} {name}, separated by {len(rows)} kinds of confirmed wall", numbers
 
 
 def _ordered(prepared: PreparedImage) -> list[dict]:
@@ -727,20 +735,22 @@ def _suspicions(prepared: PreparedImage, answers: Mapping[str, FieldAnswer]) -> 
     if answer is None:
         return found
     if "lattice" not in answers:
-        what = "rows are displaced along both axes: the strain is not judged, the scan may make it"
+        what = (
+            "rows are displaced along both axes: the strain is not tested, because the scan may"
+            " cause it"
+        )
         found.append(_finding("scan suspicion", what, {}, 3.0))
     share = _along_scan(prepared, answer)
     if share > 0.5:
         what = (
-            "walls lie along the fast scan axis, where errors of the scan look like them; rotate"
-            " the scan"
+            "walls lie along the fast scan axis, where scan errors look like walls; rotate the scan"
         )
         found.append(_finding("scan suspicion", what, {"share_of_walls": round(share, 3)}, 1.0))
     domain, noise = answer.judged.halves.domain, answer.judged.halves.noise.sigma
     slow = domain.slow[:, 1:10]
     rms = np.sqrt(((slow.T @ answer.judged.halves.mean * noise) ** 2).sum() / domain.n)
     if answer.shown.n_labels < 2 and rms > _TILTED * prepared.lattice.cells.basis.cell_px:
-        what = "the polar displacement changes slowly over the field: a mistilt or a true gradient"
+        what = "the polar displacement varies slowly over the field: a mistilt or a real gradient"
         found.append(_finding("tilt suspicion", what, {"rms": round(rms * answer.unit, 3)}, 2.0))
     return found
 

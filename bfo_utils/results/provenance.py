@@ -1,5 +1,5 @@
-"""Provenance: what a result was made from, kept in its ``result.json``, and enough to make it
-again.
+"""Provenance: what a result was made from, stored in its ``result.json`` so that it can be
+repeated.
 """
 
 from collections.abc import Iterator, Mapping
@@ -46,7 +46,7 @@ class Plugin:
 
 @dataclass(frozen=True)
 class Provenance:
-    """All that a result depends on besides the program and the bytes of its image.
+    """Everything that a result depends on besides the program and the bytes of its image.
 
     Attributes
     ----------
@@ -108,8 +108,8 @@ def provenance_from_plain(values: Mapping) -> Provenance:
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
-            f"provenance: not one that this version wrote ({type(error).__name__}: {error}); "
-            "repeat the command that made the result"
+            f"provenance: not written by this version ({type(error).__name__}: {error}); repeat the"
+            " command that made the result"
         ) from error
 
 
@@ -130,7 +130,7 @@ def _plan(values: Mapping) -> SearchPlan:
 
 
 def check_schema(path: str | Path, content: Mapping) -> None:
-    """See that this version can read what a ``result.json`` or a ``run.json`` holds.
+    """Check that this version can read a ``result.json`` or a ``run.json``.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def check_schema(path: str | Path, content: Mapping) -> None:
     >>> check_schema("result.json", {"schema_version": 99})
     Traceback (most recent call last):
     bfo_utils.errors.InputError: result.json: has schema_version 99, written by a newer version of
-    bfo_utils; this one reads up to 1, update it
+    bfo_utils; this one reads up to 1; update it
     """
     schema = content.get("schema_version", 0)
     if type(schema) is not int or schema < 0:
@@ -158,7 +158,7 @@ def check_schema(path: str | Path, content: Mapping) -> None:
     if schema > SCHEMA_VERSION:
         raise InputError(
             f"{path}: has schema_version {schema}, written by a newer version of bfo_utils; this"
-            f" one reads up to {SCHEMA_VERSION}, update it"
+            f" one reads up to {SCHEMA_VERSION}; update it"
         )
 
 
@@ -197,13 +197,15 @@ def read_result(path: str | Path) -> StoredResult:
         raise InputError(f"{path}: no such file; give the result.json of an analysis")
     stored = stored_json(path)
     if not isinstance(stored, dict) or not {"input", "versions"} <= set(stored):
-        raise InputError(f"{path}: is no result of an analysis; give the result.json that it wrote")
+        raise InputError(
+            f"{path}: is not the result of an analysis; give the result.json that it wrote"
+        )
     check_schema(path, stored)
     made_from = stored.get("provenance") or stored.get("recipe")  # its name until version 1
     if not made_from:
         raise InputError(
-            f"{path}: was written without its provenance, by an earlier version or from Python;"
-            " repeat the command that made it"
+            f"{path}: has no provenance, because an earlier version or Python code wrote it; repeat"
+            " the command that made it"
         )
     try:
         return StoredResult(
@@ -225,7 +227,7 @@ def stored_json(path: Path):
         return read_json(path)
     except InputError:
         raise InputError(
-            f"{path}: is no result of an analysis; give the result.json that it wrote"
+            f"{path}: is not the result of an analysis; give the result.json that it wrote"
         ) from None
 
 
@@ -261,24 +263,23 @@ def result_image(result: StoredResult, moved_to: str | None = None) -> Image:
         return simulate_phantom(provenance.phantom.specimen, provenance.phantom.seed).image
     if not result.image or not result.sha256:
         raise InputError(
-            f"{result.path}: its image was no file but an array in Python; it cannot be read again"
+            f"{result.path}: its image was an array in Python, not a file; it cannot be read again"
         )
     path = Path(moved_to) if moved_to else _place(result)
     if not path.is_file():
         raise InputError(
-            f"{path}: the image of {result.path} is gone; give its path with --image FILE"
+            f"{path}: the image of {result.path} is missing; give its path with --image FILE"
         )
     for name, digest in provenance.files.items():
         if not Path(name).is_file() or file_sha256(name) != digest:
             raise InputError(
-                f"{name}: is gone or has changed since {result.path} was made; put it back as it"
-                " was"
+                f"{name}: is missing or has changed since {result.path} was made; restore it"
             )
     found = read_image(path, **vars(provenance.reading))
     if found.sha256 != result.sha256:
         raise InputError(
-            f"{path}: has changed since {result.path} was made (another sha256); give the image as"
-            " it was with --image FILE"
+            f"{path}: has changed since {result.path} was made (different sha256); give the"
+            " original image with --image FILE"
         )
     return found
 
@@ -303,36 +304,35 @@ def check_plugin(result: StoredResult, path: str | None) -> None:
     if before and not path:
         raise InputError(
             f"--plugin: the result was made with rewards of '{before.path}'; give that file with"
-            " --plugin, it will be run"
+            " --plugin; it will be executed"
         )
     if path and not before:
-        raise InputError(f"--plugin: the result was made without one; leave out {path}")
+        raise InputError(f"--plugin: the result was made without a plugin; omit {path}")
     if before and file_sha256(path) != before.sha256:
         raise InputError(
-            f"--plugin: {path} has changed since the result was made (another sha256); give it as"
-            " it was"
+            f"--plugin: {path} has changed since the result was made (different sha256); give the"
+            " original file"
         )
 
 
 def changed_versions(before: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """What versions differ, as a phrase; empty where none does.
+    """Versions that differ, as a phrase; empty if none differ.
 
     Examples
     --------
     >>> changed_versions({"python": "3.11.2", "numpy": "2.1"}, {"python": "3.11.2", "numpy": "2.4"})
-    'numpy 2.1 then, 2.4 now'
+    'numpy was 2.1, is 2.4'
     """
     names = sorted(set(before) | set(now))
     return "; ".join(
-        f"{name} {before.get(name, 'absent')} then, {now.get(name, 'absent')} now"
+        f"{name} was {before.get(name, 'absent')}, is {now.get(name, 'absent')}"
         for name in names
         if before.get(name) != now.get(name)
     )
 
 
 def compare_tables(before: Path, after: Path) -> Iterator[tuple[str, bool]]:
-    """Name of every table that two folders hold, and whether it is the same in both, wall times
-    aside.
+    """Name of every table in both folders, and whether it is the same, apart from wall times.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Does the answer stay? In maps of the search that are nearly as good, and with other seeds."""
+"""Stability of the result: in nearly as good maps of the search, and with other seeds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,7 +31,7 @@ _MOST = 16  # maps
 
 @dataclass(frozen=True)
 class NearBest:
-    """What recurs in the maps of a search that are nearly as good as the best.
+    """Recurrence in the maps of a search that are nearly as good as the best.
 
     Attributes
     ----------
@@ -108,7 +108,7 @@ def _near(trials: Sequence[Trial]) -> list[Trial]:
 
 @dataclass(frozen=True)
 class Repeat:
-    """What another seed of the search answers.
+    """Result of the search with another seed.
 
     Attributes
     ----------
@@ -138,7 +138,7 @@ def repeat_search(
     plan: SearchPlan,
     workers: int | EvaluatorFactory = 1,
 ) -> list[Repeat]:
-    """Repeat a search with the seeds that follow its own, as often as the plan asks.
+    """Repeat a search with the following seeds, as often as the plan states.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def is_repeated(verdict: str, repeat: Repeat) -> bool:
 
 
 def describe_repeats(verdict: str, repeats: Sequence[Repeat]) -> str:
-    """What other seeds change, in one sentence.
+    """Changes with other seeds, in one sentence.
 
     Parameters
     ----------
@@ -233,8 +233,8 @@ def describe_repeats(verdict: str, repeats: Sequence[Repeat]) -> str:
         text = f"seed {repeat.seed}: {repeat.verdict}"
         if verdict == repeat.verdict == DOMAINS:
             text += (
-                f"; the map agrees by {repeat.agreement:.2f} (adjusted Rand index), its labels"
-                f" recur by {min(repeat.recurrence.values()):.2f} or more"
+                f"; agreement of the map {repeat.agreement:.2f} (adjusted Rand index), recurrence"
+                f" of its labels {min(repeat.recurrence.values()):.2f} or more"
             )
         said.append(text)
     return "; ".join(said)

@@ -1,5 +1,5 @@
-"""How good is a score? Regret and rank correlation of every way to choose a configuration, on
-phantoms.
+"""Quality of selection scores: regret and rank correlation of every way to choose a configuration,
+on phantoms.
 """
 
 import warnings
@@ -153,7 +153,7 @@ def ari_to_truth(truth: np.ndarray, labels: np.ndarray) -> float:
 def stage_gains(
     work: SharedWork, trials: Sequence[Trial], truth: np.ndarray | None = None, seed: int = 0
 ) -> pd.DataFrame:
-    """What every stage of a search has gained: the trial with the highest total until its end.
+    """Gain of every stage of a search: the trial with the highest total until its end.
 
     Parameters
     ----------
@@ -227,8 +227,8 @@ def _row(item: SelectorCase, parameters: dict) -> dict:
 
 
 def baseline_scores(features: np.ndarray, outcome: Outcome, item: SelectorCase) -> dict[str, float]:
-    """The label-free scores that people use: silhouette, Davies-Bouldin, Calinski-Harabasz, BIC
-    (larger is better).
+    """Common scores that need no labels: silhouette, Davies-Bouldin, Calinski-Harabasz, BIC (larger
+    is better).
     """
     labels = outcome.labels[item.prepared.mask]
     p = outcome.parameters

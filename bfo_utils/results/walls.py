@@ -1,4 +1,4 @@
-"""Walls as numbers: every segment between two domains, its direction, width, charge and strain.
+"""Tables of walls: every segment between two domains with its direction, width, charge, and strain.
 
 Distances across a wall are measured from a smooth line through its edges, not from the staircase of
 the cells. Angles run from x (right) towards y (down); normals point from the smaller label of the
@@ -44,7 +44,7 @@ _STRAIN_AWAY = 1.5  # cells: closer, the strain of a cell is averaged across the
 _STRAIN_SHARED = 2.7  # times the scatter: the mean over neighbors (1 2 1, twice) hides noise
 _SEEN = 3.0  # standard errors of a step of P that has a charge, of one of strain with directions
 _TYPES = {
-    0: "none seen in projection; 71 (rhombohedral)",
+    0: "none visible in projection; 71 (rhombohedral)",
     90: "71 or 109 (rhombohedral); 90 (tetragonal)",
     180: "180 or 109 (rhombohedral); 180 (tetragonal)",
 }

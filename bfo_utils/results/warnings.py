@@ -1,7 +1,7 @@
 """Warnings: what a user should know about a result and can act on.
 
-Every warning is a pair of a code, for programs, and a message, for people: what is wrong with this
-image or this map, by how much, and what would help. None of them changes the result.
+Every warning is a pair of a code, for programs, and a message, for people: what is wrong with the
+image or the map, by how much, and what would help. None of them changes the result.
 """
 
 from collections.abc import Callable
@@ -31,8 +31,8 @@ RESIDUAL_Z = 5.0  # of what a map leaves over, see benchmarks/judge.py
 _RESIDUAL_SHARE = 0.05  # of the largest step between labels: less is of no concern
 SEEN_OXYGEN = 0.7  # of the edges
 TILT_CAVEAT = (
-    "A uniform tilt and a uniform polarization cannot be told apart in one image, nor steps of tilt"
-    " between mosaic blocks and walls."
+    "A single image cannot distinguish a uniform tilt from a uniform polarization, or steps of tilt"
+    " between mosaic blocks from walls."
 )
 
 #: One message, or none, about an analysis.
@@ -74,8 +74,8 @@ def _sublattice(analysis: Analysis) -> str:
     if analysis.prepared.lattice.cells.has_b:
         return ""
     return (
-        "The second sublattice is not seen: columns fitted at the centers of the cells do not stand"
-        " out of the noise; no polar displacement; the map rests on lattice parameters."
+        "The second sublattice is not seen: columns fitted at the centers of the cells are not"
+        " above the noise. There is no polar displacement; the map is based on lattice parameters."
     )
 
 
@@ -84,9 +84,9 @@ def _edges(analysis: Analysis) -> str:
     if not edges:
         return ""
     return (
-        f"Columns are seen in the middle of the edges along {edges}, not at the centers of the"
-        " cells: this is no [001] image of a perovskite (another zone axis, or light columns"
-        " seen); no polar displacement is measured."
+        f"Columns are found in the middle of the edges along {edges}, not at the centers of the"
+        " cells. This is not a [001] image of a perovskite (another zone axis, or visible light"
+        " columns); no polar displacement is measured."
     )
 
 
@@ -94,10 +94,10 @@ def _zone(analysis: Analysis) -> str:
     if analysis.prepared.lattice.zone == "001":
         return ""
     return (
-        "Columns of two kinds alternate along one vector only, as in a perovskite along [110]: a"
-        " cell is the parallelogram about a B column, its angle far from 90 degrees, and the polar"
-        " displacement is that of B from the middle of the A columns of its row and the rows beside"
-        " it; variants are those of this projection."
+        "Columns of two kinds alternate along one vector only, as in a perovskite along [110]. A"
+        " cell is the parallelogram around a B column, with an angle far from 90 degrees. The polar"
+        " displacement is that of B from the middle of the A columns of its row and the adjacent"
+        " rows; variants refer to this projection."
     )
 
 
@@ -107,7 +107,7 @@ def _pixel_size(analysis: Analysis) -> str:
         return ""
     why = f" ({image.size_note})" if image.size_note else ""
     return (
-        f"No pixel size is known{why}: lengths are in px; give --pixel-size, or --lattice-nm, for"
+        f"The pixel size is unknown{why}: lengths are in px; give --pixel-size or --lattice-nm for"
         " nm and pm."
     )
 
@@ -130,11 +130,11 @@ def _dark(analysis: Analysis) -> str:
     image = analysis.prepared.image
     if not image.inverted:
         return ""
-    known = "as --contrast dark says" if image.contrast == "dark" else "by their skewness"
+    known = "given by --contrast dark" if image.contrast == "dark" else "found from the skewness"
     return (
-        f"Columns are darker than what lies between them ({known}), as in ABF or BF: the image was"
-        " inverted, and figures show it so. The brighter sublattice need not be the heavier one;"
-        " state --bright."
+        f"Columns are darker than their surroundings ({known}), as in ABF or BF: the image was"
+        " inverted, also in the figures. The brighter sublattice need not be the heavier one; give"
+        " --bright."
     )
 
 
@@ -143,13 +143,13 @@ def _several(analysis: Analysis) -> str:
     if not image.others:
         return ""
     return (
-        f"The file holds other images, too ({image.others}); '{image.dataset}' was analyzed; choose"
-        " another with --dataset."
+        f"The file also contains other images ({image.others}); '{image.dataset}' was analyzed."
+        " Choose another with --dataset."
     )
 
 
 def unused_share(lattice: Lattice) -> float:
-    """Share of the columns that were found but have no place in the lattice."""
+    """Fraction of the columns found that do not fit the lattice."""
     unused = len(lattice.unused_xy)
     return unused / max(1, unused + len(lattice.columns))
 
@@ -161,10 +161,9 @@ def _unused(analysis: Analysis) -> str:
         return ""
     x, y = np.median(lattice.unused_xy, axis=0)
     return (
-        f"{len(lattice.unused_xy):,} of the columns that were found ({share:.0%}), about x ="
-        f" {x:.0f}, y = {y:.0f} px, have no place in the lattice and are not analyzed: another"
-        " grain or phase, or columns on a surface (unused_columns.png shows them); crop the image"
-        " to the part that you mean."
+        f"{len(lattice.unused_xy):,} of the columns found ({share:.0%}), near x = {x:.0f}, y ="
+        f" {y:.0f} px, do not fit the lattice and are not analyzed: another grain or phase, or"
+        " columns on a surface (see unused_columns.png). Crop the image to the region of interest."
     )
 
 
@@ -179,9 +178,9 @@ def _superstructure(analysis: Analysis) -> str:
     if not orders:
         return ""
     return (
-        f"Displacements are ordered ({'; '.join(orders)}): a superstructure such as that of tilted"
-        " octahedra or antipolar order, or, where the wave vector lies along the slow scan axis, a"
-        " vibration of the scan; --evidence order judges the map by it."
+        f"Displacements are ordered ({'; '.join(orders)}): a superstructure such as tilted"
+        " octahedra or antipolar order. If the wave vector lies along the slow scan axis, a"
+        " vibration of the scan is also possible. --evidence order uses it as reference field."
     )
 
 
@@ -199,16 +198,16 @@ def _coarse(analysis: Analysis) -> str:
     if edge >= COARSE_PX:
         return ""
     return (
-        f"A cell is {edge:.1f} px wide: its columns overlap; record with more pixels per cell, 12"
-        " or more."
+        f"A cell is {edge:.1f} px wide, so its columns overlap; record with 12 or more pixels per"
+        " cell."
     )
 
 
 def _pixels(analysis: Analysis) -> str:
     invalid = 1 - analysis.prepared.image.valid.mean()
     return (
-        f"{invalid:.1%} of the pixels are NaN or infinite, or far off those around them, and were"
-        " filled."
+        f"{invalid:.1%} of the pixels are NaN, infinite, or far from the values around them; they"
+        " were filled."
         if invalid > 0
         else ""
     )
@@ -220,8 +219,9 @@ def _saturated(analysis: Analysis) -> str:
     if share <= SATURATED:
         return ""
     return (
-        f"{share:.1%} of the pixels have the greatest value: the detector was saturated, and the"
-        " tops of the columns are cut off; displacements are less exact; record with a lower gain."
+        f"{share:.1%} of the pixels have the maximum value: the detector was saturated, and the"
+        " peaks of the columns are clipped. Displacements are less precise; record with a lower"
+        " gain."
     )
 
 
@@ -236,9 +236,9 @@ def _dose(analysis: Analysis) -> str:
     if error < MIN_DOSE * size:
         return ""
     return (
-        f"Low dose: the noise alone leaves an error of {error:.2f} px in the polar displacement of"
-        f" a cell, and its median is {size:.2f} px; read means over cells, not single cells, or add"
-        " up several frames."
+        f"Low dose: noise alone causes an error of {error:.2f} px in the polar displacement of a"
+        f" cell; the median displacement is {size:.2f} px. Use means over cells, not single cells,"
+        " or sum several frames."
     )
 
 
@@ -248,8 +248,8 @@ def _columns(analysis: Analysis) -> str:
         return ""
     return (
         f"The fit of {doubtful:.0%} of the columns is doubtful (`ok` in columns.csv):"
-        " contamination, gaps or a tilted part; look where they lie, and crop the image to a good"
-        " part."
+        " contamination, gaps, or a tilted area. Check their positions, and crop the image to a"
+        " good area."
     )
 
 
@@ -259,7 +259,7 @@ def _holes(analysis: Analysis) -> str:
     if missing <= HOLES:
         return ""
     return (
-        f"{missing:.0%} of the cells inside the crystal miss a column and have no label; walls end"
+        f"{missing:.0%} of the cells inside the crystal lack a column and have no label; walls end"
         " at such gaps."
     )
 
@@ -272,7 +272,7 @@ def _filled(mask: np.ndarray) -> np.ndarray:
 
 
 def nonpolar_labels(analysis: Analysis) -> list[int]:
-    """Labels whose mean polar displacement is small beside those of the others, see
+    """Labels whose mean polar displacement is small compared with the others, see
     :func:`bfo_utils.segmentation.is_nonpolar`.
 
     Parameters
@@ -297,9 +297,9 @@ def _substrate(analysis: Analysis) -> str:
         return ""
     share = sum((labels == name).sum() for name in nonpolar) / (labels >= 0).sum()
     return (
-        f"Label {', '.join(map(str, nonpolar))} ({share:.0%} of the cells) is nearly non-polar:"
-        " a substrate, another phase, or domains mixed finer than can be told apart;"
-        " exclude it from statements about the variants."
+        f"Label {', '.join(map(str, nonpolar))} ({share:.0%} of the cells) is nearly non-polar: a"
+        " substrate, another phase, or a mixture of domains that are too small to resolve. Exclude"
+        " it from statements about the variants."
     )
 
 
@@ -308,9 +308,9 @@ def _margin(analysis: Analysis) -> str:
     if abs(best - MIN_Z) > MARGIN:
         return ""
     return (
-        "The verdict is close to its limit: the pattern of one half of the data is seen in the"
-        f" other with z = {best:.1f}, and {MIN_Z} decides; repeat it with another image of the same"
-        " place, or with more dose."
+        "The verdict is close to its threshold: the pattern of one half of the data is found in the"
+        f" other with z = {best:.1f}; the threshold is {MIN_Z}. Repeat the analysis with another"
+        " image of the same area, or with more dose."
     )
 
 
@@ -321,15 +321,15 @@ def _chance(analysis: Analysis) -> str:
     return (
         f"The total of the map ({tested.total:.2f}) is not significantly above those of surrogates:"
         f" p = {tested.p_shifted:.2f} among {len(tested.shifted)} shifted and"
-        f" {tested.p_permuted:.2f} among {len(tested.permuted)} permuted ones, where at most"
+        f" {tested.p_permuted:.2f} among {len(tested.permuted)} permuted ones; at most"
         f" {SIGNIFICANCE_LEVEL} is needed. Walls and"
-        f" {REFERENCE_WORDS[analysis.prepared.reference.kind]} may have nothing to do with each"
-        " other; look at both before you believe the map."
+        f" {REFERENCE_WORDS[analysis.prepared.reference.kind]} may be unrelated; look at both"
+        " before you trust the map."
     )
 
 
 def has_residual_structure(analysis: Analysis) -> bool:
-    """Whether the map leaves structure of the polar displacement over, and more than little.
+    """Whether the map leaves a significant part of the polar displacement unexplained.
 
     Parameters
     ----------
@@ -354,10 +354,10 @@ def _residual(analysis: Analysis) -> str:
     size = analysis.prepared.image.pixel_size_nm
     rms = f"{1000 * size * left.rms:.2g} pm" if size else f"{left.rms:.2g} px"
     return (
-        "Something here is not in this map: the polar displacement within its labels has structure"
-        f" of {rms} (rms) that both halves of the data show (z = {left.z:.1f}; noise gives 0 ± 1):"
-        " a further domain, stripes, a gradient or errors of the scan; residual_structure.png shows"
-        " where."
+        f"The map is incomplete: within its labels the polar displacement has structure of {rms}"
+        f" (rms) in both halves of the data (z = {left.z:.1f}; noise gives 0 ± 1). Possible causes"
+        " are another domain, stripes, a gradient, or scan errors; residual_structure.png shows the"
+        " positions."
     )
 
 
@@ -374,9 +374,9 @@ def _unsure(analysis: Analysis) -> str:
     if max(share.values()) <= UNSURE_CELL:
         return ""
     return (
-        f"Many labels are unsure: the posterior of {share['posterior']:.0%} of the cells and the"
-        f" recurrence in nearly as good maps of {share['recurrence']:.0%} lie below {SURE_CELL:.1f}"
-        " (columns of cells.csv); trust the cells above it."
+        f"Many labels are uncertain: {share['posterior']:.0%} of the cells have a posterior, and"
+        f" {share['recurrence']:.0%} a recurrence in nearly as good maps, below {SURE_CELL:.1f}"
+        " (columns of cells.csv). Trust only the cells above this value."
     )
 
 
@@ -384,11 +384,11 @@ def _scan(analysis: Analysis) -> str:
     scan = analysis.prepared.scan
     if not scan.matters:
         return ""
-    done = "the image was left as it is, because cells, or an ordered displacement, would be lost"
+    done = "the image was not corrected, because cells or an ordered displacement would be lost"
     if scan.corrected:
         done = "they were shifted back before the columns were fitted"
     elif analysis.prepared.image.positions is not None:
-        done = "the image was left as it is, because the columns were given"
+        done = "the image was not corrected, because the columns were given"
     return (
         f"The scan displaced its rows along {scan.axis} by {scan.rms_px:.2f} px (rms), an apparent"
         f" polar displacement of {scan.polar_rms_px / scan.cell_px:.1%} of a cell: {done}."
@@ -400,10 +400,10 @@ def _shared_noise(analysis: Analysis) -> str:
     if halves.independent:
         return ""
     return (
-        f"The noise of neighboring pixels correlates by {halves.correlation:.2f} (a resampled or"
-        " smoothed image): the two halves of the pixels are not independent, standard errors are"
-        " too small, and the noise is enlarged before anything is called domains; use the image as"
-        " it was recorded."
+        f"The noise of neighboring pixels has a correlation of {halves.correlation:.2f} (a"
+        " resampled or smoothed image): the two halves of the pixels are not independent, and"
+        " standard errors are too small. The verdict assumes a larger noise; use the image as"
+        " recorded."
     )
 
 
@@ -418,21 +418,21 @@ def _scan_along(analysis: Analysis) -> str:
         else f"{3 * row_deviation(scan, cells):.3f} px"
     )
     return (
-        "Rows of cells lie along the scan: a polar displacement that differs only from row to row"
-        f" can be an error of the scan, which explains up to {limit} between rows; rotate the scan"
-        " against the crystal, or average frames."
+        "Rows of cells are parallel to the scan: a polar displacement that differs only from row to"
+        f" row can be a scan error, which explains up to {limit} between rows. Rotate the scan"
+        " relative to the crystal, or average frames."
     )
 
 
 def _tilt(analysis: Analysis) -> str:
-    how, found = analysis.prepared.tilt, analysis.prepared.measured_tilt
-    if how == "none" or found is None:
+    how = analysis.prepared.tilt
+    if how == "none" or (found := analysis.prepared.measured_tilt) is None:
         return ""
     units = Units.of(analysis.prepared.image.pixel_size_nm)
     x, y = found.constant(how) * units.per_short
     parts = [f"({x:.3g}, {y:.3g}) {units.short}"] if x or y else []
     if how == "smooth":
-        parts.append(f"what varies slowly ({found.rms * units.per_short:.3g} {units.short} rms)")
+        parts.append(f"its slow variation ({found.rms * units.per_short:.3g} {units.short} rms)")
     return (
         f"--tilt {how}: {' and '.join(parts)} was subtracted from the polar displacement of every"
         f" cell. {TILT_CAVEAT}"
@@ -444,10 +444,10 @@ def _oxygen(analysis: Analysis) -> str:
     if found is None or found.seen >= SEEN_OXYGEN:
         return ""
     return (
-        f"Oxygen columns are seen at {found.seen:.0%} of the edges of the cells only, in the second"
-        " channel (shifted by "
-        f"{found.shift_px[0]:.2f}, {found.shift_px[1]:.2f} px): octahedral tilts are missing where"
-        " one of four is; use a channel that shows light columns, ABF or iDPC, along [001]."
+        f"In the second channel, oxygen columns are found at only {found.seen:.0%} of the cell"
+        f" edges (channel shift {found.shift_px[0]:.2f}, {found.shift_px[1]:.2f} px); octahedral"
+        " tilts are missing where one of four is. Use a channel that shows light columns, ABF or"
+        " iDPC, along [001]."
     )
 
 
@@ -459,8 +459,9 @@ def _proposed(analysis: Analysis) -> str:
         f"{m.kind}, {m.share:.0%} of the image ({m.reason}), --exclude {m.file}" for m in found
     )
     return (
-        f"Parts of the image may be better left out, but were analyzed: {parts}. Look at the"
-        " pictures of that name beside result.json, and repeat with --exclude, or edit them first."
+        f"Some areas of the image may need to be excluded, but were analyzed: {parts}. Check the"
+        " masks of these names beside result.json, edit them if necessary, and repeat with"
+        " --exclude."
     )
 
 
@@ -470,8 +471,8 @@ def _seed(analysis: Analysis) -> str:
         return ""
     said = describe_repeats(analysis.verdict, changed)
     return (
-        f"The answer depends on the seed of the search: {said}; trust what recurs (check in"
-        " result.json), or raise the budget."
+        f"The result depends on the seed of the search: {said}. Trust only what recurs (check in"
+        " result.json), or increase the budget."
     )
 
 

@@ -1,4 +1,4 @@
-"""Fingerprint of the rewards: recorded values are used again only where it is the same."""
+"""Fingerprint of the rewards: recorded values are reused only if it is unchanged."""
 
 import hashlib
 import pickle
@@ -21,13 +21,13 @@ _CONSTANT = bool | int | float | str | tuple | np.ndarray
 
 
 def rewards_fingerprint() -> str:
-    """Hash of all that the values of the registered rewards depend on besides the map.
+    """Hash of everything but the map that affects the registered rewards.
 
-    These are the sources of the rooms ``rewards`` and ``segmentation``; of a user's reward the
-    source of its file and of the files that it imports from (installed packages aside), and its
-    state: what a :class:`functools.partial`, a closure or a callable object holds. Of a function
-    without a file, in a notebook say, the code and the global values that it names. State that
-    cannot be hashed makes every fingerprint a new one.
+    It covers the sources of the rooms ``rewards`` and ``segmentation``. For a user's reward it
+    covers the source of its file and of the files that it imports (except installed packages), and
+    its state: the contents of a :class:`functools.partial`, a closure or a callable object. For a
+    function without a file, for example in a notebook, it covers the code and the global values
+    that the code uses. State that cannot be hashed makes every fingerprint different.
 
     Returns
     -------

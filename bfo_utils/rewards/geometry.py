@@ -1,8 +1,8 @@
-"""Rewards for the geometry of the walls: they are continuous and straight.
+"""Rewards for the geometry of walls, which should be continuous and straight.
 
 The idea is that of arXiv 2411.12612, whose formulas are not public. ``continuity`` and
-``straightness`` are ours; the others are guesses at what its keywords (curvature minimization, edge
-detection) and rewards of the same group may mean, to be set beside ours.
+``straightness`` are ours; the others are guesses at its keywords (curvature minimization, edge
+detection) and at rewards of the same group, for comparison.
 """
 
 import numpy as np
@@ -19,8 +19,8 @@ def continuity(segmentation: Segmentation) -> float:
     """How far walls run before they end: mean over the wall of min(segment length / (s/2), 1),
     times exp(-f/0.15).
 
-    f is the share of speckle. Segments end at junctions and at the rim; lengths are those of the
-    smooth wall.
+    f is the share of speckle. Segments end at junctions and at the edge of the analyzed cells;
+    lengths are those of the smooth wall.
     """
     walls = segmentation.walls
     if not walls.n_segments:
@@ -46,10 +46,10 @@ def straightness(segmentation: Segmentation) -> float:
 
 @register_reward("component_continuity", on_demand=True)
 def component_continuity(segmentation: Segmentation) -> float:
-    """In how few pieces labels come: mean over the labels of 1 / number of 8-connected components.
+    """How few pieces each label has: mean over the labels of 1 / number of 8-connected components.
 
-    On the raw labels, speckle included. A guess: rewards of this kind are used by the authors of
-    arXiv 2411.12612 for other crystals.
+    It uses the raw labels, speckle included. A guess: the authors of arXiv 2411.12612 use rewards
+    of this kind for other crystals.
     """
     labels = segmentation.labels
     pieces = [
@@ -60,10 +60,10 @@ def component_continuity(segmentation: Segmentation) -> float:
 
 @register_reward("edge_continuity", on_demand=True)
 def edge_continuity(segmentation: Segmentation) -> float:
-    """How seldom an edge map of the labels is interrupted: exp(-g), with g gaps per s/2 cells.
+    """How few gaps an edge map of the labels has: exp(-g), with g gaps per s/2 cells.
 
-    Edges are those that the Canny filter (sigma 1 cell) finds in the picture of any label; two ends
-    of them that do not lie at the rim are a gap. A guess at "edge detection".
+    Edges are those that the Canny filter (sigma 1 cell) finds in the image of any label. Two of
+    their ends inside the map make a gap. A guess at "edge detection".
     """
     from skimage.feature import canny
 
@@ -98,7 +98,7 @@ def low_curvature(segmentation: Segmentation) -> float:
 
 @register_reward("sinuosity", on_demand=True)
 def low_sinuosity(segmentation: Segmentation) -> float:
-    """How directly walls go: mean over the wall of min(extent / length, 1) of its segment."""
+    """How direct walls are: mean over the wall of min(extent / length, 1) of its segment."""
     walls = segmentation.walls
     if not walls.n_segments:
         return 0.0

@@ -1,4 +1,4 @@
-"""Rewards that stop maps which geometry alone would prefer: empty ones, strips, frames, speckle."""
+"""Rewards that reject maps which geometry alone prefers: empty maps, strips, frames, speckle."""
 
 import numpy as np
 from scipy import ndimage
@@ -9,7 +9,7 @@ from .segmentation import Segmentation
 
 @register_reward("balance")
 def balance(segmentation: Segmentation) -> float:
-    """1 once the second-largest cluster holds 3 % of the cells; proportionally less below."""
+    """1 if the second-largest cluster has at least 3 % of the cells; proportionally less below."""
     labels = segmentation.clean[segmentation.clean >= 0]
     counts = np.sort(np.bincount(labels)) if len(labels) else np.zeros(1)
     return float(min(1, counts[-2] / (0.03 * segmentation.n))) if len(counts) > 1 else 0.0
@@ -17,14 +17,16 @@ def balance(segmentation: Segmentation) -> float:
 
 @register_reward("amount")
 def amount(segmentation: Segmentation) -> float:
-    """1 once there is a quarter of the field's edge of wall, s/4; proportionally less below."""
+    """1 if the wall is at least as long as a quarter of the field's edge, s/4; proportionally less
+    below.
+    """
     return float(min(1, segmentation.walls.length.sum() / max(segmentation.side / 4, 1e-9)))
 
 
 @register_reward("thickness")
 def thickness(segmentation: Segmentation) -> float:
-    """Whether domains are thick: share of the cells that a 3 x 3 opening of their own label
-    keeps, 0.5..1 to 0..1.
+    """Whether domains are thick: share of the cells that a 3 x 3 opening of their own label keeps,
+    mapped from 0.5..1 to 0..1.
     """
     inside = segmentation.clean >= 0
     kept = 0

@@ -1,5 +1,5 @@
-"""Rewards for what the walls divide: the reference field differs between labels, and jumps
-across their walls; or the descriptors themselves fall into clusters.
+"""Rewards for the contents of domains: the reference field differs between labels and jumps across
+walls, or the descriptors themselves form clusters.
 """
 
 import warnings
@@ -14,7 +14,7 @@ from ..segmentation import adjusted_eta_squared
 from .registry import register_reward
 from .segmentation import Runs, Segmentation
 
-#: Rewards that look at what the labels were made from.
+#: Rewards that use the descriptors.
 DESCRIPTOR_REWARDS = ("icl", "bayesian_mixture")
 _MIXTURE = 10  # components at most of a Bayesian mixture
 _SAMPLE = 400  # cells that it is fitted to
@@ -26,8 +26,7 @@ def evidence(segmentation: Segmentation) -> float:
     speckle.
 
     E = 1 - within-label variance / total variance, corrected for the number of labels (k labels of
-    pure noise explain (k - 1) / (N - 1) on average). Speckle counts in the continuity, and only
-    there.
+    pure noise explain (k - 1) / (N - 1) on average). Speckle is penalized only in the continuity.
     """
     inside = (segmentation.clean >= 0) & np.isfinite(segmentation.reference.field[..., 0])
     return adjusted_eta_squared(segmentation.clean[inside], segmentation.reference.field[inside])
@@ -39,12 +38,12 @@ def contrast(segmentation: Segmentation) -> float:
     share a wall.
 
     The step between the means of up to three cells on either side of a wall edge is compared with
-    the same step between cells of one domain: walls drawn through noise, or along a slow gradient,
-    step no more than the inside does. For every pair of labels h is the share of its edges that
-    step more than 95 % of the inside, corrected for chance, h = max(0, (share - 0.05) / 0.95). The
-    contrast is the geometric mean of h + 0.02, at most 1, over the pairs with at least s/6 edges,
-    so that one boundary that is not there costs most of it, however much true wall there is beside
-    it.
+    the same step between cells of one domain: across false walls, in noise or along a slow
+    gradient, the steps are no larger than inside domains. For every pair of labels h is the share
+    of its edges with a step larger than 95 % of those inside, corrected for chance, h = max(0,
+    (share - 0.05) / 0.95). The contrast is the geometric mean of h + 0.02, at most 1, over the
+    pairs with at least s/6 edges, so that a single false boundary costs most of it, however much
+    true wall the map has.
     """
     crossing, staying, pairs = [], [], []
     edges = segmentation.edges
@@ -70,7 +69,7 @@ def icl(segmentation: Segmentation) -> float:
 
     ICL = -2 log L + m log N, with the likelihood L of descriptors and labels under one Gaussian of
     full covariance per label, and m parameters. It is a generalized coefficient of determination
-    per dimension. The criterion is that of arXiv 2510.00243; its form as a reward is a guess.
+    per dimension. The criterion is from arXiv 2510.00243; its form as a reward is a guess.
     """
     if _is_plain(segmentation):
         return 0.0
@@ -85,7 +84,7 @@ def bayesian_mixture(segmentation: Segmentation) -> float:
     Rand index of the two, at least 0.
 
     The mixture has a Dirichlet process as prior, at most ten components, and is fitted to 400 cells
-    at most. That such a mixture rewards is known from arXiv 2510.00243; this form is a guess.
+    at most. arXiv 2510.00243 uses such a mixture as a reward; this form is a guess.
     """
     if _is_plain(segmentation):
         return 0.0
@@ -113,8 +112,8 @@ def _described(segmentation: Segmentation) -> tuple[np.ndarray, np.ndarray]:
     """Descriptors (N, K) and labels (N,) of the cells that have both."""
     if segmentation.descriptors is None:
         raise InputError(
-            "reward 'icl' or 'bayesian_mixture': this map comes without its descriptors; give them"
-            " to the Segmentation"
+            "reward 'icl' or 'bayesian_mixture': this map has no descriptors; give them to the"
+            " Segmentation"
         )
     known = (segmentation.labels >= 0) & np.isfinite(segmentation.descriptors).all(axis=-1)
     return segmentation.descriptors[known].astype(float), segmentation.labels[known]

@@ -1,8 +1,8 @@
-"""Reference field: a measured field that had no part in a clustering and judges its map.
+"""Reference field: a measured field that was not used in a clustering and judges its map.
 
-A map of domains is believed when a field that had no part in making it agrees. The fields are the
-polar displacement where both sublattices are seen, else the strain of the cells; as the option
-without physics, the content of the image in one fixed window.
+A map of domains is credible if it agrees with a field that was not used to make it. This field is
+the polar displacement if both sublattices are visible, otherwise the strain of the cells. The
+option without physics uses image patches in one fixed window.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class ReferenceField:
 
 
 def best_reference_kind(cells: Cells) -> str:
-    """The kind of reference field of an image: "polar" where both sublattices are seen, else
+    """The kind of reference field of an image: "polar" if both sublattices are visible, otherwise
     "lattice".
     """
     return "polar" if cells.has_b else "lattice"
@@ -65,8 +65,8 @@ def measure_reference(
     Raises
     ------
     InputError
-        For an unknown kind, "polar" where the second sublattice is not seen, or "order" where no
-        displacements are ordered.
+        If the kind is unknown, "polar" is given without a visible second sublattice, or "order"
+        without ordered displacements.
     """
     kind = best_reference_kind(cells) if kind == "auto" else kind
     if kind not in REFERENCE_KINDS:
@@ -114,8 +114,8 @@ def _patch(image, cells, mask):
 def autocorrelation(field: np.ndarray, lag: int = CORRELATION_LAG) -> float:
     """Correlation of a field with itself ``lag`` cells away, along both axes together.
 
-    Domains make it large; noise of the measurement does not, because neighboring cells share no
-    more than their common corners.
+    Domains make it large. Measurement noise does not, because cells share only their common corners
+    with their neighbors.
 
     Parameters
     ----------

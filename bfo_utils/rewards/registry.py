@@ -1,4 +1,4 @@
-"""The rewards that are registered, those of the user among them."""
+"""The registered rewards, including those of the user."""
 
 from collections.abc import Callable
 
@@ -15,9 +15,9 @@ def register_reward(name: str, on_demand: bool = False) -> Callable[[Reward], Re
     Parameters
     ----------
     name : str
-        The name by which the total and the command line select it.
+        Name that the total and the command line use.
     on_demand : bool
-        Work it out only where the total names it, so that it costs nothing elsewhere.
+        Compute it only if the total names it.
 
     Examples
     --------

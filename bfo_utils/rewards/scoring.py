@@ -2,7 +2,7 @@
 
 Every reward is a function of a :class:`Segmentation` registered under a name, a number in [0, 1]
 that measures how much the map looks like ferroic domains. The total is a weighted geometric product
-of named rewards, so that no reward compensates a failing guard, and users can add their own.
+of named rewards, so no reward compensates for a failing guard. Users can add their own rewards.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ DEFAULT_TOTAL: dict[str, float] = {
     "thickness": 1.0,
 }
 _BUILT_IN = (*DEFAULT_TOTAL, "agreement")
-#: Rewards that are there to be chosen, and cost nothing where they are not.
+#: Alternative rewards, computed only if the total names them.
 ALTERNATIVES = (
     "component_continuity",
     "edge_continuity",
@@ -39,7 +39,7 @@ ALTERNATIVES = (
     "hough",
     *DESCRIPTOR_REWARDS,
 )
-#: Rewards that have nothing to do with the reference field.
+#: Rewards that do not depend on the reference field.
 GEOMETRIC = (
     *("continuity", "straightness", "balance", "amount", "thickness", "agreement"),
     *ALTERNATIVES,
@@ -52,12 +52,12 @@ def reward_names() -> list[str]:
 
 
 def parse_total(pairs: Sequence[str]) -> dict[str, float]:
-    """The total of ``name=exponent`` pairs; the default total where there are none.
+    """The total from ``name=exponent`` pairs; without pairs, the default total.
 
     Raises
     ------
     InputError
-        For an unknown reward, or an exponent that is no positive number.
+        If a reward is unknown, or an exponent is not a positive number.
 
     Examples
     --------
@@ -91,8 +91,8 @@ def _known(total: Mapping[str, float]) -> dict[str, float]:
 def score_map(
     segmentation: Segmentation, total: Mapping[str, float] = DEFAULT_TOTAL
 ) -> dict[str, float]:
-    """Every registered reward of a label map, and their total; those on demand only where the total
-    names them.
+    """Every registered reward of a label map, and their total. Rewards on demand are computed only
+    if the total names them.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def score_map(
 
 
 def geometric_total(rewards: Mapping[str, float], total: Mapping[str, float]) -> float:
-    """The part of a total that the labels alone decide, the most that the map can reach.
+    """The part of a total that depends only on the labels; it is the upper bound for the map.
 
     Examples
     --------
@@ -132,16 +132,16 @@ def geometric_total(rewards: Mapping[str, float], total: Mapping[str, float]) ->
 def reference_total(
     segmentation: Segmentation, total: Mapping[str, float], bound: float = 1.0, least: float = 0.0
 ) -> float:
-    """A bound times the other part of a total, which the reference field decides.
+    """A bound times the part of a total that depends on the reference field.
 
     Parameters
     ----------
     segmentation : Segmentation
     total : mapping of str to float
     bound : float
-        The part that the labels alone decide.
+        The part that depends only on the labels.
     least : float
-        Totals that cannot exceed this are not worked out to the end.
+        The computation stops once the total cannot exceed this value.
 
     Returns
     -------

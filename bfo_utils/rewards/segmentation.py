@@ -1,4 +1,4 @@
-"""A label map with the field that it is judged by."""
+"""A label map with the field that judges it."""
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,17 +11,17 @@ from .reference import ReferenceField
 
 @dataclass(frozen=True)
 class Runs:
-    """Boundaries between cells that follow each other in a row of a label map (R, C).
+    """Boundaries between adjacent cells in the rows of a label map (R, C).
 
     Attributes
     ----------
     is_wall, is_inside : ndarray of bool, shape (R, C - 1)
-        Whether a wall lies there, and whether three cells on either side have one label.
+        Whether there is a wall, and whether three cells on either side have one label.
     pairs : ndarray of int, shape (W, 2)
         The two labels at every wall, the smaller first.
     before, after : tuple of ndarray of bool
-        For 1 and 2 cells, shapes (R, C - 1) and (R, C - 2): whether a cell and all as far before
-        it, in the row and in the row reversed, have one label.
+        For 1 and 2 cells, shapes (R, C - 1) and (R, C - 2): whether a cell and that many cells
+        before it, in the row and in the reversed row, have one label.
     """
 
     is_wall: np.ndarray
@@ -33,8 +33,8 @@ class Runs:
 
 @dataclass(frozen=True)
 class Edges:
-    """Boundaries along both axes of a map whose gaps are bridged: ``runs`` along rows and columns,
-    and the cell that every cell has its label from.
+    """Boundaries along both axes of a map with bridged gaps: ``runs`` along rows and columns, and
+    the cell from which every cell has its label.
     """
 
     runs: tuple[Runs, Runs]
@@ -84,7 +84,7 @@ class Segmentation:
     reference : ReferenceField
         Field on the same grid.
     descriptors : ndarray, shape (R, C, K), or None
-        What the labels were made from, NaN outside; for rewards that look at it.
+        Data that the labels were made from, NaN outside; for rewards that use it.
     """
 
     labels: np.ndarray
@@ -99,8 +99,8 @@ class Segmentation:
 
     @property
     def side(self) -> float:
-        """Edge s = sqrt(N) of a square with as many cells, the yardstick that frees rewards of
-        the image's size.
+        """Edge s = sqrt(N) of a square with as many cells; it makes rewards independent of the
+        image size.
         """
         return float(np.sqrt(self.n))
 
@@ -132,7 +132,7 @@ class Segmentation:
         return self._geometry.edges
 
     def against(self, reference: ReferenceField) -> "Segmentation":
-        """The same map judged by another field; what the labels alone say is not worked out
-        again.
+        """The same map judged by another field, without recomputing what depends only on the
+        labels.
         """
         return replace(self, reference=reference, _known=self._geometry)

@@ -1,9 +1,9 @@
-"""Surrogate test: the total that a map gets from fields which its walls have nothing to do with.
+"""Surrogate test: the total of a map with fields that are unrelated to its walls.
 
-A neat map gets some total from any field, and more where the field has large patches of its own. So
-the total is compared with those of the same map and surrogates of the reference field: the field
-shifted over the map, which keeps the patches and separates them from the walls, and its values
-permuted among the cells.
+A map with good geometry has some total with any field, and a higher one if the field has large
+patches. The total is therefore compared with those of the same map with surrogates of the reference
+field: the field shifted over the map, which keeps the patches and separates them from the walls,
+and the field with its values permuted among the cells.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ _MAX_OVERLAP_ARI = 0.5  # of the map and the shifted map: above, the shift separ
 
 @dataclass(frozen=True)
 class SurrogateTest:
-    """Where the total of a map lies among those of its surrogates.
+    """The total of a map compared with the totals of its surrogates.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class SurrogateTest:
 
     @property
     def p_shifted(self) -> float:
-        """Share of the shifted surrogates, the map among them, that reach its total."""
+        """Share of the shifted surrogates, counting the map itself, that reach its total."""
         return p_value(self.total, self.shifted)
 
     @property
@@ -52,8 +52,8 @@ class SurrogateTest:
 
     @property
     def is_significant(self) -> bool:
-        """Whether the total is above what surrogates reach: at most 1 in 20 of either kind
-        equals it, where there are 19 to tell.
+        """Whether the total exceeds those of the surrogates: at most 1 in 20 of either kind reaches
+        it, with at least 19 surrogates.
         """
         return all(
             p <= SIGNIFICANCE_LEVEL
@@ -63,7 +63,7 @@ class SurrogateTest:
 
 
 def p_value(value: float, surrogates: np.ndarray) -> float:
-    """Chance of a value as large as this one among surrogates, counting the value itself.
+    """Probability of a value at least this large among the surrogates, counting the value itself.
 
     Examples
     --------
@@ -80,14 +80,14 @@ def surrogate_test(
 ) -> SurrogateTest:
     """Compare the total of a map with its totals for surrogates of the reference field.
 
-    The labels stay where they are, so that all rewards of the geometry alone stay the same; what
-    changes is how the field lies to them. Shifts wrap around. Two kinds are not used: those that
-    leave less than half of the cells on the field (a crystal that is rotated in the frame), and
-    those that carry the map onto itself (along a straight wall), which separate nothing.
+    The labels stay in place, so all rewards of the geometry stay the same; only the field moves
+    relative to them. Shifts wrap around. Two kinds are not used: shifts that leave less than half
+    of the cells on the field (in a crystal that is rotated in the frame), and shifts that map the
+    labels onto themselves (along a straight wall).
 
-    Where a map was chosen among several, the choice is repeated for every surrogate: the highest
-    total of all maps counts. P is then uniform where no map has anything to do with the field, if
-    the field had no part in making the maps.
+    If a map was chosen among several, the choice is repeated for every surrogate: the highest total
+    of all maps counts. P is then uniform if no map is related to the field and the field was not
+    used to make the maps.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def surrogate_test(
     Returns
     -------
     SurrogateTest
-        Without shifted surrogates where the outline of the crystal leaves no shift.
+        Without shifted surrogates if the outline of the crystal allows no shift.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What to try next: scikit-optimize behind one thin ask/tell adapter."""
+"""Propose the next configurations: scikit-optimize behind a thin ask/tell adapter."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -18,13 +18,13 @@ _CROWD = 0.08  # squared distance within which one choice of a batch lowers the 
 
 
 class ProposalModel:
-    """Ask for configurations, tell their losses.
+    """Proposes configurations and learns from their losses.
 
     First a Latin hypercube fills the space. Then a Gaussian process is fitted once per batch
     (scikit-optimize's own loop fits once per point, which here would cost several times what the
     evaluations cost), expected improvement is evaluated on a pool of candidates, half of them
-    variations of the best configuration, and the batch is taken greedily, each choice lowering the
-    value of its surroundings.
+    variations of the best configuration, and the batch is selected greedily: each choice lowers the
+    value of its neighborhood.
 
     Parameters
     ----------
@@ -82,9 +82,7 @@ class ProposalModel:
         self._losses += list(losses)
 
     def retell(self, losses: Sequence[float]) -> None:
-        """Replace the losses of everything told so far, in order: another objective on the same
-        trials.
-        """
+        """Replace all losses so far, in order, for another objective on the same trials."""
         self._losses = list(losses)
 
     def _promising(self, n: int) -> list[list]:

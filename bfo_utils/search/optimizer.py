@@ -1,4 +1,4 @@
-"""Search for the configuration that the rewards prefer: ask, evaluate in batches, tell."""
+"""Search for the configuration with the highest total: propose, evaluate in batches, report."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -43,7 +43,7 @@ GOALS = ("total", "pareto", "nsga2")
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """What a search does.
+    """Settings of a search.
 
     Attributes
     ----------
@@ -64,16 +64,16 @@ class SearchPlan:
         Kind of reference field, see :func:`bfo_utils.rewards.measure_reference`;
         :func:`bfo_utils.results.analyze` prepares it.
     autoencoders : int
-        Number of autoencoders that :func:`bfo_utils.search.search_autoencoders` begins.
+        Number of autoencoders that :func:`bfo_utils.search.search_autoencoders` starts.
     bright, polar_sign, born_charge, strain_reference
-        How the measured field is to be read, see :func:`bfo_utils.search.prepare_image`.
+        Conventions of the measured field, see :func:`bfo_utils.search.prepare_image`.
     scan_axis : str
         Fast axis of the scan, see :func:`bfo_utils.lattice.measure_scan`;
         :func:`bfo_utils.results.analyze` corrects it.
     tilt : {"none", "offset", "smooth"}
-        What of the mistilt is subtracted, see :func:`bfo_utils.search.prepare_image`.
+        Which part of the mistilt is subtracted, see :func:`bfo_utils.search.prepare_image`.
     check : int
-        Further searches, with other seeds, that the answer is compared with.
+        Number of further searches, with other seeds, to compare with the answer.
     """
 
     budget: int = 64
@@ -127,7 +127,7 @@ class Trial:
 
 #: Evaluates configurations and yields their outcomes in the same order.
 Evaluator = Callable[[list[dict[str, Value]]], Generator[Outcome, None, None]]
-#: Context in which configurations are evaluated under a plan, on several workers perhaps.
+#: Context in which configurations are evaluated for a plan, possibly on several workers.
 EvaluatorFactory = Callable[[SharedWork, SearchPlan], AbstractContextManager[Evaluator]]
 
 
@@ -151,31 +151,32 @@ def search_configurations(
     workers: int | EvaluatorFactory = 1,
     work: SharedWork | None = None,
 ) -> list[Trial]:
-    """Evaluate configurations: the default one, a space-filling screen, then the surrogate's
-    proposals.
+    """Evaluate the default configuration, a space-filling screen, and the proposals of the
+    surrogate.
 
-    Maps are drawn from one half of the pixels and rewarded by the other.
+    Maps are made from one half of the pixels and rewarded with the other half.
 
     Parameters
     ----------
     prepared : PreparedImage
         From :func:`bfo_utils.search.prepare_image`.
     plan : SearchPlan
-        Budget, seed, rewards and what is fixed.
+        Budget, seed, rewards and fixed parameters.
     report : callable
         Called with every trial as it ends.
     trial_log : TrialLog, optional
-        Record of evaluated configurations; what it knows is not evaluated again.
+        Record of evaluated configurations, which are not evaluated again.
     workers : int or Spread
-        Threads that share a batch, or what spreads it elsewhere. The trials do not depend on it.
+        Threads that share a batch, or an object that distributes it. The trials do not depend on
+        it.
     work : SharedWork, optional
-        Keeps what the configurations have in common.
+        Keeps intermediate results that the configurations share.
 
     Returns
     -------
     list of Trial
-        In the order of evaluation; number 0 is the default configuration, and the only one where
-        all is fixed.
+        In the order of evaluation. Number 0 is the default configuration; it is the only trial if
+        all parameters are fixed.
     """
     work = work or SharedWork(prepared)
     return search_jointly([work], plan, report, [trial_log] if trial_log else None, workers)
@@ -188,14 +189,14 @@ def search_jointly(
     trial_logs: Sequence[TrialLog] | None = None,
     workers: int | EvaluatorFactory = 1,
 ) -> list[Trial]:
-    """Search one configuration for several images: every trial is evaluated on each, and the sum
-    of totals is raised.
+    """Search for one configuration for several images: every trial is evaluated on all of them, and
+    the sum of their totals is maximized.
 
     Parameters
     ----------
     works : sequence of SharedWork
-        One per image, all prepared with the same column settings. Sites that one of them does not
-        offer are not tried.
+        One per image, all prepared with the same column settings. Only sites that all of them have
+        are tried.
     plan : SearchPlan
     report : callable
         Called with every trial once it has ended on all images.
@@ -203,15 +204,14 @@ def search_jointly(
         One per crystal; they may be those of searches on that crystal alone with the same seed and
         total.
     workers : int or Spread
-        Threads that share a batch, crystal by crystal, or what spreads it elsewhere. The trials do
-        not depend on it.
+        Threads that share a batch, crystal by crystal, or an object that distributes it. The trials
+        do not depend on it.
 
     Returns
     -------
     list of Trial
-        As of :func:`search_configurations`. Rewards are means over the images: the mean of the
-        totals is their sum but for the constant number of images, and stays between 0 and 1.
-        Seconds are sums.
+        As from :func:`search_configurations`. Rewards are means over the images. The mean of the
+        totals is proportional to their sum and stays between 0 and 1. Seconds are sums.
     """
     trial_logs = trial_logs or [TrialLog(None, {}) for _ in works]
     works = [work.cross_fitted[0] for work in works]
@@ -274,7 +274,7 @@ def open_trial_log(path: Path, prepared: PreparedImage, plan: SearchPlan) -> Tri
     Parameters
     ----------
     path : Path
-        File of JSON lines; one begun with another image, seed or total is begun anew.
+        File of JSON lines. If it belongs to another image, seed or total, it is started again.
     prepared : PreparedImage
     plan : SearchPlan
 
@@ -345,15 +345,15 @@ def _losses(trials: list[Trial], plan: SearchPlan, rng) -> list:
 
 
 def total_loss(total: float) -> float:
-    """What the surrogate learns: -ln(total + 0.02), so that bad configurations differ from
-    hopeless ones.
+    """Loss that the surrogate predicts: -ln(total + 0.02), which distinguishes between poor
+    configurations.
     """
     return float(-np.log(total + 0.02))
 
 
 def best_trial(trials: Iterable[Trial]) -> Trial:
-    """The trial of the highest total; the earliest of equals. Autoencoders that have not learned
-    their windows do not count.
+    """The trial with the highest total, the earliest if several are equal. Autoencoders that have
+    not learned their windows are excluded.
     """
     learned = [t for t in trials if t.rewards.get("explained", 1.0) >= MIN_EXPLAINED]
     return max(learned, key=lambda t: (t.rewards["total"], -t.number))
@@ -365,14 +365,12 @@ def trials_table(trials: Iterable[Trial]) -> pd.DataFrame:
 
 
 def without_autoencoders(trials: Iterable[Trial]) -> list[Trial]:
-    """The trials whose descriptor needed no training."""
+    """The trials with descriptors that need no training."""
     return [t for t in trials if t.parameters["descriptor"] != "vae"]
 
 
 def best_by_descriptor(trials: Iterable[Trial]) -> dict[str, float]:
-    """The highest total that every kind of descriptor reached; autoencoders that have not
-    learned do not count.
-    """
+    """The highest total of every kind of descriptor, without autoencoders that have not learned."""
     top: dict[str, float] = {}
     for trial in trials:
         if trial.rewards.get("explained", 1.0) >= MIN_EXPLAINED:

@@ -1,6 +1,4 @@
-"""Several rewards at once: the non-dominated trials, their hypervolume, and which point to
-choose.
-"""
+"""Several rewards at once: the non-dominated trials, their hypervolume, and the choice of one."""
 
 from collections.abc import Mapping, Sequence
 
@@ -115,10 +113,10 @@ def scalarize(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 class GeneticModel:
-    """Ask for configurations, tell their objectives: NSGA-II, of Optuna.
+    """Proposes configurations and learns from their objectives: NSGA-II, from Optuna.
 
-    A population of sixteen; those that no other beats, and of these those with room around them,
-    have offspring. It covers a front and knows no total.
+    The population has sixteen members. Non-dominated members in sparse regions have offspring. It
+    covers a front and does not use the total.
 
     Parameters
     ----------

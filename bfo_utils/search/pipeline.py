@@ -52,11 +52,10 @@ def resampling_stability(
     seed: int = 0,
     work: SharedWork | None = None,
 ) -> float:
-    """Stability under resampling: agreement of the maps that two random halves of the cells lead
-    to.
+    """Stability under resampling: agreement of the maps from two random halves of the cells.
 
     A mixture is fitted to each half and labels all cells; the adjusted Rand index of the two maps
-    is returned (0 by chance, 1 when the choice of cells does not matter).
+    is returned (0 by chance, 1 if the choice of cells does not matter).
 
     Parameters
     ----------
@@ -95,7 +94,7 @@ def cluster_cells(
     ----------
     prepared : PreparedImage
     values : ndarray, shape (N, K) or (2 N, K)
-        Descriptors of the analyzed cells, from :func:`cell_descriptors`; of all columns, a cell
+        Descriptors of the analyzed cells, from :func:`cell_descriptors`. With all columns, a cell
         has the label of its A column.
     parameters : mapping
         ``n_clusters``, ``method``, ``covariance``; those not given take their defaults.
@@ -117,8 +116,7 @@ def cluster_cells(
 def column_labels(
     work: SharedWork, outcome: Outcome, seed: int = 0, shown: np.ndarray | None = None
 ) -> np.ndarray:
-    """Labels of all columns, where all are described (``site`` "columns"); else a column has that
-    of its cell.
+    """Labels of all columns with ``site`` "columns"; otherwise a column has the label of its cell.
 
     Parameters
     ----------
@@ -127,8 +125,9 @@ def column_labels(
     seed : int
         Seed of the clustering.
     shown : ndarray of int, shape (R, C), optional
-        The map whose names clusters take, by most of their A columns; the outcome's by default.
-        Clusters of B columns alone have names of their own, but where it has one label only.
+        The map that names the clusters, by the majority of their A columns; by default the
+        outcome's. Clusters of B columns alone have names of their own, unless the map has only one
+        label.
 
     Returns
     -------
@@ -180,11 +179,11 @@ def evaluate_configuration(
 ) -> Outcome:
     """Run one configuration from descriptors to rewards.
 
-    Rewards prove nothing where the reference field comes from the pixels that the map is drawn
-    from; :func:`cross_fitted_outcome` and the search take them from others.
+    The rewards are biased if the reference field comes from the same pixels as the map.
+    :func:`cross_fitted_outcome` and the search use different pixels.
 
-    Linear algebra runs on one thread: at this size a second one costs more than it brings, and
-    configurations are spread over the cores instead.
+    Linear algebra runs on one thread: at this size a second one costs more than it saves, and
+    configurations are distributed over the cores instead.
 
     Parameters
     ----------
@@ -195,7 +194,7 @@ def evaluate_configuration(
     total : mapping of str to float
         Rewards that make the total, see :func:`bfo_utils.rewards.score_map`.
     work : SharedWork, optional
-        Keeps what this configuration shares with others.
+        Keeps intermediate results that this configuration shares with others.
 
     Returns
     -------
@@ -212,7 +211,7 @@ def evaluate_configuration(
 
 
 def label_map(work: SharedWork, parameters: Mapping[str, Value], seed: int = 0) -> np.ndarray:
-    """The label map of a configuration, made once while it is among those that are kept.
+    """The label map of a configuration, from a cache of recent maps if it is there.
 
     Parameters
     ----------
@@ -236,7 +235,7 @@ def judged_map(
     labels: np.ndarray,
     total: Mapping[str, float] = DEFAULT_TOTAL,
 ) -> Segmentation:
-    """A map with all that the rewards of a total look at.
+    """A map with everything that the rewards of a total need.
 
     Parameters
     ----------
@@ -245,7 +244,7 @@ def judged_map(
         The complete parameters that the map was made with.
     labels : ndarray of int, shape (R, C)
     total : mapping of str to float
-        The rewards; descriptors are worked out only where one of them looks at them.
+        The rewards; descriptors are computed only if one of them needs them.
 
     Returns
     -------
@@ -268,8 +267,8 @@ def cross_fitted_outcome(
     seed: int = 0,
     total: Mapping[str, float] = DEFAULT_TOTAL,
 ) -> Outcome:
-    """The map of a configuration from all pixels, with the rewards that maps of either half earn
-    from the other half.
+    """The map of a configuration from all pixels, with rewards from cross-fitting: the maps of
+    either half are rewarded with the other half.
 
     Parameters
     ----------
@@ -309,12 +308,11 @@ def _labels(work: SharedWork, parameters: Mapping[str, Value], seed: int) -> np.
 def effective_parameters(
     prepared: PreparedImage, parameters: Mapping[str, Value]
 ) -> dict[str, Value]:
-    """Parameters with everything that makes no difference made equal, so that equal work is
-    recognized.
+    """Parameters in a canonical form, so that equivalent configurations are recognized.
 
-    Windows are rounded to whole samples, column settings to a step of 0.05; there are no more
-    components than samples in a binned window; a covariance means nothing to k-means, and a window
-    nothing to measured quantities.
+    Windows are rounded to whole samples, column settings to a step of 0.05; and the number of
+    components is limited to the samples of a binned window. The covariance is irrelevant for
+    k-means, and the window for measured quantities.
 
     Parameters
     ----------
@@ -357,13 +355,13 @@ def effective_parameters(
 
 
 def name_labels(prepared: PreparedImage, labels: np.ndarray) -> np.ndarray:
-    """Labels renumbered by what they mean, so that a variant keeps its number, and its color, in
-    every map.
+    """Labels renumbered by their meaning, so that a variant keeps its number and color in every
+    map.
 
-    Where the polar displacement is seen, a cluster is numbered by the direction of its mean: 0 to 3
-    along the diagonals of the cell (right-down, left-down, left-up, right-up), 4 to 7 along its
-    axes. Clusters without a direction of their own (unpolarized, or in a sector that a larger
-    cluster holds) take the next free numbers. Elsewhere clusters are numbered by their mean a/b.
+    If the polar displacement can be measured, a cluster is numbered by the direction of its mean: 0
+    to 3 along the diagonals of the cell (right-down, left-down, left-up, right-up), 4 to 7 along
+    its axes. Clusters without a direction of their own (unpolarized, or in the sector of a larger
+    cluster) take the next free numbers. Otherwise clusters are numbered by their mean a/b.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A prepared image, and what its configurations share: windows, components, autoencoders."""
+"""A prepared image and the data shared by its configurations: windows, components, autoencoders."""
 
 import hashlib
 from collections.abc import Mapping
@@ -73,7 +73,7 @@ _DESCRIBES = [
 
 @dataclass(frozen=True)
 class PreparedImage:
-    """What all configurations start from.
+    """The starting point of all configurations.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class PreparedImage:
     mask : ndarray of bool, shape (R, C)
         The analyzed cells.
     reference : ReferenceField
-        What label maps are judged by.
+        Field that judges the label maps.
     detection_scale, refinement_radius : float
         The settings that the columns were found with.
     bright, polar_sign, born_charge, strain_reference, scan_axis, tilt
@@ -91,7 +91,7 @@ class PreparedImage:
     scan : ScanDistortion
         How the rows of the scan were displaced; the image is corrected where ``scan.corrected``.
     oxygen : Oxygen or None
-        What the second channel of the image shows, where there is one.
+        Measurement from the second channel of the image, if there is one.
     """
 
     image: Image
@@ -127,7 +127,9 @@ class PreparedImage:
 
     @cached_property
     def column_errors(self) -> ColumnErrors:
-        """Standard errors of the columns: covariance of their fits, and what the scan leaves."""
+        """Standard errors of the columns, from the covariance of their fits and the remaining scan
+        error.
+        """
         fits, left = self._fit_errors, self._scan_errors[0]
         return replace(fits, xy=self._with_scan(fits.xy, self.lattice.columns.xy, left))
 
@@ -148,8 +150,8 @@ class PreparedImage:
 
     @cached_property
     def cross_fitted(self) -> tuple["PreparedImage", "PreparedImage"]:
-        """The image as either half of its pixels shows it, with the reference field of the other
-        half: a map is drawn from one half and rewarded by the other.
+        """The image from either half of its pixels, with the reference field of the other half: a
+        map is made from one half and rewarded with the other.
         """
         halves, kind = self.halves, self.reference.kind
         images = [half_image(self.image, halves.axis, parity) for parity in (0, 1)]
@@ -173,8 +175,8 @@ class PreparedImage:
 
     @cached_property
     def cell_errors(self) -> CellErrors:
-        """Standard errors of all that is measured on the cells: the covariance of the fits, and for
-        the polar displacement what the scan leaves.
+        """Standard errors of all quantities measured on the cells, from the covariance of the fits
+        and, for the polar displacement, the remaining scan error.
         """
         fits = cell_errors(self.lattice, self._fit_errors.xy, self.strain.reference)
         cells, left = self.lattice.cells, self._scan_errors[1]
@@ -182,7 +184,7 @@ class PreparedImage:
 
     @cached_property
     def proposed_masks(self) -> list[ProposedMask]:
-        """Parts of the image that may be better left out."""
+        """Parts of the image that it may be better to leave out."""
         return propose_masks(self.image, self.lattice, self.mask)
 
     @cached_property
@@ -194,8 +196,8 @@ class PreparedImage:
 
     @cached_property
     def measured_tilt(self) -> Tilt | None:
-        """What a mistilt may have made of the polar displacement as it was measured; None without
-        the second sublattice.
+        """Part of the measured polar displacement that mistilt may have caused; None without the
+        second sublattice.
         """
         return _measured_tilt(self.lattice, self.mask) if self.lattice.cells.has_b else None
 
@@ -206,8 +208,8 @@ class PreparedImage:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of what rewards depend on besides the configuration: pixels, column settings,
-        kind of reference field.
+        """Hash of everything but the configuration that affects the rewards: pixels, column
+        settings, kind of reference field.
         """
         digest = hashlib.sha256(np.ascontiguousarray(self.image.data).data)
         digest.update(np.ascontiguousarray(self.image.valid).data)
@@ -234,8 +236,8 @@ def prepare_image(
     scan_axis: str = "auto",
     tilt: str = "none",
 ) -> PreparedImage:
-    """Columns, lattice, analyzed cells and reference field of an image, hot pixels repaired,
-    displaced scan rows shifted back.
+    """Measure columns, lattice, analyzed cells and reference field of an image, after hot pixels
+    are repaired and displaced scan rows are shifted back.
 
     Parameters
     ----------
@@ -245,22 +247,21 @@ def prepare_image(
     evidence : str
         See :func:`bfo_utils.rewards.measure_reference`.
     bright : {"A", "B"}
-        Which of two sublattices is the brighter. The polar displacement is that of B against its
+        The brighter of the two sublattices. The polar displacement is that of B relative to its
         four A neighbors.
     polar_sign : {1, -1}
-        Whether the polarization points with that displacement (BaTiO3) or against it (PbTiO3,
-        BiFeO3): the direction of the arrows.
+        Whether the polarization points along that displacement (BaTiO3) or against it (PbTiO3,
+        BiFeO3). It sets the direction of the arrows.
     born_charge : float
-        Size of the Born effective charge of B, in e: the bound charge of walls is measured with it;
-        0 where it is not known.
+        Size of the Born effective charge of B in e, for the bound charge of walls; 0 if unknown.
     strain_reference : str
         See :func:`bfo_utils.lattice.reference_cell`.
     scan_axis : {"auto", "x", "y", "none"}
         Fast axis of the scan, see :func:`bfo_utils.lattice.measure_scan`; "none" leaves the scan as
         it is.
     tilt : {"none", "offset", "smooth"}
-        What of the apparent displacement by a mistilt is subtracted from the polar displacement,
-        see :class:`bfo_utils.segmentation.Tilt`.
+        Which part of the apparent displacement due to mistilt is subtracted from the polar
+        displacement, see :class:`bfo_utils.segmentation.Tilt`.
 
     Returns
     -------
@@ -322,13 +323,13 @@ def _measured_tilt(lattice: Lattice, mask: np.ndarray) -> Tilt:
 def transfer_to_cells(
     values: np.ndarray, own: PreparedImage, reference: PreparedImage
 ) -> np.ndarray:
-    """What is known of the analyzed cells of one indexing at those of another of the same image, by
-    the nearest cell.
+    """Transfer values from the analyzed cells of one indexing to those of another indexing of the
+    same image, by the nearest cell.
 
     Parameters
     ----------
     values : ndarray, shape (N, ...) or (2 N, ...)
-        One per analyzed cell of ``own``; of all columns, the first half (A) stands for the cells.
+        One per analyzed cell of ``own``; with all columns, the first half (A) represents the cells.
     own, reference : PreparedImage
 
     Returns
@@ -345,13 +346,13 @@ def transfer_to_cells(
 
 
 class SharedWork:
-    """What configurations of one prepared image have in common, made once and kept beside it.
+    """Data that the configurations of one prepared image have in common, computed once and kept.
 
     Parameters
     ----------
     prepared : PreparedImage
     networks : str or Path
-        Folder that keeps trained autoencoders; empty: only the latest stay in memory.
+        Folder of trained autoencoders; empty: only the latest ones are kept, in memory.
 
     Examples
     --------
@@ -377,15 +378,15 @@ class SharedWork:
         return one, two
 
     def patches(self, site: str) -> Patches:
-        """Windows of all analyzed cells on a site, as large as any configuration asks for."""
+        """Windows of all analyzed cells on a site, as large as any configuration may need."""
         image, cells, mask = self.prepared.image, self.prepared.lattice.cells, self.prepared.mask
         return self._patches.once(
             site, lambda: cut_windows(image, cells, mask, site), window_bytes(int(mask.sum()))
         )
 
     def components(self, parameters: Mapping[str, Value]) -> np.ndarray:
-        """Principal components of the descriptors, as many as any configuration may ask for, in
-        order; of an autoencoder the independent axes of its latents.
+        """Principal components of the descriptors in order, as many as any configuration may need;
+        for an autoencoder, the independent axes of its latents.
         """
         key = _described_by(parameters)
         if parameters["descriptor"] == "vae":
@@ -411,8 +412,8 @@ class SharedWork:
         return self._autoencoders.once(_described_by(parameters), train)
 
     def classes(self, parameters: Mapping[str, Value]) -> np.ndarray | None:
-        """What a conditional autoencoder is told of every window, 0 for A and 1 for B columns; None
-        for others.
+        """Class of every window for a conditional autoencoder: 0 for A and 1 for B columns; None
+        for other models.
         """
         if not settings_of(parameters).conditions:
             return None
@@ -420,7 +421,7 @@ class SharedWork:
         return np.repeat(kinds, int(self.prepared.mask.sum()))
 
     def found_with(self, detection_scale: float, refinement_radius: float) -> "SharedWork":
-        """The work on the same image with its columns found under other settings."""
+        """The same for the image with its columns found with other settings."""
         own = self.prepared
         if (detection_scale, refinement_radius) == (own.detection_scale, own.refinement_radius):
             return self
@@ -468,7 +469,7 @@ def cell_windows(
     part: slice | np.ndarray = slice(None),
     work: SharedWork | None = None,
 ) -> np.ndarray:
-    """Windows of the analyzed cells, or a part of them, cropped, binned and normalized.
+    """Windows of the analyzed cells, or of a part of them: cropped, binned and normalized.
 
     Parameters
     ----------
@@ -478,7 +479,7 @@ def cell_windows(
     part : slice or ndarray of int
         Which of the analyzed cells; with ``site`` "columns" which of their columns, A before B.
     work : SharedWork, optional
-        Where the windows are kept that several configurations share.
+        Cache of the windows that several configurations share.
 
     Returns
     -------
@@ -496,7 +497,7 @@ def cell_vectors(
     part: slice | np.ndarray = slice(None),
     work: SharedWork | None = None,
 ) -> np.ndarray:
-    """What the analyzed cells are described by before the projection.
+    """Data that describe the analyzed cells, before the projection.
 
     Windows, measured quantities, or one measured field.
 

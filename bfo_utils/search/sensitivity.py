@@ -1,5 +1,5 @@
-"""Which choice moves the reward: permutation importance over the trials of a search, and the
-reward's landscape.
+"""Sensitivity of the reward: permutation importance over the trials of a search, and the landscape
+of the total.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,12 @@ from .space import PARAMETERS, Value
 
 
 def parameter_importance(trials: pd.DataFrame, reward: str = "total", seed: int = 0) -> pd.Series:
-    """How much of the reward's variation is lost when one parameter's values are permuted among the
-    trials.
+    """Loss of explained variance of the reward when the values of one parameter are permuted among
+    the trials.
 
-    A forest learns the reward from the parameters; the loss of its R2 when a parameter is permuted
-    is that parameter's importance (Breiman 2001, doi 10.1023/A:1010933404324). Trials of a search
-    crowd where the reward is high; the figures describe that neighborhood.
+    A random forest predicts the reward from the parameters. The loss of its R2 when a parameter is
+    permuted is the importance of that parameter (Breiman 2001, doi 10.1023/A:1010933404324). The
+    trials of a search concentrate where the reward is high, and the values describe that region.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def total_landscape(
     fixed: Mapping[str, Value] | None = None,
     seed: int = 0,
 ) -> np.ndarray:
-    """The total over the size of the window and the number of clusters, everything else fixed.
+    """The total as a function of window size and number of clusters, everything else fixed.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def window_landscape(
     seed: int = 0,
     reward: str = "total",
 ) -> np.ndarray:
-    """A reward over height and width of the window, everything else fixed.
+    """A reward as a function of window height and width, everything else fixed.
 
     The map comes from one half of the pixels, the reward from the other.
 
@@ -158,11 +158,11 @@ def column_landscape(
     fixed: Mapping[str, Value] | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Column finding under several widths of its filter: what two rewards for columns say of it,
-    and the total of the map that follows from it.
+    """Column finding with several filter widths: two rewards for the columns, and the total of the
+    resulting map.
 
-    After Barakati et al. (Digital Discovery 2024, doi 10.1039/D4DD00132J), who reward how many
-    columns are found and how they lie to one another; the formulas are ours.
+    After Barakati et al. (Digital Discovery 2024, doi 10.1039/D4DD00132J), who reward the number of
+    columns and their spacing; the formulas are ours.
 
     Parameters
     ----------
@@ -178,8 +178,8 @@ def column_landscape(
     -------
     DataFrame
         One row per scale: ``columns`` found; ``density``, the smaller of found / expected and its
-        inverse; ``spacing``, the share of columns whose nearest neighbor is as far as the lattice
-        says, within a fifth; ``total``.
+        inverse; ``spacing``, the share of columns whose nearest-neighbor distance agrees with the
+        lattice within a fifth; ``total``.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """The search space of the whole workflow, declared once.
 
-The command line, the notebooks' parameters, the optimizer and the book's tables all read this
+The command line, the parameters of the notebooks, the optimizer and the tables of the book use this
 declaration.
 """
 
@@ -31,13 +31,13 @@ class Parameter:
     default : int, float or str
         Default value; its type is the parameter's type.
     low, high : float or None
-        Range of a number, both ends included; without range and choices any text is admitted.
+        Range of a number, both ends included; without range and choices any text is allowed.
     choices : tuple of str
         Values of a choice.
     searched : bool
-        Whether the optimizer varies it unless told otherwise.
+        Whether the optimizer varies it by default.
     pattern : str
-        Regular expression that a text must match as a whole.
+        Regular expression that the whole text must match.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Parameter:
 
     @property
     def range(self) -> str:
-        """The admitted values in words."""
+        """The allowed values in words."""
         if self.choices:
             return "one of " + ", ".join(map(str, self.choices))
         if self.low is None:
@@ -117,7 +117,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "refinement_radius",
         "columns",
         0.45,
-        "half width of the window that a column is fitted in",
+        "half width of the fit window of a column",
         0.3,
         0.6,
         unit="plane spacings",
@@ -127,7 +127,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "descriptor",
         "descriptors",
         "windows",
-        "what describes a cell: windows, measured quantities or fields, or an autoencoder",
+        "descriptor of a cell: windows, measured quantities or fields, or an autoencoder",
         choices=DESCRIPTORS,
         searched=False,
     ),
@@ -181,7 +181,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "invariance",
         "autoencoder",
         VAESettings.invariance,
-        "what the autoencoder keeps apart from the content",
+        "what the autoencoder separates from the content",
         choices=INVARIANCES,
         searched=False,
     ),
@@ -189,7 +189,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "condition",
         "autoencoder",
         "none",
-        "what the autoencoder is told of windows on all columns: nothing, or the cation (A or B)",
+        "condition of an autoencoder for windows on all columns: none, or the cation (A or B)",
         choices=("none", "cation"),
         searched=False,
     ),
@@ -223,7 +223,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "learning_rate",
         "autoencoder",
         VAESettings.learning_rate,
-        "size of the steps of the training",
+        "learning rate of the training",
         1e-4,
         0.05,
         searched=False,
@@ -258,14 +258,14 @@ RUN_PARAMETERS: tuple[Parameter, ...] = (
         "polar_sign",
         "lattice",
         1,
-        "polarization with (1) or against (-1) the displacement of B: the direction of the arrows",
+        "polarization along (1) or against (-1) the displacement of B: direction of the arrows",
         choices=(1, -1),
     ),
     Parameter(
         "born_charge",
         "lattice",
         0.0,
-        "size of the Born effective charge of B in e, for the charge of walls; 0: not stated",
+        "size of the Born effective charge of B in e, for the charge of walls; 0: not given",
         0.0,
         20.0,
     ),
@@ -273,19 +273,17 @@ RUN_PARAMETERS: tuple[Parameter, ...] = (
         "strain_reference",
         "lattice",
         "mean",
-        "cell that strain is measured against",
+        "reference cell of the strain",
         pattern=rf"mean|{_NUMBER}(,{_NUMBER}){{1}}|{_NUMBER}(,{_NUMBER}){{3}}",
     ),
     Parameter(
         "tilt",
         "lattice",
         "none",
-        "apparent displacement by a mistilt that is subtracted from the polar displacement",
+        "apparent displacement due to mistilt to subtract from the polar displacement",
         choices=TILTS,
     ),
-    Parameter(
-        "check", "check", 0, "searches with other seeds that the answer is compared with", 0, 20
-    ),
+    Parameter("check", "check", 0, "searches with other seeds, to compare with the answer", 0, 20),
     Parameter(
         "vae_budget",
         "autoencoder",
@@ -308,7 +306,7 @@ RUN_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "series", "series", "", "folder of the Sm-BFO series; without it a small one is simulated"
     ),
-    Parameter("pairs", "series", 5, "images of each composition, at most", 1, 5),
+    Parameter("pairs", "series", 5, "largest number of images of each composition", 1, 5),
     Parameter(
         "series_budget",
         "series",
@@ -385,8 +383,8 @@ def parse_parameters(pairs: Sequence[str], run: bool = False) -> dict[str, Value
 
 def default_parameters() -> dict[str, Value]:
     """The default configuration: choices published for images of the Sm-BFO series (40 x 40 px
-    windows, two components, five clusters of full covariance; Elemental Microscopy EM000006).
-    There windows lie on all columns; that ours lie on A columns is our choice.
+    windows, two components, five clusters of full covariance; Elemental Microscopy EM000006). There
+    the windows lie on all columns; to place them on A columns is our choice.
     """
     return {p.name: p.default for p in PARAMETERS}
 
@@ -405,15 +403,15 @@ def complete_parameters(given: Mapping[str, Value]) -> dict[str, Value]:
 def searched_parameters(
     sites: tuple[str, ...] = CELL_SITES, whole: bool = False
 ) -> tuple[Parameter, ...]:
-    """The parameters that a search varies, with the sites that the image offers; ``whole``:
-    column finding as well. All columns are no site of a search: they cost two windows per cell.
+    """The parameters that a search varies, with the sites that the image has; with ``whole`` also
+    column finding. A search does not use the site of all columns, which costs two windows per cell.
     """
     varied = [p for p in PARAMETERS if p.searched or (whole and p.stage == "columns")]
     return _ranged(varied, {"n_components": (2, 10)}, sites)  # a single one tells apart too little
 
 
 def format_value(value: Value) -> str:
-    """A value as tables show it: three digits of a number, words and whole numbers as they are.
+    """A value for a table: numbers with three digits, words and integers unchanged.
 
     Examples
     --------
@@ -423,7 +421,7 @@ def format_value(value: Value) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-#: Where the search for an autoencoder begins.
+#: Starting point of the search for an autoencoder.
 AUTOENCODER_CHOICES: dict[str, Value] = {
     "descriptor": "vae",
     "site": "cell",
@@ -434,9 +432,7 @@ AUTOENCODER_CHOICES: dict[str, Value] = {
 
 
 def searched_vae_parameters(sites: tuple[str, ...] = CELL_SITES) -> tuple[Parameter, ...]:
-    """The parameters that the search for an autoencoder varies, in the ranges that proved
-    useful.
-    """
+    """The parameters that the search for an autoencoder varies, with useful ranges."""
     ranges = {
         "window_height": (1.0, 2.0),
         "window_width": (1.0, 2.0),

@@ -1,10 +1,10 @@
-"""Search among autoencoders by successive halving: many are trained a little, the best of them
-further.
+"""Search among autoencoders by successive halving: many are trained briefly, the best of them
+longer.
 
-A rung trains every model that is left to the same number of epochs, clusters its latents in all the
+A rung trains every remaining model to the same number of epochs, clusters its latents in all the
 ways of :data:`LATENT_CLUSTERINGS`, and keeps the best third (Jamieson and Talwalkar 2016, arXiv
-1502.07943). Training continues where the rung before stopped, so that nothing is trained twice. The
-default model is trained to the end, for comparison.
+1502.07943). Training continues from the previous rung, so nothing is trained twice. The default
+model is trained to the end, for comparison.
 """
 
 import math
@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping
 from itertools import product
 
 import numpy as np
+from joblib import Parallel, delayed
 
+from ..compute import on_one_thread
 from ..segmentation import without_convergence_warnings
 from ..vae import MIN_EXPLAINED, align_latents, disentanglement_score, known_quantities, require_vae
 from .gaussian_process import ProposalModel
@@ -27,8 +29,8 @@ KEPT_SHARE = 3  # one in so many goes on to the next rung
 # totals closer than this are equal: fewer clusters, and the model that is easier to read, are
 # preferred
 TIED_TOTAL = 0.02
-#: Ways to cluster the latents of every model, by axes kept, clusters, covariance. They cost little
-#: beside its training.
+#: Ways to cluster the latents of every model, by axes kept, clusters, covariance. The cost is small
+#: compared with its training.
 #:
 #: :meta hide-value:
 LATENT_CLUSTERINGS: list[dict[str, Value]] = [
@@ -46,31 +48,34 @@ def search_autoencoders(
     trial_log: TrialLog | None = None,
     first: int = 0,
     work: SharedWork | None = None,
+    workers: int = 1,
 ) -> list[Trial]:
     """Train autoencoders and let the rewards choose among them.
 
-    They learn from one half of the pixels; their maps are rewarded by the other.
+    They learn from one half of the pixels; their maps are rewarded with the other half.
 
     Parameters
     ----------
     prepared : PreparedImage
     budget : int
-        Number of models that are begun; 0 for none. The first is the default one.
+        Number of models to start with; 0 for none. The first is the default model.
     plan : SearchPlan
-        Seed, rewards and what is fixed.
+        Seed, rewards and fixed parameters.
     report : callable
         Called with every trial as it ends.
     trial_log : TrialLog, optional
-        Record of evaluated configurations; what it knows is not evaluated again.
+        Record of evaluated configurations, which are not evaluated again.
     first : int
         Number of the first trial.
     work : SharedWork, optional
-        Its folder keeps the models; a search that was stopped goes on from there.
+        Its folder holds the models, from which an interrupted search continues.
+    workers : int
+        Threads that train models at a time; the result does not depend on their number.
 
     Returns
     -------
     list of Trial
-        One for every model at every rung, under the clustering of the highest total.
+        One for every model at every rung, with the clustering that has the highest total.
 
     Raises
     ------
@@ -89,14 +94,15 @@ def search_autoencoders(
     last = plan.fixed.get("epochs", RUNGS[-1])
     for rung, epochs in enumerate(max(1, n * last // RUNGS[-1]) for n in RUNGS):
         merits = []
-        for model in left:
-            trials.append(
-                _trial(
-                    work, model | {"epochs": epochs}, plan, trial_log, first + len(trials), rung + 1
-                )
+        with without_convergence_warnings():
+            tried = Parallel(workers, prefer="threads", return_as="generator")(
+                delayed(_trial)(work, model | {"epochs": epochs}, plan, trial_log, number, rung + 1)
+                for number, model in enumerate(left, first + len(trials))
             )
-            merits.append(_merit(trials[-1]))
-            report(trials[-1])
+            for trial in tried:
+                trials.append(trial)
+                merits.append(_merit(trial))
+                report(trial)
         order = sorted(range(1, len(left)), key=lambda k: -merits[k])
         left = [left[k] for k in [0, *order[: math.ceil(len(order) / KEPT_SHARE)]]]
     return trials
@@ -129,24 +135,21 @@ def _models(prepared: PreparedImage, budget: int, plan: SearchPlan) -> list[dict
     return [AUTOENCODER_CHOICES | given | fixed for given in [{}, *others]]
 
 
+@on_one_thread
 def _trial(
     work: SharedWork, model: dict, plan: SearchPlan, trial_log: TrialLog, number: int, rung: int
 ) -> Trial:
     """The best clustering of one model at one rung."""
     clusterings = [c | {k: v for k, v in plan.fixed.items() if k in c} for c in LATENT_CLUSTERINGS]
     results = []
-    with without_convergence_warnings():
-        for parameters in (
-            effective_parameters(work.prepared, model | clustering) for clustering in clusterings
-        ):
-            known = trial_log.get(parameters)
-            if known is None:
-                outcome = evaluate_configuration(
-                    work.prepared, parameters, plan.seed, plan.total, work
-                )
-                trial_log.put(parameters, outcome.rewards, outcome.seconds)
-                known = dict(outcome.rewards), outcome.seconds
-            results.append((parameters, *known))
+    for clustering in clusterings:
+        parameters = effective_parameters(work.prepared, model | clustering)
+        known = trial_log.get(parameters)
+        if known is None:
+            outcome = evaluate_configuration(work.prepared, parameters, plan.seed, plan.total, work)
+            trial_log.put(parameters, outcome.rewards, outcome.seconds)
+            known = dict(outcome.rewards), outcome.seconds
+        results.append((parameters, *known))
     parameters, rewards, _ = _simplest(results)
     score = _disentanglement(work, parameters)
     rewards = rewards | {"disentanglement": score, "clarity": score}  # the old name for one version
@@ -200,12 +203,12 @@ def _merit(trial: Trial) -> float:
 
 
 def preferred_autoencoder(trials: list[Trial]) -> Trial:
-    """The model to show: of the trained ones whose total comes within 0.02 of the highest, the one
-    that is easiest to read.
+    """The model to show: among the trained models with a total within 0.02 of the highest, the
+    easiest to interpret.
 
-    Fewest clusters come first, then the largest disentanglement score, see
-    :func:`bfo_utils.vae.disentanglement_score`. Where no model is trained, the one that explains
-    most.
+    The fewest clusters decide, then the largest disentanglement score, see
+    :func:`bfo_utils.vae.disentanglement_score`. If no model has learned, it is the one that
+    explains most.
     """
     models = [t for t in trials if t.parameters["descriptor"] == "vae"]
     learned = [t for t in models if t.rewards["explained"] >= MIN_EXPLAINED]

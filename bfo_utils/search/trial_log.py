@@ -1,31 +1,29 @@
-"""A record on disk of every evaluated configuration, so that a search that was stopped continues
-where it was.
-"""
+"""Record of every evaluated configuration on disk, from which an interrupted search continues."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Lock
 
 from ..compute import atomic, writing
 from ..errors import InputError
 
 
 class TrialLog:
-    """Rewards of configurations already evaluated; every new one is in the file before the next
-    begins, so that a process that is killed loses none. (A power failure may cost the last
-    seconds.)
+    """Rewards of the configurations evaluated so far. Each one is written to the file before the
+    next begins, so a killed process loses none. (A power failure may lose the last seconds.)
 
-    A search is deterministic given the rewards it is told. Run again with its log it therefore
-    asks the same configurations, is answered from the file, and comes to the same end as if it had
-    never been stopped.
+    A search is deterministic given its rewards. If it is run again with its log, it proposes the
+    same configurations, takes their rewards from the file, and ends with the same result as an
+    uninterrupted search.
 
     Parameters
     ----------
     path : Path or None
         File of JSON lines; None keeps the record in memory.
     settings : mapping
-        What the rewards depend on besides the configuration (image, seed, total). A file of other
-        settings is begun anew.
+        Everything but the configuration that affects the rewards (image, seed, total). A file with
+        other settings is started again.
 
     Examples
     --------
@@ -38,7 +36,7 @@ class TrialLog:
     def __init__(self, path: Path | None, settings: Mapping):
         self._path, self._known = path, {}
         self._lines = [json.dumps({"settings": settings}, sort_keys=True)]
-        self._begun = False
+        self._begun, self._lock = False, Lock()
         lines = _whole_lines(path) if path else []
         if lines[:1] == self._lines:
             self._lines = lines[:1] + [line for line in lines[1:] if _is_entry(json.loads(line))]
@@ -46,7 +44,7 @@ class TrialLog:
                 self._known[entry["key"]] = (entry["rewards"], entry["seconds"])
 
     def get(self, key: Mapping) -> tuple[dict[str, float], float] | None:
-        """Rewards and wall time of a configuration, None where it is not known."""
+        """Rewards and wall time of a configuration; None if it was not evaluated."""
         return self._known.get(_name(key))
 
     def put(self, key: Mapping, rewards: Mapping[str, float], seconds: float) -> None:
@@ -54,12 +52,13 @@ class TrialLog:
         self._known[_name(key)] = (dict(rewards), seconds)
         if self._path is None:
             return
-        if not self._begun:  # only now: a call that fails before its first trial leaves no file
-            _rewrite(self._path, self._lines)
-            self._begun = True
         line = json.dumps({"key": _name(key), "rewards": dict(rewards), "seconds": seconds})
-        with writing(self._path), self._path.open("a") as file:
-            file.write(line + "\n")
+        with self._lock:
+            if not self._begun:  # only now: a call that fails before its first trial leaves no file
+                _rewrite(self._path, self._lines)
+                self._begun = True
+            with writing(self._path), self._path.open("a") as file:
+                file.write(line + "\n")
 
 
 def _name(key: Mapping) -> str:

@@ -1,7 +1,7 @@
 """From descriptors to a label map with domain walls.
 
-Belongs here: clustering, the variants that clusters are, and the walls of a map. Does not belong
-here: how good a map is (:mod:`bfo_utils.rewards`).
+Belongs here: clustering, the variants of clusters, and the walls of a map. Does not belong here:
+how good a map is (:mod:`bfo_utils.rewards`).
 """
 
 import lazy_loader

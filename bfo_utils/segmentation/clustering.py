@@ -1,4 +1,4 @@
-"""Clustering of descriptors, and names for clusters that do not depend on chance."""
+"""Clustering of descriptors, and reproducible names for clusters."""
 
 import warnings
 from threading import Lock
@@ -45,7 +45,7 @@ _QUIET = _Quiet()
 
 
 def without_convergence_warnings() -> _Quiet:
-    """Context in which mixtures that do not converge do not warn; safe between threads."""
+    """Context without warnings from mixtures that do not converge; safe between threads."""
     return _QUIET
 
 
@@ -74,7 +74,7 @@ def cluster_vectors(
     Returns
     -------
     ndarray of int, shape (N,)
-        Labels 0, 1, ... from the largest cluster to the smallest; empty clusters leave no gap.
+        Labels 0, 1, ... from the largest cluster to the smallest, without gaps for empty clusters.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def label_probabilities(
     :func:`cluster_vectors`, and the same fit.
 
     k-means has no probabilities of its own. It is the limit of a mixture of equal, round Gaussians,
-    so its cells get those of the Gaussians about its centers, with the variance that the cells have
+    so the probabilities are those of Gaussians about its centers with the variance of the cells
     within the clusters.
 
     Returns
@@ -175,8 +175,8 @@ def number_by_size(labels: np.ndarray) -> np.ndarray:
 
 
 def number_by_value(labels: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Renumber non-negative labels by the mean of ``values`` in each, so that names carry over
-    between runs.
+    """Renumber non-negative labels by the mean of ``values`` in each, so that names are the same in
+    all runs.
 
     Parameters
     ----------
@@ -198,20 +198,20 @@ def number_by_value(labels: np.ndarray, values: np.ndarray) -> np.ndarray:
 def adjusted_eta_squared(groups: np.ndarray, values: np.ndarray) -> float:
     """Share of the variance of values that groups explain, adjusted for their number.
 
-    1 - within-group variance / total variance: k groups of pure noise explain 0 on average, so that
-    the share can be negative.
+    It is 1 - within-group variance / total variance. k groups of pure noise explain 0 on average,
+    so the share can be negative.
 
     Parameters
     ----------
     groups : ndarray of int, shape (N,)
         Group of every value.
     values : ndarray, shape (N, K)
-        The squares of all components are added up.
+        The squares of all components are added.
 
     Returns
     -------
     float
-        0 where the values do not vary.
+        0 if the values do not vary.
 
     Examples
     --------
@@ -231,10 +231,10 @@ def adjusted_eta_squared(groups: np.ndarray, values: np.ndarray) -> float:
 
 
 def match_labels(labels: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Names of a reference for the clusters of another map of the same cells.
+    """Match the clusters of a map to those of a reference map of the same cells.
 
-    One to one, so that as many cells as possible have the same name in both (the assignment
-    problem).
+    The match is one to one and gives as many cells as possible the same name in both maps (the
+    assignment problem).
 
     Parameters
     ----------
@@ -244,7 +244,7 @@ def match_labels(labels: np.ndarray, reference: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of int
-        For every label 0, 1, ... its name in the reference; -1 for a cluster that is left without.
+        For every label 0, 1, ... its name in the reference; -1 for a cluster without a match.
 
     Examples
     --------
@@ -262,7 +262,7 @@ def match_labels(labels: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 
 def rename_labels(labels: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """A label map under the names of another one of the same cells, see :func:`match_labels`.
+    """A label map with the names of another map of the same cells, see :func:`match_labels`.
 
     Parameters
     ----------
@@ -272,7 +272,7 @@ def rename_labels(labels: np.ndarray, reference: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of int
-        Clusters that are left without a name of the reference get unused ones.
+        Clusters without a match get unused names.
 
     Examples
     --------

@@ -1,5 +1,5 @@
-"""Parts of an image that are better left out: substrate, vacuum, contamination. They are proposed
-with a reason, never left out.
+"""Parts of an image that it may be better to leave out: substrate, vacuum, contamination. They are
+proposed with a reason, but never left out automatically.
 """
 
 from dataclasses import dataclass, field
@@ -26,13 +26,13 @@ _LARGEST = 0.6  # of the cells: a part beyond is the crystal itself
 
 @dataclass(frozen=True, eq=False)
 class ProposedMask:
-    """A part of an image that may be better left out.
+    """A part of an image that it may be better to leave out.
 
     Attributes
     ----------
     kind : {"substrate", "vacuum", "contamination"}
     reason : str
-        What was measured there.
+        Measurement that supports the proposal.
     pixels : ndarray of bool, shape (H, W)
     """
 
@@ -47,12 +47,12 @@ class ProposedMask:
 
     @property
     def file(self) -> str:
-        """Name of the picture that ``--exclude`` takes."""
+        """Name of the image file for ``--exclude``."""
         return f"proposed_{self.kind}.png"
 
 
 def propose_masks(image: Image, lattice: Lattice, mask: np.ndarray) -> list[ProposedMask]:
-    """Parts of an image that hold no crystal, dirt, or another crystal.
+    """Find parts of an image without a crystal, with contamination, or with another crystal.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def propose_masks(image: Image, lattice: Lattice, mask: np.ndarray) -> list[Prop
     Returns
     -------
     list of ProposedMask
-        At most one of a kind, none that would leave little.
+        At most one of each kind, and none that would leave too little.
 
     Examples
     --------
@@ -119,7 +119,7 @@ def _vacuum(grid: _CoarseGrid, lattice: Lattice) -> ProposedMask | None:
     pixels = grid.pixels(ndimage.binary_dilation(distance > _EMPTY, iterations=_PER_CELL // 2))
     if pixels is None:
         return None
-    return ProposedMask("vacuum", "no columns: vacuum, or amorphous", pixels)
+    return ProposedMask("vacuum", "no columns: vacuum or amorphous material", pixels)
 
 
 def _dirt(grid: _CoarseGrid, lattice: Lattice) -> ProposedMask | None:
@@ -138,8 +138,8 @@ def _dirt(grid: _CoarseGrid, lattice: Lattice) -> ProposedMask | None:
         return None
     return ProposedMask(
         "contamination",
-        f"{(~columns.ok[bad]).mean():.0%} of the fits there are doubtful, and the background is"
-        f" {np.median(level[bad]) / amplitude:+.2f} of the amplitude of a column off the rest",
+        f"{(~columns.ok[bad]).mean():.0%} of the fits there are doubtful, and the background"
+        f" differs from the rest by {np.median(level[bad]) / amplitude:+.2f} column amplitudes",
         pixels,
     )
 
@@ -176,8 +176,8 @@ def _substrate(grid: _CoarseGrid, cells: Cells, mask: np.ndarray) -> ProposedMas
     first = other[0]
     return ProposedMask(
         "substrate",
-        f"A columns have {ratio[first]:.2f} of the amplitude of the others, the mean polar"
-        f" displacement is {length[first] / length[main]:.2f} of theirs: a substrate, or another"
+        f"A columns have {ratio[first]:.2f} times the amplitude of the others, and the mean polar"
+        f" displacement is {length[first] / length[main]:.2f} times theirs: a substrate or another"
         " layer",
         pixels,
     )

@@ -1,4 +1,4 @@
-"""Variants: what a cluster is by the mean polar displacement of its cells."""
+"""Variants of clusters, from the mean polar displacement of their cells."""
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def mean_displacements(polar: np.ndarray, labels: np.ndarray) -> tuple[np.ndarra
 
 
 def is_nonpolar(means: np.ndarray) -> np.ndarray:
-    """Which mean displacements are faint beside the longest of them: less than 0.3 of it.
+    """Which mean displacements are shorter than 0.3 of the longest one.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def is_nonpolar(means: np.ndarray) -> np.ndarray:
 
 
 def variant_numbers(means: np.ndarray, a: np.ndarray) -> np.ndarray:
-    """The variant that every mean displacement belongs to, by its 45-degree sector.
+    """The variant of every mean displacement, by its 45-degree sector.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
-"""Domain walls: the edges between unlike cells as a graph, its segments, and their local shape.
+"""Domain walls: the edges between cells of different labels as a graph, its segments, and their
+local shape.
 
-A wall edge is the side that two neighboring cells of unlike label share. Edges meet at cell
+A wall edge is the common side of two neighboring cells with different labels. Edges meet at cell
 corners; a corner where exactly two edges meet continues a segment, any other corner (a junction, or
 the boundary of the crystal) ends it.
 """
@@ -29,7 +30,7 @@ class Walls:
     midpoint : ndarray, shape (E, 2)
         Middle of the edge as (column, row) in cells; cell (i, j) has its center at (j, i).
     cells : ndarray of int, shape (E, 2, 2)
-        Indices (i, j) of the two cells that the edge divides.
+        Indices (i, j) of the two cells that the edge separates.
     segment : ndarray of int, shape (E,)
         Segment that the edge belongs to, 0 .. n_segments - 1.
     roughness : ndarray, shape (E,)
@@ -127,8 +128,8 @@ def _patches(labels: np.ndarray) -> np.ndarray:
 
 
 def bridge_gaps(labels: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-    """Give the cells of narrow gaps the label of the nearest cell, so that a wall along or across a
-    gap is not lost.
+    """Give the cells of narrow gaps the label of the nearest cell, so that walls along or across a
+    gap are kept.
 
     Parameters
     ----------
@@ -140,7 +141,7 @@ def bridge_gaps(labels: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, ...]]
     filled : ndarray of int, shape (R, C)
         Gaps of 12 cells or more that are at most 7 cells wide have labels.
     source : tuple of ndarray, shape (R, C) each
-        Indices (i, j) of the cell that every cell has its label from.
+        Indices (i, j) of the cell from which every cell has its label.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Phantoms: simulated images with their ground truth, and label maps that are wrong on purpose.
 
-Belongs here: truth. Does not belong here: any analysis of it; this room needs `io` and `lattice`
-only.
+Belongs here: simulated data with known truth. Does not belong here: any analysis; this room needs
+only `io` and `lattice`.
 """
 
 import lazy_loader

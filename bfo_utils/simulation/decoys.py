@@ -1,11 +1,11 @@
-"""Decoys: label maps that are wrong in a known way, to test what a reward can be fooled by."""
+"""Decoys: label maps that are wrong in a known way, to test what fools a reward."""
 
 import numpy as np
 from scipy import ndimage
 
 
 def make_decoys(truth: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
-    """Wrong maps of the crystal whose true map is given, by name.
+    """Wrong maps of a crystal with a given true map, by name.
 
     Geometry alone prefers most of them to the truth: their walls are longer, straighter, or fewer.
 
@@ -20,10 +20,10 @@ def make_decoys(truth: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
     -------
     dict of str to ndarray of int, shape (R, C)
         ``half split``: a straight wall through the middle. ``stripes``: three rows each.
-        ``illumination``: diagonal bands. ``frame``: the crystal's rim. ``merged``: the two smallest
-        labels as one. ``over-split``: the largest label cut in two. ``wall as class``: the walls,
-        two cells wide, as a label of their own. ``3 % wrong``: the truth with speckle. ``smooth
-        noise`` and ``Voronoi``: domains that are not there.
+        ``illumination``: diagonal bands. ``frame``: the edge of the crystal. ``merged``: the two
+        smallest labels as one. ``over-split``: the largest label cut in two. ``wall as class``: the
+        walls, two cells wide, as a label of their own. ``3 % wrong``: the truth with speckle.
+        ``smooth noise`` and ``Voronoi``: domains that are not there.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def make_decoys(truth: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def stopped_maps(labels: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
-    """For every reward of the total, a map that is wrong in the way that this reward stops.
+    """For every reward of the total, a map that is wrong in a way that this reward rejects.
 
     Parameters
     ----------
@@ -104,13 +104,13 @@ def stopped_maps(labels: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def straight_wall_map(angle_deg: float, n: int) -> np.ndarray:
-    """Two domains with a straight wall through the middle, at any angle: what a perfect wall is on
-    a grid of cells.
+    """Two domains with a straight wall through the middle at any angle: a perfect wall on a grid of
+    cells.
 
     Parameters
     ----------
     angle_deg : float
-        Angle of the wall against the rows.
+        Angle between the wall and the rows.
     n : int
         Cells along each side.
 

@@ -1,4 +1,4 @@
-"""Compatible strain: the displacement that a crystal of many variants really takes."""
+"""Compatible strain: the displacement field of a crystal with many variants."""
 
 import numpy as np
 from scipy import fft
@@ -13,7 +13,7 @@ def compatible_displacement(eigenstrain: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     eigenstrain : ndarray, shape (n, m, 2, 2)
-        Strain that every cell wants, axes (x, y).
+        Spontaneous strain of every cell, axes (x, y).
 
     Returns
     -------

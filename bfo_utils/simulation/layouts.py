@@ -43,7 +43,8 @@ def layout_variants(name: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     name : str
         One of :func:`layout_names`.
     x, y : ndarray
-        Positions as fractions of the frame (values outside 0..1 are allowed: the crystal goes on).
+        Positions as fractions of the frame. Values outside 0..1 are allowed; the crystal continues
+        there.
 
     Returns
     -------

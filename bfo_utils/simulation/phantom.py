@@ -1,9 +1,9 @@
 """Simulated HAADF images of a ferroelectric perovskite with their ground truth.
 
 The crystal is a [001] perovskite: A columns on the nodes of a lattice, a B column in every cell,
-shifted off its center by the polar displacement of the local variant. The spontaneous strain of the
-variants is made compatible by elasticity (displacements are solved for, never pasted), then the
-microscope's imperfections are added.
+shifted off its center by the polar displacement of the local variant. Elasticity makes the
+spontaneous strain of the variants compatible (displacements are solved for). Then the imperfections
+of the microscope are added.
 """
 
 from dataclasses import dataclass, field
@@ -30,8 +30,8 @@ _STO = (0.62, 0.85)  # A and B intensity of the substrate, relative to the film
 
 @dataclass(frozen=True)
 class Specimen:
-    """What is simulated: the crystal and the microscope. Lengths in the unit that the name ends
-    with.
+    """Parameters of a simulation: the crystal and the microscope. Names of lengths end with their
+    unit.
 
     ``cells`` counts unit cells along each side of the square frame; ``dose`` is the expected number
     of counts at the peak of an A column; ``wall_cells`` is the tanh width of a wall; ``shear`` the
@@ -39,10 +39,10 @@ class Specimen:
     amplitude, smooth over ``composition_cells`` cells; ``substrate`` the width of the unpolarized
     strip at the left as a fraction of the frame.
 
-    The scan displaces every row of pixels: ``jitter_px`` (rms) at random, correlated
-    over ``jitter_rows`` rows; mains hum of amplitude ``hum_px`` and a period of ``hum_rows`` rows;
-    ``jumps`` steps of ``jump_px`` (rms) that stay; ``flyback_px`` (mean) to one side at one row of
-    forty, which dies away over three rows.
+    The scan displaces every row of pixels: ``jitter_px`` (rms) at random, correlated over
+    ``jitter_rows`` rows; mains hum of amplitude ``hum_px`` and a period of ``hum_rows`` rows;
+    ``jumps`` permanent steps of ``jump_px`` (rms); ``flyback_px`` (mean) to one side at one row of
+    forty, which decays over three rows.
     """
 
     layout: str = "junction"
@@ -91,12 +91,13 @@ class Specimen:
 
 
 def film_specimen(layout: str = "junction", cells: int = 60, dose: float = 30.0) -> Specimen:
-    """The crystal of the book: a film as images of real films show them.
+    """The crystal of the book: a film with the imperfections of real films.
 
-    Its amplitudes vary strongly over a few cells (composition, thickness), illumination is uneven,
-    a slow mistilt adds to the displacement, which is smaller than that of :class:`Specimen`, and
-    neighboring rows of the scan are displaced alike. The published choices fail on the crystal of
-    the book (junction, seed 0), not on all such crystals; ``python -m benchmarks example`` counts.
+    Its amplitudes vary strongly over a few cells (composition, thickness), and the illumination is
+    uneven. The displacement is smaller than that of :class:`Specimen`, with a slow mistilt added,
+    and the displacements of neighboring scan rows are correlated. The published choices fail on the
+    crystal of the book (junction, seed 0), but not on all such crystals; ``python -m benchmarks
+    example`` counts them.
 
     Parameters
     ----------
@@ -133,8 +134,8 @@ def film_specimen(layout: str = "junction", cells: int = 60, dose: float = 30.0)
 
 @dataclass(frozen=True)
 class Truth:
-    """Ground truth of a phantom. Positions are (x, y) in pixels, as they appear in the image (scan
-    included).
+    """Ground truth of a phantom. Positions are (x, y) in pixels, as they appear in the image,
+    including scan errors.
 
     ``column_*`` describe every column inside the frame, ``cell_*`` every complete unit cell:
     center, index (i, j), variant (-1 in the substrate), polar displacement (pm, image axes),
@@ -155,7 +156,7 @@ class Truth:
 
 @dataclass(frozen=True)
 class Phantom:
-    """A simulated image, its ground truth and what it was made from."""
+    """A simulated image, its ground truth and its specimen."""
 
     image: Image
     truth: Truth
@@ -186,7 +187,7 @@ def simulate_phantom(specimen: Specimen = Specimen(), seed: int = 0) -> Phantom:
     specimen : Specimen
         What to simulate.
     seed : int
-        Seed of everything random: composition, scan, missing columns and counts.
+        Seed of all random numbers: composition, scan, missing columns and counts.
 
     Returns
     -------
@@ -222,8 +223,8 @@ def simulate_second(
     dose: float = 30.0,
     seed: int = 0,
 ) -> np.ndarray:
-    """Simulate an annular bright-field image beside that of a phantom: dark columns of A, B and
-    oxygen, the octahedra rotated about the beam by turns.
+    """Simulate an annular bright-field image for a phantom: dark columns of A, B and oxygen, with
+    octahedra rotated alternately about the beam.
 
     Parameters
     ----------
@@ -231,11 +232,11 @@ def simulate_second(
     tilt_deg : float
         Rotation of the octahedra in degrees; its sign alternates along both axes.
     shift_px : tuple of float
-        How far (x, y) this channel lies off the other.
+        Shift (x, y) of this channel relative to the other.
     dose : float
         Counts per pixel between the columns.
     seed : int
-        That of the counts.
+        Seed of the counts.
 
     Returns
     -------
@@ -269,7 +270,9 @@ def simulate_second(
 
 @dataclass(frozen=True)
 class FrameSeries:
-    """Frames of one place: counts (n, H, W), and how far (x, y) each lies off the first, in px."""
+    """Frames of one region: counts (n, H, W), and the shift (x, y) of each relative to the first,
+    in px.
+    """
 
     frames: np.ndarray
     drift_px: np.ndarray
@@ -285,9 +288,9 @@ def simulate_frames(
     specimen : Specimen
         What to simulate; ``dose`` is that of a single frame.
     n : int
-        How many frames.
+        Number of frames.
     drift_px : float
-        Length (rms) of the step along x, and along y, from frame to frame.
+        Rms step along x, and along y, from frame to frame.
     seed : int
         That of the specimen; its crystal is that of :func:`simulate_phantom`.
 
@@ -557,7 +560,7 @@ def _in_frame(xy: np.ndarray, side: int) -> np.ndarray:
 
 
 def true_label_map(truth: Truth, cells: Cells, mask: np.ndarray) -> np.ndarray:
-    """The true variant of every analyzed cell, on the grid that was found in the image.
+    """The true variant of every analyzed cell, on the grid found in the image.
 
     Parameters
     ----------
@@ -569,8 +572,8 @@ def true_label_map(truth: Truth, cells: Cells, mask: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of int, shape (R, C)
-        Variant; -1 outside the mask, in the substrate and where no true cell lies within a third of
-        a cell.
+        Variant; -1 outside the mask, in the substrate, and where there is no true cell within a
+        third of a cell.
     """
     distance, nearest = cKDTree(truth.cell_xy).query(cells.xy[mask])
     variants = np.full(mask.shape, -1)
@@ -600,7 +603,7 @@ def save_phantom(phantom: Phantom, path: str | Path) -> None:
 
 
 def load_truth(path: str | Path) -> Truth | None:
-    """Read the ground truth of a phantom file; ``None`` where the file holds none.
+    """Read the ground truth of a phantom file; ``None`` if the file has none.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""One data set: the combinatorial series of Sm-doped BiFeO3, fetched, read, simulated, and followed
-over composition.
+"""One data set: the combinatorial series of Sm-doped BiFeO3, from download and simulation to trends
+with composition.
 
-Belongs here: what is true of these files only; it could be a repository of its own.
+Belongs here: code for these files only; it could be a separate repository.
 """
 
 import lazy_loader

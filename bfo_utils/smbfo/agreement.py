@@ -1,8 +1,8 @@
-"""The authors' unit cells beside our own: which reading of their arrays agrees with the image, and
-how far.
+"""Comparison of the authors' unit cells with ours: which reading of their arrays agrees with the
+image, and how well.
 
-Their files do not say in which order ``Pxy`` and ``xy_COM`` hold x and y, nor the units. Both
-readings are tried against what our own analysis measures in the image.
+Their files state neither the order of x and y in ``Pxy`` and ``xy_COM`` nor the units. Both orders
+are compared with our own measurement of the image.
 """
 
 from collections.abc import Sequence
@@ -36,17 +36,17 @@ class Agreement:
         The reading.
     explained : float
         Share of the variance of the measured displacement that ``Pxy`` explains, each component
-        scaled on its own; 1 is perfect, 0 is none.
+        scaled separately; 1 is perfect, 0 is none.
     slope : tuple of float
         Units of ``Pxy`` per px of measured displacement, for x and y: the ratio of their root mean
         squares, negative where ``Pxy`` points the other way.
     correlation : tuple of float
         Pearson's r of the components.
     rms_px : float
-        Root mean square of what is left of the measured displacement, in px.
+        Root mean square of the residual of the measured displacement, in px.
     opposed : float
-        Share of the more polarized half of the cells in which the scaled ``Pxy`` points more than
-        45 degrees elsewhere.
+        Share of the more polarized half of the cells in which the direction of the scaled ``Pxy``
+        differs by more than 45 degrees.
     """
 
     order: str
@@ -59,21 +59,21 @@ class Agreement:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """The authors' cells beside ours.
+    """Comparison of the authors' cells with ours.
 
     Attributes
     ----------
     positions : {"xy", "yx"}
-        Reading of ``xy_COM`` that puts the authors' cells on ours.
+        Reading of ``xy_COM`` that places the authors' cells on ours.
     matched : float
-        Share of the authors' cells that have one of ours at their place.
+        Share of the authors' cells at the position of one of ours.
     offset_px : float
         Median distance between the two centers of a matched cell.
     readings : tuple of Agreement
         Both readings of ``Pxy``, the better one first.
     decided : bool
-        Whether the better one is clearly better, with most cells matched. It is not where the
-        displacement vanishes, or is equal in x and y.
+        Whether the better one is clearly better, with most cells matched. This is not the case if
+        the displacement vanishes or is equal in x and y.
     table : DataFrame
         Numbers that compare ``a``, ``b``, ``alpha`` and ``Vol`` with what was measured: ``theirs``,
         ``ours``, ``n``, ``correlation``, ``slope`` (their unit per ours), ``ratio`` of the medians.
@@ -115,16 +115,16 @@ class Comparison:
 def compare_parameters(parameters: Parameterization, cells: Cells) -> Comparison:
     """Compare the authors' cells with those measured in the image.
 
-    Cells are matched by place. A reading of ``xy_COM`` is right if it puts the authors' cells on
-    ours; where both do, as a square lattice allows, the row that grows with the first index of
-    ``ab`` is y. A reading of ``Pxy`` is the better one if it explains more of the measured polar
-    displacement.
+    Cells are matched by position. A reading of ``xy_COM`` is right if it places the authors' cells
+    on ours. If both do, which is possible for a square lattice, y is the row that increases with
+    the first index of ``ab``. A reading of ``Pxy`` is the better one if it explains more of the
+    measured polar displacement.
 
     Parameters
     ----------
     parameters : Parameterization
     cells : Cells
-        Cells of the image's lattice; the polar displacement must have been seen.
+        Cells of the lattice of the image, with a measured polar displacement.
 
     Returns
     -------
@@ -138,7 +138,8 @@ def compare_parameters(parameters: Parameterization, cells: Cells) -> Comparison
     """
     if not cells.has_b:
         raise InputError(
-            "the second sublattice is not seen in the image; no polar displacement to compare with"
+            "the second sublattice is not visible in the image, so there is no polar displacement"
+            " to compare with"
         )
     found = {order: match_cells(parameters, cells, order) for order in POLAR_ORDERS}
     shares = {order: len(m[0]) / parameters.n for order, m in found.items()}
@@ -171,7 +172,7 @@ def compare_parameters(parameters: Parameterization, cells: Cells) -> Comparison
 def match_cells(
     parameters: Parameterization, cells: Cells, order: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Cells of the authors and ours at one place.
+    """Pairs of the authors' cells and ours at the same position.
 
     Parameters
     ----------
@@ -195,10 +196,10 @@ def match_cells(
 
 
 def series_polar_order(comparisons: Sequence[Comparison]) -> str:
-    """The reading of ``Pxy`` that agrees better over several images: files of one series have the
-    same convention.
+    """The reading of ``Pxy`` that agrees better with several images; files of one series share the
+    convention.
 
-    An image without polarization decides nothing by itself.
+    An image without polarization has almost no weight.
 
     Parameters
     ----------

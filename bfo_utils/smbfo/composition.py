@@ -1,11 +1,11 @@
-"""A series of images over composition: read, tuned composition by composition and all together, and
-judged.
+"""A series of images over composition: reading, searches per composition and over all images, and
+analysis.
 
-A member is one image of the series, with its authors' parameterization where there is one.
+A member is one image of the series, with the authors' parameterization if there is one.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from joblib import Parallel, delayed
 
 from ..errors import InputError, check_text
 from ..io import read_image
-from ..results import Analysis, conclude_analysis
+from ..results import Analysis, ask_fields, conclude_analysis
 from ..search import (
     AUTOENCODER_CHOICES,
     PreparedImage,
@@ -36,7 +36,7 @@ from .registry import SERIES_IDS, Pair, available_pairs, locate_file
 from .simulated import SeriesStyle, write_series
 
 MOST_MEMBERS = 5  # images of one composition
-#: What a simulated series holds, two images of each composition.
+#: Images of a simulated series, two of each composition.
 SIMULATED = tuple(i for i in SERIES_IDS if i.endswith(("_0", "_1")))
 
 
@@ -50,13 +50,13 @@ class Member:
     samarium : int
         Sm content in per cent.
     prepared : PreparedImage
-        What our own chain found in the image.
+        Our own measurement of the image.
     parameters : Parameterization or None
-        The authors' parameterization; None where there is no file.
+        The authors' parameterization; None if there is no file.
     comparison : Comparison or None
-        Theirs beside ours; None where both cannot be compared.
+        Comparison of their cells with ours; None if it is impossible.
     note : str
-        Why not.
+        Why the comparison is impossible.
     """
 
     id: str
@@ -69,17 +69,16 @@ class Member:
 
 @dataclass(frozen=True)
 class Tuning:
-    """Searches over a series: the trials for every composition (by % Sm), and those for all
-    images together.
+    """Searches over a series: the trials for every composition (by % Sm), those for all images
+    together, and what they computed, by the id of the image.
     """
 
     own: dict[int, list[Trial]]
     joint: list[Trial]
+    works: Mapping[str, SharedWork] = field(default_factory=dict, repr=False)
 
     def parameters(self) -> pd.DataFrame:
-        """The searched parameters, one row each: default, best of every composition, best of all
-        together.
-        """
+        """The searched parameters, one row each: default, best of every composition, joint best."""
         chosen = {"default": self.joint[0].parameters}
         chosen |= {
             f"{samarium} % Sm": best_trial(trials).parameters
@@ -93,7 +92,7 @@ class Tuning:
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """A member, and its analysis under the parameters of its own composition and under the joint
+    """A member, and its analysis with the parameters of its own composition and with the joint
     ones.
     """
 
@@ -103,7 +102,7 @@ class Finding:
 
     @property
     def best(self) -> Analysis:
-        """The one of both whose map has the higher total."""
+        """The analysis whose map has the higher total."""
         return max(self.own, self.joint, key=lambda analysis: analysis.tuned.rewards["total"])
 
 
@@ -116,17 +115,17 @@ def read_members(
     """Read the images of a folder, find their cells, and compare with the authors'
     parameterization.
 
-    All members stay in memory: about half a GiB for each image of full size once it is searched.
+    All members stay in memory, about half a GiB per image of full size after the search.
 
     Parameters
     ----------
     folder : str or Path
     most : int
-        How many images of each composition to take, at most.
+        Largest number of images of each composition.
     pixel_size_nm : float
-        Nanometers per pixel, which the files do not hold; 0 leaves lengths in px.
+        Nanometers per pixel, which the files do not contain; 0 leaves lengths in px.
     workers : int
-        Images that are read at a time.
+        Number of images that are read at the same time.
 
     Returns
     -------
@@ -151,7 +150,7 @@ def simulate_members(
     Parameters
     ----------
     folder : str or Path
-        For its files.
+        Folder for the files.
     cells : int
         Unit cells along each side of an image.
     most, workers : int
@@ -188,11 +187,11 @@ def _member(pair: Pair, folder: Path, pixel_size_nm: float | None) -> Member:
 def tune_members(
     members: Sequence[Member], plan: SearchPlan, folder: str | Path, workers: int = 1
 ) -> Tuning:
-    """Search the configuration that suits every composition best, and the one that suits all images
+    """Search for the best configuration of every composition, and for the best one of all images
     together.
 
-    Each search raises the sum of the totals of its images. All begin with the same configurations,
-    so that the joint one takes these from the record.
+    Each search maximizes the sum of the totals of its images. All start with the same
+    configurations, so the joint search takes these from the record.
 
     Parameters
     ----------
@@ -200,8 +199,8 @@ def tune_members(
     plan : SearchPlan
         Of every search.
     folder : str or Path
-        For the record of every image's trials, ``<id>.jsonl``; a call that was stopped goes on from
-        it.
+        Folder for the trials of every image, ``<id>.jsonl``, from which an interrupted call
+        continues.
     workers : int
         Threads that evaluate configurations; the result does not depend on it.
 
@@ -222,11 +221,12 @@ def tune_members(
 
     contents = sorted({m.samarium for m in members})
     own = {x: trials([k for k, m in enumerate(members) if m.samarium == x]) for x in contents}
-    return Tuning(own, trials(range(len(members))))
+    shared = {m.id: work for m, work in zip(members, works)}
+    return Tuning(own, trials(range(len(members))), shared)
 
 
 def judge_members(members: Sequence[Member], tuning: Tuning, plan: SearchPlan) -> list[Finding]:
-    """The analysis of every image under the parameters of its composition and under the joint ones.
+    """Analyze every image with the parameters of its composition and with the joint ones.
 
     Parameters
     ----------
@@ -239,32 +239,34 @@ def judge_members(members: Sequence[Member], tuning: Tuning, plan: SearchPlan) -
     -------
     list of Finding
     """
-    return [
-        Finding(
-            m,
-            *(
-                conclude_analysis(m.prepared, trials, plan.seed, plan.total)
-                for trials in (tuning.own[m.samarium], tuning.joint)
-            ),
-        )
-        for m in members
-    ]
+    return [_judged(m, tuning, plan) for m in members]
+
+
+def _judged(member: Member, tuning: Tuning, plan: SearchPlan) -> Finding:
+    """Both analyses of an image; the judge asks its fields once, as they know no map."""
+    prepared, work = member.prepared, tuning.works.get(member.id)
+    answers = ask_fields(prepared)
+    own, joint = (
+        conclude_analysis(prepared, trials, plan.seed, plan.total, work=work, answers=answers)
+        for trials in (tuning.own[member.samarium], tuning.joint)
+    )
+    return Finding(member, own, joint)
 
 
 @dataclass(frozen=True, eq=False)
 class SeriesLatents:
-    """What one autoencoder makes of windows of a whole series.
+    """Latents of one autoencoder for windows of a whole series.
 
     Attributes
     ----------
     latents : ndarray, shape (N, K)
-        Angle in degrees, then content, rotated to correlate with what was measured.
+        Angle in degrees, then content, rotated to correlate with measured quantities.
     names : list of str
     samarium : ndarray of int, shape (N,)
         Sm content of every window in per cent.
     explained : float
-        Share of the variance of windows held out of the training that the model explains; of a
-        conditional model, of that about the mean of the composition.
+        Share of the variance of windows held out of the training that the model explains; for a
+        conditional model, the variance about the mean of the composition.
     shares : DataFrame
         Share of the Sm content, and of measured quantities, that every latent explains.
     """
@@ -289,11 +291,11 @@ def series_latents(
     ----------
     members : sequence of Member
     condition : {"none", "composition"}
-        With "composition", encoder and decoder are told the Sm content, so that latents need not
-        hold it: what is left is what crystals of all compositions have in common.
+        With "composition", encoder and decoder receive the Sm content, so that latents need not
+        encode it. They describe what crystals of all compositions have in common.
     epochs : int
     most : int
-        Windows of one image, evenly spread.
+        Number of windows per image, evenly spread.
     seed : int
 
     Returns
@@ -303,7 +305,7 @@ def series_latents(
     Raises
     ------
     InputError
-        For another condition.
+        If the condition is unknown.
     """
     if condition not in ("none", "composition"):
         raise InputError(f"condition '{condition}': unknown; choose none or composition")

@@ -30,7 +30,7 @@ from .registry import (
 
 @dataclass(frozen=True)
 class Remote:
-    """A file as the record lists it: name in the record's spelling, size in bytes, MD5 sum."""
+    """A file as listed in the record: name in the record's spelling, size in bytes, MD5 sum."""
 
     name: str
     size: int
@@ -39,13 +39,13 @@ class Remote:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a record holds, and the license that it names."""
+    """Contents of a record, and its license."""
 
     files: tuple[Remote, ...]
     license: str
 
     def find(self, name: str) -> Remote:
-        """The file of a name in any case.
+        """The file with a given name, in any case.
 
         Raises
         ------
@@ -61,7 +61,7 @@ class Listing:
 
 
 def to_stderr(line: str) -> None:
-    """Say a line on stderr."""
+    """Print a line on stderr."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -71,10 +71,9 @@ def fetch_series(
     server: str | None = None,
     say: Callable[[str], None] = to_stderr,
 ) -> dict[str, tuple[Path, Path]]:
-    """Download pairs of the Sm-BFO series, or find them where they have been downloaded before.
+    """Download pairs of the Sm-BFO series, or find those downloaded earlier.
 
-    Nothing is asked of the network where all files are there with the MD5 sums kept after their
-    download.
+    The network is not used if all files exist with the MD5 sums recorded after their download.
 
     Parameters
     ----------
@@ -85,7 +84,7 @@ def fetch_series(
     server : str, optional
         See :func:`bfo_utils.smbfo.data_server`.
     say : callable
-        Gets the line with size, license and citation, before any file is downloaded.
+        Called with one line (size, license and citation) before the download.
 
     Returns
     -------
@@ -95,9 +94,9 @@ def fetch_series(
     Raises
     ------
     InputError
-        For an unknown id, a folder that cannot be written or lacks room, a server that cannot be
-        reached or has no such file, and a file whose MD5 sum is not the record's. Such a file is
-        not kept; one that came in part is, to go on with.
+        If an id is unknown, a folder cannot be written or lacks space, a server cannot be reached
+        or has no such file, or the MD5 sum of a file is not the record's. Such a file is deleted;
+        an incomplete one is kept, so that the download can continue.
     """
     pairs = list(dict.fromkeys(pair_of(i) for i in ids)) or SERIES_PAIRS
     names = [name for p in pairs for name in (p.image, p.parameters)]
@@ -191,7 +190,7 @@ def _readable(size: float) -> str:
 
 
 def list_record_files(record: Record, server: str) -> Listing:
-    """Ask the archive what a record holds.
+    """Get the list of files of a record from the archive.
 
     Parameters
     ----------
@@ -206,7 +205,7 @@ def list_record_files(record: Record, server: str) -> Listing:
     Raises
     ------
     InputError
-        If the archive cannot be reached, or answers something else.
+        If the archive cannot be reached, or the answer is not a list of files.
     """
     url = record.listing(server)
     try:
@@ -245,8 +244,8 @@ def _download(url: str, file: Remote, target: Path) -> None:
     if file_md5(part) != file.md5:
         part.unlink()
         raise InputError(
-            f"{file.name}: what came from {url} does not have the MD5 sum {file.md5} of the record"
-            " and was not kept; repeat the command to download it anew"
+            f"{file.name}: the file from {url} does not have the MD5 sum {file.md5} of the record"
+            " and was deleted; repeat the command to download it again"
         )
     to_disk(part)
     os.replace(part, target)

@@ -45,14 +45,14 @@ class Parameterization:
     ----------
     grid : dict of str to ndarray, shapes (R, C) or (R, C, K)
         Every array with one entry per cell, NaN where the grid has no cell. Row and column are the
-        indices in ``ab`` less their minima. Where an array has two rows in the file, K = 2, in the
+        indices in ``ab`` minus their minima. K = 2 if an array has two rows in the file, in the
         order of the file.
     other : dict of str to ndarray
-        The arrays that have no entry per cell, as they are in the file.
+        The arrays without an entry per cell, as in the file.
     n : int
         Number of cells.
     repeated : int
-        Cells whose indices another cell has as well; the last one stands on the grid.
+        Number of cells that share their indices with another cell; the last one is on the grid.
     """
 
     grid: dict[str, np.ndarray] = field(repr=False)
@@ -66,8 +66,8 @@ class Parameterization:
         return self.grid["xy_COM"].shape[:2]
 
     def scalar(self, name: str) -> np.ndarray | None:
-        """An array with one value per cell, shape (R, C): of two rows, such as the edges ``a`` of
-        Sm_0_1, their lengths. None where there is none.
+        """An array with one value per cell, shape (R, C). For arrays with two rows, such as the
+        edges ``a`` of Sm_0_1, the lengths. None if the array is missing.
         """
         values = self.grid.get(name)
         if values is not None and values.shape[2:] == (2,):
@@ -80,7 +80,7 @@ class Parameterization:
         Parameters
         ----------
         name : str
-            ``Pxy`` or ``xy_COM``, say.
+            For example ``Pxy`` or ``xy_COM``.
         order : {"xy", "yx"}
             How to read its rows in the file.
         """
@@ -88,7 +88,7 @@ class Parameterization:
 
 
 def check_polar_order(order: str) -> str:
-    """An order of rows, if it is one.
+    """Check the name of an order of rows.
 
     Raises
     ------
@@ -106,8 +106,8 @@ def read_parameterization(path: str | Path) -> Parameterization:
     Parameters
     ----------
     path : str or Path
-        HDF5 file with the arrays :data:`PARAMETERIZATION_KEYS`; more are read as well, fewer
-        accepted but for ``ab``, ``xy_COM``, ``Pxy``.
+        HDF5 file with the arrays :data:`PARAMETERIZATION_KEYS`; others are read too, and all but
+        ``ab``, ``xy_COM``, ``Pxy`` may be missing.
 
     Returns
     -------
@@ -116,7 +116,7 @@ def read_parameterization(path: str | Path) -> Parameterization:
     Raises
     ------
     InputError
-        If the file is missing, damaged, or its cell indices make no grid.
+        If the file is missing or damaged, or its cell indices do not form a grid.
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file; give a parameter file of the Sm-BFO series")
@@ -142,7 +142,7 @@ def _on_grid(arrays: dict[str, np.ndarray]) -> Parameterization:
         )
     ij = _two_rows(arrays["ab"], "ab")
     if not np.isfinite(ij).all() or (ij != np.rint(ij)).any():
-        raise InputError("ab holds values that are no whole numbers; cell indices were expected")
+        raise InputError("ab holds values that are not integers; cell indices were expected")
     ij = ij.astype(int) - ij.min(axis=1, keepdims=True).astype(int)
     n, shape = ij.shape[1], tuple(ij.max(axis=1) + 1)
     if shape[0] * shape[1] > 100 * n + 1000:

@@ -1,8 +1,7 @@
-"""A pickled dictionary of arrays, read with care: reading a pickle can run any code that its author
-put into it.
+"""Careful reading of a pickled dictionary of arrays: a pickle can run any code of its author.
 
-Record 4876786 holds the series as one such file. It is read only after an explicit opt-in and
-only if its MD5 sum is the record's; even then, names of anything but NumPy's arrays are refused.
+Record 4876786 holds the series as one such file. It is read only after an explicit opt-in and only
+if its MD5 sum is the record's. Even then, anything but NumPy arrays is rejected.
 """
 
 import pickle
@@ -16,7 +15,7 @@ from ..compute import atomic
 from ..errors import InputError, as_input_error
 from .registry import file_md5
 
-#: What a pickle of plain arrays is made of; NumPy renamed its core between versions 1 and 2.
+#: Names in a pickle of plain arrays; NumPy renamed its core between versions 1 and 2.
 _HARMLESS = {
     ("numpy", "ndarray"),
     ("numpy", "dtype"),
@@ -33,7 +32,7 @@ class _ArraysOnly(pickle.Unpickler):
     def find_class(self, module: str, name: str):
         module = re.sub(r"^numpy\.core\b", "numpy._core", module)
         if (module, name) not in _HARMLESS:
-            raise InputError(f"holds {module}.{name}, which is no array; such a pickle is not read")
+            raise InputError(f"holds {module}.{name}, which is not an array; it is not read")
         return super().find_class(module, name)
 
 
@@ -45,12 +44,12 @@ def read_trusted_pickle(
     Parameters
     ----------
     path : str or Path
-        An ``.npy`` file that holds a pickled object.
+        An ``.npy`` file with a pickled object.
     md5 : str
-        MD5 sum that the record gives.
+        MD5 sum from the record.
     trust : bool
-        Explicit opt-in. Without it nothing is read: a pickle can run code with the rights
-        of whoever reads it.
+        Explicit opt-in. Without it nothing is read, because a pickle can run code with the rights
+        of its reader.
 
     Returns
     -------
@@ -59,7 +58,7 @@ def read_trusted_pickle(
     Raises
     ------
     InputError
-        Without ``trust``, for another MD5 sum, and for a file that holds anything but arrays.
+        Without ``trust``, if the MD5 sum differs, or if the file contains anything but arrays.
 
     Examples
     --------
@@ -69,19 +68,19 @@ def read_trusted_pickle(
     """
     if not trust:
         raise InputError(
-            f"{path}: is a pickle, and reading it can run code that its author put in; "
-            "the same data without pickle come with: bfo fetch smbfo"
+            f"{path}: is a pickle, and reading it can run code of its author; download the same"
+            " data without a pickle with: bfo fetch smbfo"
         )
     try:
         if file_md5(Path(path)) != md5:
             raise InputError(
-                f"does not have the MD5 sum {md5} of the record and is not read; download it anew"
+                f"does not have the MD5 sum {md5} of the record and is not read; download it again"
             )
         content = _unpickled(Path(path))
     except Exception as error:
         raise as_input_error(path, error, "a pickled dictionary of arrays") from error
     if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
-        raise InputError(f"{path}: holds no dictionary of dictionaries; nothing is taken from it")
+        raise InputError(f"{path}: does not hold a dictionary of dictionaries; nothing was read")
     return {
         str(k): {str(name): np.asarray(value) for name, value in v.items()}
         for k, v in content.items()
@@ -110,17 +109,17 @@ def unpack_series(content: dict[str, dict[str, np.ndarray]], folder: str | Path)
     content : dict of str to dict of str to ndarray
         From :func:`read_trusted_pickle`.
     folder : str or Path
-        Made where missing.
+        Created if missing.
 
     Returns
     -------
     list of Path
-        One file per image, named by its key. Entries that are no arrays of numbers or text are left
+        One file per image, named by its key. Entries other than arrays of numbers or text are left
         out.
     """
     odd = [key for key in content if not re.fullmatch(r"[A-Za-z0-9_-]+", key)]
     if odd:
-        raise InputError(f"key {odd[0]!r}: makes no file name; nothing is written")
+        raise InputError(f"key {odd[0]!r}: is not a valid file name; nothing was written")
     paths = [Path(folder, f"{key}.npz") for key in content]
     for path, arrays in zip(paths, content.values()):
         plain: dict[str, Any] = {name: a for name, a in arrays.items() if a.dtype.kind in "iufbcUS"}

@@ -1,8 +1,8 @@
-"""The files of the Sm-BFO series: ids, names, records, addresses, and the hashes kept of what was
-downloaded.
+"""The files of the Sm-BFO series: ids, names, records, addresses, and the hashes of downloaded
+files.
 
 The series shows films of Sm-doped BiFeO3 with 0 to 20 % Sm: 14 images, each with the authors'
-parameterization of its unit cells. Names are matched without regard to case, as one of them is
+parameterization of its unit cells. Names are matched without regard to case, because one of them is
 spelled differently from its pair.
 """
 
@@ -17,8 +17,8 @@ from urllib.parse import quote
 from ..compute import read_json, require_extra, write_json
 from ..errors import InputError
 
-#: Environment variables for the folder that keeps downloads, and for the server to ask instead of
-#: Zenodo (a mirror, a test).
+#: Environment variables for the download folder, and for a server other than Zenodo (a mirror, a
+#: test).
 FOLDER_VARIABLE, SERVER_VARIABLE = "BFO_DATA_DIR", "BFO_ZENODO"
 HASHES = "md5.json"  # beside the files: the MD5 sum of each after its first good download
 _PAPER = "Ziatdinov et al., npj Comput. Mater. 6, 127 (2020), doi:10.1038/s41524-020-00396-2"
@@ -27,7 +27,7 @@ _DATA = "doi:10.13139/ORNLNCCS/1773704"
 
 @dataclass(frozen=True)
 class Record:
-    """A record of the archive: its number, what it holds and how to cite it."""
+    """A record of the archive: its number, contents and citation."""
 
     number: int
     title: str
@@ -50,8 +50,8 @@ class Record:
 
 @dataclass(frozen=True)
 class Pair:
-    """An image of the series and the file with its authors' parameterization, as the record
-    spells them.
+    """An image of the series and the file with the authors' parameterization, in the spelling of
+    the record.
     """
 
     id: str
@@ -120,8 +120,8 @@ def pair_of(name: str) -> Pair:
 
 
 def match_file(name: str, names: Iterable[str]) -> str | None:
-    """The one of several names that is ``name`` but for upper and lower case; an exact match goes
-    first.
+    """The one of several names that equals ``name`` without regard to case; an exact match has
+    priority.
 
     Examples
     --------
@@ -133,8 +133,8 @@ def match_file(name: str, names: Iterable[str]) -> str | None:
 
 
 def data_folder(given: str | Path | None = None) -> Path:
-    """Where the series is kept: the folder given, else that of ``BFO_DATA_DIR``, else the user's
-    cache.
+    """Folder of the series: the given folder, otherwise that of ``BFO_DATA_DIR``, otherwise the
+    user's cache.
 
     Examples
     --------
@@ -150,12 +150,13 @@ def data_folder(given: str | Path | None = None) -> Path:
 
 
 def data_server(given: str | None = None) -> str:
-    """Address of the archive: the one given, else that of ``BFO_ZENODO``, else Zenodo's.
+    """Address of the archive: the given address, otherwise that of ``BFO_ZENODO``, otherwise
+    Zenodo's.
 
     Raises
     ------
     InputError
-        If it is no web address.
+        If it is not a web address.
 
     Examples
     --------
@@ -171,7 +172,7 @@ def data_server(given: str | None = None) -> str:
 
 
 def locate_file(where: Path, name: str) -> Path | None:
-    """A file in a folder, its name in any case; None where there is none."""
+    """A file in a folder, with its name in any case; None if there is none."""
     found = (
         match_file(name, sorted(p.name for p in where.iterdir() if p.is_file()))
         if where.is_dir()
@@ -181,14 +182,14 @@ def locate_file(where: Path, name: str) -> Path | None:
 
 
 def available_pairs(where: str | Path, most: int = len(SERIES_PAIRS)) -> list[Pair]:
-    """Pairs of the series whose image lies in a folder.
+    """Pairs of the series whose image is in a folder.
 
     Parameters
     ----------
     where : str or Path
-        Where ``bfo fetch smbfo --dir`` has put the files.
+        Folder of the files from ``bfo fetch smbfo --dir``.
     most : int
-        How many of each composition to take, at most.
+        Largest number of pairs of each composition.
 
     Returns
     -------
@@ -214,7 +215,7 @@ def available_pairs(where: str | Path, most: int = len(SERIES_PAIRS)) -> list[Pa
 
 
 def file_md5(path: Path) -> str:
-    """MD5 sum of a file, as the archive gives them: it guards against damage, not against an
+    """MD5 sum of a file, as given by the archive. It protects against damage, not against an
     attacker.
     """
     with open(path, "rb") as file:
@@ -222,7 +223,9 @@ def file_md5(path: Path) -> str:
 
 
 def kept_hashes(where: Path) -> dict[str, str]:
-    """MD5 sums kept in a folder, by the names of this registry; empty before the first download."""
+    """MD5 sums recorded in a folder, by the names of this registry; empty before the first
+    download.
+    """
     path = where / HASHES
     sums = read_json(path) if path.exists() else {}
     if not isinstance(sums, dict):
@@ -231,5 +234,5 @@ def kept_hashes(where: Path) -> dict[str, str]:
 
 
 def keep_hash(where: Path, name: str, checksum: str) -> None:
-    """Note the MD5 sum of a file that was downloaded and found good."""
+    """Record the MD5 sum of a file that was downloaded and verified."""
     write_json(where / HASHES, kept_hashes(where) | {name: checksum})

@@ -1,5 +1,5 @@
-"""Reader of the Sm-BFO series: an image with its invalid pixels, the authors' parameters, and
-how far both agree.
+"""Reader of the Sm-BFO series: an image with its invalid pixels, the authors' parameters, and their
+agreement.
 """
 
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ class Sample:
     samarium : int
         Sm content in per cent.
     image : Image
-        ``image.valid`` is False where the file holds NaN or infinite values.
+        ``image.valid`` is False where the file has NaN or infinite values.
     parameters : Parameterization
     prepared : PreparedImage
-        What our own chain found in the image.
+        Our own measurement of the image.
     comparison : Comparison
     order : {"xy", "yx"}
         Reading of ``Pxy`` in use.
@@ -59,7 +59,7 @@ def read_sample(
     order: str = "auto",
     pixel_size_nm: float | None = None,
 ) -> Sample:
-    """Read a pair of the series and compare it with what is measured in its image.
+    """Read a pair of the series and compare it with our measurement of the image.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def read_sample(
     order : {"auto", "xy", "yx"}
         Reading of the rows of ``Pxy``; by default the one that agrees better with the image.
     pixel_size_nm : float, optional
-        Nanometers per pixel, which the files do not hold.
+        Nanometers per pixel, which the files do not contain.
 
     Returns
     -------

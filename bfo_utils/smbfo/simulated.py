@@ -1,8 +1,8 @@
 """A simulated Sm-BFO series: small files with the names, arrays and gaps of the real ones, for
 tests and demonstrations.
 
-The polarization falls with the Sm content and vanishes at 20 %, as does the spontaneous shear that
-goes with it.
+The polarization decreases with the Sm content and vanishes at 20 %, and so does the associated
+spontaneous shear.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from ..simulation import Phantom, Specimen, simulate_phantom
 from .parameterization import check_polar_order
 from .registry import SERIES_IDS, Pair, pair_of
 
-#: Images of the record that hold NaN or infinite pixels, and the one that shows a strip of the
+#: Images of the record with NaN or infinite pixels, and the one that shows a strip of the
 #: substrate.
 GAP_SHARE = ("Sm_0_1", "Sm_0_2", "Sm_7_3", "Sm_7_4", "Sm_10_0", "Sm_10_1", "Sm_13_0", "Sm_13_1")
 SUBSTRATE_SHARE = "Sm_0_1"
@@ -31,7 +31,7 @@ _INDEX_OFFSET = (-12, 3)  # of the cell indices in the files, which do not begin
 
 @dataclass(frozen=True)
 class SeriesStyle:
-    """How the files of a simulated series are written, where the real ones leave it open.
+    """Conventions of the files of a simulated series that the real files do not document.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class SeriesStyle:
     unit : float
         Units of ``Pxy`` per pm.
     noise_pm : float
-        Standard deviation of what the authors' measurement adds to each component of the
+        Standard deviation of the noise of the authors' measurement in each component of the
         displacement.
     """
 
@@ -65,13 +65,13 @@ class SeriesStyle:
 
     @property
     def pixel_nm(self) -> float:
-        """Pixel size in nm, which the files do not hold."""
+        """Pixel size in nm, which the files do not contain."""
         return _PIXEL_NM * 26 / self.cell_px
 
 
 def order_parameter(samarium: float) -> float:
-    """Polarization relative to that of undoped BFO: the square root of the distance to the end of
-    the ferroelectric phase.
+    """Polarization relative to that of undoped BFO: the square root of the relative distance to the
+    end of the ferroelectric phase.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def order_parameter(samarium: float) -> float:
 
 
 def series_specimen(pair: Pair, style: SeriesStyle = SeriesStyle()) -> Specimen:
-    """What is simulated for an image of the series.
+    """Specimen for an image of the series.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def series_specimen(pair: Pair, style: SeriesStyle = SeriesStyle()) -> Specimen:
 
     Returns
     -------
-    phantom.Crystal
+    Specimen
 
     Examples
     --------
@@ -134,7 +134,7 @@ def simulate_series(pair: Pair, style: SeriesStyle = SeriesStyle(), seed: int = 
     Returns
     -------
     Phantom
-        Without the gaps of the file.
+        The phantom, without the gaps of the file.
     """
     return simulate_phantom(series_specimen(pair, style), 1000 * seed + SERIES_IDS.index(pair.id))
 
@@ -177,8 +177,8 @@ def write_series(
 
 
 def with_gaps(data: np.ndarray, pair: Pair) -> np.ndarray:
-    """Pixels as the file holds them: float64, and in the images of :data:`GAP_SHARE` a NaN margin
-    and infinite pixels.
+    """Pixels as in the file: float64, with a NaN margin and infinite pixels in the images of
+    :data:`GAP_SHARE`.
 
     Parameters
     ----------
@@ -201,11 +201,11 @@ def with_gaps(data: np.ndarray, pair: Pair) -> np.ndarray:
 def simulated_parameters(
     made: Phantom, style: SeriesStyle = SeriesStyle(), seed: int = 0
 ) -> dict[str, np.ndarray]:
-    """The arrays of a parameter file: what the authors' measurement would find in a simulated
-    image.
+    """Simulated arrays of a parameter file, as the authors' measurement would give them for a
+    simulated image.
 
-    ``NCOM``, ``PCOM``, ``abdelta``, ``atmindex``, ``index`` and ``nbrUC`` stand in for arrays whose
-    meaning is not documented.
+    ``NCOM``, ``PCOM``, ``abdelta``, ``atmindex``, ``index`` and ``nbrUC`` are placeholders for
+    arrays whose meaning is not documented.
 
     Parameters
     ----------

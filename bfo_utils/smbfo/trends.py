@@ -1,5 +1,5 @@
-"""What changes over a series: variants, walls, displacement and lattice of every image, beside
-the authors' numbers.
+"""Trends over a series: variants, walls, displacement and lattice of every image, compared with the
+authors' numbers.
 """
 
 from collections.abc import Sequence
@@ -15,12 +15,11 @@ from ..segmentation import N_VARIANTS, Walls, mean_displacements, trace_walls, v
 from .agreement import match_cells, series_polar_order
 from .composition import Finding, Member
 
-#: Directions of the variants in the image, in the order of the labels and colors 0 to 3, and what
-#: is no variant.
+#: Directions of the variants in the image, in the order of the labels and colors 0 to 3, and the
+#: name for cells without a variant.
 DIRECTIONS = ("right-down", "left-down", "left-up", "right-up")
 NO_VARIANT = "no variant"
-#: Columns of :func:`trends_table` that hold the authors' arrays, each with ours that it is compared
-#: with.
+#: Columns of :func:`trends_table` with the authors' arrays, each with our column for comparison.
 AUTHORS = {
     "Pxy": "displacement",
     "authors_a": "a",
@@ -43,7 +42,7 @@ def trends_table(findings: Sequence[Finding]) -> pd.DataFrame:
         ``id, samarium``; the ``verdict`` on the better of both maps; ``total_default, total_own,
         total_joint``; of the better map ``walls``, cells of wall between variants per 100 cells of
         crystal, and the share of every direction of :data:`DIRECTIONS` and of no variant;
-        ``displacement``, ``coherent`` (pm, or px where the pixel size is unknown), ``order``; the
+        ``displacement``, ``coherent`` (pm, or px if the pixel size is unknown), ``order``; the
         medians of ``a``, ``b`` (nm or px), ``angle`` (degrees), ``area`` (nm² or px²); and the
         medians of the authors' ``Pxy`` (its length), ``authors_a``, ``authors_b``, ``alpha``,
         ``Vol`` at the same cells, in their units.
@@ -69,11 +68,11 @@ def _row(finding: Finding) -> dict:
 
 
 def variant_map(analysis: Analysis) -> np.ndarray:
-    """The map of an analysis with its clusters joined by the variant that their mean displacement
-    belongs to, see :func:`bfo_utils.segmentation.variant_numbers`.
+    """The map of an analysis with its clusters joined by the variant of their mean displacement,
+    see :func:`bfo_utils.segmentation.variant_numbers`.
 
-    A non-polar cluster (the substrate, say) and one along an axis of the cell have no variant, nor
-    have a crystal without domains and one whose second sublattice is not seen.
+    Non-polar clusters (for example the substrate) and clusters along an axis of the cell have no
+    variant. The same holds for crystals without domains or without a visible second sublattice.
 
     Parameters
     ----------
@@ -118,7 +117,7 @@ def variant_shares(variants: np.ndarray) -> dict[str, float]:
 
 
 def walls_between(variants: np.ndarray) -> Walls:
-    """Walls between variants; what has no variant is outside.
+    """Walls between variants; cells without a variant are left out.
 
     Parameters
     ----------
@@ -138,8 +137,8 @@ def walls_between(variants: np.ndarray) -> Walls:
 
 
 def measured_means(prepared: PreparedImage) -> dict[str, float]:
-    """Displacement, its order, and lattice parameters of the analyzed cells; NaN for what is not
-    seen.
+    """Displacement, its order, and lattice parameters of the analyzed cells; NaN for quantities
+    that cannot be measured.
 
     Parameters
     ----------
@@ -149,8 +148,8 @@ def measured_means(prepared: PreparedImage) -> dict[str, float]:
     -------
     dict of str to float
         See :func:`trends_table`. ``displacement`` is the median length of the polar displacement,
-        which noise alone keeps above zero; ``order`` its autocorrelation over three cells, which
-        noise leaves at zero.
+        which noise alone keeps above zero; ``order`` its autocorrelation over three cells, which is
+        zero for noise.
     """
     cells, mask, size = prepared.lattice.cells, prepared.mask, prepared.image.pixel_size_nm
     polar = np.where(mask[..., None], cells.polar, np.nan)
@@ -167,11 +166,11 @@ def measured_means(prepared: PreparedImage) -> dict[str, float]:
 
 
 def coherent_length(field: np.ndarray, lag: int = CORRELATION_LAG) -> float:
-    """The part of a vector field that cells some way apart share: the root of the mean of their
-    scalar products.
+    """Root of the mean scalar product of a vector field in cells some distance apart: its spatially
+    correlated part.
 
-    Noise of the measurement differs from cell to cell, so it drops out of the mean; pairs on the
-    two sides of a wall lower it.
+    Measurement noise is independent from cell to cell, so it averages out. Pairs on the two sides
+    of a wall lower the value.
 
     Parameters
     ----------
@@ -183,7 +182,7 @@ def coherent_length(field: np.ndarray, lag: int = CORRELATION_LAG) -> float:
     Returns
     -------
     float
-        In the unit of the field; NaN where nothing is known.
+        In the unit of the field; NaN if nothing is known.
 
     Examples
     --------
@@ -221,7 +220,7 @@ def _median(values: np.ndarray) -> float:
 
 def relative_to_first(frame: pd.DataFrame, column: str) -> pd.Series:
     """A column of :func:`trends_table` relative to its mean over the images with the least
-    samarium: free of any unit.
+    samarium, without a unit.
 
     Examples
     --------
@@ -233,7 +232,7 @@ def relative_to_first(frame: pd.DataFrame, column: str) -> pd.Series:
 
 
 def trend_curves(frame: pd.DataFrame, calibrated: bool) -> dict[str, dict[str, pd.Series]]:
-    """What :func:`bfo_utils.figures.plot_over_composition` draws of a table: the loss of
+    """Data of a table for :func:`bfo_utils.figures.plot_over_composition`: the loss of
     ferroelectric order, walls, and the lattice.
 
     Parameters
@@ -241,7 +240,7 @@ def trend_curves(frame: pd.DataFrame, calibrated: bool) -> dict[str, dict[str, p
     frame : DataFrame
         From :func:`trends_table`.
     calibrated : bool
-        Whether lengths are in nm and pm, else in px.
+        Whether lengths are in nm and pm; otherwise they are in px.
 
     Returns
     -------
@@ -265,7 +264,7 @@ def trend_curves(frame: pd.DataFrame, calibrated: bool) -> dict[str, dict[str, p
 def curves_beside_authors(
     frame: pd.DataFrame, theirs_are: str = "authors"
 ) -> dict[str, dict[str, pd.Series]]:
-    """The authors' numbers beside ours, relative to the least samarium, for
+    """The authors' numbers and ours, relative to the least samarium, for
     :func:`bfo_utils.figures.plot_over_composition`.
 
     Parameters
@@ -273,8 +272,8 @@ def curves_beside_authors(
     frame : DataFrame
         From :func:`trends_table`.
     theirs_are : str
-        What the arrays of the parameter files are called: of a simulated series they are no
-        authors'.
+        Name for the arrays of the parameter files, which come from the authors only for the real
+        series.
 
     Returns
     -------
@@ -293,7 +292,7 @@ def curves_beside_authors(
 @dataclass(frozen=True)
 class OrderBoundary:
     """Samarium content at which the displacement vanishes, in %, with the ends of its 95 %
-    interval; infinite where it lies beyond what the series can tell.
+    interval; infinite if it is outside the range of the series.
     """
 
     content: float
@@ -308,13 +307,14 @@ class OrderBoundary:
 def order_boundary(
     samarium: Sequence[float], coherent: Sequence[float], repeats: int = 500, seed: int = 0
 ) -> OrderBoundary:
-    """Where the coherent displacement vanishes: x0 of P^2 = c + k max(x0 - x, 0), fitted by least
-    squares.
+    """Content at which the coherent displacement vanishes: x0 of P^2 = c + k max(x0 - x, 0), fitted
+    by least squares.
 
-    The square of an order parameter falls linearly towards a continuous transition; c, at least 0,
-    is what mistilt leaves. The interval is that of a bootstrap of the residuals: it knows how
-    images scatter about the law, not whether the law holds. On simulated tables it held the true
-    content in 70 to 97 of 100, least often with two images a composition on a steep curve.
+    The square of an order parameter decreases linearly toward a continuous transition; c, at least
+    0, is the remainder due to mistilt. The interval comes from a bootstrap of the residuals. It
+    reflects the scatter of images about the law, but does not test the law. In simulated tables it
+    contained the true content in 70 to 97 of 100 cases, least often with two images per composition
+    on a steep curve.
 
     Parameters
     ----------
@@ -370,8 +370,8 @@ def _line(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def agreements(members: Sequence[Member]) -> tuple[str, pd.DataFrame]:
-    """How far the authors' cells agree with ours in every image, under the one reading of ``Pxy``
-    that suits the series.
+    """Agreement of the authors' cells with ours in every image, with the reading of ``Pxy`` for the
+    whole series.
 
     Parameters
     ----------
@@ -380,12 +380,12 @@ def agreements(members: Sequence[Member]) -> tuple[str, pd.DataFrame]:
     Returns
     -------
     order : {"xy", "yx", ""}
-        The reading, see :func:`bfo_utils.smbfo.series_polar_order`; empty where no image can be
+        The reading, see :func:`bfo_utils.smbfo.series_polar_order`; empty if no image can be
         compared.
     frame : DataFrame
         One row per member: ``id, samarium, matched, explained``, the ``scale`` of ``Pxy`` in x and
         y (their unit per px), ``opposed``, the ``correlation`` of edges, angle and area, and a
-        ``note`` where nothing can be compared.
+        ``note`` if nothing can be compared.
     """
     known = [m.comparison for m in members if m.comparison]
     order = series_polar_order(known) if known else ""

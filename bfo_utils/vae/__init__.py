@@ -1,8 +1,8 @@
-"""Variational autoencoders: descriptors that are learned, and what they have learned. Needs the
+"""Variational autoencoders: learned descriptors, and tests of what they have learned. Needs the
 extra `vae`.
 
-Belongs here: all that knows torch (one module, loaded when it is used) and all that reads latents.
-Does not belong here: the search among autoencoders (:mod:`bfo_utils.search`).
+Belongs here: everything that uses torch (one module, loaded on use) and everything that interprets
+latents. Does not belong here: the search among autoencoders (:mod:`bfo_utils.search`).
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""Cells that a model of the others does not fit: defects, contamination, interfaces."""
+"""Cells that an autoencoder does not fit: defects, contamination, interfaces."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class Anomalies:
     error : ndarray
         Reconstruction error of the window of the cell.
     distance : ndarray
-        How far its latents lie from those of other cells.
+        Distance of its latents from those of other cells.
     """
 
     error: np.ndarray
@@ -37,14 +37,14 @@ class Anomalies:
 
 
 def find_anomalies(network: VAE, windows: np.ndarray, mask: np.ndarray) -> Anomalies:
-    """Score every analyzed cell by its reconstruction and by its place among the latents.
+    """Score every analyzed cell by its reconstruction error and by the distance of its latents.
 
     Parameters
     ----------
     network : VAE
         A trained autoencoder.
     windows : ndarray, shape (N, H, W)
-        What it was trained on: one window per analyzed cell.
+        Windows that it was trained on, one per analyzed cell.
     mask : ndarray of bool, shape (R, C)
         The N analyzed cells.
 

@@ -1,5 +1,5 @@
-"""Which latent carries which physical quantity: what was measured in every cell, against what a
-model made of it.
+"""Which latent carries which physical quantity: the latents of every cell compared with its
+measured quantities.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ _MAIN = (("polar x", "polar y"), ("strain",), ("rotation",), ("A intensity",))
 
 
 def known_quantities(cells: Cells, labels: np.ndarray) -> dict[str, np.ndarray]:
-    """What was measured in the labeled cells.
+    """Measured quantities of the labeled cells.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ def known_quantities(cells: Cells, labels: np.ndarray) -> dict[str, np.ndarray]:
     -------
     dict of str to ndarray, shape (N,)
         Polar displacement, strain ln(a/b), shear (the angle between a and b), rotation, amplitudes
-        of the columns, and the mistilt: what of the polar displacement varies slowly inside
-        domains. Without B columns those of A alone.
+        of the columns, and the mistilt, which is the part of the polar displacement that varies
+        slowly inside domains. Without B columns, those of A only.
     """
     inside = labels >= 0
     measured = {
@@ -70,8 +70,8 @@ def explained_share(latent: np.ndarray, values: np.ndarray) -> float:
     """Share of the variance of a quantity that one latent explains: the correlation ratio over 30
     bins of equal count.
 
-    Unlike a squared correlation it also sees relations that are not straight lines. Corrected for
-    the number of bins, so that an unrelated latent explains 0.
+    Unlike a squared correlation it also detects nonlinear relations. It is corrected for the number
+    of bins, so that an unrelated latent explains 0.
 
     Parameters
     ----------
@@ -101,9 +101,9 @@ def explained_share(latent: np.ndarray, values: np.ndarray) -> float:
 def rotate_latents(latents: np.ndarray, measured: Mapping[str, np.ndarray]) -> np.ndarray:
     """Latents rotated so that their axes correlate with measured quantities as well as possible.
 
-    The prior of an autoencoder is isotropic: any rotation of its latents is as good a model. Of all
-    choices of as many quantities as latents, the one with the largest sum of squared correlations
-    after the best rotation (Procrustes: Schonemann 1966, doi 10.1007/BF02289451) is taken.
+    The prior of an autoencoder is isotropic, so any rotation of its latents is an equally good
+    model. Each set of as many quantities as latents has a best rotation (Procrustes: Schonemann
+    1966, doi 10.1007/BF02289451); the set with the largest sum of squared correlations is used.
     Clustering never uses rotated latents.
 
     Parameters
@@ -143,7 +143,7 @@ def rotate_latents(latents: np.ndarray, measured: Mapping[str, np.ndarray]) -> n
 def factor_table(
     outputs: np.ndarray, names: list[str], measured: Mapping[str, np.ndarray]
 ) -> pd.DataFrame:
-    """Share of every quantity that every output explains, one row per quantity.
+    """Share of every quantity that each output explains, one row per quantity.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def factor_table(
 
 
 def principal_components(windows: np.ndarray, k: int) -> np.ndarray:
-    """Scores on as many principal components, for the comparison, shape (N, k)."""
+    """Scores on as many principal components, for comparison, shape (N, k)."""
     flat = windows.reshape(len(windows), -1)
     return PCA(k, random_state=0).fit_transform(flat - flat.mean(axis=0)).astype(float)
 
@@ -205,8 +205,8 @@ def align_latents(
 
 
 def disentanglement_score(outputs: np.ndarray, measured: Mapping[str, np.ndarray]) -> float:
-    """How well a model can be read: the mean, over polar displacement, strain, rotation and A
-    intensity, of the largest share that one output explains. Of the polar displacement the
+    """How well a model can be interpreted: the mean, over polar displacement, strain, rotation and
+    A intensity, of the largest share that one output explains. For the polar displacement the
     component that is explained better counts.
 
     Parameters

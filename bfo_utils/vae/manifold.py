@@ -1,6 +1,4 @@
-"""Walks through the latents of an autoencoder, decoded: what a change of a latent does to a
-window.
-"""
+"""Decoded paths through the latents of an autoencoder: how a latent changes a window."""
 
 import numpy as np
 
@@ -8,8 +6,8 @@ from .model import VAE
 
 
 def widest_latents(latents: np.ndarray, poses: int) -> tuple[int, int]:
-    """Indices of the two content latents that vary most; where there is one only, of the latent
-    before it, or itself twice.
+    """Indices of the two content latents that vary most; with a single one, of the latent before it
+    and itself, or itself twice.
 
     Parameters
     ----------
@@ -41,7 +39,7 @@ def decode_manifold(
     latents : ndarray, shape (N, K)
         The same, rotated (see :func:`bfo_utils.vae.align_latents`).
     first, second : int
-        Latents that grow to the right and downwards, from their 2nd to their 98th percentile.
+        Latents that increase to the right and downward, from their 2nd to their 98th percentile.
     steps : int
 
     Returns

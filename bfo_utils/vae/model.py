@@ -1,9 +1,9 @@
-"""Variational autoencoders of windows: fit, encode, decode, save, load. Torch and AtomAI stay
-behind this interface.
+"""Variational autoencoders of windows: fit, encode, decode, save, load. This interface hides torch
+and AtomAI.
 
-An autoencoder maps every window to a few numbers, its latents, and reconstructs it from them.
-Angle and shift of the window can be kept apart from its content (Bepler et al. 2019, arXiv
-1909.11663), so that a rotated window has the same content as an upright one.
+An autoencoder maps every window to a few numbers, its latents, and reconstructs it from them. Angle
+and shift of the window can be separated from its content (Bepler et al. 2019, arXiv 1909.11663), so
+that a rotated window has the same content as an upright one.
 """
 
 import hashlib
@@ -30,24 +30,25 @@ _PAUSE = 5.0  # seconds between checkpoints
 
 @dataclass(frozen=True)
 class VAESettings:
-    """What a model is and how it learns.
+    """Settings of a model and of its training.
 
     Attributes
     ----------
     invariance : {"none", "rotation", "shift", "both"}
-        What is kept apart from the content: nothing, the angle, the shift, or both.
+        What is separated from the content: nothing, the angle, the shift, or both.
     latent_dim : int
         Dimensions of the content, 1 to 3.
     kl_weight : float
         Weight of the KL divergence from the prior; larger values make fewer and smoother latents.
     kl_schedule : {"constant", "warmup", "cyclic"}
-        The weight over the epochs: as it is, raised over the first ten, or raised anew every ten.
+        The weight over the epochs: constant, increased over the first ten, or increased again every
+        ten.
     learning_rate : float
     seed : int
-        Seed of the first weights, the order of the windows and the noise.
+        Seed of the initial weights, the order of the windows and the noise.
     conditions : int
-        Number of known classes of windows (cations, say) that encoder and decoder are told, so that
-        the latents need not hold them; 0 for none.
+        Number of known classes of windows (for example cations) given to encoder and decoder, so
+        that the latents need not encode them; 0 for none.
     """
 
     invariance: str = "rotation"
@@ -68,12 +69,12 @@ class VAESettings:
 
     @property
     def rotation(self) -> bool:
-        """Whether the angle is kept apart."""
+        """Whether the angle is separated."""
         return self.invariance in ("rotation", "both")
 
     @property
     def shift(self) -> bool:
-        """Whether the shift is kept apart."""
+        """Whether the shift is separated."""
         return self.invariance in ("shift", "both")
 
     @property
@@ -145,7 +146,7 @@ class VAE:
         checkpoint: str | Path | None = None,
         classes: np.ndarray | None = None,
     ) -> "VAE":
-        """Train until ``epochs`` epochs are done, those of earlier calls included; sooner if
+        """Train until ``epochs`` epochs are done, including those of earlier calls, or until
         nothing more is gained.
 
         Parameters
@@ -153,12 +154,12 @@ class VAE:
         windows : ndarray, shape (N, H, W)
             A tenth of them is held out to measure the explained variance.
         epochs : int
-            0 leaves the network as it was made: the untrained control.
+            0 leaves the network untrained, as a control.
         checkpoint : str or Path, optional
-            File to which the training is written every few seconds. If it exists and is of the same
-            settings and windows, training goes on from there.
+            File to which the training state is written every few seconds. If it exists and has the
+            same settings and windows, training continues from it.
         classes : ndarray of int, shape (N,), optional
-            Known class of every window, 0 to ``conditions`` - 1, of a conditional model.
+            Known class of every window, 0 to ``conditions`` - 1, for a conditional model.
 
         Returns
         -------
@@ -168,7 +169,8 @@ class VAE:
         Raises
         ------
         InputError
-            If there are fewer than 20 windows, or the checkpoint is damaged or of another training.
+            If there are fewer than 20 windows, or the checkpoint is damaged or from another
+            training.
         """
         from .networks import Training
 
@@ -181,7 +183,7 @@ class VAE:
         content = np.ascontiguousarray(windows, np.float32).tobytes() + known
         source = hashlib.sha256(content).hexdigest()
         if self._source not in ("", source):
-            raise InputError("windows: the model was trained on others; fit a new one")
+            raise InputError("windows: the model was trained on other windows; fit a new model")
         if checkpoint is not None and Path(checkpoint).exists():
             self._go_on_from(checkpoint, source)
         self._training = self._training or Training(windows.shape[1:], self.settings)
@@ -207,8 +209,7 @@ class VAE:
         given = np.asarray([] if classes is None else classes)
         if n and (given.shape != (len(values),) or not np.isin(given, range(n)).all()):
             raise InputError(
-                f"classes: one whole number from 0 to {n - 1} per window is needed, {len(values)}"
-                " of them"
+                f"classes: give one integer from 0 to {n - 1} per window, {len(values)} in all"
             )
         return given.astype(np.int8).tobytes()
 
@@ -216,8 +217,8 @@ class VAE:
         saved = load_vae(checkpoint)
         if saved.settings != self.settings or saved._source != source:
             raise InputError(
-                f"{checkpoint}: is of another training (other settings or windows); name another"
-                " file"
+                f"{checkpoint}: belongs to another training (other settings or windows); give"
+                " another file"
             )
         if self._training is None or len(saved.history) > len(self.history):
             self._training = saved._training
@@ -230,7 +231,7 @@ class VAE:
 
     @property
     def history(self) -> list[dict[str, float]]:
-        """One row per epoch with squared error per pixel and KL divergence of the training,
+        """One row per epoch: squared error per pixel and KL divergence of the training, and
         explained variance of held-out windows.
         """
         return list(self._fitted.history)
@@ -243,8 +244,8 @@ class VAE:
         return self.history[-1]["explained"] if self.history else 0.0
 
     def explains(self, windows: np.ndarray, classes: np.ndarray | None = None) -> float:
-        """Share of the variance of windows about their mean, that of their class where classes are
-        known, that the model reconstructs.
+        """Share of the variance of windows that the model reconstructs. The variance is about their
+        mean, or about the mean of their class if classes are known.
 
         Parameters
         ----------
@@ -253,7 +254,7 @@ class VAE:
         Returns
         -------
         float
-            1 for a perfect reconstruction; below 0 where the mean window would be better.
+            1 for a perfect reconstruction; below 0 if the mean window would be better.
         """
         rest = windows - self.decode(self.encode(windows, classes), classes)
         of = np.zeros(len(windows), int) if classes is None else np.asarray(classes)
@@ -283,7 +284,7 @@ class VAE:
         return fitted.encode(windows, classes)[0] * self._units
 
     def informative(self, windows: np.ndarray, classes: np.ndarray | None = None) -> np.ndarray:
-        """Which latents say more about windows than their own uncertainty hides.
+        """Which latents carry more information about windows than their uncertainty hides.
 
         Parameters
         ----------
@@ -299,7 +300,7 @@ class VAE:
         return mean.var(axis=0) > (sd**2).mean(axis=0)
 
     def decode(self, latents: np.ndarray, classes: np.ndarray | None = None) -> np.ndarray:
-        """Windows that latents stand for, in their classes where the model is conditional.
+        """Windows reconstructed from latents, with their classes if the model is conditional.
 
         Parameters
         ----------
@@ -320,8 +321,8 @@ class VAE:
         return np.array(poses + [1.0] * self.settings.latent_dim)
 
     def save(self, path: str | Path) -> None:
-        """Write the model, with all that its training needs to go on; the file is whole or not
-        there.
+        """Write the model with everything needed to continue its training. The file is written as a
+        whole or not at all.
         """
         from .networks import write_network
 
@@ -344,7 +345,7 @@ class VAE:
 
 
 def load_vae(path: str | Path) -> VAE:
-    """Read a model that :meth:`VAE.save` wrote; no code of the file is run.
+    """Read a model that :meth:`VAE.save` wrote, without running code from the file.
 
     Parameters
     ----------
@@ -366,7 +367,7 @@ def load_vae(path: str | Path) -> VAE:
         content = Path(path).read_bytes()
     except OSError as error:
         raise InputError(
-            f"{path}: cannot be read ({error.strerror}); give a model that was saved"
+            f"{path}: cannot be read ({error.strerror}); give a file that VAE.save wrote"
         ) from None
     if not content.startswith(_MAGIC):
         raise InputError(f"{path}: not a model of bfo_utils; give a file that VAE.save wrote")
@@ -391,7 +392,7 @@ def vae_available() -> bool:
 
 
 def require_vae() -> None:
-    """Say what to install where the autoencoder's libraries are missing.
+    """Raise an error that says what to install if the libraries of the autoencoder are missing.
 
     Raises
     ------

@@ -1,10 +1,10 @@
-"""Networks of a variational autoencoder and their training: the one module that knows torch and
+"""Networks of a variational autoencoder and their training: the only module that uses torch and
 AtomAI.
 
-Encoder, decoders, losses and the transformation of coordinates are AtomAI's. What is ours is how
-they are trained: orthogonalized momentum (Muon) for the weight matrices, running averages of the
-weights in place of a falling learning rate, a decoder that begins at the mean window, and decoding
-a random part of the pixels in every step.
+Encoder, decoders, losses and the transformation of coordinates are AtomAI's. The training is ours:
+orthogonalized momentum (Muon) for the weight matrices, running averages of the weights instead of a
+decreasing learning rate, a decoder that starts from the mean window, and decoding of a random part
+of the pixels in every step.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import copy
 import time
 import warnings
 from collections.abc import Callable
+from threading import Lock
 
 import numpy as np
 import torch
@@ -25,6 +26,8 @@ with warnings.catch_warnings():
     from atomai.nets.ed import fcDecoderNet, fcEncoderNet, rDecoderNet
     from atomai.utils.coords import transform_coordinates
 
+from ..compute import on_one_thread
+
 HIDDEN = {"encoder": 128, "decoder": 64}  # units of each of the two layers
 TRAINING_BATCH = 128  # windows in one step
 EPOCH = 4096  # windows in one epoch, at most
@@ -33,18 +36,19 @@ ANGLE_PRIOR, SHIFT_PRIOR = 0.2, 0.1  # radians; half windows
 _COORDINATES = (
     8.0  # factor on the decoder's initial weights for coordinates: details of a quarter of a window
 )
+_SEEDED = Lock()  # held while the seed that all threads share is set
 _AVERAGE = 0.98  # memory of the running average of the weights, per step
 # Epochs without this gain in explained variance after which training ends.
 _PATIENCE, _GAIN = (8, 0.002)
 
 
 def choose_device() -> torch.device:
-    """The first CUDA device where there is one, else the processor."""
+    """The first CUDA device if there is one, otherwise the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 class Autoencoder(nn.Module):
-    """Encoder to angle, shift (as far as the model has them) and content; decoder back to windows.
+    """Encoder to angle and shift (if the model has them) and content; decoder back to windows.
 
     Parameters
     ----------
@@ -56,8 +60,8 @@ class Autoencoder(nn.Module):
         Whether angle and shift are separated from the content; the decoder is then a function of
         coordinates.
     conditions : int
-        Known classes of windows, as one-hot numbers: after the pixels for the encoder, after the
-        content for the decoder.
+        Number of known classes of windows, one-hot encoded after the pixels for the encoder and
+        after the content for the decoder.
     """
 
     def __init__(
@@ -86,8 +90,8 @@ class Autoencoder(nn.Module):
                 self.decoder.coord_latent.fc_coord.bias.mul_(_COORDINATES)
 
     def decode(self, z: torch.Tensor, pixels: torch.Tensor | None = None) -> torch.Tensor:
-        """Windows of latents and one-hot classes after them, (B, P); of a spatial decoder only the
-        given pixels, if they are given.
+        """Windows from latents followed by one-hot classes, (B, P); a spatial decoder can be
+        limited to some pixels.
         """
         content = z[:, self.poses :]
         if not self.spatial:
@@ -115,8 +119,8 @@ def _grid(shape: tuple[int, int]) -> torch.Tensor:
 
 
 class Training:
-    """A model in training: everything that the next step depends on, so that it can stop and go on
-    at any epoch.
+    """A model in training, with everything that the next step depends on, so that it can stop and
+    continue at any epoch.
 
     Parameters
     ----------
@@ -127,7 +131,7 @@ class Training:
     def __init__(self, shape: tuple[int, int], settings):
         self.settings, self.shape, self.device = settings, (shape[0], shape[1]), choose_device()
         self.generator = torch.Generator().manual_seed(settings.seed)
-        with torch.random.fork_rng():
+        with _SEEDED, torch.random.fork_rng():  # the seed is that of all threads
             torch.manual_seed(settings.seed)
             self.model = Autoencoder(
                 self.shape,
@@ -153,12 +157,13 @@ class Training:
 
     @property
     def ended(self) -> bool:
-        """Whether the explained variance has stopped growing."""
+        """Whether the explained variance has stopped increasing."""
         explained = [row["explained"] for row in self.history]
         if len(explained) <= 2 * _PATIENCE:
             return False
         return max(explained[-_PATIENCE:]) < max(explained[:-_PATIENCE]) + _GAIN
 
+    @on_one_thread
     def run(
         self,
         windows: np.ndarray,
@@ -166,7 +171,7 @@ class Training:
         after_epoch: Callable[[], None] = lambda: None,
         classes: np.ndarray | None = None,
     ) -> None:
-        """Train until ``epochs`` are done or the explained variance no longer grows; a tenth of
+        """Train until ``epochs`` are done or the explained variance no longer increases; a tenth of
         the windows is held out.
         """
         if self.steps == 0:
@@ -273,8 +278,8 @@ class Training:
 
     @torch.no_grad()
     def explained(self, flat: torch.Tensor, means: torch.Tensor) -> float:
-        """Share of the variance of windows about the mean window, of their class where classes are
-        known, that the averaged model reconstructs.
+        """Share of the variance of windows that the averaged model reconstructs. The variance is
+        about the mean window, or about that of the class if classes are known.
         """
         known = flat[:, self.pixels :]
         made = self.average.decode(torch.cat([self.average.encoder(flat)[0], known], dim=1))
@@ -298,7 +303,7 @@ class Training:
 
     @torch.no_grad()
     def decode(self, z: np.ndarray, classes: np.ndarray | None = None) -> np.ndarray:
-        """Windows (N, H, W) of latents by the averaged model."""
+        """Windows (N, H, W) reconstructed from latents by the averaged model."""
         parts = self._with(torch.as_tensor(z, dtype=torch.float32), classes).split(8192)
         flat = torch.cat(
             [self.average.decode(part.to(self.device)).cpu() for part in parts]
@@ -320,7 +325,7 @@ class Training:
         }
 
     def restore(self, state: dict) -> None:
-        """Go back to a state."""
+        """Restore a state."""
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):

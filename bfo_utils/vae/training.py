@@ -1,4 +1,4 @@
-"""Autoencoders trained for an image: kept on disk, continued where they stopped, rotated to
+"""Autoencoders trained for an image: stored on disk, continued where they stopped, rotated to
 descriptors.
 """
 
@@ -18,7 +18,7 @@ from .model import VAE, VAESettings, load_vae
 
 
 def settings_of(parameters: Mapping) -> VAESettings:
-    """The model that the parameters of a configuration describe."""
+    """Model settings from the parameters of a configuration."""
     names = ("invariance", "latent_dim", "kl_weight", "kl_schedule", "learning_rate")
     conditions = 2 if parameters["condition"] == "cation" and parameters["site"] == "columns" else 0
     chosen = {name: parameters[name] for name in names}
@@ -40,11 +40,11 @@ def trained_vae(
     model : VAESettings
     epochs : int
     folder : str or Path
-        Where trained models are kept. One that is there is read; one of fewer epochs is trained on;
-        one whose training was interrupted goes on. Several processes may share the folder: one that
-        wants a model which another is training waits for it. Empty: nothing is kept.
+        Folder of trained models. An existing model is read. A model with fewer epochs or an
+        interrupted training is trained further. Several processes may share the folder; a process
+        waits for a model that another one is training. Empty: nothing is stored.
     classes : ndarray of int, shape (N,), optional
-        Known classes of the windows, of a conditional model.
+        Known classes of the windows, for a conditional model.
 
     Returns
     -------
@@ -86,20 +86,20 @@ def _furthest(folder: Path, stem: str, epochs: int) -> VAE | None:
 
 
 def independent_axes(latents: np.ndarray, poses: int = 0) -> np.ndarray:
-    """Content rotated to independent axes, then angle and shift as they are; of both the most
-    bimodal first, each of deviation 1.
+    """Content rotated to independent axes, then angle and shift unchanged. In both groups the most
+    bimodal axis comes first, and each axis has standard deviation 1.
 
-    The prior of an autoencoder is isotropic, so the axes of its content mean nothing. Independent
+    The prior of an autoencoder is isotropic, so the axes of its content are arbitrary. Independent
     component analysis (Hyvarinen and Oja 2000, doi 10.1016/S0893-6080(00)00026-5) rotates them
     until each is as far from a normal distribution as possible. Angle and shift have a meaning of
-    their own: they are not mixed in, and come last. Domains make a distribution bimodal: (skewness²
-    + 1) / kurtosis is large, 1 for two values and 1/3 for a normal distribution.
+    their own, so they are not mixed in and come last. Domains make a distribution bimodal:
+    (skewness² + 1) / kurtosis is large, 1 for two values and 1/3 for a normal distribution.
 
     Parameters
     ----------
     latents : ndarray, shape (N, K)
     poses : int
-        How many of them, the first, are angle and shift.
+        Number of latents, at the beginning, that are angle and shift.
 
     Returns
     -------

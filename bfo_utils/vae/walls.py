@@ -1,4 +1,4 @@
-"""Walls by latents: where the angle, or another latent, changes sign."""
+"""Walls from latents: where the angle, or another latent, changes sign."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,10 +11,10 @@ _TURN = 360.0  # degrees
 
 
 def sign_maps(latents: np.ndarray, names: Sequence[str], mask: np.ndarray) -> dict[str, np.ndarray]:
-    """Which side of its middle every latent lies on, averaged over three by three cells.
+    """Side of its midpoint on which every latent lies, averaged over three by three cells.
 
-    The zero of a latent is arbitrary, so the middle is that between the two levels into which its
-    values part best; of an angle the circular mean is subtracted first.
+    The zero of a latent is arbitrary, so the midpoint is that between the two levels that separate
+    its values best. For an angle the circular mean is subtracted first.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def sign_maps(latents: np.ndarray, names: Sequence[str], mask: np.ndarray) -> di
     Returns
     -------
     dict of ndarray of int, shape (R, C)
-        1 above the middle, 0 below, -1 outside of the mask.
+        1 above the midpoint, 0 below, -1 outside the mask.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def _middle(values: np.ndarray) -> float:
 
 
 def sign_walls(signs: Mapping[str, np.ndarray], labels: np.ndarray) -> pd.DataFrame:
-    """How well walls that latents draw by their sign agree with the walls of a map.
+    """How well walls from the sign of latents agree with the walls of a map.
 
     Parameters
     ----------
@@ -74,8 +74,8 @@ def sign_walls(signs: Mapping[str, np.ndarray], labels: np.ndarray) -> pd.DataFr
     -------
     pandas.DataFrame
         One row per latent: ``wall cells``, how many cells lie at its walls; ``on the map's walls``,
-        the share of them that lies within one cell of those of the map; ``of the map's walls``, the
-        share of these that it finds.
+        the share of them within one cell of a wall of the map; ``of the map's walls``, the share of
+        the map's wall cells that the latent finds.
 
     Examples
     --------

@@ -133,11 +133,11 @@ def test_functions_are_run_beside_ours(sources, chapter, name):
     ("answer", "said"),
     [
         (3, "Give the function itself"),
-        (lambda *_: 1 / 0, "It stops with ZeroDivisionError: division by zero."),
-        (lambda: 1, "It stops with TypeError"),
-        (lambda *_: None, "It gives"),
-        (lambda *_: {}, "It gives"),
-        (lambda *_: "a", "It gives"),
+        (lambda *_: 1 / 0, "It raises ZeroDivisionError: division by zero."),
+        (lambda: 1, "It raises TypeError"),
+        (lambda *_: None, "It returns"),
+        (lambda *_: {}, "It returns"),
+        (lambda *_: "a", "It returns"),
     ],
     ids=["no function", "stops", "takes nothing", "gives nothing", "gives a dict", "gives a word"],
 )
@@ -199,7 +199,7 @@ def test_nothing_is_computed_for_open_questions():
 
 
 @pytest.mark.parametrize(
-    ("answer", "text"), [("zscor", "Did you mean 'zscore'"), ({"bright"}, "'bright' is none of")]
+    ("answer", "text"), [("zscor", "Did you mean 'zscore'"), ({"bright"}, "'bright' is not one of")]
 )
 def test_words_that_are_no_choice_are_told_so(sources, answer, text):
     assert (

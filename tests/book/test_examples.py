@@ -45,7 +45,7 @@ def test_an_image_comes_with_its_license_and_is_asked_for_once(server, tmp_path,
 def test_another_file_is_not_kept(server, tmp_path):
     name = next(iter(server.files))
     server.faults.damaged.add(name)
-    with pytest.raises(InputError, match=r"^DyScO3.png: what came from http.*not kept"):
+    with pytest.raises(InputError, match=r"^DyScO3.png: the file from http.*deleted"):
         fetch_example("DyScO3", tmp_path)
     assert not (tmp_path / "DyScO3.png").exists()
     assert not partial(tmp_path / "DyScO3.png").exists()
@@ -55,8 +55,8 @@ def test_another_file_is_not_kept(server, tmp_path):
     ("words", "said"),
     [
         (["mars"], "example 'mars': no such image; choose one of BaTiO3, DyScO3"),
-        ([], "fetch example: which one? Give some of BaTiO3, DyScO3"),
-        (["BaTiO3", "--unpickle"], "--unpickle: belongs to smbfo; leave it out"),
+        ([], "fetch example: no example named; give some of BaTiO3, DyScO3"),
+        (["BaTiO3", "--unpickle"], "--unpickle: applies only to smbfo; omit it"),
     ],
 )
 def test_what_is_not_there_is_one_line(words, said, capsys):

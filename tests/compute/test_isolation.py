@@ -145,8 +145,8 @@ def test_processes_that_cannot_be_started_are_done_without(monkeypatch, capsys, 
         table = run_batch([str(image)], tmp_path / "out", pool, BatchSettings(SearchPlan(2)))
     assert table["error"].isna().all()
     assert (
-        "warning: no process can be started here (/dev/shm: No space left on device); working in"
-        " this one" in capsys.readouterr().err
+        "warning: no worker process can be started (/dev/shm: No space left on device); continuing"
+        " in the main process" in capsys.readouterr().err
     )
 
 

@@ -214,8 +214,12 @@ def test_berkeleys_units(tmp_path, unit):
 
 
 QUOTED = {
-    "furlong": (SIZE, "furlong", "the file states 0.02475 furlong per pixel, which is no length"),
-    "reciprocal": (0.5, "1/nm", "the file states 0.5 1/nm per pixel, which is no length"),
+    "furlong": (
+        SIZE,
+        "furlong",
+        "the file states 0.02475 furlong per pixel, which is not a length",
+    ),
+    "reciprocal": (0.5, "1/nm", "the file states 0.5 1/nm per pixel, which is not a length"),
     "pm meant": (
         24.75,
         "nm",
@@ -287,7 +291,7 @@ def test_implausible_pixel_sizes_are_refused_with_what_is_meant(value, message):
 )
 def test_implausible_cells_are_refused_with_what_is_meant(value, message):
     with pytest.raises(
-        InputError, match=f"^--lattice-nm: .* no edge of a perovskite's cell .*{message}"
+        InputError, match=f"^--lattice-nm: .* not a perovskite lattice parameter .*{message}"
     ):
         checked_lattice_nm(value)
 
@@ -381,7 +385,7 @@ def test_size_and_lattice_that_disagree_are_said(tmp_path, bare):
     result, codes = warned(tmp_path)
     assert (
         result["input"]["pixel_size_nm"] == 1.08 * size
-        and "lengths follow the pixel size" in codes["pixel_size"]
+        and "lengths use the pixel size" in codes["pixel_size"]
     )
 
 

@@ -510,9 +510,7 @@ def test_what_else_a_file_holds_does_not_matter(tmp_path):
 def test_a_link_that_is_all_there_is_names_its_file(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["image"] = h5py.ExternalLink("other.h5", "/image")
-    with pytest.raises(
-        InputError, match="points to another file, other.h5, and holds no array itself"
-    ):
+    with pytest.raises(InputError, match="points to another file, other.h5, and contains no array"):
         read_image(tmp_path / "a.h5")
 
 
@@ -636,8 +634,8 @@ def test_channels_of_a_tiff_are_images(tmp_path):
 @pytest.mark.parametrize(
     ("suffix", "message"),
     [
-        (".rpl", "describes the pixels of a.raw, which is not beside it"),
-        (".emi", "describes the images in a_1.ser, which is not beside it"),
+        (".rpl", "describes the pixels of a.raw, which is not in the same folder"),
+        (".emi", "describes the images in a_1.ser, which is not in the same folder"),
     ],
 )
 def test_a_file_without_its_companion_names_it(tmp_path, suffix, message):

@@ -117,7 +117,10 @@ def test_frames_belong_to_a_stack(taken, tmp_path, capsys):
     for frames in ("0", "each"):
         words = ["--out", tmp_path / "o", "--frames", frames]
         assert bfo("analyze", tmp_path / "one.npy", *words) == 2
-        assert "the file holds one image, no stack; leave it out" in capsys.readouterr().err
+        assert (
+            "the file contains a single image, not a stack; omit --frames"
+            in capsys.readouterr().err
+        )
     np.save(tmp_path / "many.npy", taken.frames[:3])
     assert bfo("analyze", tmp_path / "many.npy", "--out", tmp_path / "o", "--frames", "5") == 2
-    assert "the file holds frames 0 to 2" in capsys.readouterr().err
+    assert "the file contains frames 0 to 2" in capsys.readouterr().err

@@ -56,13 +56,13 @@ def test_a_box_is_in_pixels_of_the_image(box, rows, columns):
 @pytest.mark.parametrize(
     ("box", "message"),
     [
-        ("10-30,5-20", "is no box; give X0:X1,Y0:Y1 in px"),
-        ("10:30", "is no box"),
-        ("-5:30,0:10", "is no box"),
-        ("0:61,0:10", "does not lie in the image, which is 60 px wide and 40 px high"),
+        ("10-30,5-20", "is not a box; give X0:X1,Y0:Y1 in px"),
+        ("10:30", "is not a box"),
+        ("-5:30,0:10", "is not a box"),
+        ("0:61,0:10", "does not fit in the image, which is 60 px wide and 40 px high"),
         ("30:10,0:10", "X0 < X1"),
-        ("0:10,70:80", "does not lie in the image"),
-        ("5:5,0:10", "does not lie"),
+        ("0:10,70:80", "does not fit in the image"),
+        ("5:5,0:10", "does not fit"),
     ],
 )
 def test_a_box_that_is_none_is_told(box, message):
@@ -100,10 +100,14 @@ def test_every_kind_of_mask_marks_the_same(kind, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("m.npy", np.ones((4, 5)), "is 5 x 4 px, the image 60 x 40 px; give a mask of the whole"),
-        ("m.npy", np.ones((40, 60, 9)), "holds 3-D data"),
-        ("m.json", "[[1, 2], [3, 4]]", "holds no polygon"),
-        ("m.json", "{}", "no pixel of the image is left"),
+        (
+            "m.npy",
+            np.ones((4, 5)),
+            "is 5 x 4 px, but the image is 60 x 40 px; give a mask of the whole",
+        ),
+        ("m.npy", np.ones((40, 60, 9)), "contains 3-D data"),
+        ("m.json", "[[1, 2], [3, 4]]", "contains no polygon"),
+        ("m.json", "{}", "no pixel of the image remains"),
         ("m.json", "not json", "not readable"),
         ("m.json", '[["a", 2], [3, 4], [5, 6]]', "not readable"),
     ],
@@ -120,7 +124,7 @@ def test_missing_files_and_what_leaves_nothing_are_told(tmp_path):
         with pytest.raises(InputError, match=f"{name}: no such file"):
             region_pixels(SHAPE, exclude=tmp_path / name)
     np.save(tmp_path / "all.npy", np.ones(SHAPE))
-    with pytest.raises(InputError, match="--exclude .*all.npy: no pixel of the image is left"):
+    with pytest.raises(InputError, match="--exclude .*all.npy: no pixel of the image remains"):
         region_pixels(SHAPE, exclude=tmp_path / "all.npy")
 
 
@@ -168,7 +172,7 @@ def test_a_part_is_repeated_and_a_changed_mask_is_told(file, tmp_path, capsys):
     mask.write_text(json.dumps(square(0, 0, 90, 364)))
     capsys.readouterr()
     assert bfo("rerun", out, "--out", tmp_path / "changed") == 2
-    assert f"{mask}: is gone or has changed" in capsys.readouterr().err
+    assert f"{mask}: is missing or has changed" in capsys.readouterr().err
 
 
 def test_too_few_cells_are_told(file, tmp_path, capsys):

@@ -212,7 +212,7 @@ BAD_ARRAYS = {
     "scalar": (3.0, "0-D data"),
     "stack": (
         np.stack([RAMP] * 10),
-        r"3-D data of shape \(10, 40, 50\) are no image",
+        r"3-D data of shape \(10, 40, 50\) are neither an image",
     ),
     "4-D": (np.zeros((5, 5, 40, 40)), r"4-D data of shape \(5, 5, 40, 40\)"),
     "RGB": (
@@ -522,7 +522,9 @@ def test_read_never_unpickles(tmp_path, monkeypatch, suffix):
 
 def test_read_refuses_what_is_no_stack_by_name_and_shape(tmp_path):
     path = write_hdf5(tmp_path / "cube.h5", frames=np.zeros((64, 64, 20)))
-    assert "3-D data of shape (64, 64, 20) are no image and no stack of frames" in refusal(path)
+    assert "3-D data of shape (64, 64, 20) are neither an image nor a stack of frames" in refusal(
+        path
+    )
 
 
 @pytest.mark.parametrize("shape", [(2**31, 40, 50), (1, 2**32 - 1, 2**32 - 1), (1, 40, 51)])
@@ -533,7 +535,7 @@ def test_read_refuses_mrc_headers_that_promise_too_much(tmp_path, shape):
 
 
 def test_read_refuses_files_without_arrays(tmp_path):
-    assert "holds no array" in refusal(write_hdf5(tmp_path / "void.h5", text=h5py.Empty("f4")))
+    assert "contains no array" in refusal(write_hdf5(tmp_path / "void.h5", text=h5py.Empty("f4")))
 
 
 @pytest.mark.skipif(

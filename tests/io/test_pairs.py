@@ -59,14 +59,14 @@ def test_the_sense_of_the_rotation_is_found():
 
 def test_what_does_not_match_is_refused():
     one, two = simulate_pair(FILM, 14)
-    with pytest.raises(InputError, match=r"^is 380 x 390 px, which rotated by 90 degrees is not"):
+    with pytest.raises(InputError, match=r"^is 380 x 390 px; rotated by 90 degrees this is not"):
         average_pair(one, two[:, :380])
     other = simulate_pair(replace(FILM, cell_px=13, cells=30, rotation_deg=20), 15)[1]
-    with pytest.raises(InputError, match="^does not show the same place rotated by 90 degrees"):
+    with pytest.raises(InputError, match="^does not show the same area rotated by 90 degrees"):
         average_pair(one, other)
-    with pytest.raises(InputError, match="^holds the same values; give a second scan"):
+    with pytest.raises(InputError, match="^contains the same values; give a second"):
         average_pair(one, np.rot90(one, -1))
-    with pytest.raises(InputError, match="^--pair: is for two single scans; leave out either it "):
+    with pytest.raises(InputError, match="^--pair: requires two single scans; omit either --pair "):
         Reading(pair="a.npy", frames="0:3")
 
 
@@ -79,7 +79,7 @@ def test_the_option_says_what_was_removed_and_is_repeated(tmp_path, capsys):
         with pytest.raises(SystemExit) as stop:
             main([*words, "--pair", str(tmp_path / f"{pair}.npy")])
         assert stop.value.code == status
-    assert "small.npy: is 60 x 60 px, which rotated by 90 degrees" in capsys.readouterr().err
+    assert "small.npy: is 60 x 60 px; rotated by 90 degrees" in capsys.readouterr().err
     result = json.loads((tmp_path / "out" / "result.json").read_text())
     assert result["pair"]["second_rotated_deg"] == 90
     assert np.all(np.array(result["pair"]["drift_rms_px"]) > 0.5)

@@ -216,15 +216,15 @@ def test_a_cif_of_another_scale_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "states no _cell_length_a; give a CIF with cell lengths and angles"),
-        (PBTIO3.replace("_cell_angle_beta 90", ""), "states no _cell_angle_beta"),
-        (PBTIO3.replace("_fract_x", "_cartn_x"), "states no atom sites"),
-        (PBTIO3.replace("Ti 0.5", "Xx 0.5"), "atom site 'Xx': is no element"),
-        (PBTIO3 + " 0.5", "its loop of _atom_site_label is cut short"),
+        ("", "has no _cell_length_a; give a CIF with cell lengths and angles"),
+        (PBTIO3.replace("_cell_angle_beta 90", ""), "has no _cell_angle_beta"),
+        (PBTIO3.replace("_fract_x", "_cartn_x"), "has no atom sites"),
+        (PBTIO3.replace("Ti 0.5", "Xx 0.5"), "atom site 'Xx': is not an element"),
+        (PBTIO3 + " 0.5", "its loop of _atom_site_label is truncated"),
         (WC.replace("120", "190"), "its cell has no volume"),
         (WC.replace("data_x", "_space_group_name_H-M_alt 'P -6 m 2'"), "without its operations"),
         (WC.replace("data_x", "_symmetry_equiv_pos_as_xyz 'x,y,2z'"), "'x,y,2z': cannot be read"),
-        (WC.replace("data_x", ZONE.format("0 0")), "_bfo_zone_axis '0 0': is no zone axis"),
+        (WC.replace("data_x", ZONE.format("0 0")), "_bfo_zone_axis '0 0': is not a zone axis"),
         (WC.replace("C ", "Mo "), "only B at the center"),
         (WC + "\nW .3333 .6667 .5", r"along \[0 0 1\] its cell has 2 columns of the highest"),
         (PBTIO3.replace("3.9(2)", "wide"), "could not convert string to float: 'wide'"),
@@ -250,8 +250,8 @@ def test_faint_columns_of_a_stated_cell_are_looked_for(faint, tmp_path):
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
-        ({"a": [16, 0]}, "cell.json: states no vectors a and b; give a cell such as"),
-        ({"a": [16, 0], "b": [32, 0]}, "cell.json: its vectors span no cell in px or nm"),
+        ({"a": [16, 0]}, "cell.json: has no vectors a and b; give a cell such as"),
+        ({"a": [16, 0], "b": [32, 0]}, "cell.json: its vectors do not span a cell in px or nm"),
         ({"a": [1, 0], "b": [0, 1], "sites": [[0, 0], [0.3, 0.1]]}, "only B at the center"),
         ({"a": "wide", "b": [0, 1]}, "cell.json: "),
     ],
@@ -264,7 +264,7 @@ def test_what_is_no_cell_is_one_line(cell, message, tmp_path):
 def test_a_cell_of_another_crystal_is_refused(tmp_path):
     image = crystal([(1, 0), (0, 1)], [(0, 0), (0.5, 0.5)], [1, 0.4])
     cell = stated(tmp_path, a=[22, 5], b=[-5, 22])
-    with pytest.raises(InputError, match="--cell: only .* of the columns have another one at"):
+    with pytest.raises(InputError, match="--cell: only .* of the columns have a neighbor at"):
         build_lattice(replace(image, cell=cell), find_columns(image))
 
 

@@ -70,7 +70,7 @@ def test_the_dataset_has_units_and_the_values_of_the_table(loaded):
     [
         ("picture.npz", "picture.npz is missing"),
         ("walls.csv", "walls.csv is missing"),
-        ("result.json", "holds no finished result"),
+        ("result.json", "contains no finished result"),
     ],
 )
 def test_an_incomplete_or_older_folder_is_one_line(stored, tmp_path, capsys, gone, message):
@@ -83,12 +83,12 @@ def test_an_incomplete_or_older_folder_is_one_line(stored, tmp_path, capsys, gon
 def test_damaged_newer_and_foreign_results_are_one_line(stored, tmp_path):
     shutil.copytree(stored, tmp_path, dirs_exist_ok=True)
     (tmp_path / "cells.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match=r"cells\.csv: is not as the analysis wrote it"):
+    with pytest.raises(InputError, match=r"cells\.csv: was changed after the analysis wrote it"):
         load_answer(tmp_path)
     newer = {"input": {}, "versions": {}, "schema_version": 9}
     (tmp_path / "result.json").write_text(json.dumps(newer))
     with pytest.raises(InputError, match="newer version"):
         load_answer(tmp_path / "result.json")
     (tmp_path / "result.json").write_text("[1]")
-    with pytest.raises(InputError, match="is no result of an analysis"):
+    with pytest.raises(InputError, match="is not the result of an analysis"):
         load_answer(tmp_path)

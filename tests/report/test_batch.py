@@ -277,7 +277,7 @@ class Fatal:
 def test_an_image_that_kills_its_worker_is_a_row_with_its_error(given, reference, tmp_path):
     with connect_pool(2) as pool:
         table = run_batch(given, tmp_path, Fatal(pool), SETTINGS)
-    assert "its worker process was ended" in table["error"][2] and table["error"][3:].isna().all()
+    assert "its worker process was killed" in table["error"][2] and table["error"][3:].isna().all()
     wanted = {
         name: content
         for name, content in tables(reference).items()
@@ -302,7 +302,7 @@ def test_a_task_that_kills_its_process_is_given_up_and_errors_are_raised():
     with connect_pool(1) as pool:
         with pytest.raises(ValueError, match="invalid literal"):
             list(pool.run(int, ["x"]))
-        with pytest.raises(WorkerDied, match="ended from outside"):
+        with pytest.raises(WorkerDied, match="was killed every time"):
             list(in_order(pool.run(os._exit, [1])))
 
 
@@ -326,7 +326,7 @@ def refused(capsys, *arguments):
 def test_bad_usage_is_one_clear_line(capsys, tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert "no image there" in refused(capsys, "batch", "empty", "--out", "o")
+    assert "no image found" in refused(capsys, "batch", "empty", "--out", "o")
     assert "IMAGE" in refused(capsys, "batch", "--out", "o")
     assert "pixel size" in refused(capsys, "batch", "x.tif", "--out", "o", "--pixel-size", "-1")
     assert "no such goal" in refused(capsys, "batch", "x.tif", "--out", "o", "--goal", "fame")
@@ -445,7 +445,7 @@ def test_a_killed_dask_worker_changes_nothing(given, reference, tmp_path, dask):
 
 def test_errors_of_a_dask_task_are_one_line_and_one_that_kills_workers_is_given_up(dask):
     with connect_pool(scheduler=dask.address) as pool:
-        with pytest.raises(InputError, match="^images: no image there"):
+        with pytest.raises(InputError, match="^images: no image found"):
             list(pool.run(find_images, [[]]))
         with pytest.raises(
             InputError, match="cluster cannot run the analysis .ValueError: invalid literal"
@@ -480,4 +480,4 @@ def test_no_scheduler_is_one_clear_line(capsys, tmp_path, monkeypatch):
         "--scheduler",
         "tcp://127.0.0.1:9",
     )
-    assert "no Dask scheduler answers there" in line and not (tmp_path / "o").exists()
+    assert "no Dask scheduler answers at this address" in line and not (tmp_path / "o").exists()

@@ -97,11 +97,11 @@ def test_positions_alone_are_enough(kind, file, table, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", "u,v\n1,2\n", "has no columns x_px and y_px, but u, v; name them"),
+        ("a.csv", "u,v\n1,2\n", "has no columns x_px and y_px, only u, v; name them"),
         ("a.csv", "x,y\n1,two\n", "not readable"),
-        ("a.csv", "x,y\n1,2\n900,2\n", "1 of 2 positions lie outside of the image, which is 80 px"),
+        ("a.csv", "x,y\n1,2\n900,2\n", "1 of 2 positions lie outside the image, which is 80 px"),
         ("a.csv", "x,y\n1,\n", "1 of 1 positions lie outside"),
-        ("a.npy", np.ones(4), r"holds an array of shape \(4,\); give one of shape \(N, 2\)"),
+        ("a.npy", np.ones(4), r"contains an array of shape \(4,\); give one of shape \(N, 2\)"),
         ("a.txt", "1 2", "unknown format '.txt'; give positions as .csv, .npy"),
         ("a.hdf5", "1 2", "not readable"),
     ],
@@ -115,7 +115,7 @@ def test_positions_that_are_none_are_told(name, content, message, tmp_path):
 
 def test_refine_belongs_to_columns(file, tmp_path, capsys):
     assert bfo("columns", file, "--out", tmp_path / "o", "--refine") == 2
-    assert "--refine: belongs to --columns" in capsys.readouterr().err
+    assert "--refine: requires --columns" in capsys.readouterr().err
     assert bfo("columns", file, "--out", tmp_path / "o", "--columns", tmp_path / "no.csv") == 2
     assert "no.csv: no such file" in capsys.readouterr().err
 

@@ -87,7 +87,7 @@ def test_what_differs_is_marked_and_the_rest_is_not(page, results):
         f"{total[1] - total[0]:+.3g}",
     ]
     assert page.rows["sha256"][1] is None and page.rows["search"][1] is None
-    assert any(text.startswith("Of ") and "n_clusters" in text for text in page.texts)
+    assert any("parameters differ" in text and "n_clusters" in text for text in page.texts)
 
 
 def test_maps_stand_side_by_side_with_their_difference(page):
@@ -211,7 +211,7 @@ def test_results_of_other_images_say_so(results, tmp_path):
     table = pd.read_csv(folder / "cells.csv")
     table.assign(x_px=1.3 * table["x_px"]).to_csv(folder / "cells.csv", index=False)
     page = Page(comparison_html(load_compared(results[0]), load_compared(folder)))
-    (words,) = [text for text in page.texts if text.startswith("Of ")]
+    (words,) = [text for text in page.texts if "parameters differ" in text]
     assert "not the same file" in words and "cannot be compared" in words
     assert len([tag for tag, _ in page.tags if tag == "img"]) == 5
 
@@ -237,7 +237,7 @@ def test_parts_that_are_something_else_are_one_clear_line(results, tmp_path, nam
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (None, "holds no result; give the folder"),
+        (None, "contains no result; give the folder"),
         ("{", "not valid JSON"),
         ("[]", "is not a result"),
         ('{"verdict": "domains"}', "is not a result"),

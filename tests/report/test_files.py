@@ -17,7 +17,7 @@ def result(answer, tmp_path_factory):
 def test_the_grounds_are_those_of_the_verdict(answer, result):
     table = grounds_table(answer, result)
     assert answer.verdict == DOMAINS
-    for gate in ("polar displacement: the other half", "polar displacement: clearest wall"):
+    for gate in ("polar displacement: other half of the data", "polar displacement: clearest wall"):
         assert float(table.loc[gate, "measured"]) >= float(
             table.loc[gate, "needed"].removeprefix("≥ ")
         )
@@ -38,7 +38,7 @@ def test_further_grounds_are_shown_where_there_are_any(answer, result):
     assert table.loc["posterior of the cells"].tolist() == [
         "0.95",
         "",
-        "mean; 4% of the cells are unsure",
+        "mean; 4% of the cells are uncertain",
     ]
     assert (
         table.loc["surrogates, permuted", "measured"] == "0.21"

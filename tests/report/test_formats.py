@@ -57,18 +57,16 @@ def test_files_of_ours_are_replaced_and_others_are_not(loaded, stored, files, tm
     ]
     for path in written[:2]:
         path.write_text("a table of mine\n")
-        assert "is there already" in refused(
+        assert "already exists" in refused(
             capsys, "export", stored, "--to", path.suffix[1:], "--out", tmp_path
         )
         assert path.read_text() == "a table of mine\n"
     with h5py.File(written[0], "w") as file:
         file["Experiments/mine/data"] = np.eye(3)
-    assert "is there already" in refused(
-        capsys, "export", stored, "--to", "hspy", "--out", tmp_path
-    )
+    assert "already exists" in refused(capsys, "export", stored, "--to", "hspy", "--out", tmp_path)
 
 
 def test_an_unknown_format_is_one_line(stored, capsys):
     line = refused(capsys, "export", stored, "--to", "xyz,docx")
-    assert "'docx' is no format; choose of hspy, xyz, csv" in line
+    assert "'docx' is not a format; choose from hspy, xyz, csv" in line
     assert not (stored / "export").exists()

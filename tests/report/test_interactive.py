@@ -154,13 +154,13 @@ def data(piece):
 def test_the_page_holds_every_analyzed_cell_and_says_where_it_does_not(answer, table, monkeypatch):
     inside = table[table["label"] >= 0]
     whole = interactive_map(answer.prepared, answer.labels, table)
-    assert len(data(whole)["x"]) == len(inside) and "one cell in" not in whole
+    assert len(data(whole)["x"]) == len(inside) and "one in " not in whole
     monkeypatch.setattr(interactive, "MOST_SHOWN", len(table) // 3)
     thinned = interactive_map(answer.prepared, answer.labels, table)
     kept = data(thinned)
     assert {(i % 2, j % 2) for i, j in zip(kept["i"], kept["j"])} == {
         (0, 0)
-    } and "one cell in 4" in thinned
+    } and "one in 4 cells" in thinned
 
 
 def test_nothing_comes_from_elsewhere_and_pages_stay_light(pieces):
@@ -208,7 +208,7 @@ def test_a_chart_has_its_points_between_its_numbers(answer):
 
 def test_without_windows_there_is_a_sentence_instead_of_a_slider(answer, monkeypatch):
     monkeypatch.setattr(interactive, "maps_over_windows", lambda answer: [])
-    assert interactive_windows(answer) == "<p>No trial described the cells by windows.</p>"
+    assert interactive_windows(answer) == "<p>No trial used windows as descriptors.</p>"
 
 
 # ---- what a reader sees --------------------------------------------------------------
@@ -225,7 +225,7 @@ def test_pointing_at_cells_tells_their_values(page, answer, table):
         size = answer.prepared.image.pixel_size_nm
         assert size and measured(shown, "P along x", "pm") == pytest.approx(row["px_pm"], abs=0.06)
         assert measured(shown, "edge a", "nm") == pytest.approx(row["a_nm"], rel=1e-3)
-        assert measured(shown, "angle of a and b", "°") == pytest.approx(
+        assert measured(shown, "angle between a and b", "°") == pytest.approx(
             row["angle_deg"], abs=0.006
         )
         assert shown["posterior"] == "0.988"

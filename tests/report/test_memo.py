@@ -43,7 +43,7 @@ def test_it_says_where_there_is_no_second_sublattice_or_no_wall(loaded):
     other = replace(loaded, summary=summary, walls=loaded.walls[:0], profiles=loaded.profiles[:0])
     text = BeautifulSoup(memo_html(other), "html.parser").get_text(" ", strip=True)
     assert "Not decided: so." in text and "There are no walls." in text
-    assert "Strain against the reference" in text and "polarization points" not in text
+    assert "Strain relative to the reference" in text and "polarization points" not in text
 
 
 def test_it_is_printed_on_two_pages(stored, tmp_path):
@@ -57,6 +57,6 @@ def test_files_of_the_users_stay(stored, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(printing, "find_browser", lambda: "none")
     (tmp_path / "memo.pdf").write_text("mine\n")
     line = refused(capsys, "pdf", stored, "--out", tmp_path / "memo.pdf")
-    assert "memo.pdf: is there already" in line
+    assert "memo.pdf: already exists" in line
     assert (tmp_path / "memo.pdf").read_text() == "mine\n"
     assert "no such file or folder" in refused(capsys, "pdf", tmp_path / "none")

@@ -94,22 +94,27 @@ def test_a_domain_has_the_color_of_its_direction(loaded):
 
 def test_what_a_result_lacks_is_left_out_or_refused(loaded):
     flat = replace(loaded, walls=loaded.walls[:0], profiles=loaded.profiles[:0])
-    with pytest.raises(InputError, match="walls is drawn where there are walls, which is not so"):
+    with pytest.raises(
+        InputError, match="walls cannot be drawn, because it requires that there are walls"
+    ):
         paper_figure(flat, "walls")
     assert len(paper_figure(flat, "overview").axes) >= 2
     strain = replace(loaded, summary={**loaded.summary, "sublattices": ["A"]})
-    with pytest.raises(InputError, match="roses is drawn where the second sublattice is seen"):
+    with pytest.raises(
+        InputError,
+        match="roses cannot be drawn, because it requires that the second sublattice is seen",
+    ):
         paper_figure(strain, "roses")
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--only", "map"), "'map' is no figure; choose of overview, domains"),
-        (("--format", "eps"), "'eps' is no format; choose of svg, pdf, png"),
-        (("--width", "wide"), "'wide' is no width; give 85mm"),
+        (("--only", "map"), "'map' is not a figure; choose from overview, domains"),
+        (("--format", "eps"), "'eps' is not a format; choose from svg, pdf, png"),
+        (("--width", "wide"), "'wide' is not a width; give, for example, 85mm"),
         (("--width", "2mm"), "2 mm; give 20 to 400 mm"),
-        (("--dpi", "1"), "1 at 85 mm is no size"),
+        (("--dpi", "1"), "1 at 85 mm is not a valid"),
     ],
 )
 def test_wrong_options_are_one_line(stored, capsys, options, message):
@@ -122,5 +127,5 @@ def test_figures_of_the_users_stay(stored, tmp_path, capsys):
     line = refused(
         capsys, "figures", stored, "--format", "svg", "--only", "domains", "--out", tmp_path
     )
-    assert "domains.svg: is there already" in line
+    assert "domains.svg: already exists" in line
     assert (tmp_path / "domains.svg").read_text() == "<svg/>"

@@ -545,7 +545,7 @@ def test_icl_prefers_the_labels_that_the_descriptors_were_made_by():
 
 
 def test_a_reward_of_the_descriptors_asks_for_them():
-    with pytest.raises(InputError, match="this map comes without its descriptors"):
+    with pytest.raises(InputError, match="this map has no descriptors"):
         score_map(Segmentation(TRUE, field_of(TRUE)), {"icl": 1.0})
 
 

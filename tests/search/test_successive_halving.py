@@ -102,10 +102,10 @@ def test_trials_say_what_was_learned_and_how_it_reads(made):
     assert made[1][6].rewards["explained"] > made[1][0].rewards["explained"]
 
 
-def test_same_seed_same_trials_and_another_seed_others(prepared, made):
+def test_same_seed_same_trials_on_any_number_of_threads_and_another_seed_others(prepared, made):
     again, other = (search_autoencoders(prepared, 2, SearchPlan(seed=seed)) for seed in (2, 3))
     assert facts(again)[:1] == facts(made[1])[:1]
-    assert facts(search_autoencoders(prepared, 2, SearchPlan(seed=2))) == facts(again)
+    assert facts(search_autoencoders(prepared, 2, SearchPlan(seed=2), workers=2)) == facts(again)
     assert model_of(other[1]) != model_of(again[1])
 
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
+from sklearn.metrics import adjusted_rand_score
 
 from bfo_utils.segmentation import (
     held_map,
@@ -15,7 +17,7 @@ from bfo_utils.segmentation import (
 )
 from bfo_utils.segmentation.crossfit.cuts import CellGraph
 from bfo_utils.segmentation.crossfit.noise import measure_field_noise
-from bfo_utils.segmentation.crossfit.regularized import CellDomain
+from bfo_utils.segmentation.crossfit.regularized import CellDomain, _Sums, block_field
 
 SHAPE = (28, 30)
 SLOW = 16.0 * np.indices(SHAPE)[0]
@@ -105,6 +107,45 @@ def test_a_border_that_is_not_there_is_merged():
     assert held_map(judged, labels, 2.0).n_labels == 2
     nothing = judge_field(halves(np.zeros((*SHAPE, 2))))
     assert held_map(nothing, labels, 2.0).n_labels == 1
+
+
+@pytest.mark.parametrize("seed", [1, 3])
+def test_weak_quadrants_beside_a_slow_field_are_found(seed):
+    size, rng = 48, np.random.default_rng(seed)
+    i, j = np.indices((size, size))
+    side = np.stack([j, i], axis=-1) - size / 2
+    tilt = ndimage.gaussian_filter(rng.normal(size=(size, size, 2)), (size / 5, size / 5, 0))
+    field = 1.5 * np.tanh(side / 2.5) + tilt / tilt.std()
+    one, two = (field + rng.normal(0, 1.4, field.shape) for _ in "12")
+    judged = judge_field(two_halves(one, two, 16.0 * i, 16.0))
+    domain, drawn = judged.halves.domain, judged.halves.drawn_mean
+    found = segment_field(domain, drawn, tuple(m.labels for m in judged.maps))
+    kept = held_map(judged, found.labels, 2.0)  # two meet at their corner only
+    truth = ((side > 0) @ [1, 2]).ravel()
+    assert kept.n_labels == 4 and adjusted_rand_score(truth, kept.labels) > 0.85
+
+
+def test_a_coarse_domain_has_the_means_of_its_blocks():
+    mask = np.ones((21, 20), bool)
+    mask[:3, :3] = False
+    domain = CellDomain(mask)
+    coarse, block = domain.coarse
+    assert coarse.mask.sum() == 11 * 10 - 1 and coarse.edge == 2
+    noise = np.random.default_rng(0).normal(size=(domain.n, 2))
+    assert block_field(domain, noise).std() == pytest.approx(1, abs=0.1)
+    labels = (domain.ij[:, 1] > 9) * 1
+    halved = coarse.graph.length(labels[np.unique(block, return_index=True)[1]])
+    assert halved == pytest.approx(domain.graph.length(labels), rel=0.1)
+
+
+def test_merging_labels_needs_no_second_look_at_the_field():
+    rng = np.random.default_rng(0)
+    domain = CellDomain(np.ones((20, 24), bool), 3)
+    field, labels = rng.normal(size=(domain.n, 2)), rng.integers(0, 4, domain.n)
+    sums = _Sums.of(domain, field, labels)
+    for a, b in ((0, 2), (1, 3), (2, 3)):
+        merged = level_map(domain, field, np.where(labels == b, a, labels))
+        assert sums.merged(a, b).fitted(domain)[0] == pytest.approx(merged.energy, abs=1e-6)
 
 
 def test_a_wall_along_a_gap_is_tested():

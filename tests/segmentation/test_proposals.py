@@ -36,7 +36,7 @@ def test_a_substrate_is_proposed():
     width = pixels.shape[1]
     assert pixels[:, : width // 5].mean() > 0.6
     assert pixels[:, width // 3 :].mean() < 0.02
-    assert "of the amplitude of the others" in found["substrate"].reason
+    assert "times the amplitude of the others" in found["substrate"].reason
 
 
 def test_vacuum_is_proposed(film):

@@ -70,8 +70,8 @@ def test_cells_with_the_same_indices_are_counted(tmp_path):
     [
         ({"ab": None}, "holds no ab"),
         ({"Pxy": None, "xy_COM": None}, "holds no xy_COM, Pxy"),
-        ({"ab": AB + 0.5}, "no whole numbers"),
-        ({"ab": AB * np.nan}, "no whole numbers"),
+        ({"ab": AB + 0.5}, "not integers"),
+        ({"ab": AB * np.nan}, "not integers"),
         ({"ab": AB * 1e6}, "cell indices"),
         ({"ab": np.arange(5)}, "2 x N"),
         ({"ab": np.zeros((2, 0))}, "2 x N"),

@@ -89,7 +89,7 @@ def test_another_sum_is_refused(tmp_path, content):
 
 def test_code_in_the_pickle_is_not_run(tmp_path):
     path = pickled(tmp_path, {"Sm_0_0": {"image": Trap(tmp_path / "sprung")}})
-    with pytest.raises(InputError, match="mkdir, which is no array"):
+    with pytest.raises(InputError, match="mkdir, which is not an array"):
         read_trusted_pickle(path, file_md5(path), trust=True)
     assert not (tmp_path / "sprung").exists()
 
@@ -105,7 +105,7 @@ def test_other_arrays_are_refused(tmp_path, array):
 
 def test_objects_that_are_no_dictionary_of_dictionaries_are_refused(tmp_path):
     path = pickled(tmp_path, {"Sm_0_0": 1})
-    with pytest.raises(InputError, match="no dictionary of dictionaries"):
+    with pytest.raises(InputError, match="not hold a dictionary of dictionaries"):
         read_trusted_pickle(path, file_md5(path), trust=True)
 
 
@@ -116,7 +116,7 @@ def test_damaged_files_are_one_line(tmp_path):
 
 
 def test_keys_make_no_paths(tmp_path):
-    with pytest.raises(InputError, match="makes no file name"):
+    with pytest.raises(InputError, match="is not a valid file name"):
         unpack_series({"../x": {}}, tmp_path / "d")
     assert list(tmp_path.iterdir()) == []
 

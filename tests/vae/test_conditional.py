@@ -84,8 +84,8 @@ def test_the_mean_of_a_class_explains_nothing():
     [
         (2, None, "conditioned on 2 classes; give one per window"),
         (0, [0] * 80, "conditioned on 0 classes; leave them out"),
-        (2, [0, 1], "one whole number from 0 to 1 per window is needed, 80 of them"),
-        (2, [2] * 80, "one whole number from 0 to 1"),
+        (2, [0, 1], "give one integer from 0 to 1 per window, 80 in all"),
+        (2, [2] * 80, "give one integer from 0 to 1"),
     ],
 )
 def test_classes_that_do_not_fit_are_refused(conditions, classes, message):

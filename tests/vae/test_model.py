@@ -181,9 +181,9 @@ def test_a_checkpoint_of_another_training_is_refused(stored, few):
         VAESettings("none", 2),
         VAESettings("both", 2, kl_weight=0.2),
     ):
-        with pytest.raises(InputError, match="m.vae: is of another training .*; name another"):
+        with pytest.raises(InputError, match="m.vae: belongs to another training .*; give another"):
             VAE(settings).fit(few, 8, stored)
-    with pytest.raises(InputError, match="m.vae: is of another training .*; name another"):
+    with pytest.raises(InputError, match="m.vae: belongs to another training .*; give another"):
         VAE(VAESettings("both", 2)).fit(few + 0.1, 8, stored)
 
 
@@ -195,7 +195,7 @@ def test_a_refused_checkpoint_leaves_the_model_as_it_was(stored, few):
 
 
 def test_a_model_is_not_trained_on_with_other_windows(few):
-    with pytest.raises(InputError, match="trained on others; fit a new one"):
+    with pytest.raises(InputError, match="trained on other windows; fit a new model"):
         VAE(VAESettings("none", 1)).fit(few, 1).fit(few + 0.1, 2)
 
 
@@ -231,7 +231,7 @@ def test_a_file_that_is_not_ours_is_refused(networks, tmp_path, content):
 
 def test_a_missing_file_is_named(networks, tmp_path):
     with pytest.raises(
-        InputError, match="^[^\n]*none.vae: cannot be read .*; give a model that was saved$"
+        InputError, match="^[^\n]*none.vae: cannot be read .*; give a file that VAE.save wrote$"
     ):
         load_vae(tmp_path / "none.vae")
 

@@ -1,6 +1,6 @@
-"""What a user gives besides an image: the part to look at, the positions of its columns, its cell.
+"""Input besides the image: the region to analyze, the positions of its columns, its cell.
 
-Belongs here: the files and words that state them. Does not belong here: images.
+Belongs here: the files and options that define them. Does not belong here: images.
 """
 
 import lazy_loader

@@ -15,7 +15,7 @@ _CELL = '{"a": [16, 0.4], "b": [-0.4, 16], "sites": [[0, 0], [0.5, 0.5]]}'
 
 @dataclass(frozen=True, eq=False)
 class GivenCell:
-    """A cell that a user states.
+    """A cell given by the user.
 
     Attributes
     ----------
@@ -71,15 +71,15 @@ def read_cell(path: str | Path) -> GivenCell:
 def _cell(stated: Any) -> GivenCell:
     """The cell of a json object."""
     if not isinstance(stated, dict) or not {"a", "b"} <= set(stated):
-        raise InputError(f"states no vectors a and b; give a cell such as {_CELL}")
+        raise InputError(f"has no vectors a and b; give a cell such as {_CELL}")
     vectors = np.array([stated["a"], stated["b"]], dtype=float)
     sites = np.array(stated.get("sites", [[0, 0], [0.5, 0.5]]), dtype=float)
     unit = stated.get("unit", "px")
     flat = vectors.shape != (2, 2) or abs(np.linalg.det(vectors)) < 0.1 * (vectors**2).max()
     if flat or not np.isfinite(vectors).all() or unit not in ("px", "nm"):
-        raise InputError(f"its vectors span no cell in px or nm; give one such as {_CELL}")
+        raise InputError(f"its vectors do not span a cell in px or nm; give one such as {_CELL}")
     if sites.ndim != 2 or sites.shape[1] != 2 or len(sites) not in (1, 2):
-        raise InputError("sites: give one place for A, or one each for A and B, as fractions")
+        raise InputError("sites: give one position for A, or one each for A and B, as fractions")
     a, b = vectors
     at = tuple(((sites[-1] - sites[0]) % 1).round(3).tolist())
     known = {(0.5, 0.5): (a, b), (0.0, 0.5): (a, b - a), (0.5, 0.0): (b, a - b)}

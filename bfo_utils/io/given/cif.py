@@ -58,7 +58,7 @@ def projected_cell(text: str) -> dict:
     items, loops = _data(text)
     axes, zone = _axes(items), np.array([float(n) for n in items.get(_ZONE, "0 0 1").split()])
     if zone.shape != (3,) or not zone.any() or (zone % 1).any():
-        raise InputError(f"{_ZONE} '{items[_ZONE]}': is no zone axis; give three whole numbers")
+        raise InputError(f"{_ZONE} '{items[_ZONE]}': is not a zone axis; give three whole numbers")
     beam = zone @ axes
     vectors = _in_plane(axes, beam / np.linalg.norm(beam))
     places, contrast = _columns(vectors, axes, *_atoms(items, loops, axes))
@@ -67,8 +67,8 @@ def projected_cell(text: str) -> dict:
     if len(at[0]) != 1 or len(at[1]) > 1:
         raise InputError(
             f"along [{' '.join(f'{n:.0f}' for n in zone)}] its cell has {len(at[0])} columns of the"
-            f" highest contrast and {len(at[1])} others; one and at most one can be analyzed: give"
-            f" another zone axis by {_ZONE}, or a json file of the cell that is meant"
+            f" highest contrast and {len(at[1])} others; only one, and at most one other, can be"
+            f" analyzed: give another zone axis with {_ZONE}, or a json file of the intended cell"
         )
     sites = np.concatenate([at[0], at[1]]) - at[0]
     halves = (2 * sites).round() / 2
@@ -103,7 +103,7 @@ def _data(text: str) -> tuple[dict[str, str], list[dict[str, list[str]]]]:
             values = [value for value, _ in words[start:at]]
             if not names or len(values) % len(names):
                 first = names[0] if names else "nothing"
-                raise InputError(f"its loop of {first} is cut short; give a whole file")
+                raise InputError(f"its loop of {first} is truncated; give a complete file")
             loops.append({name: values[k :: len(names)] for k, name in enumerate(names)})
         elif bare and word.startswith("_") and at < len(words):
             items[word] = words[at][0]
@@ -145,7 +145,7 @@ def _axes(items: dict[str, str]) -> np.ndarray:
     names += [f"_cell_angle_{n}" for n in ("alpha", "beta", "gamma")]
     gone = next((name for name in names if name not in items), None)
     if gone:
-        raise InputError(f"states no {gone}; give a CIF with cell lengths and angles")
+        raise InputError(f"has no {gone}; give a CIF with cell lengths and angles")
     a, b, c = (_number(items[name]) / 10 for name in names[:3])
     angles = np.array([_number(items[name]) for name in names[3:]])
     alpha, beta, gamma = np.cos(np.deg2rad(angles))
@@ -172,7 +172,9 @@ def _shortest(vectors: np.ndarray) -> np.ndarray:
         cosine = vectors[0] @ other / np.linalg.norm(vectors[0]) / np.linalg.norm(other)
         if abs(cosine) < 0.95:
             return np.array([vectors[0], other])
-    raise InputError("its lattice shows no two vectors along the zone axis; give another one")
+    raise InputError(
+        "its projection along the zone axis has no two lattice vectors; give another zone axis"
+    )
 
 
 def _atoms(
@@ -182,7 +184,7 @@ def _atoms(
     sites: dict[str, list[str]] = next((s for s in loops if "_atom_site_fract_x" in s), {})
     symbols = sites.get("_atom_site_type_symbol", sites.get("_atom_site_label"))
     if symbols is None or not {f"_atom_site_fract_{n}" for n in "yz"} <= set(sites):
-        raise InputError("states no atom sites; give a CIF with symbols and fractions x, y, z")
+        raise InputError("has no atom sites; give a CIF with symbols and fractions x, y, z")
     xyz = np.array([[_number(v) for v in sites[f"_atom_site_fract_{n}"]] for n in "xyz"]).T
     share = [
         _number(v) if v not in ".?" else 1.0
@@ -203,7 +205,7 @@ def _atomic_number(symbol: str) -> int:
     for name in (found[0], found[0][0]) if found else ():
         if name.capitalize() in _ELEMENTS:
             return _ELEMENTS.index(name.capitalize()) + 1
-    raise InputError(f"atom site '{symbol}': is no element; give a symbol such as Ti or O2-")
+    raise InputError(f"atom site '{symbol}': is not an element; give a symbol such as Ti or O2-")
 
 
 def _symmetry(items: dict[str, str], loops: list[dict[str, list[str]]]) -> list[str]:
@@ -215,7 +217,7 @@ def _symmetry(items: dict[str, str], loops: list[dict[str, list[str]]]) -> list[
     group = next((items[name] for name in _GROUPS if name in items), "P 1")
     if group.replace(" ", "").upper() != "P1":
         raise InputError(
-            f"states the space group {group} without its operations"
+            f"gives the space group {group} without its operations"
             " (_space_group_symop_operation_xyz); export the CIF with them, or in P 1"
         )
     return ["x,y,z"]

@@ -45,8 +45,8 @@ def read_positions(path: str | Path, shape: tuple[int, int]) -> np.ndarray:
     if outside.any():
         x, y = found[outside][0, :2]
         raise InputError(
-            f"{file}: {outside.sum()} of {len(found)} positions lie outside of the image, which is"
-            f" {shape[1]} px wide and {shape[0]} px high, the first at ({x:g}, {y:g}); give x and y"
+            f"{file}: {outside.sum()} of {len(found)} positions lie outside the image, which is"
+            f" {shape[1]} px wide and {shape[0]} px high; the first is ({x:g}, {y:g}); give x and y"
             " in px of this image"
         )
     return found
@@ -64,8 +64,8 @@ def _of_table(file: Path) -> np.ndarray:
     names = [next((n for n in known if n in table), "") for known in _POSITION]
     if not all(names):
         raise InputError(
-            f"has no columns x_px and y_px, but {', '.join(map(str, table.columns[:8]))}; name them"
-            " in the first line"
+            f"has no columns x_px and y_px, only {', '.join(map(str, table.columns[:8]))}; name"
+            " them in the first line"
         )
     return table.reindex(columns=[*names, *_OPTIONAL]).to_numpy(dtype=float)
 
@@ -74,7 +74,7 @@ def _of_array(file: Path) -> np.ndarray:
     """Positions of an array of two columns or more."""
     array = np.load(file, allow_pickle=False)
     if array.ndim != 2 or array.shape[1] < 2:
-        raise InputError(f"holds an array of shape {array.shape}; give one of shape (N, 2)")
+        raise InputError(f"contains an array of shape {array.shape}; give one of shape (N, 2)")
     return _bare(array[:, :2].astype(float))
 
 
@@ -91,7 +91,7 @@ def _of_atomap(file: Path) -> np.ndarray:
     with h5py.File(file, "r", locking=False) as content:
         content.visititems(collect)
     if not found:
-        raise InputError("holds no atom_positions; give an atom lattice that atomap saved")
+        raise InputError("contains no atom_positions; give an atom lattice saved by atomap")
     return _bare(np.concatenate(found))
 
 

@@ -1,4 +1,4 @@
-"""The part of an image to look at: a box, a mask, polygons."""
+"""The region of an image to analyze: a box, a mask, polygons."""
 
 import json
 import re
@@ -17,7 +17,7 @@ _BOX = re.compile(r"\s*(\d*)\s*:\s*(\d*)\s*,\s*(\d*)\s*:\s*(\d*)\s*")
 def region_pixels(
     shape: tuple[int, int], roi: str = "", mask: str | Path = "", exclude: str | Path = ""
 ) -> np.ndarray | None:
-    """The pixels of an image that are looked at.
+    """The pixels of an image that are analyzed.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def region_pixels(
         named = [
             f"--{n} {v}" for n, v in zip(("roi", "mask", "exclude"), (roi, mask, exclude)) if v
         ]
-        raise InputError(f"{' '.join(named)}: no pixel of the image is left; give a larger part")
+        raise InputError(f"{' '.join(named)}: no pixel of the image remains; give a larger region")
     return inside
 
 
@@ -70,7 +70,7 @@ def _box(text: str, shape: tuple[int, int]) -> tuple[slice, slice]:
     found = _BOX.fullmatch(text)
     if not found:
         raise InputError(
-            f"--roi '{text}': is no box; give X0:X1,Y0:Y1 in px, such as 0:512,100:612"
+            f"--roi '{text}': is not a box; give X0:X1,Y0:Y1 in px, such as 0:512,100:612"
         )
     x0, x1, y0, y1 = (int(v) if v else None for v in found.groups())
     box = (
@@ -79,9 +79,8 @@ def _box(text: str, shape: tuple[int, int]) -> tuple[slice, slice]:
     )
     if any(s.stop > n for s, n in zip(box, shape)) or any(s.start >= s.stop for s in box):
         raise InputError(
-            f"--roi '{text}': does not lie in the image, which is {shape[1]} px wide and"
-            f" {shape[0]} px high; give X0:X1,Y0:Y1 with X0 < X1 <= {shape[1]} and"
-            f" Y0 < Y1 <= {shape[0]}"
+            f"--roi '{text}': does not fit in the image, which is {shape[1]} px wide and {shape[0]}"
+            f" px high; give X0:X1,Y0:Y1 with X0 < X1 <= {shape[1]} and Y0 < Y1 <= {shape[0]}"
         )
     return box
 
@@ -96,7 +95,9 @@ def _marked(file: Path, shape: tuple[int, int]) -> np.ndarray:
         ) from error
     if marked.shape != tuple(shape):
         own, whole = (f"{width} x {height} px" for height, width in (marked.shape, shape))
-        raise InputError(f"{file}: is {own}, the image {whole}; give a mask of the whole image")
+        raise InputError(
+            f"{file}: is {own}, but the image is {whole}; give a mask of the whole image"
+        )
     return marked
 
 
@@ -109,7 +110,7 @@ def _painted(file: Path) -> np.ndarray:
         colors = values.shape[-1] - 1 + values.shape[-1] % 2
         values = np.any(values[..., :colors] != 0, axis=-1, keepdims=False)
     if values.ndim != 2:
-        raise InputError(f"holds {values.ndim}-D data; give a mask of two dimensions")
+        raise InputError(f"contains {values.ndim}-D data; give a 2-D mask")
     return (values != 0) & ~np.isnan(values.astype(np.float64))
 
 
@@ -124,7 +125,7 @@ def _drawn(file: Path, shape: tuple[int, int]) -> np.ndarray:
     for corners in polygons:
         points = np.asarray(corners, dtype=float)
         if points.ndim != 2 or points.shape[1] < 2 or len(points) < 3:
-            raise InputError("holds no polygon; give three or more corners [x, y] each, in px")
+            raise InputError("contains no polygon; give three or more corners [x, y] each, in px")
         marked[polygon2mask(shape, points[:, 1::-1])] = True
     return marked
 

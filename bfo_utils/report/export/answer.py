@@ -236,10 +236,10 @@ def load_answer(result: str | Path) -> Answer:
         raise InputError(f"{result}: no such file or folder; {_RIGHT}")
     path = result_path(given) if given.is_dir() else given
     if not path.is_file():
-        raise InputError(f"{result}: holds no finished result; {_RIGHT}")
+        raise InputError(f"{result}: contains no finished result; {_RIGHT}")
     summary = stored_json(path)
     if not isinstance(summary, dict) or not {"input", "versions"} <= set(summary):
-        raise InputError(f"{path}: is no result of an analysis; {_RIGHT}")
+        raise InputError(f"{path}: is not the result of an analysis; {_RIGHT}")
     check_schema(path, summary)
     files = [path.with_name(f"{name}.csv") for name in _FIRST] + [
         path.with_name(name) for name in (LINES_FILE, PICTURE_FILE)
@@ -247,8 +247,8 @@ def load_answer(result: str | Path) -> Answer:
     lacking = next((file.name for file in files if not file.is_file()), None)
     if lacking or not set(summary) >= _NEEDED:
         raise InputError(
-            f"{path.parent}: {lacking or 'part of result.json'} is missing, so the result is"
-            f" incomplete or of an older version; repeat it with `bfo rerun {path}`"
+            f"{path.parent}: {lacking or 'part of result.json'} is missing: the result is"
+            f" incomplete or from an older version; repeat it with `bfo rerun {path}`"
         )
     tables = {name: _table(file, name) for name, file in zip(_FIRST, files)}
     return Answer(path, summary, picture=_picture(files[-1]), **tables)
@@ -276,5 +276,6 @@ def _table(path: Path, name: str) -> pd.DataFrame:
 
 def _damaged(path: Path) -> InputError:
     return InputError(
-        f"{path}: is not as the analysis wrote it; repeat it with `bfo rerun {path.parent}`"
+        f"{path}: was changed after the analysis wrote it; repeat the analysis with `bfo rerun"
+        f" {path.parent}`"
     )

@@ -31,8 +31,8 @@ _TABLES = {
     "patches": "one row per connected patch of one label: means over its cells",
     "walls": "one row per segment of wall between two domains (its lines: walls.geojson)",
     "profiles": "one row per segment and distance across it: means over the cells there",
-    "trials": "one row per configuration that was tried",
-    "pareto": "the trials that no other beats in every reward",
+    "trials": "one row per evaluated configuration",
+    "pareto": "the trials that no other exceeds in every reward",
     "oxygen": "one row per oxygen column of the second channel",
 }
 #: What the names without unit and without ``se_`` mean, in all tables or in those that are named.
@@ -43,7 +43,7 @@ _MEANINGS = {
     "sublattice": "A or B",
     "intensity": "amplitude of the fitted peak above its background, in counts of the image",
     "sigma": "width (standard deviation) of the fitted peak",
-    "ok": "1 where the fit is sound",
+    "ok": "1 if the fit is reliable",
     "background": "fitted background, in counts of the image",
     "i": "row in the lattice, along b (down)",
     "j": "column in the lattice, along a (right)",
@@ -58,23 +58,25 @@ _MEANINGS = {
     "a_over_b": "ratio of the edges",
     "angle": "angle between a and b",
     "area": "area",
-    "rotation": "rotation of the cell against the reference, from right to down",
-    "exx": "strain along x against the reference",
-    "eyy": "strain along y against the reference",
-    "exy": "shear strain against the reference, half the engineering shear",
+    "rotation": "rotation of the cell relative to the reference, positive from right to down",
+    "exx": "strain along x relative to the reference",
+    "eyy": "strain along y relative to the reference",
+    "exy": "shear strain relative to the reference, half the engineering shear",
     "octahedral_tilt": "rotation of the octahedron about the beam",
-    "edge": "edge of the cell, a or b, at whose middle the column lies",
+    "edge": "cell edge, a or b, whose middle the column occupies",
     "div_p": "divergence of the polarization, displacement per length",
-    "curl_p": "curl of the polarization, displacement per length, from right to down positive",
+    "curl_p": "curl of the polarization, displacement per length, positive from right to down",
     "order": "local amplitude of the ordered displacement",
     "a_intensity": "amplitude of the A columns, in counts of the image",
     "b_intensity": "amplitude of the B columns, in counts of the image",
-    "label": "number of the domain; -1 where a cell was not analyzed",
-    "candidate_label": "the label, or what may be one where the verdict is undecided",
-    "posterior": "probability of the label, from the judged field in the cell and around it",
-    "recurrence": "share of the maps nearly as good that agree with the label",
-    "stability": "share of 16 clusterings of resampled cells that keep the label",
-    "name": "what the domain is, and its share of the analyzed cells",
+    "label": "number of the domain; -1 if the cell was not analyzed",
+    "candidate_label": "the label, or a tentative label if the verdict is undecided",
+    "posterior": (
+        "probability that the label is right, from the reference field in and around the cell"
+    ),
+    "recurrence": "fraction of the nearly as good maps that agree with the label",
+    "stability": "fraction of 16 clusterings of resampled cells that keep the label",
+    "name": "name of the domain, and its share of the analyzed cells",
     "kind": "variant, non-polar, substrate, ordered, or state of strain",
     "n_cells": "number of cells",
     "share": "share of the analyzed cells",
@@ -86,42 +88,44 @@ _MEANINGS = {
     "name_2": "name of label_2",
     "length": "length along a smooth line",
     "direction": "direction of the wall, from right (0) over down (90), below 180",
-    "straightness": "share of the length that is as straight as the lattice allows",
-    "sinuosity": "length over the distance of the ends",
-    "turn": "angle between the polarizations of both sides",
-    "wall_types": "walls that look like this turn in projection",
+    "straightness": "fraction of the length that is as straight as the lattice allows",
+    "sinuosity": "length divided by the distance between the ends",
+    "turn": "angle between the polarizations on both sides",
+    "wall_types": "wall types compatible with this angle in projection",
     "p_step": "length of the step of the polarization",
     "width": "2 w, where the polarization follows tanh(x / w)",
-    "charge": "head-to-head, tail-to-tail, neutral, or mixed along a wall that turns",
+    "charge": "head-to-head, tail-to-tail, neutral, or mixed along a wall that bends",
     "bound_charge_per_born": (
         "bound charge for a Born effective charge of 1 e: the step of the displacement along the"
-        " normal times e over the volume of a cell as deep as it is wide"
+        " normal times e, divided by the volume of a cell as deep as it is wide"
     ),
-    "bound_charge": "the same for the Born effective charge that --born-charge states; else empty",
-    "charge_share": "step of the polarization along the normal over the whole step",
+    "bound_charge": (
+        "the same for the Born effective charge given by --born-charge; otherwise empty"
+    ),
+    "charge_share": "step of the polarization along the normal, divided by the whole step",
     "jump_exx": "strain exx of label_2 minus that of label_1",
     "jump_eyy": "strain eyy of label_2 minus that of label_1",
     "jump_exy": "strain exy of label_2 minus that of label_1",
-    "strain_along": "jump of the strain along the wall; 0 where the lattices fit",
+    "strain_along": "jump of the strain along the wall; 0 if the lattices fit",
     "compatible": "nearest direction in which the lattices would fit",
     "off_compatible": "angle from that direction to the wall",
-    "distance": "distance from the wall, below 0 on the side of label_1",
+    "distance": "distance from the wall, negative on the side of label_1",
     "p_parallel": "polarization along the wall",
     "p_perpendicular": "polarization along the normal, which points to label_2",
     "number": "number of the trial, 0 the default configuration",
-    "source": "what proposed the configuration",
+    "source": "method that proposed the configuration",
     "seconds": "wall time in s",
 }
 _OF_TABLE = {
     ("cells", "x"): "position of the cell's center, to the right",
     ("cells", "y"): "position of the cell's center, downwards",
-    ("patches", "x"): "position of the patch's middle, to the right",
-    ("patches", "y"): "position of the patch's middle, downwards",
+    ("patches", "x"): "position of the patch's center, to the right",
+    ("patches", "y"): "position of the patch's center, downwards",
     ("domains", "angle"): "mean angle between a and b",
     ("walls", "kind"): "domain wall, interface (to a substrate), or phase boundary",
     ("walls", "posterior"): "mean posterior of the cells at the wall",
     ("walls", "stability"): "mean stability of the cells at the wall",
-    ("walls", "n_cells"): "number of cells beside the wall that were measured",
+    ("walls", "n_cells"): "number of measured cells at the wall",
 }
 
 
@@ -223,15 +227,15 @@ def readme_text(tables: Mapping[str, pd.DataFrame], convention: Mapping) -> str:
 def _conventions(convention: Mapping) -> list[str]:
     """How axes, signs, references, errors and gaps are to be read."""
     told = [
-        "Positions are in px of the image, x to the right and y down, pixel centers at integers."
-        " Angles run from right (0) to down (90). The end of a column's name is its unit.",
+        "Positions are in px of the image, x to the right and y down, with pixel centers at"
+        " integers. Angles run from right (0) to down (90). A column name ends with its unit.",
         f"Polar displacement: {convention['polar_displacement']}. Polarization: its arrows and"
         f" signs go {'with' if convention['polar_sign'] > 0 else 'against'} that displacement"
         f" (polar sign {convention['polar_sign']:+d}). Brighter sublattice:"
         f" {convention['brighter_sublattice']}.",
         f"Strain reference: {convention['strain_reference']}, edges a and b"
         f" {convention['strain_reference_px']} px.",
-        "se_ before a name is its standard error. What is not known is empty.",
+        "A name with se_ in front is the standard error. Unknown values are empty.",
     ]
     return [fill(text, 100) for text in told]
 

@@ -41,7 +41,7 @@ def export_answer(answer: Answer, formats: Sequence[str], out: str | Path) -> li
     """
     for name in formats:
         if name not in FORMATS:
-            raise InputError(f"--to: '{name}' is no format; choose of {', '.join(FORMATS)}")
+            raise InputError(f"--to: '{name}' is not a format; choose from {', '.join(FORMATS)}")
     plain = (c if c.isprintable() and c not in "/\\:" else "_" for c in answer.name)
     stem = "".join(plain) or "image"
     files = [(Path(out, stem + end), write) for f in formats for end, write in FORMATS[f]]

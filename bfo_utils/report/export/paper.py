@@ -1,4 +1,4 @@
-"""Figures for a paper, drawn from a finished result: vector files with text that stays text."""
+"""Figures for a paper, drawn from a finished result, as vector files with editable text."""
 
 import base64
 import io
@@ -501,12 +501,12 @@ def paper_figure(answer: Answer, name: str, width_mm: float = 85.0) -> Figure:
         For an unknown name or width, or where the result does not hold what the figure shows.
     """
     if name not in FIGURES:
-        raise InputError(f"--only: '{name}' is no figure; choose of {', '.join(FIGURES)}")
+        raise InputError(f"--only: '{name}' is not a figure; choose from {', '.join(FIGURES)}")
     _check_width(width_mm)
     draw, needs = FIGURES[name]
     lacking = next((need for need in needs if not _holds(answer, need)), None)
     if lacking:
-        raise InputError(f"--only: {name} is drawn where {lacking}, which is not so here")
+        raise InputError(f"--only: {name} cannot be drawn, because it requires that {lacking}")
     with matplotlib.style.context(["default", _RC]):
         figure = draw(answer, width_mm)
         figure.draw_without_rendering()
@@ -557,10 +557,12 @@ def write_figures(
     for name in formats:
         if name not in PICTURE_FORMATS:
             choices = ", ".join(PICTURE_FORMATS)
-            raise InputError(f"--format: '{name}' is no format; choose of {choices}")
+            raise InputError(f"--format: '{name}' is not a format; choose from {choices}")
     _check_width(width_mm)
     if not _SMALLEST_PX <= width_mm / _MM * dpi <= _LARGEST_PX:
-        raise InputError(f"--dpi: {dpi} at {width_mm:g} mm is no size for a figure; 600 is usual")
+        raise InputError(
+            f"--dpi: {dpi} at {width_mm:g} mm is not a valid figure size; 600 dpi is usual"
+        )
     names = only or [
         n for n, (_, needs) in FIGURES.items() if all(_holds(answer, n) for n in needs)
     ]
@@ -576,7 +578,7 @@ def write_figures(
 
 
 def figure_bytes(figure: Figure, kind: str, dpi: int) -> bytes:
-    """A figure as a file, that tells what made it and not when.
+    """A figure as the bytes of a file, with the program that made it but no date.
 
     Parameters
     ----------

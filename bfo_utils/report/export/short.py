@@ -1,4 +1,4 @@
-"""The tables of domains and of walls as they are read: a few columns, values with their errors."""
+"""Short tables of domains and walls: a few columns, values with errors."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ _DASH = "–"
 
 
 def domains_shown(domains: pd.DataFrame, units: Units) -> pd.DataFrame:
-    """The table of domains for a page: what each is, its area, polarization and cell.
+    """The table of domains for a page: kind, area, polarization, and cell of each.
 
     Parameters
     ----------
@@ -25,13 +25,13 @@ def domains_shown(domains: pd.DataFrame, units: Units) -> pd.DataFrame:
     Examples
     --------
     >>> table = pd.DataFrame({"name": ["up, 100 %"], "kind": ["variant"], "area_px2": [90.0]})
-    >>> domains_shown(table, Units())["area (px2)"].tolist()
+    >>> domains_shown(table, Units())["area (px²)"].tolist()
     ['90']
     """
     short, long = units.short, units.long
     shown = {
         "kind": domains["kind"],
-        f"area ({units.area})": _plain(domains, f"area_{units.area}", 0),
+        f"area ({units.long}²)": _plain(domains, f"area_{units.area}", 0),
         f"P ({short})": _with_error(domains, f"p_{short}"),
         "direction (°)": _with_error(domains, "p_angle_deg"),
         f"a ({long})": _with_error(domains, f"a_{long}"),
@@ -45,7 +45,7 @@ def domains_shown(domains: pd.DataFrame, units: Units) -> pd.DataFrame:
 
 
 def walls_shown(walls: pd.DataFrame, units: Units) -> pd.DataFrame:
-    """The table of walls for a page: between what, how long and wide, turn of P, and charge.
+    """The table of walls for a page: domains, length, width, rotation of P, and charge.
 
     Parameters
     ----------
@@ -74,8 +74,8 @@ def walls_shown(walls: pd.DataFrame, units: Units) -> pd.DataFrame:
         "between": between,
         f"length ({long})": _plain(walls, f"length_{long}", 1),
         "direction (°)": _plain(walls, "direction_deg", 0),
-        "turn of P (°)": _with_error(walls, "turn_deg"),
-        "may be": walls.get("wall_types"),
+        "rotation of P (°)": _with_error(walls, "turn_deg"),
+        "possible types": walls.get("wall_types"),
         f"width ({long})": _with_error(walls, f"width_{long}"),
         "charge": walls.get("charge"),
     }
@@ -96,11 +96,12 @@ def _with_error(table: pd.DataFrame, name: str) -> list[str] | None:
     """Values with their standard errors, to one digit of the error (two where it begins with 1)."""
     if name not in table or f"se_{name}" not in table:
         return None
-    return [value_and_error(v, se) for v, se in zip(table[name], table[f"se_{name}"])]
+    pairs = zip(table[name], table[f"se_{name}"])
+    return [value_and_error(v, se).replace(" ", "\N{NO-BREAK SPACE}") for v, se in pairs]
 
 
 def value_and_error(value: float, error: float) -> str:
-    """A value with its standard error, both to the digits that the error leaves.
+    """A value with its standard error, both rounded to the precision of the error.
 
     Examples
     --------

@@ -1,8 +1,8 @@
 """Maps and tests of a measured field from two halves of the data.
 
-Belongs here: what one half draws and the other judges: a regularized segmentation, tests of walls,
-what a map leaves over, the posterior of its labels, the tilt that all domains share. Does not
-belong here: clustering of descriptors.
+Belongs here: maps from one half that the other half tests: a regularized segmentation, tests of
+walls, the residual structure of a map, the posterior of its labels, the tilt common to all domains.
+Does not belong here: clustering of descriptors.
 """
 
 import lazy_loader

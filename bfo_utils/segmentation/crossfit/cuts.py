@@ -1,8 +1,8 @@
-"""Label maps by minimum cuts: the map of least cost whose walls cost their length.
+"""Label maps by minimum cuts: the map of least cost, where walls cost their length.
 
 The graph joins every cell to its eight neighbors, with weights that make the cost of a wall its
 length in any direction (Cauchy-Crofton; Boykov and Kolmogorov, ICCV 2003). Two labels take one cut,
-which is exact; more are improved label by label (Boykov, Veksler and Zabih, PAMI 23, 2001).
+which is exact. More labels are improved one by one (Boykov, Veksler and Zabih, PAMI 23, 2001).
 """
 
 import numpy as np
@@ -11,7 +11,6 @@ from scipy.sparse import csgraph
 
 _STEPS = ((0, 1, 1.0), (1, 0, 1.0), (1, 1, np.sqrt(0.5)), (1, -1, np.sqrt(0.5)))
 _SCALE, _MOST = 200.0, 2**28  # capacities are whole numbers
-_SWEEPS = 2  # over the labels
 
 
 class CellGraph:
@@ -20,6 +19,8 @@ class CellGraph:
     Parameters
     ----------
     mask : ndarray of bool, shape (R, C)
+    edge : int
+        What one step of the grid counts for, in cells.
 
     Examples
     --------
@@ -29,13 +30,13 @@ class CellGraph:
     True
     """
 
-    def __init__(self, mask: np.ndarray):
+    def __init__(self, mask: np.ndarray, edge: int = 1):
         self.n = int(mask.sum())
         index = np.full(mask.shape, -1)
         index[mask] = np.arange(self.n)
         found = [(*_joined(index, di, dj), w) for di, dj, w in _STEPS]
         self.p, self.q = (np.concatenate([f[k] for f in found]) for k in (0, 1))
-        self.weight = np.concatenate([np.full(len(p), np.pi / 8 * w) for p, _, w in found])
+        self.weight = np.concatenate([np.full(len(p), np.pi / 8 * w * edge) for p, _, w in found])
         self._arcs()
 
     def _arcs(self) -> None:
@@ -51,17 +52,28 @@ class CellGraph:
         """Length of all walls of a map (n,), in cells."""
         return float(self.weight[labels[self.p] != labels[self.q]].sum())
 
-    def cheapest(self, cost: np.ndarray, labels: np.ndarray, price: float) -> np.ndarray:
-        """Map of least cost: that of every cell's label, and of the walls.
+    def lengths(self, labels: np.ndarray) -> np.ndarray:
+        """Length (K, K) of the wall between any two labels of a map (n,), in cells."""
+        k = int(labels.max()) + 1
+        pairs = np.bincount(k * labels[self.p] + labels[self.q], self.weight, k * k)
+        found = pairs.reshape(k, k)
+        return found + found.T
+
+    def cheapest(
+        self, cost: np.ndarray, labels: np.ndarray, price: float, sweeps: int = 2
+    ) -> np.ndarray:
+        """Map of least total cost of labels and walls.
 
         Parameters
         ----------
         cost : ndarray, shape (n, K)
             Cost of every label in every cell.
         labels : ndarray of int, shape (n,)
-            Map to begin with.
+            Initial map.
         price : float
             Cost of a cell's length of wall.
+        sweeps : int
+            Over the labels, at most.
 
         Returns
         -------
@@ -75,7 +87,7 @@ class CellGraph:
             return float(cost[cells, labels].sum() + price * self.length(labels))
 
         least = total(labels)
-        for _ in range(_SWEEPS):
+        for _ in range(sweeps):
             before = least
             for label in range(cost.shape[1]):
                 grown = self._expanded(cost, labels, label, weight)
@@ -105,9 +117,10 @@ class CellGraph:
         capacity = np.concatenate([there, back, take - least, none, stay - least, none])
         whole = np.minimum(np.rint(capacity * _SCALE), _MOST).astype(np.int32)[self._order]
         network = sparse.csr_matrix((whole, self._indices, self._starts), (n + 2, n + 2))
-        rest = network - csgraph.maximum_flow(network, n, n + 1).flow
-        rest.data[rest.data < 0] = 0
-        rest.eliminate_zeros()
+        left = csgraph.maximum_flow(network, n, n + 1).flow.data < whole
+        starts = np.concatenate([[0], np.cumsum(left)])[self._starts].astype(np.int32)
+        open_arcs = np.ones(starts[-1], np.int8), self._indices[left], starts
+        rest = sparse.csr_matrix(open_arcs, (n + 2, n + 2))
         side = np.ones(n + 2, bool)
         side[csgraph.breadth_first_order(rest, n, return_predecessors=False)] = False
         return side[:n]

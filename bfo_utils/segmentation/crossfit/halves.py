@@ -1,10 +1,10 @@
-"""The judge: what one half of the data suggests, the other half tests.
+"""The judge: a map from one half of the data is tested in the other half.
 
-Both halves measure the same field with independent noise. A map is made from one and its pattern is
-tested in the other, by generalized least squares against a slow field; then their roles are
-exchanged. Noise does not pass, as it is independent in the other half (data fission and
-cross-fitting: Neufeld et al., JMLR 25, 2024). Every wall is tested in the same way, along its whole
-length.
+Both halves measure the same field with independent noise. A map is made from one half and its
+pattern is tested in the other, by generalized least squares against a slow field. Then the halves
+exchange roles. Noise does not pass the test, because it is independent in the other half (data
+fission and cross-fitting: Neufeld et al., JMLR 25, 2024). Every wall is tested in the same way,
+along its whole length.
 """
 
 from collections.abc import Callable
@@ -30,6 +30,7 @@ from .regularized import (
 MARGIN_DEGREES = 2  # of the slow field, beyond those that the data ask for
 REACH = 10.0  # cells on either side of a wall in which its step is tested
 _LEAST_SIDE = 12  # cells on either side
+_TESTABLE = 3.5  # times the limit: walls of less expected z are too short to be tested
 _LOCAL_DEGREE = 2  # of the slow field near a wall
 # share of the spread of a field, less what is slow, that no level explains
 _GRAIN, _GRAIN_DEGREE = 0.15, 3
@@ -44,7 +45,7 @@ _SURE_NOISE = 40  # cells: with fewer, their own noise is no estimate
 _DEEP = 2.5  # cells from other labels: beyond, the width of a wall does not matter
 # tanh widths that are tried, in cells
 WIDTHS = np.array([0.3, 0.5, 0.65, 0.8, 1, 1.2, 1.5, 1.8, 2.2, 2.7, 3.3, 4, 5, 6.5, 8])
-#: Standard deviation that the scan leaves in a weighted sum over cells, per component.
+#: Standard deviation due to the scan of a weighted sum over cells, per component.
 ScanError = Callable[[np.ndarray], np.ndarray]
 
 
@@ -52,20 +53,24 @@ ScanError = Callable[[np.ndarray], np.ndarray]
 class WallTest:
     """The wall between two labels, tested along its whole length.
 
-    Attributes
-    ----------
-    labels : tuple of int
-    length_cells : float
-    step : ndarray, shape (K,)
-        Of the field, second label less first, each half's wall measured in the other half.
-    se : ndarray, shape (K,)
-        Its standard error, the scan's included.
-    scan : ndarray, shape (K,)
-        The part of it that the scan leaves.
-    z : float
-        Step in the direction that the one half suggests, over its standard error in the other.
-    width_cells, se_width_cells : float
-        w of tanh(x / w) across the wall, NaN where it cannot be told.
+        Attributes
+        ----------
+        labels : tuple of int
+        length_cells : float
+        step : ndarray, shape (K,)
+            Step of the field, second label minus first; the wall of each half is measured in the
+            other half.
+        se : ndarray, shape (K,)
+            Its standard error, including scan errors.
+        scan : ndarray, shape (K,)
+            The part of the standard error due to the scan.
+        z : float
+        Step in the direction from one half, divided by its standard error in the other.
+    expected_z : float
+        The z that the difference between the levels of the labels predicts; it is small for a wall
+        that is too short to be tested.
+        width_cells, se_width_cells : float
+            w of tanh(x / w) across the wall, NaN if it cannot be determined.
     """
 
     labels: tuple[int, int]
@@ -74,13 +79,14 @@ class WallTest:
     se: np.ndarray
     scan: np.ndarray
     z: float
+    expected_z: float
     width_cells: float = np.nan
     se_width_cells: float = np.nan
 
 
 @dataclass(frozen=True)
 class TwoHalves:
-    """A field of cells measured twice, ready to be judged.
+    """A field of cells measured twice, prepared for the judge.
 
     Attributes
     ----------
@@ -89,17 +95,16 @@ class TwoHalves:
     values : ndarray, shape (2, n, K)
         Both halves, in units of their noise.
     drawn : ndarray, shape (2, n, K)
-        The same with every cell held within the range of its neighbors, in units of ``grain``; maps
-        are drawn from it.
+        The same with every cell limited to the range of its neighbors, in units of ``grain``; maps
+        are made from it.
     difference : ndarray, shape (n, K)
-        Their noise.
+        Half the difference of the two fields, in units of its standard deviation: noise.
     grain : float
-        Noise together with what no map of levels explains (soft walls, slow strains: a share of
-        the field's spread), in units of noise; without it a clear field falls into ever more
-        levels.
+        Noise plus variation that no map of levels explains (soft walls, slow strains: a share of
+        the field's spread), in units of noise. Without it a clear field would be divided into more
+        and more levels.
     scan_error : callable
-        Standard deviation that the scan leaves in a weighted sum of the field (R, C), per
-        component.
+        Standard deviation due to the scan in a weighted sum of the field (R, C), per component.
     """
 
     domain: CellDomain
@@ -112,28 +117,28 @@ class TwoHalves:
 
     @property
     def mean(self) -> np.ndarray:
-        """Both halves together, in units of noise."""
+        """Both halves combined, in units of noise."""
         return self.values.sum(axis=0) / np.sqrt(2)
 
     @property
     def drawn_mean(self) -> np.ndarray:
-        """The same, with every cell held within the range of its neighbors."""
+        """The same, with every cell limited to the range of its neighbors."""
         return self.drawn.sum(axis=0) / np.sqrt(2)
 
 
 @dataclass(frozen=True)
 class FieldJudgment:
-    """What the judge says of a field.
+    """Result of the judge for a field.
 
     Attributes
     ----------
     z : float
-        Pattern of the map of either half in the other: 0 with a spread of about 1 where there is
-        none.
+        Significance of the pattern from either half in the other: 0 with a spread of about 1 if
+        there is none.
     maps : tuple of LevelMap
         The maps of both halves.
     degree : int
-        Of the slow field that patterns are judged against.
+        Degree of the slow field that patterns are tested against.
     halves : TwoHalves
     """
 
@@ -153,7 +158,7 @@ def two_halves(
     inflation: float = 1.0,
     degree: int = DEGREE,
 ) -> TwoHalves:
-    """Prepare two measurements of a field to be judged.
+    """Prepare two measurements of a field for the judge.
 
     Parameters
     ----------
@@ -168,7 +173,7 @@ def two_halves(
     scan_error : callable
         See :class:`TwoHalves`.
     inflation : float
-        What the noise is multiplied by, where the halves share a part of it.
+        Factor for the noise if the halves share part of it.
     degree : int
         Of the slow field, at most.
 
@@ -205,7 +210,7 @@ def _held(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def judge_field(halves: TwoHalves) -> FieldJudgment:
-    """Draw a map from either half and look for its pattern in the other.
+    """Make a map from either half and look for its pattern in the other.
 
     Parameters
     ----------
@@ -252,8 +257,8 @@ class _SlowField:
         self.degree = min(halves.domain.degree, asked + MARGIN_DEGREES)
 
     def pattern(self, values: np.ndarray, found: LevelMap) -> tuple[float, float]:
-        """z of the pattern of a map in a field, less all that a slow field can explain, and what
-        the scan leaves in it.
+        """z of the pattern of a map in a field after the part that a slow field explains is
+        removed, and the contribution of the scan to it.
         """
         if found.n_labels < 2:
             return 0.0, 0.0
@@ -273,7 +278,8 @@ class _SlowField:
 def without_strips(
     domain: CellDomain, labels: np.ndarray, block: int = 1
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """The map without labels that are nowhere wider than three cells, and their places (masks).
+    """The map without labels that are nowhere wider than three cells, and the masks of these
+    labels.
 
     Parameters
     ----------
@@ -304,8 +310,8 @@ def _widths(domain: CellDomain, labels: np.ndarray, block: int) -> np.ndarray:
 
 
 def without_bands(halves: TwoHalves, found: LevelMap, block: int = 1) -> LevelMap:
-    """The map without labels that are no more than soft walls: narrow bands whose level lies
-    between those of the two labels beside them.
+    """The map without labels that are only soft walls: narrow bands whose level lies between those
+    of the two labels beside them.
 
     Parameters
     ----------
@@ -344,7 +350,7 @@ def _lies_between(domain: CellDomain, found: LevelMap, k: int) -> bool:
 
 
 def without_unexplained(halves: TwoHalves, found: LevelMap) -> tuple[LevelMap, list[np.ndarray]]:
-    """The map without labels whose inside is no quieter than its noise, and their cells."""
+    """The map without labels that their level does not explain, and the cells of these labels."""
     domain, gone = halves.domain, []
     while found.n_labels > 1:
         worst = _unexplained(halves, found)
@@ -390,7 +396,7 @@ def wall_distance(domain: CellDomain, labels: np.ndarray) -> np.ndarray:
 
 
 def wall_tests(judged: FieldJudgment, found: LevelMap, least_cells: float = 4.0) -> list[WallTest]:
-    """Test every wall of a map: its step where one half puts it, measured in the other half.
+    """Test every wall of a map: its step at the position from one half, measured in the other half.
 
     Parameters
     ----------
@@ -426,24 +432,28 @@ def _test_wall(judged: FieldJudgment, found: LevelMap, a: int, b: int, length: f
     width = np.nan, np.nan
     nothing = np.zeros(halves.values.shape[-1])
     if not tests:
-        return WallTest((a, b), length, nothing, nothing + np.inf, nothing, 0.0, *width)
-    z = sum(t.signal for t in tests) / np.sqrt(2 + sum(t.scan_share for t in tests) ** 2)
+        return WallTest((a, b), length, nothing, nothing + np.inf, nothing, 0.0, 0.0, *width)
+    error = np.sqrt(2 + sum(t.scan_share for t in tests) ** 2)
+    z, expected = (sum(v) / error for v in zip(*[(t.signal, t.expected) for t in tests]))
     if z > 0:
         width = wall_width(halves, found.labels, a, b)
     scan = np.max([t.scan for t in tests], axis=0)
     variance = np.sum([t.variance for t in tests], axis=0) / len(tests) ** 2
     step, se = np.mean([t.step for t in tests], axis=0), np.sqrt(variance + scan**2)
-    return WallTest((a, b), length, step, se, scan, float(z), *width)
+    return WallTest((a, b), length, step, se, scan, float(z), float(expected), *width)
 
 
 @dataclass(frozen=True)
 class _Step:
-    """Step of a wall from one half in the other: variance, scan, and both over the error."""
+    """Step of a wall from one half in the other: variance, scan, and the step that is seen, the one
+    that is expected and the scan over the error.
+    """
 
     step: np.ndarray
     variance: np.ndarray
     scan: np.ndarray
     signal: float
+    expected: float
     scan_share: float
 
 
@@ -486,12 +496,13 @@ def _step(halves: TwoHalves, drawn: LevelMap, a: int, b: int, other: int):
     way, unit = drawn.levels[b] - drawn.levels[a], np.sqrt(2) * halves.noise.sigma
     error = np.sqrt(way**2 @ variance)
     share = np.sqrt(way**2 @ scan**2) / error
-    return _Step(step * unit, variance * unit**2, scan * unit, float(way @ step / error), share)
+    signal, expected = float(way @ step / error), float(halves.grain * way @ way / error)
+    return _Step(step * unit, variance * unit**2, scan * unit, signal, expected, share)
 
 
 def wall_width(halves: TwoHalves, labels: np.ndarray, a: int, b: int) -> tuple[float, float]:
     """w of tanh(x / w) across a wall in cells, and its standard error (half the interval in which
-    chi2 rises by 1); NaN where too few cells lie near.
+    chi2 rises by 1); NaN if too few cells are near.
     """
     domain = halves.domain
     away, near = _near(domain, labels, a, b)
@@ -512,34 +523,42 @@ def _misfit(slow: np.ndarray, step: np.ndarray, field: np.ndarray) -> float:
 
 
 def held_map(judged: FieldJudgment, labels: np.ndarray, least_z: float) -> LevelMap:
-    """A map with its labels merged until every wall holds.
+    """A map with its labels merged until every wall is significant.
 
-    Labels merge while the energy falls; then the two whose wall is least seen in the other half
-    merge while its z lies under the limit.
+    Labels are merged while the energy decreases. Then the pair whose wall is least significant in
+    the other half is merged, as long as its z is below the threshold. A wall too short to be
+    tested, as where four domains meet, is kept if each of its labels has another wall that holds.
 
-    Parameters
-    ----------
-    judged : FieldJudgment
-    labels : ndarray of int, shape (n,)
-    least_z : float
+        Parameters
+        ----------
+        judged : FieldJudgment
+        labels : ndarray of int, shape (n,)
+        least_z : float
 
-    Returns
-    -------
-    LevelMap
-        One label where no wall holds.
+        Returns
+        -------
+        LevelMap
+            One label if no wall is significant.
     """
     halves, domain = judged.halves, judged.halves.domain
     start = level_map(domain, halves.drawn_mean, domain.without_small(labels))
     found = merged_labels(domain, halves.drawn_mean, start)
     while found.n_labels > 1:
         tests = wall_tests(judged, found)
-        worst = min(tests, key=lambda t: t.z, default=None)
-        if worst is None or worst.z >= least_z:
+        firm = {label for t in tests if t.z >= least_z for label in t.labels}
+        failed = [t for t in tests if t.z < least_z and not _too_short(t, firm, least_z)]
+        worst = min(failed, key=lambda t: t.z, default=None)
+        if worst is None:
             return found
         a, b = worst.labels
         merged = np.where(found.labels == b, a, found.labels)
         found = level_map(domain, halves.drawn_mean, merged)
     return found
+
+
+def _too_short(wall: WallTest, firm: set[int], least_z: float) -> bool:
+    """Whether a wall is too short to be tested although its labels have other walls that hold."""
+    return 0 < wall.expected_z < _TESTABLE * least_z and firm >= set(wall.labels)
 
 
 def wall_power(judged: FieldJudgment) -> np.ndarray:
@@ -564,8 +583,8 @@ def wall_power(judged: FieldJudgment) -> np.ndarray:
 
 
 def wall_separation(judged: FieldJudgment, found: LevelMap, wall: WallTest) -> float:
-    """Step across a wall over the spread (robust sd) of the field within its two labels, along the
-    step, less the slow field: 2.7 where a normal distribution is cut in two.
+    """Step across a wall divided by the spread (robust sd) of the field within its two labels,
+    along the step, after the slow field is subtracted: 2.7 if a normal distribution is cut in two.
     """
     domain, field = judged.halves.domain, judged.halves.mean
     shown, slow = domain.indicators(found.labels)[:, 1:], domain.slow[:, : n_slow(found.degree)]

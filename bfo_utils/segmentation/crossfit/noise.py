@@ -1,9 +1,9 @@
 """Noise of a field on cells: its covariance, from the difference of two measurements of it.
 
-The difference of two halves of the data (see :mod:`bfo_utils.lattice`) is pure noise.
-Cells that share columns share their errors, and so do all cells that a row of the scan crosses at
-the same time: taken as independent, they cause spurious steps (on single domains the largest
-z of plain least squares is 9.8, that of generalized ones 4.1).
+The difference of two halves of the data (see :mod:`bfo_utils.lattice`) is pure noise. Cells that
+share columns share their errors, and so do all cells that a scan row crosses. Treating them as
+independent causes spurious steps: on single domains the largest z of plain least squares is 9.8,
+that of generalized least squares 4.1.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ class NoiseMetric:
 @dataclass(frozen=True)
 class FieldNoise:
     """Covariance of the noise of a vector field on n cells: white, shared by neighbors, and, for
-    the component along the fast axis, shared by all that lies at nearly the same row of the scan.
+    the component along the fast axis, shared by all cells at nearly the same scan row.
 
     Attributes
     ----------
@@ -135,7 +135,7 @@ def measure_field_noise(
     cell_px : float
         Edge of a cell.
     fast : int
-        Component along the fast axis, in which rows share what the scan did; -1: none.
+        Component along the fast axis, in which rows share scan errors; -1: none.
 
     Returns
     -------

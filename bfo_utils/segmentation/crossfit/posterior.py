@@ -1,10 +1,11 @@
-"""How sure the label of a cell is, from the field that was judged and its neighbors.
+"""Probability that the label of a cell is right, from the judged field in the cell and its
+neighbors.
 
-In a Potts model a cell prefers the labels of its neighbors. Here the neighbors speak by what was
-measured in them: the misfit of every label, summed over a cell and those around it. By how much the
-shown label fits better than the next one is then turned into a probability by a curve that was
-fitted to phantoms, poor maps among them, because likelihoods of this kind are too sure of
-themselves: neighbors share errors, and labels may be missing.
+In a Potts model a cell prefers the labels of its neighbors. Here the measured field of the
+neighbors counts: the misfit of every label is summed over a cell and its neighbors. A curve
+converts the margin between the shown label and the next best one into a probability. The curve was
+fitted to phantoms, including poor maps, because likelihoods of this kind are overconfident:
+neighbors share errors, and labels may be missing.
 """
 
 import numpy as np
@@ -51,8 +52,8 @@ def label_posterior(halves: TwoHalves, labels: np.ndarray) -> np.ndarray:
 
 
 def label_margins(halves: TwoHalves, labels: np.ndarray) -> np.ndarray:
-    """By how much, in log-likelihood, labels fit better than the next label does: sign(m) ln(1 +
-    |m|) of that margin m in every cell alone, and summed over it and its neighbors.
+    """Margin in log-likelihood between a label and the next best one: sign(m) ln(1 + |m|) of the
+    margin m in every cell alone, and summed over it and its neighbors.
 
     Parameters
     ----------

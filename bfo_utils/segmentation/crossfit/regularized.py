@@ -1,12 +1,13 @@
-"""Regularized segmentation: levels with walls, on top of a field that varies slowly.
+"""Regularized segmentation: levels with walls, on top of a slowly varying field.
 
-A map is worth the energy chi2 / 2 + (number of levels and slow functions) ln n + length of its
-walls: it must explain more than its free parameters explain by chance, and more than a slow field
-(tilt of the crystal, bending) explains with no wall at all. Candidates come from straight cuts and
-from the vector total variation (Rudin, Osher and Fatemi, Physica D 60, 1992); the best are refined
-by minimum cuts, and labels merge while the energy falls.
+The energy of a map is chi2 / 2 + (number of levels and slow functions) ln n + length of its walls.
+A map must explain more than its free parameters explain by chance, and more than a slow field (tilt
+of the crystal, bending) explains without any wall. Candidates come from straight cuts and from the
+vector total variation (Rudin, Osher and Fatemi, Physica D 60, 1992); the best are refined by
+minimum cuts, and labels are merged while the energy decreases.
 """
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,10 +24,13 @@ _LEAST_PER = 6  # cells for every slow function
 _LENGTH_PRICE, _CUT_PRICE = 1.0, 2.5  # per cell of wall: in the energy, and while a map is refined
 _ANGLES, _OFFSETS, _HALF_WIDTH = 16, 18, 0.8  # straight cuts, and the tanh width of a wall in cells
 _GAIN, _LEAVES, _LEAST_LEAF, _LEAST_SIDE = 14.0, 5, 40, 12  # of the tree of straight cuts
-_SMOOTHINGS = (2.0, 5.0)  # weights of the total variation
+_CUT_DEGREES = 3  # of the slow field beside straight cuts, at most, and that of no map
+_SMOOTHINGS = ((0, 2.0), (0, 5.0), (1, 5.0), (2, 5.0))  # degree, weight of the total variation
+_LEAST_COARSE = 1200  # cells, from which on maps are first drawn on blocks of 2 x 2
 _TURNS, _RATE = 60, 0.24  # of its projection (Chambolle, JMIV 20, 2004)
 _REFINED = 3  # candidates that are refined
-_REFINEMENTS = 3
+_DRAWN = 5  # candidates that are refined before that
+_REFINEMENTS, _SWEEPS = 3, 2  # turns of a candidate, and of its labels
 _CHANGED = 2  # cells
 
 
@@ -41,7 +45,7 @@ class LevelMap:
         Of the slow field.
     labels : ndarray of int, shape (n,)
     levels : ndarray, shape (K, components)
-        Level of every label against that of label 0.
+        Level of every label relative to that of label 0.
     """
 
     energy: float
@@ -51,7 +55,7 @@ class LevelMap:
 
     @property
     def n_labels(self) -> int:
-        """How many labels there are."""
+        """Number of labels."""
         return len(self.levels)
 
 
@@ -62,16 +66,35 @@ class CellDomain:
     ----------
     mask : ndarray of bool, shape (R, C)
     degree : int
-        Of the slow field, at most; less where there are fewer than six cells for every function.
+        Largest degree of the slow field; lower if there are fewer than six cells per function.
+    edge : int
+        Edge, in cells, of what is taken for one cell here.
     """
 
-    def __init__(self, mask: np.ndarray, degree: int = DEGREE):
-        self.mask, self.n, self.graph = mask, int(mask.sum()), CellGraph(mask)
-        self.ij = np.argwhere(mask)
+    def __init__(self, mask: np.ndarray, degree: int = DEGREE, edge: int = 1):
+        self.mask, self.n, self.graph = mask, int(mask.sum()), CellGraph(mask, edge)
+        self.ij, self.edge, self.area = np.argwhere(mask), edge, edge**2
+        self.price = np.log(max(self.n, 1) * self.area)  # of a free parameter
         few = [d for d in range(degree + 1) if n_slow(d) * _LEAST_PER <= self.n]
         self.degree = max(few, default=0)
         self.slow = np.linalg.qr(slow_functions(self.ij, self.degree))[0]
-        self._weight = ndimage.gaussian_filter(mask * 1.0, SOFT, mode="constant")[mask]
+        self._weight = ndimage.gaussian_filter(mask * 1.0, SOFT / edge, mode="constant")[mask]
+
+    @cached_property
+    def coarse(self) -> tuple["CellDomain", np.ndarray]:
+        """The domain of blocks of 2 x 2 cells, at least two of them known, and the block (n,) that
+        every cell lies in or nearest to.
+        """
+        shape = [-(-size // 2) for size in self.mask.shape]
+        at = tuple(self.ij.T // 2)
+        known = np.zeros(shape, int)
+        np.add.at(known, at, 1)
+        domain = CellDomain(known >= 2, self.degree, 2 * self.edge)
+        number = domain.on_grid(np.arange(domain.n), -1)
+        near = ndimage.distance_transform_edt(
+            number < 0, return_distances=False, return_indices=True
+        )
+        return domain, number[tuple(near)][at]
 
     @cached_property
     def cuts(self) -> np.ndarray:
@@ -80,7 +103,8 @@ class CellDomain:
         along = self.ij[:, 1:] * np.cos(angle) + self.ij[:, :1] * np.sin(angle)
         low, high = np.quantile(along, [0.06, 0.94], axis=0)
         at = low + (high - low) * np.linspace(0, 1, _OFFSETS)[:, None]
-        return np.tanh((along[:, None] - at) / _HALF_WIDTH).reshape(self.n, -1).astype(np.float32)
+        apart = self.edge * (along[:, None] - at) / _HALF_WIDTH
+        return np.tanh(apart).reshape(self.n, -1).astype(np.float32)
 
     def on_grid(self, values: np.ndarray, outside: float = 0) -> np.ndarray:
         """Values (n, ...) of the cells on the grid."""
@@ -89,13 +113,14 @@ class CellDomain:
         return grid
 
     def indicators(self, labels: np.ndarray) -> np.ndarray:
-        """Share of every label (n, K) near every cell: 0 or 1 but for the soft walls."""
+        """Share of every label (n, K) near every cell: 0 or 1, except at soft walls."""
         single = np.eye(int(labels.max()) + 1)[labels]
-        blurred = ndimage.gaussian_filter(self.on_grid(single), (SOFT, SOFT, 0), mode="constant")
+        soft = SOFT / self.edge
+        blurred = ndimage.gaussian_filter(self.on_grid(single), (soft, soft, 0), mode="constant")
         return blurred[self.mask] / self._weight[:, None]
 
     def cleaned(self, labels: np.ndarray, gone: np.ndarray) -> np.ndarray:
-        """The map with some labels (K,) given to the nearest other one, numbered anew."""
+        """The map with some labels (K,) replaced by the nearest other one, renumbered."""
         grid = self.on_grid(labels, -1)
         kept = (grid >= 0) & ~gone[grid]
         if not kept.any() or not gone.any():
@@ -106,11 +131,11 @@ class CellDomain:
     def without_small(self, labels: np.ndarray) -> np.ndarray:
         """The map without labels of few cells."""
         labels = compact_labels(labels)
-        return self.cleaned(labels, np.bincount(labels) < LEAST_CELLS)
+        return self.cleaned(labels, self.area * np.bincount(labels) < LEAST_CELLS)
 
 
 def compact_labels(labels: np.ndarray) -> np.ndarray:
-    """Labels 0 .. K - 1, none unused."""
+    """Labels renumbered 0 .. K - 1 without gaps."""
     return np.unique(labels, return_inverse=True)[1].ravel()
 
 
@@ -129,7 +154,7 @@ def slow_functions(ij: np.ndarray, degree: int) -> np.ndarray:
 
 
 def level_map(domain: CellDomain, field: np.ndarray, labels: np.ndarray) -> LevelMap:
-    """A map with the levels and the degree of the slow field that make its energy least.
+    """A map with the levels and the degree of the slow field that minimize its energy.
 
     Parameters
     ----------
@@ -143,41 +168,76 @@ def level_map(domain: CellDomain, field: np.ndarray, labels: np.ndarray) -> Leve
     LevelMap
     """
     labels = compact_labels(labels)
-    shown, slow = domain.indicators(labels)[:, 1:], domain.slow
-    k, left, right = shown.shape[1], slow.T @ shown, slow.T @ field
-    gram, product, total = shown.T @ shown, shown.T @ field, float((field**2).sum())
-    tried = []
-    for degree in range(domain.degree + 1):
-        m = n_slow(degree)
-        a = gram - left[:m].T @ left[:m] + 1e-6 * domain.n * np.eye(k)
-        b = product - left[:m].T @ right[:m]
-        levels = np.linalg.solve(a, b) if k else b
-        chi2 = total - float((right[:m] ** 2).sum()) - float((levels * b).sum())
-        tried.append((chi2 / 2 + (m + k) * np.log(domain.n), degree, levels))
-    energy, degree, levels = min(tried, key=lambda t: t[:2])
-    energy += _LENGTH_PRICE * domain.graph.length(labels)
-    return LevelMap(energy, degree, labels, np.vstack([np.zeros(field.shape[1]), levels]))
+    energy, degree, levels = _Sums.of(domain, field, labels).fitted(domain)
+    return LevelMap(energy, degree, labels, levels)
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """All that the energy of a map, and of the map with labels merged, depends on: squares and
+    products of field, labels and slow functions, and the length of wall between two labels.
+    """
+
+    total: float
+    slow: np.ndarray  # (M, components): slow functions times field
+    gram: np.ndarray  # (K, K): labels times labels
+    left: np.ndarray  # (M, K): slow functions times labels
+    product: np.ndarray  # (K, components): labels times field
+    walls: np.ndarray  # (K, K)
+
+    @classmethod
+    def of(cls, domain: CellDomain, field: np.ndarray, labels: np.ndarray) -> "_Sums":
+        shown, slow = domain.indicators(labels), domain.slow
+        products = slow.T @ field, shown.T @ shown, slow.T @ shown, shown.T @ field
+        return cls(float((field**2).sum()), *products, domain.graph.lengths(labels))
+
+    def merged(self, a: int, b: int) -> "_Sums":
+        """With label b taken for a, those above it one less."""
+        into = np.delete(np.eye(len(self.gram)), b, axis=1)
+        into[b, a - (a > b)] = 1
+        left, product = self.left @ into, into.T @ self.product
+        gram, walls = (into.T @ square @ into for square in (self.gram, self.walls))
+        return _Sums(self.total, self.slow, gram, left, product, walls)
+
+    def fitted(self, domain: CellDomain) -> tuple[float, int, np.ndarray]:
+        """Energy, degree of the slow field, and levels (K, components), the first of them 0."""
+        terms = np.array([n_slow(d) for d in range(domain.degree + 1)])
+        left, k = self.left[:, 1:], len(self.gram) - 1
+        shared = np.cumsum(left[:, :, None] * left[:, None], axis=0)[terms - 1]
+        both = np.cumsum(left[:, :, None] * self.slow[:, None], axis=0)[terms - 1]
+        levels = b = self.product[1:] - both
+        if k:
+            a = self.gram[1:, 1:] - shared + 1e-6 * domain.n * np.eye(k)
+            levels = np.linalg.solve(a, b)
+        explained = np.cumsum((self.slow**2).sum(axis=1))[terms - 1]
+        chi2 = self.total - explained - (levels * b).sum(axis=(1, 2))
+        energy = chi2 / 2 + (terms + k) * domain.price
+        degree = int(energy.argmin())
+        between = np.triu(self.walls, 1).sum()
+        first = np.zeros((1, self.slow.shape[1]))
+        best = float(energy[degree] + _LENGTH_PRICE * between)
+        return best, degree, np.vstack([first, levels[degree]])
 
 
 def merged_labels(domain: CellDomain, field: np.ndarray, found: LevelMap) -> LevelMap:
-    """The map with its labels merged two by two while its energy falls; two labels stay."""
-    while found.n_labels > 2:
-        one, two = np.triu_indices(found.n_labels, 1)
-        tried = [
-            level_map(domain, field, np.where(found.labels == b, a, found.labels))
-            for a, b in zip(one, two)
-        ]
-        best = min(tried, key=lambda m: m.energy)
-        if best.energy >= found.energy:
+    """The map with its labels merged in pairs while its energy decreases; two labels remain."""
+    sums, energy, labels = _Sums.of(domain, field, found.labels), found.energy, found.labels
+    while labels.max() > 1:
+        pairs = list(itertools.combinations(range(int(labels.max()) + 1), 2))
+        tried = [sums.merged(a, b) for a, b in pairs]
+        energies = [t.fitted(domain)[0] for t in tried]
+        best = int(np.argmin(energies))
+        if energies[best] >= energy:
             break
-        found = best
-    return found
+        (a, b), sums, energy = pairs[best], tried[best], energies[best]
+        labels = compact_labels(np.where(labels == b, a, labels))
+    return found if labels is found.labels else level_map(domain, field, labels)
 
 
 def segment_field(
     domain: CellDomain, field: np.ndarray, maps: tuple[np.ndarray, ...] | None = None
 ) -> LevelMap:
-    """The map of least energy; one label where none is better than a slow field.
+    """The map of least energy; one label if no map is better than a slow field.
 
     Parameters
     ----------
@@ -185,7 +245,7 @@ def segment_field(
     field : ndarray, shape (n, components)
         In units of its noise.
     maps : tuple of ndarray, optional
-        Maps (n,) to choose among and to refine; straight cuts and clusters where none are given.
+        Maps (n,) to choose from and to refine; by default straight cuts and clusters.
 
     Returns
     -------
@@ -201,27 +261,66 @@ def segment_field(
     >>> found.n_labels, abs(int(found.labels.sum()) - 288) < 5
     (2, True)
     """
+    if maps is None and domain.n >= _LEAST_COARSE:
+        coarse, block = domain.coarse
+        found = _sorted_maps(_drawn(coarse, block_field(domain, field)))
+        maps = tuple(m.labels[block] for m in found[:_REFINED])
     nothing = level_map(domain, field, np.zeros(domain.n, int))
-    begun = _candidates(domain, field, nothing.degree) if maps is None else maps
-    tried = [domain.without_small(m) for m in begun]
-    found = sorted((level_map(domain, field, m) for m in tried if m.any()), key=lambda m: m.energy)
-    refined = [_refined(domain, field, m) for m in found[:_REFINED]]
-    return min([nothing, *found, *refined], key=lambda m: m.energy)
+    if maps is None:
+        return min([nothing, *_drawn(domain, field)], key=_energy)
+    tried = [domain.without_small(m) for m in maps]
+    begun = _sorted_maps([level_map(domain, field, m) for m in tried if m.any()])
+    refined = [_refined(domain, field, m) for m in begun[:_REFINED]]
+    return min([nothing, *begun, *refined], key=_energy)
 
 
-def _candidates(domain: CellDomain, field: np.ndarray, degree: int) -> list[np.ndarray]:
-    """Maps to begin with, also without a slow field, which can hide domains."""
-    found = []
-    for used in sorted({0, degree}):
-        found += _straight_cuts(domain, field, domain.slow[:, : n_slow(used)])
-    for used in sorted({0, min(degree, 1)}):
-        slow = domain.slow[:, : n_slow(used)]
+def block_field(domain: CellDomain, field: np.ndarray) -> np.ndarray:
+    """The field (n blocks, components) of the coarse domain, in units of its noise."""
+    block = domain.coarse[1]
+    sums = [np.bincount(block, component) for component in field.T]
+    return 2 * np.stack(sums, axis=1) / np.bincount(block)[:, None]
+
+
+def _energy(found: LevelMap) -> float:
+    return found.energy
+
+
+def _sorted_maps(found: list[LevelMap]) -> list[LevelMap]:
+    """Maps of more than one label by their energy, of equal ones the first."""
+    distinct = {round(m.energy, 1): m for m in reversed(found) if m.n_labels > 1}
+    return [distinct[energy] for energy in sorted(distinct)]
+
+
+def _drawn(domain: CellDomain, field: np.ndarray) -> list[LevelMap]:
+    """Candidates, those refined that promise most after one turn."""
+    degree = level_map(domain, field, np.zeros(domain.n, int)).degree
+    turned = [_turned(domain, field, m, 1) for m in _candidates(domain, field, degree)]
+    found = [level_map(domain, field, domain.without_small(labels)) for labels in turned]
+    return [_refined(domain, field, m) for m in _sorted_maps(found)[:_DRAWN]]
+
+
+def _candidates(domain: CellDomain, field: np.ndarray, degree: int) -> list[LevelMap]:
+    """Maps to begin with, at several degrees of the slow field, which can hide domains."""
+    drawn = []
+    for used in sorted({*range(min(domain.degree, _CUT_DEGREES) + 1), degree}):
+        drawn.append(_straight_cuts(domain, field, domain.slow[:, : n_slow(used)]))
+    for used, weight in _SMOOTHINGS:
+        slow = domain.slow[:, : n_slow(min(used, domain.degree))]
         rest = domain.on_grid(field - slow @ (slow.T @ field))
-        for weight in _SMOOTHINGS:
-            flat = _total_variation(rest, domain.mask, weight)[domain.mask]
-            if flat.std() > 1e-3:
-                found += [_clusters(flat, k) for k in (2, 4)]
-    return found
+        flat = _total_variation(rest, domain.mask, weight)[domain.mask]
+        if flat.std() > 1e-3:
+            drawn.append(_clusters(flat))
+    tried = [domain.without_small(m) for m in drawn]
+    return [level_map(domain, field, m) for m in tried if m.any()]
+
+
+def _turned(domain: CellDomain, field: np.ndarray, found: LevelMap, sweeps: int) -> np.ndarray:
+    """The labels that are cheapest beside the levels and the slow field of a map."""
+    slow = domain.slow[:, : n_slow(found.degree)]
+    shown = domain.indicators(found.labels) @ found.levels
+    rest = field - slow @ (slow.T @ (field - shown))
+    cost = ((rest[:, None] - found.levels) ** 2).sum(-1) / 2
+    return domain.graph.cheapest(cost, found.labels, _CUT_PRICE, sweeps)
 
 
 def _refined(domain: CellDomain, field: np.ndarray, found: LevelMap) -> LevelMap:
@@ -231,38 +330,34 @@ def _refined(domain: CellDomain, field: np.ndarray, found: LevelMap) -> LevelMap
         now = level_map(domain, field, labels)
         if now.n_labels < 2:
             return now
-        slow = domain.slow[:, : n_slow(now.degree)]
-        shown = domain.indicators(now.labels) @ now.levels
-        rest = field - slow @ (slow.T @ (field - shown))
-        cost = ((rest[:, None] - now.levels) ** 2).sum(-1) / 2
-        labels = domain.graph.cheapest(cost, now.labels, _CUT_PRICE)
+        labels = _turned(domain, field, now, _SWEEPS)
         if (labels != now.labels).sum() <= _CHANGED:
             break
     return merged_labels(domain, field, level_map(domain, field, domain.without_small(labels)))
 
 
-def _straight_cuts(domain: CellDomain, field: np.ndarray, slow: np.ndarray) -> list[np.ndarray]:
-    """The best straight cut through all cells, and a tree of such cuts through its own leaves."""
-    labels, found = np.zeros(domain.n, int), list[np.ndarray]()
+def _straight_cuts(domain: CellDomain, field: np.ndarray, slow: np.ndarray) -> np.ndarray:
+    """The best straight cut through all cells, then through its leaves."""
+    labels = np.zeros(domain.n, int)
     while labels.max() + 1 < _LEAVES:
         shown = np.column_stack([slow, np.eye(int(labels.max()) + 1)[labels][:, 1:]])
         basis = np.linalg.qr(shown)[0].astype(np.float32)
         rest = field.astype(np.float32) - basis @ (basis.T @ field.astype(np.float32))
         leaves = [_best_cut(domain, rest, basis, labels == k) for k in range(labels.max() + 1)]
         leaf = int(np.argmax([gain for gain, _ in leaves]))
-        if found and leaves[leaf][0] < _GAIN:
+        if labels.any() and leaves[leaf][0] < _GAIN:
             break
         labels = np.where((labels == leaf) & leaves[leaf][1], labels.max() + 1, labels)
-        found.append(labels)
-    return [found[0], found[-1]]
+    return labels
 
 
 def _best_cut(domain: CellDomain, rest, basis, leaf) -> tuple[float, np.ndarray]:
     """Gain in chi2 of the best straight cut through a leaf, and its side."""
     side = domain.cuts[leaf] > 0
     count = side.sum(axis=0)
-    fair = (count > _LEAST_SIDE) & (count < len(side) - _LEAST_SIDE)
-    if len(side) < _LEAST_LEAF or not fair.any():
+    least = _LEAST_SIDE / domain.area
+    fair = (count > least) & (count < len(side) - least)
+    if len(side) < _LEAST_LEAF / domain.area or not fair.any():
         return 0.0, leaf
     step = (side[:, fair] - side[:, fair].mean(axis=0)).astype(np.float32)
     power = np.maximum((step**2).sum(axis=0) - ((basis[leaf].T @ step) ** 2).sum(axis=0), 1.0)
@@ -293,13 +388,11 @@ def _total_variation(field: np.ndarray, mask: np.ndarray, weight: float) -> np.n
     return field - weight * divergence()
 
 
-def _clusters(values: np.ndarray, k: int) -> np.ndarray:
-    """Two or four clusters by k-means, begun on either side of the principal axes."""
+def _clusters(values: np.ndarray) -> np.ndarray:
+    """Four clusters by k-means, begun on either side of the principal axes."""
     centered = values - values.mean(axis=0)
     along = centered @ np.linalg.svd(centered, full_matrices=False)[2].T
-    labels = (along[:, 0] > np.median(along[:, 0])) * 1
-    if k == 4:
-        labels = labels + 2 * (along[:, -1] > np.median(along[:, -1]))
+    labels = (along[:, [0, -1]] > np.median(along[:, [0, -1]], axis=0)) @ [1, 2]
     for _ in range(20):
         means = np.array([values[labels == c].mean(axis=0) for c in range(labels.max() + 1)])
         moved = compact_labels(((values[:, None] - means) ** 2).sum(-1).argmin(axis=1))

@@ -1,8 +1,8 @@
-"""What a map leaves over: structure of a field within its labels that is no noise.
+"""Residual structure of a map: variation of a field within its labels that is not noise.
 
-Both halves of the data measure the same field, less its label means and what is slow; their noise
-is independent. What cells near each other have in common from one half to the other is therefore
-structure that the map does not show.
+Both halves of the data measure the same field with independent noise. After the label means and the
+slow part are subtracted, any covariance of nearby cells between the halves is structure that the
+map does not show.
 """
 
 from dataclasses import dataclass, field
@@ -23,19 +23,19 @@ _SHOWN = 1.0  # cells: Gaussian that the residual is smoothed with to be shown
 
 @dataclass(frozen=True)
 class ResidualStructure:
-    """Structure that a map leaves over.
+    """Structure that a map does not explain.
 
     Attributes
     ----------
     z : float
-        Covariance, from half to half, of what is left over in cells two apart, over its standard
-        error; about 0 with a spread of 1 where nothing but noise is left.
+        Covariance between the halves of the residuals in cells two apart, divided by its standard
+        error; about 0 with a spread of 1 for pure noise.
     rms : float
         Square root of that covariance, 0 where it is negative: size of the structure, in units of
         the field.
     field : ndarray, shape (R, C, K)
-        What is left over, smoothed over about three by three cells, in units of the field; NaN
-        where unknown.
+        Residual, smoothed over about three by three cells, in units of the field; NaN where
+        unknown.
     """
 
     z: float
@@ -46,9 +46,9 @@ class ResidualStructure:
 def residual_structure(halves: TwoHalves, labels: np.ndarray) -> ResidualStructure:
     """Look for structure of a field within the labels of a map.
 
-    Cells near walls do not take part, nor, along the fast axis of the scan, cells at nearly the
-    same row. The standard error comes from the difference of the halves, which is noise only: from
-    its autocovariance over all far lags.
+    Cells near walls are excluded, and so are, along the fast scan axis, pairs of cells at nearly
+    the same row. The standard error comes from the autocovariance at all large lags of the
+    difference of the halves, which is pure noise.
 
     Parameters
     ----------

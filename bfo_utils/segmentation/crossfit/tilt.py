@@ -1,8 +1,8 @@
-"""Mistilt: the displacement that B columns seem to have because the crystal is tilted.
+"""Mistilt: the apparent displacement of B columns in a tilted crystal.
 
-A tilt shifts the image of one sublattice against that of the other, by the same amount wherever the
-tilt is the same. It is therefore what all domains have in common, and what varies slowly inside
-them: a map of levels and a slow field are fitted together, so that walls stay with the levels.
+A tilt shifts the image of one sublattice relative to the other, by the same amount wherever the
+tilt is the same. It is therefore common to all domains or varies slowly inside them. A map of
+levels and a slow field are fitted together, so that walls belong to the levels.
 """
 
 from dataclasses import dataclass
@@ -25,20 +25,21 @@ _APART = 3  # cells, whose difference is noise but for walls
 
 @dataclass(frozen=True)
 class Tilt:
-    """The part of the polar displacement that a mistilt may have made, in px.
+    """The part of the polar displacement that mistilt may have caused, in px.
 
     Attributes
     ----------
     offset : ndarray, shape (2,)
-        What all domains have in common: the center of the smallest circle about their levels.
+        Displacement common to all domains: the center of the smallest circle around their levels.
     radius : float
-        Of that circle; 0 for a single domain.
+        Radius of that circle; 0 for a single domain.
     surface : ndarray, shape (R, C, 2)
-        What varies slowly inside the domains, zero on average; NaN where no cell is.
+        Displacement that varies slowly inside the domains, zero on average; NaN where there is no
+        cell.
     degree : int
-        Of the surface; 0 where none is seen.
+        Degree of the surface; 0 if there is none.
     levels : int
-        How many levels the domains have beside it.
+        Number of levels of the domains.
     """
 
     offset: np.ndarray
@@ -54,25 +55,25 @@ class Tilt:
 
     @property
     def is_central(self) -> bool:
-        """Whether the domains lie around the offset: else it may be polarization common to all."""
+        """Whether the domains lie around the offset; otherwise it may be polarization common to all
+        of them.
+        """
         return bool(np.hypot(*self.offset) < _CENTRAL * self.radius)
 
     def constant(self, how: str) -> np.ndarray:
-        """The part (2,) that is subtracted from all cells: with "offset" that, with "smooth" only
-        where the domains lie around it.
+        """The part (2,) that is subtracted from all cells: the offset with "offset", and with
+        "smooth" only if the domains lie around it.
         """
         check_tilt(how)
         return self.offset * (how == "offset" or (how == "smooth" and self.is_central))
 
     def subtracted(self, how: str) -> np.ndarray:
-        """The displacement (R, C, 2) that is subtracted: the constant, and with "smooth" the
-        surface.
-        """
+        """The displacement (R, C, 2) to subtract: the constant and, with "smooth", the surface."""
         return self.constant(how) + self.surface * (how == "smooth")
 
 
 def check_tilt(how: str) -> None:
-    """See that a way to subtract the tilt is known.
+    """Check that a way to subtract the tilt is known.
 
     Raises
     ------
@@ -85,9 +86,9 @@ def check_tilt(how: str) -> None:
 def measure_tilt(polar: np.ndarray, mask: np.ndarray) -> Tilt:
     """Estimate the apparent displacement that is common to all domains.
 
-    One image cannot tell a uniform polarization from a uniform tilt, nor domains from blocks of
-    unlike tilt: the offset of a single domain is its mean, polarization and all, and that of two
-    domains is the middle between them.
+    One image cannot distinguish a uniform polarization from a uniform tilt, nor domains from blocks
+    of different tilt. The offset of a single domain is its mean, including its polarization, and
+    that of two domains is the midpoint between them.
 
     Parameters
     ----------
