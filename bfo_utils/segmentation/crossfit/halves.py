@@ -279,7 +279,7 @@ def without_strips(
     domain: CellDomain, labels: np.ndarray, block: int = 1
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """The map without labels that are nowhere wider than three cells, and the masks of these
-    labels.
+    labels. Rows of single cells of other labels (along a wall, say) go to the nearest label.
 
     Parameters
     ----------
@@ -296,7 +296,7 @@ def without_strips(
             break
         gone.append(domain.on_grid(labels, -1) == thin)
         labels = domain.cleaned(labels, np.arange(labels.max() + 1) == thin)
-    return labels, gone
+    return domain.opened(labels) if block == 1 else labels, gone
 
 
 def _widths(domain: CellDomain, labels: np.ndarray, block: int) -> np.ndarray:

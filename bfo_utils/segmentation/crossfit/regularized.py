@@ -20,6 +20,7 @@ from .cuts import CellGraph
 DEGREE = 7  # of the slow field, at most
 SOFT = 0.6  # cells: Gaussian that a wall is blurred with; walls are never sharper
 LEAST_CELLS = 8  # of a label
+_ARM = 3  # cells of a row of single cells, from which on it is none of a domain
 _LEAST_PER = 6  # cells for every slow function
 _LENGTH_PRICE, _CUT_PRICE = 1.0, 2.5  # per cell of wall: in the energy, and while a map is refined
 _ANGLES, _OFFSETS, _HALF_WIDTH = 16, 18, 0.8  # straight cuts, and the tanh width of a wall in cells
@@ -126,6 +127,22 @@ class CellDomain:
         if not kept.any() or not gone.any():
             return compact_labels(labels)
         nearest = ndimage.distance_transform_edt(~kept, return_distances=False, return_indices=True)
+        return compact_labels(grid[tuple(nearest)][self.mask])
+
+    def opened(self, labels: np.ndarray) -> np.ndarray:
+        """The map without rows of three or more cells that lie in no square of four cells of their
+        label, renumbered: a row of single cells along a wall is no domain.
+        """
+        grid = self.on_grid(labels, -1)
+        wide = grid >= 0
+        for k in range(labels.max() + 1):
+            own = np.pad((grid == k) | (grid < 0), 2, mode="edge")
+            wide &= (grid != k) | ndimage.binary_opening(own, np.ones((2, 2)))[2:-2, 2:-2]
+        single = ndimage.label((grid >= 0) & ~wide, np.ones((3, 3)))[0]
+        wide |= (np.bincount(single.ravel()) < _ARM)[single] & (grid >= 0)
+        if not wide.any():
+            return compact_labels(labels)
+        nearest = ndimage.distance_transform_edt(~wide, return_distances=False, return_indices=True)
         return compact_labels(grid[tuple(nearest)][self.mask])
 
     def without_small(self, labels: np.ndarray) -> np.ndarray:
@@ -367,7 +384,8 @@ def moved_walls(domain: CellDomain, field: np.ndarray, labels: np.ndarray) -> np
         found, before = turned, found
         if (found != before).sum() <= _CHANGED:
             break
-    return names[found]
+    opened = domain.opened(found)
+    return names[opened if opened.max() == found.max() else found]
 
 
 def _straight_cuts(domain: CellDomain, field: np.ndarray, slow: np.ndarray) -> np.ndarray:
