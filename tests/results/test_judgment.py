@@ -88,7 +88,9 @@ def test_borders_that_are_not_there_are_taken_out_of_the_map_by_rewards():
 
     _, judgment, truth = judged(labels=cut_once_more, layout="halves", dose=60)
     inside = truth >= 0
-    assert adjusted_rand_score(truth[inside], judgment.candidate[inside]) == 1
+    found = judgment.candidate[inside]
+    assert len(np.unique(found)) == 2  # walls may move by a cell
+    assert adjusted_rand_score(truth[inside], found) > 0.98
 
 
 def test_an_image_that_could_not_show_domains_decides_nothing():
