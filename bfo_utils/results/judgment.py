@@ -440,12 +440,15 @@ def _by_contrast(prepared: PreparedImage, rewards: Mapping[str, float]) -> tuple
 
 
 def _map_to_show(prepared: PreparedImage, answer: FieldAnswer, chosen: np.ndarray) -> np.ndarray:
-    """The map by rewards where its walls hold and explain enough, else the judge's own; then the
-    walls of either are moved.
+    """The map by rewards where its walls hold and explain enough, else the judge's own; walls that
+    were judged on blocks of cells are moved to where the cells have them.
     """
     accepted = _accepted(answer, chosen)
     own = accepted if accepted is not None else _cell_labels(answer, answer.shown, prepared.mask)
-    return name_labels(prepared, _with_moved_walls(prepared, answer, own)) if own.max() > 0 else own
+    if own.max() <= 0:
+        return own
+    moved = own if answer.block == 1 else _with_moved_walls(prepared, answer, own)
+    return name_labels(prepared, moved)
 
 
 def _with_moved_walls(
