@@ -447,8 +447,12 @@ def _map_to_show(prepared: PreparedImage, answer: FieldAnswer, chosen: np.ndarra
     own = accepted if accepted is not None else _cell_labels(answer, answer.shown, prepared.mask)
     if own.max() <= 0:
         return own
-    moved = own if answer.block == 1 else _with_moved_walls(prepared, answer, own)
-    return name_labels(prepared, moved)
+    if answer.block == 1:
+        domain, own = answer.judged.halves.domain, own.copy()
+        own[domain.mask] = domain.opened(own[domain.mask])
+    else:
+        own = _with_moved_walls(prepared, answer, own)
+    return name_labels(prepared, own)
 
 
 def _with_moved_walls(

@@ -20,7 +20,7 @@ from .cuts import CellGraph
 DEGREE = 7  # of the slow field, at most
 SOFT = 0.6  # cells: Gaussian that a wall is blurred with; walls are never sharper
 LEAST_CELLS = 8  # of a label
-_ARM = 3  # cells of a row of single cells, from which on it is none of a domain
+_ROW = 3  # cells: rows of single cells as long as that are no domain, nor are smaller patches
 _LEAST_PER = 6  # cells for every slow function
 _LENGTH_PRICE, _CUT_PRICE = 1.0, 2.5  # per cell of wall: in the energy, and while a map is refined
 _ANGLES, _OFFSETS, _HALF_WIDTH = 16, 18, 0.8  # straight cuts, and the tanh width of a wall in cells
@@ -130,25 +130,43 @@ class CellDomain:
         return compact_labels(grid[tuple(nearest)][self.mask])
 
     def opened(self, labels: np.ndarray) -> np.ndarray:
-        """The map without rows of three or more cells that lie in no square of four cells of their
-        label, renumbered: a row of single cells along a wall is no domain.
+        """The map without rows of single cells and without patches of one or two, which along a
+        wall are no domain; labels keep their numbers, and none is lost.
         """
         grid = self.on_grid(labels, -1)
-        wide = grid >= 0
-        for k in range(labels.max() + 1):
-            own = np.pad((grid == k) | (grid < 0), 2, mode="edge")
-            wide &= (grid != k) | ndimage.binary_opening(own, np.ones((2, 2)))[2:-2, 2:-2]
-        single = ndimage.label((grid >= 0) & ~wide, np.ones((3, 3)))[0]
-        wide |= (np.bincount(single.ravel()) < _ARM)[single] & (grid >= 0)
-        if not wide.any():
-            return compact_labels(labels)
-        nearest = ndimage.distance_transform_edt(~wide, return_distances=False, return_indices=True)
-        return compact_labels(grid[tuple(nearest)][self.mask])
+        for gone in (_rows_of_cells, _specks):
+            kept = (grid >= 0) & ~gone(grid)
+            if len(np.unique(grid[kept])) < len(np.unique(labels)):
+                break
+            nearest = ndimage.distance_transform_edt(
+                ~kept, return_distances=False, return_indices=True
+            )
+            grid = np.where(grid >= 0, grid[tuple(nearest)], -1)
+        return grid[self.mask]
 
     def without_small(self, labels: np.ndarray) -> np.ndarray:
         """The map without labels of few cells."""
         labels = compact_labels(labels)
         return self.cleaned(labels, self.area * np.bincount(labels) < LEAST_CELLS)
+
+
+def _rows_of_cells(grid: np.ndarray) -> np.ndarray:
+    """Cells of rows of three or more that lie in no square of four cells of their label."""
+    wide = grid < 0
+    for k in range(grid.max() + 1):
+        own = np.pad((grid == k) | (grid < 0), 2, mode="edge")
+        wide |= (grid == k) & ndimage.binary_opening(own, np.ones((2, 2)))[2:-2, 2:-2]
+    row = ndimage.label(~wide, np.ones((3, 3)))[0]
+    return ~wide & (np.bincount(row.ravel())[row] >= _ROW)
+
+
+def _specks(grid: np.ndarray) -> np.ndarray:
+    """Cells of connected patches of one or two."""
+    small = np.zeros(grid.shape, bool)
+    for k in range(grid.max() + 1):
+        patch = ndimage.label(grid == k)[0]
+        small |= (grid == k) & (np.bincount(patch.ravel())[patch] < _ROW)
+    return small
 
 
 def compact_labels(labels: np.ndarray) -> np.ndarray:
@@ -384,8 +402,7 @@ def moved_walls(domain: CellDomain, field: np.ndarray, labels: np.ndarray) -> np
         found, before = turned, found
         if (found != before).sum() <= _CHANGED:
             break
-    opened = domain.opened(found)
-    return names[opened if opened.max() == found.max() else found]
+    return names[domain.opened(found)]
 
 
 def _straight_cuts(domain: CellDomain, field: np.ndarray, slow: np.ndarray) -> np.ndarray:
