@@ -85,7 +85,7 @@ def test_a_dataset_or_a_file_gives_the_same(scan):
     ("second", "message"),
     [
         ("DF4", "--second DF4: no datasets are called 'DF4'; choose one of"),
-        ("small.npy", "small.npy: is 50 x 40 px, the image 360 x 360 px; give another channel"),
+        ("small.npy", "small.npy: is 50 x 40 px, but the image is 360 x 360 px; give"),
     ],
 )
 def test_what_is_no_second_channel_is_one_line(scan, capsys, second, message):

@@ -70,7 +70,7 @@ def test_a_browser_that_hangs_is_left(run, printer, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("there", "message"), [(True, "apt install chromium"), (False, "holds no report")]
+    ("there", "message"), [(True, "apt install chromium"), (False, "contains no report")]
 )
 def test_what_is_missing_is_named_in_one_line(run, monkeypatch, capsys, there, message):
     monkeypatch.setattr(printing, "BROWSERS", ("no-such-browser",))
