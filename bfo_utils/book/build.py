@@ -60,11 +60,11 @@ _SECONDS = {
     "03_clustering": 7,
     "04_rewards": 10,
     "05_optimization": 15,
-    "06_vae": 50,
+    "06_vae": 55,
     "07_judgment": 40,
     "08_paper": 28,
     "09_report": 25,
-    "10_composition": 58,
+    "10_composition": 62,
 }
 # With these an image is prepared.
 _PREPARED = (

@@ -8,6 +8,7 @@ import sys
 
 import nbformat
 import pytest
+from papermill import inspect_notebook
 
 from bfo_utils.book import (
     Artifacts,
@@ -176,6 +177,8 @@ def test_notebooks_declare_the_defaults_of_the_search_space(name):
             assert values[p.name] == p.default and type(values[p.name]) is type(p.default), p.name
     for line in filter(str.strip, code.split("\n")):
         assert re.fullmatch(r"\w+: (int|float|str|bool) = .+  # .+", line), line
+    declared = {name for name in values if not name.startswith("__")}
+    assert set(inspect_notebook(str(source))) == declared  # papermill reads every line
 
 
 def test_the_table_of_parameters_is_the_declaration():
