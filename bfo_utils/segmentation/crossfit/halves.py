@@ -53,24 +53,24 @@ ScanError = Callable[[np.ndarray], np.ndarray]
 class WallTest:
     """The wall between two labels, tested along its whole length.
 
-        Attributes
-        ----------
-        labels : tuple of int
-        length_cells : float
-        step : ndarray, shape (K,)
-            Step of the field, second label minus first; the wall of each half is measured in the
-            other half.
-        se : ndarray, shape (K,)
-            Its standard error, including scan errors.
-        scan : ndarray, shape (K,)
-            The part of the standard error due to the scan.
-        z : float
+    Attributes
+    ----------
+    labels : tuple of int
+    length_cells : float
+    step : ndarray, shape (K,)
+        Step of the field, second label minus first; the wall of each half is measured in the other
+        half.
+    se : ndarray, shape (K,)
+        Its standard error, including scan errors.
+    scan : ndarray, shape (K,)
+        The part of the standard error due to the scan.
+    z : float
         Step in the direction from one half, divided by its standard error in the other.
     expected_z : float
         The z that the difference between the levels of the labels predicts; it is small for a wall
         that is too short to be tested.
-        width_cells, se_width_cells : float
-            w of tanh(x / w) across the wall, NaN if it cannot be determined.
+    width_cells, se_width_cells : float
+        w of tanh(x / w) across the wall, NaN if it cannot be determined.
     """
 
     labels: tuple[int, int]
@@ -529,16 +529,16 @@ def held_map(judged: FieldJudgment, labels: np.ndarray, least_z: float) -> Level
     the other half is merged, as long as its z is below the threshold. A wall too short to be
     tested, as where four domains meet, is kept if each of its labels has another wall that holds.
 
-        Parameters
-        ----------
-        judged : FieldJudgment
-        labels : ndarray of int, shape (n,)
-        least_z : float
+    Parameters
+    ----------
+    judged : FieldJudgment
+    labels : ndarray of int, shape (n,)
+    least_z : float
 
-        Returns
-        -------
-        LevelMap
-            One label if no wall is significant.
+    Returns
+    -------
+    LevelMap
+        One label if no wall is significant.
     """
     halves, domain = judged.halves, judged.halves.domain
     start = level_map(domain, halves.drawn_mean, domain.without_small(labels))
