@@ -592,6 +592,7 @@ def _open(stage: Path, artifacts: Path) -> None:
     if not isinstance(result, dict) or not result["input"]["path"]:
         return
     shutil.copy(artifacts / "label_map.png", stage / "images")
+    _without_developer_pages(stage)
     name = " ".join(result["input"]["name"].replace("`", "'").split())
     said = f"This book is about the image `{name}`. Verdict: **{result['verdict']}**."
     figure = (
@@ -603,6 +604,19 @@ def _open(stage: Path, artifacts: Path) -> None:
     after = rest.split("```", 1)[1]
     text = f"{before}{said} See {{doc}}`the answer </report/09_report>`.\n\n{figure}{after}"
     (stage / "intro.md").write_text(text, "utf-8")
+
+
+def _without_developer_pages(stage: Path) -> None:
+    """Leave out the pages about the code, which the reader of a book about an image has no use
+    for and which take longest to make.
+    """
+    contents = stage / "_toc.yml"
+    parts = contents.read_text("utf-8").split("  - caption: ")
+    kept = [part for part in parts if not part.startswith("For developers")]
+    contents.write_text("  - caption: ".join(kept), "utf-8")
+    for page in ("api.md", "dependability.md"):
+        (stage / page).unlink()
+    shutil.rmtree(stage / "api")
 
 
 def _sphinx(stage: Path) -> None:
