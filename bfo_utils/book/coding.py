@@ -1,5 +1,8 @@
 """Exercises in which the reader writes a function, which is compared with ours on test cases."""
 
+import copy
+import sys
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +15,7 @@ from ..segmentation import adjusted_eta_squared
 
 _ONE_PERCENT = 0.01
 _NEAT = 0.8  # continuity x straightness of a map that fools both
+_PATIENCE = 5  # s, for one call of a function
 _EMPTY = 0.2  # evidence of a map unrelated to the crystal
 
 
@@ -56,14 +60,33 @@ def compared(function: Callable, cases: Iterable[tuple[tuple, Any]]) -> str:
     'It returns 2, ours returns 3.'
     """
     for arguments, right in cases:
-        given = [np.array(a) if isinstance(a, np.ndarray) else a for a in arguments]
-        try:
-            found = function(*given)
-        except Exception as error:  # of the reader's code, whatever it is
-            return f"It raises {type(error).__name__}: {error}."
-        if not _alike(found, right):
-            return f"It returns {_short(found)}, ours returns {_short(right)}."
+        found, wrong = _tried(function, arguments)
+        if wrong or not _alike(found, right):
+            return wrong or f"It returns {_short(found)}, ours returns {_short(right)}."
     return ""
+
+
+def _tried(function: Callable, arguments: Iterable) -> tuple[Any, str]:
+    """What a function returns for copies of the arguments, and what is wrong if it returns nothing.
+
+    An endless loop is stopped: it would hold the notebook.
+    """
+    end = time.monotonic() + _PATIENCE
+
+    def watch(*_: Any) -> Callable:
+        if time.monotonic() > end:
+            raise TimeoutError(f"no result after {_PATIENCE} s; does a loop never end?")
+        return watch
+
+    before = sys.gettrace()
+    sys.settrace(watch)
+    try:
+        found = function(*map(copy.copy, arguments))
+    except (Exception, SystemExit) as error:  # of the reader's code, whatever it is
+        return None, f"It raises {type(error).__name__}: {_cut(str(error)).rstrip('.')}."
+    finally:
+        sys.settrace(before)
+    return found, "It returns nothing; is `return` missing?" if found is None else ""
 
 
 def _alike(found: Any, right: Any) -> bool:
@@ -74,14 +97,25 @@ def _alike(found: Any, right: Any) -> bool:
         return values.shape == wanted.shape and bool(
             np.allclose(values, wanted, rtol=_ONE_PERCENT, atol=_ONE_PERCENT, equal_nan=True)
         )
-    except (TypeError, ValueError, OverflowError):
+    except Exception:  # of the reader's value, whatever it is
         return False
 
 
 def _short(value: Any) -> str:
     """A value in a few words."""
+    try:
+        numbers = np.asarray(value, float)
+    except Exception:  # a word, lists of several lengths
+        return _cut(repr(value))
     with np.printoptions(precision=3, threshold=6, edgeitems=2):
-        text = " ".join(repr(np.asarray(value)).split()) if np.ndim(value) else f"{value!r:.60}"
+        if numbers.ndim:
+            return _cut(repr(np.asarray(value)))
+        return f"{numbers:.4g}"
+
+
+def _cut(text: str) -> str:
+    """One line of at most 120 characters."""
+    text = " ".join(text[:1000].split())
     return text if len(text) < 120 else text[:117] + "..."
 
 
@@ -129,13 +163,17 @@ def _straight(function: Callable, segmentation: Segmentation) -> str | None:
 
 
 def _decoy(function: Callable, segmentation: Segmentation) -> str:
+    found, wrong = _tried(function, [segmentation.labels])
+    if wrong:
+        return wrong
     try:
-        drawn = np.asarray(function(segmentation.labels.copy()))
-    except Exception as error:  # of the reader's code, whatever it is
-        return f"It raises {type(error).__name__}: {error}."
+        drawn = np.asarray(found)
+    except Exception:  # lists of several lengths
+        drawn = np.empty(0)
     if drawn.shape != segmentation.labels.shape or not np.issubdtype(drawn.dtype, np.integer):
-        return f"It returns {_short(drawn)}; return integers in the shape of the argument."
-    labels = np.where(segmentation.labels >= 0, np.maximum(drawn, 0), -1)
+        return f"It returns {_short(found)}; return integers in the shape of the argument."
+    numbered = np.unique(drawn, return_inverse=True)[1].reshape(drawn.shape)  # any labels, small
+    labels = np.where(segmentation.labels >= 0, numbered, -1)
     scores = score_map(Segmentation(labels, segmentation.reference))
     neat = scores["continuity"] * scores["straightness"]
     if neat < _NEAT or scores["evidence"] > _EMPTY:
@@ -204,7 +242,7 @@ CODING: dict[str, dict[str, CodingExercise]] = {
         ),
     },
     "05_optimization": {
-        "front": CodingExercise(
+        "pareto": CodingExercise(
             _front,
             "A point is not on the front if another point is larger in both columns.",
             "This is the Pareto front, from which you may choose for yourself.",

@@ -384,7 +384,7 @@ CHAPTERS: dict[str, dict[str, Exercise]] = {
         "turn": Exercise(
             _turn,
             "Compute the mean of `cells.polar` for each of the two labels with the most cells, then"
-            " the angle between the two means.",
+            " the angle between the two means, in degrees.",
             "The image hides the third component. In projection a 71° wall looks like a rotation by"
             " 90° or none, a 109° wall like 90° or 180°.",
             tolerance=0.05,

@@ -1,13 +1,16 @@
 """The self-checks tell right from wrong, and the solutions in the notebooks are right."""
 
+import itertools
 import json
 import re
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from bfo_utils.book import CHAPTERS, CODING, Features, check_answers, judge_answer
+from bfo_utils.book import coding as coding_exercises
 from bfo_utils.book.exercises import _noise, _turn
 from bfo_utils.compute import resource_path
 from bfo_utils.descriptors import crop_windows
@@ -102,7 +105,7 @@ WRITTEN = {
     "nearest": lambda v, c: np.linalg.norm(v[:, None] - c, axis=-1).argmin(axis=1),
     "straight": straight,
     "decoy": lambda labels: np.arange(labels.shape[1]) // 6 % 2 + np.zeros(labels.shape, int),
-    "front": lambda p: [k for k, q in enumerate(p) if not (p > q).all(axis=1).any()],
+    "pareto": lambda p: [k for k, q in enumerate(p) if not (p > q).all(axis=1).any()],
     "cross_fit": lambda one, two: (share((one > 0) * 1, two) + share((two > 0) * 1, one)) / 2,
 }
 BADLY = {
@@ -111,7 +114,7 @@ BADLY = {
     "nearest": lambda v, c: v.argmin(axis=1),
     "straight": lambda roughness, extent, length: roughness.mean(),
     "decoy": lambda labels: np.random.default_rng(0).integers(0, 2, labels.shape),
-    "front": lambda p: [int(p.sum(axis=1).argmax())],
+    "pareto": lambda p: [int(p.sum(axis=1).argmax())],
     "cross_fit": lambda one, two: share((one > 0) * 1, one),
 }
 
@@ -135,27 +138,75 @@ def test_functions_are_run_beside_ours(sources, chapter, name):
         (3, "Give the function itself"),
         (lambda *_: 1 / 0, "It raises ZeroDivisionError: division by zero."),
         (lambda: 1, "It raises TypeError"),
-        (lambda *_: None, "It returns"),
-        (lambda *_: {}, "It returns"),
-        (lambda *_: "a", "It returns"),
+        (lambda *_: None, "It returns nothing; is `return` missing?"),
+        (lambda *_: {}, "It returns {}"),
+        (lambda *_: "a", "It returns 'a'"),
+        (lambda *_: [[1, 2], [3]], "It returns [[1, 2], [3]]"),
+        (lambda *_: itertools.count(), "It returns count(0)"),
+        (lambda *_: sys.exit("two\nlines"), "It raises SystemExit: two lines."),
     ],
-    ids=["no function", "stops", "takes nothing", "gives nothing", "gives a dict", "gives a word"],
+    ids=[
+        "no function",
+        "stops",
+        "takes nothing",
+        "gives nothing",
+        "gives a dict",
+        "gives a word",
+        "gives lists of several lengths",
+        "gives an endless iterator",
+        "leaves",
+    ],
 )
 def test_functions_that_fail_never_stop_the_check(sources, chapter, name, answer, said):
     mark = judge_answer(chapter, sources[chapter], {name: answer})[name]
     assert mark.state == "wrong" and mark.text.startswith(said)
 
 
+def test_an_endless_loop_is_stopped(sources, monkeypatch):
+    def endless(*_):
+        while True:
+            pass
+
+    monkeypatch.setattr(coding_exercises, "_PATIENCE", 0.1)
+    mark = judge_answer("01_data", sources["01_data"], {"shift": endless})["shift"]
+    assert mark.text.startswith("It raises TimeoutError: no result after 0.1 s")
+
+
+@pytest.mark.parametrize("factor", [1, 10**12, -1])
+def test_a_decoy_may_use_any_numbers(sources, factor):
+    def decoy(labels):
+        labels[:] = np.arange(labels.shape[1]) // 6 % 2 * factor  # into the argument
+        return labels
+
+    before = sources["04_rewards"].labels.copy()
+    mark = judge_answer("04_rewards", sources["04_rewards"], {"decoy": decoy})["decoy"]
+    assert mark.state == "right" and (sources["04_rewards"].labels == before).all()
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_name_that_the_reader_gave_to_something_else_is_told(chapter):
+    for name, exercise in CHAPTERS[chapter].items():
+        answer = exercise.choices[0] if exercise.choices else 0.5
+        assert judge_answer(chapter, "no result", {name: answer})[name].text
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS)
 @pytest.mark.parametrize(
     "answer",
-    [{}, [], [[1, 2], [3]], float("nan"), (1, 2, 3, 4, 5), object(), b"x", 10**400, [None], 1j],
-    ids=["dict", "empty", "nested", "nan", "many", "object", "bytes", "huge", "none", "complex"],
+    [
+        *({}, [], [[1, 2], [3]], float("nan"), (1, 2, 3, 4, 5), object(), b"x", 10**400, [None]),
+        *(1j, np.array(np.nan), "x\n" * 9999, pd.Series([1.0, 2.0])),
+    ],
+    ids=[
+        *("dict", "empty", "nested", "nan", "many", "object", "bytes", "huge", "none", "complex"),
+        *("array of no dimension", "long", "series"),
+    ],
 )
 def test_any_answer_at_all_gets_a_line(sources, chapter, answer):
     for name in CHAPTERS[chapter]:
         mark = judge_answer(chapter, sources[chapter], {name: answer})[name]
         assert mark.state in ("wrong", "void") and mark.text, name
+        assert len(mark.text) < 320 and "\n" not in mark.text
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
@@ -199,7 +250,8 @@ def test_nothing_is_computed_for_open_questions():
 
 
 @pytest.mark.parametrize(
-    ("answer", "text"), [("zscor", "Did you mean 'zscore'"), ({"bright"}, "'bright' is not one of")]
+    ("answer", "text"),
+    [("zscor", "Did you mean 'zscore'?"), ({"bright"}, "'bright' is not one of")],
 )
 def test_words_that_are_no_choice_are_told_so(sources, answer, text):
     assert (
@@ -218,6 +270,16 @@ def test_a_word_in_the_place_of_a_number_is_told_so(sources):
     assert judge_answer("06_vae", sources["06_vae"], {"latents": 3})["latents"].state == "wrong"
 
 
+def test_hints_say_what_of_the_answer_is_wrong(sources):
+    def hint(chapter, **answer):
+        return judge_answer(chapter, sources[chapter], answer)[next(iter(answer))].text
+
+    assert "not nan. Leave out what has no value" in hint("01_data", displacement=np.nan)
+    assert "as the exercise asks, not '2'." in hint("06_vae", unlearned="2")
+    assert hint("02_descriptors", b_columns=(0, 4, 16)).startswith("2 of 3 are right. ")
+    assert hint("05_optimization", best_on_front="True").endswith("Did you mean True?")
+
+
 def test_numpy_values_are_answers(sources):
     marks = judge_answer(
         "06_vae", sources["06_vae"], {"unlearned": np.int64(2), "latents": np.array([3, 6])}
@@ -225,15 +287,15 @@ def test_numpy_values_are_answers(sources):
     assert {m.state for m in marks.values()} == {"right"}
 
 
-def test_unknown_chapters_and_answers_are_refused():
+def test_unknown_chapters_are_refused_and_other_names_told(capsys):
     with pytest.raises(
         InputError, match="chapter '10_end': has no self-check; choose one of 01_data"
     ):
         check_answers("10_end", None)
-    with pytest.raises(
-        InputError, match="answer 'color': is not asked in 06_vae; it asks for latents, unlearned"
-    ):
-        check_answers("06_vae", None, color="red")
+    check_answers("06_vae", None, color="red")
+    assert "✗ color: Is not asked in 06_vae; it asks for latents, unlearned." in (
+        capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
