@@ -88,21 +88,9 @@ _STAND_INS = {
         "This run has no autoencoders. To add them, install their libraries with {vae}"
         " and run it again with `-p vae_budget=4`.\n"
     ),
-    "search/07_judgment": (
-        "This book is about your own image. To get the chapter that tests"
-        " the rewards on simulated crystals, use `bfo run` without an image or with"
-        " `--profile full`.\n"
-    ),
-    "search/08_paper": (
-        "This book is about your own image. To get the chapter on the"
-        " published workflow, use `bfo run` without an image or with `--profile full`.\n"
-    ),
-    "series/10_composition": (
-        "This book is about your own image. To get the chapter on the"
-        " composition of Sm-doped BiFeO₃, use `bfo run` without an image or with a parameter of the"
-        " series, such as `-p series=FOLDER`.\n"
-    ),
 }
+# chapters on simulated crystals, which a book about an image of the reader's has only if asked for
+_SIMULATED = ("search/07_judgment", "search/08_paper", "series/10_composition")
 _RENDER = 70  # seconds, roughly, for the progress bar
 
 
@@ -592,7 +580,7 @@ def _open(stage: Path, artifacts: Path) -> None:
     if not isinstance(result, dict) or not result["input"]["path"]:
         return
     shutil.copy(artifacts / "label_map.png", stage / "images")
-    _without_developer_pages(stage)
+    _only_of_the_image(stage)
     name = " ".join(result["input"]["name"].replace("`", "'").split())
     said = f"This book is about the image `{name}`. Verdict: **{result['verdict']}**."
     figure = (
@@ -601,22 +589,41 @@ def _open(stage: Path, artifacts: Path) -> None:
     )
     intro = (stage / "intro.md").read_text("utf-8")
     before, rest = intro.split("```{figure} images/before_after.png")
-    after = rest.split("```", 1)[1]
+    after = rest.split("```\n", 2)[2]  # and without the simulated wall
     text = f"{before}{said} See {{doc}}`the answer </report/09_report>`.\n\n{figure}{after}"
+    if not (stage / "series").exists():
+        text = re.sub(r"\| Composition .*\n", "", text)
     (stage / "intro.md").write_text(text, "utf-8")
 
 
-def _without_developer_pages(stage: Path) -> None:
-    """Leave out the pages about the code, which the reader of a book about an image has no use
-    for and which take longest to make.
+def _only_of_the_image(stage: Path) -> None:
+    """Leave out what a reader of a book about an image has no use for: the pages about the code,
+    and chapters on simulated crystals that were not asked for, whose names stay where they are
+    mentioned.
     """
+    gone = [name for name in _SIMULATED if not (stage / f"{name}.ipynb").exists()]
     contents = stage / "_toc.yml"
     parts = contents.read_text("utf-8").split("  - caption: ")
-    kept = [part for part in parts if not part.startswith("For developers")]
-    contents.write_text("  - caption: ".join(kept), "utf-8")
-    for page in ("api.md", "dependability.md"):
-        (stage / page).unlink()
+    kept = "  - caption: ".join(p for p in parts if not p.startswith("For developers"))
+    lines = kept.splitlines(keepends=True)
+    kept = "".join(x for x in lines if x.split("file: ")[-1].strip() not in gone)
+    contents.write_text(kept, "utf-8")
+    for name in ("api.md", "dependability.md"):
+        (stage / name).unlink()
     shutil.rmtree(stage / "api")
+    for page in (*stage.rglob("*.md"), *stage.rglob("*.ipynb")):
+        text = page.read_text("utf-8")
+        for name in gone:
+            link = rf"{{doc}}`(?:[^`<]*<)?/{name}>?`"
+            text = re.sub(link, f"*{_title(name)}*", text)
+        page.write_text(text, "utf-8")
+
+
+def _title(chapter: str) -> str:
+    """Title of a chapter of the book, such as ``search/06_vae``."""
+    source = resource_path("notebooks") / f"{Path(chapter).name}.ipynb"
+    first = json.loads(source.read_text("utf-8"))["cells"][0]["source"][0]
+    return first.strip().lstrip("# ")
 
 
 def _sphinx(stage: Path) -> None:
@@ -735,9 +742,6 @@ def _draws(cell: dict) -> bool:
 def _stand_in(chapter: Path, text: str) -> None:
     """A page in the place of a chapter that this run left out, under the same title."""
     if not chapter.with_suffix(".ipynb").exists():
-        source = resource_path("notebooks") / f"{chapter.name}.ipynb"
-        title = json.loads(source.read_text("utf-8"))["cells"][0]["source"][0]
         chapter.parent.mkdir(exist_ok=True)
-        chapter.with_suffix(".md").write_text(
-            f"{title}\n{text.format(vae=install_command('vae'))}", "utf-8"
-        )
+        said = f"# {_title(chapter.name)}\n\n{text.format(vae=install_command('vae'))}"
+        chapter.with_suffix(".md").write_text(said, "utf-8")

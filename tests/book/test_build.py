@@ -130,7 +130,9 @@ def test_real_images_end_with_a_book(real_data, tmp_path, name):
     opening = page.with_name("intro.html").read_text()
     assert "This book is about the image" in opening and "label_map.png" in opening
     assert "before_after.png" not in opening
-    assert not page.with_name("api").exists()  # pages about the code
+    assert "domain_wall.png" not in opening
+    gone = ("api", "search/07_judgment.html", "search/08_paper.html", "series")
+    assert not any((page.parent / name).exists() for name in gone)
     assert not (tmp_path / "artifacts" / "series").exists()
     chapters = {path.stem for path in tmp_path.glob("notebooks/*/*.ipynb")}
     assert not chapters & {"07_judgment", "08_paper", "10_composition"}  # simulated, or history
