@@ -83,12 +83,11 @@ BOOK_PACKAGES = ("jupyter_book", "papermill", "ipykernel", "sphinx_click")  # of
 _FOLDERS = ("html", "notebooks", "artifacts", "run.json", ".book")
 # What notebooks declare.
 _TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
-_STAND_INS = {
-    "search/06_vae": (
-        "This run has no autoencoders. To add them, install their libraries with {vae}"
-        " and run it again with `-p vae_budget=4`.\n"
-    ),
-}
+# in the place of the chapter on autoencoders, where a run has none
+_NO_AUTOENCODERS = (
+    "This run has no autoencoders. To add them, install their libraries with {vae}"
+    " and run it again with `-p vae_budget=4`.\n"
+)
 # chapters on simulated crystals, which a book about an image of the reader's has only if asked for
 _SIMULATED = ("search/07_judgment", "search/08_paper", "series/10_composition")
 _RENDER = 70  # seconds, roughly, for the progress bar
@@ -532,8 +531,7 @@ def _build(out: Path, stage: Path) -> None:
         notebook = with_install_cell(as_shown(notebook), page.stem, repository_url())
         notebook = with_captions(notebook, f"{page.parent.name}-{page.stem}")
         page.write_text(json.dumps(_without(notebook, folders)), "utf-8")
-    for chapter, text in _STAND_INS.items():
-        _stand_in(stage / chapter, text)
+    _stand_in(stage / "search" / "06_vae", _NO_AUTOENCODERS)
     _open(stage, out / "artifacts")
     _sphinx(stage)
 

@@ -19,7 +19,7 @@ from bfo_utils.book import (
     run_book,
 )
 from bfo_utils.book.build import (
-    _STAND_INS,
+    _NO_AUTOENCODERS,
     _finished,
     _papermill,
     _settings,
@@ -236,5 +236,5 @@ def test_a_run_without_the_libraries_leaves_the_autoencoders_out(monkeypatch, tm
     assert "pip install '.[vae]'" in capsys.readouterr().err
     with pytest.raises(InputError, match="are not installed; run: pip install"):
         _settings(None, "quick", {"vae_budget": 3}, Reading(), 0)
-    _stand_in(tmp_path / "06_vae", _STAND_INS["search/06_vae"])
+    _stand_in(tmp_path / "06_vae", _NO_AUTOENCODERS)
     assert "vae_budget=4" in (tmp_path / "06_vae.md").read_text()
