@@ -457,6 +457,7 @@ DIRECT = {
     "build._build": "a folder of its own, which becomes the book once it is complete",
     "build._stand_in": "in that folder",
     "build._open": "in that folder",
+    "build._only_of_the_image": "in that folder",
     "stages._beside": "in that folder",
 }
 
