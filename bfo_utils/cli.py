@@ -8,6 +8,7 @@ import runpy
 import sys
 import traceback
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from functools import reduce
 from pathlib import Path
 
@@ -470,7 +471,7 @@ def _analyze_frames(image, out, plan, reading, workers) -> None:
 
 def _analyzed(picture, provenance, out, workers) -> None:
     """Analyze an image as its provenance says, write the files, and say what came out."""
-    from .compute import locked_folder, sweep
+    from .compute import Beside, locked_folder, sweep
     from .report import check_folder, write_results
     from .results import analyze, describe_repeats
     from .search import n_halving_trials
@@ -478,9 +479,10 @@ def _analyzed(picture, provenance, out, workers) -> None:
     check_folder(out)
     plan = provenance.plan
     bar = progress(plan.budget + n_halving_trials(plan.autoencoders))
-    with locked_folder(out):
+    aside = Beside(["bfo_utils.results.analysis"]) if workers > 1 else nullcontext()
+    with locked_folder(out), aside as beside:
         sweep(Path(out, "networks"))
-        done = analyze(picture, plan, bar, Path(out, "trials.jsonl"), workers)
+        done = analyze(picture, plan, bar, Path(out, "trials.jsonl"), workers, beside)
         result = write_results(done, out, provenance)
     for warning in result["warnings"]:
         click.echo(f"warning: {warning['message']}", err=True)

@@ -3,6 +3,9 @@ from .executors import (
     CONNECT_S as CONNECT_S,
 )
 from .executors import (
+    Beside as Beside,
+)
+from .executors import (
     Dask as Dask,
 )
 from .executors import (

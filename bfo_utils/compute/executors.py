@@ -4,6 +4,7 @@ else.
 
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -19,6 +20,7 @@ from concurrent.futures import (
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from functools import lru_cache, partial, wraps
+from importlib import import_module
 from multiprocessing import Lock
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -237,11 +239,76 @@ class Processes:
 
     def _process(self) -> ProcessPoolExecutor:
         if not self._idle:
-            fresh = multiprocessing.get_context("spawn")
-            process = ProcessPoolExecutor(1, mp_context=fresh, initializer=_follow)
+            process = _fresh_process()
             self._all[process] = process.submit(os.getpid)
             self._idle.append(process)
         return self._idle.pop()
+
+
+class Beside:
+    """One process beside this one, for work that nothing waits for yet.
+
+    It is started at once and imports modules while this process is busy. Where none can be started,
+    or it was killed, this process does the work itself when it is asked for.
+
+    Parameters
+    ----------
+    modules : sequence of str
+        What the work will need, by absolute names.
+
+    Examples
+    --------
+    >>> with Beside() as beside:
+    ...     later = beside.submit(sum, [1, 2])
+    ...     later()
+    3
+    """
+
+    def __init__(self, modules: Sequence[str] = ()):
+        self._process = None if _hindrance() else _fresh_process()
+        if self._process:
+            self._number = self._process.submit(os.getpid)
+            for module in modules:
+                self._process.submit(import_module, module)
+
+    def __enter__(self) -> "Beside":
+        return self
+
+    def __exit__(self, *error) -> None:
+        if self._process:
+            with suppress(OSError, BrokenProcessPool):  # it has ended
+                os.kill(self._number.result(), signal.SIGTERM)
+            self._process.shutdown(cancel_futures=True)
+
+    def submit(self, function: Callable[..., R], *arguments: Any) -> Callable[[], R]:
+        """Start a function; what is returned waits for its result."""
+        here = partial(function, *arguments)
+        if not self._process:
+            return here
+        # now, and not in a thread of the pool: nobody may change the arguments meanwhile
+        task = pickle.dumps(here)
+        try:
+            future = self._process.submit(_unpacked, task)
+        except BrokenProcessPool:
+            return here
+
+        def result() -> R:
+            try:
+                return future.result()
+            except BrokenProcessPool:
+                return here()
+
+        return result
+
+
+def _unpacked(task: bytes) -> Any:
+    return pickle.loads(task)()
+
+
+def _fresh_process() -> ProcessPoolExecutor:
+    """A pool of one fresh interpreter, which ends with this process."""
+    fresh = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(1, mp_context=fresh, initializer=_follow)
 
 
 def _follow() -> None:

@@ -2,14 +2,13 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from ..compute import on_one_thread, one_thread
+from ..compute import Beside, on_one_thread
 from ..io import Image
 from ..rewards import (
     DEFAULT_TOTAL,
@@ -56,6 +55,8 @@ from .repeats import NearBest, Repeat, near_best, repeat_search
 # Cells: edges of the windows that `over_windows` compares.
 COMPARED_WINDOWS = tuple(np.arange(0.5, 2.51, 0.25).tolist())
 
+# properties of a prepared image that a search does not need
+_MEASURED = ("cell_errors", "column_shapes", "measured_tilt", "proposed_masks")
 # of the search in the surrogate test: maps, and their cells together
 _COMPARED_MAPS, _COMPARED_CELLS = 8, 30_000
 
@@ -84,6 +85,8 @@ class Analysis:
         What searches with other seeds answer, where they were asked for.
     work : SharedWork or None
         What the search made, for questions that come later; nothing depends on it but time.
+    tested : callable or None
+        Waits for the surrogate test, where another process makes it.
     """
 
     prepared: PreparedImage
@@ -96,6 +99,7 @@ class Analysis:
     total: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_TOTAL))
     work: SharedWork | None = field(default=None, repr=False, compare=False)
     repeats: Sequence[Repeat] = ()
+    tested: Callable[[], SurrogateTest] | None = field(default=None, repr=False, compare=False)
 
     @property
     def verdict(self) -> str:
@@ -159,18 +163,31 @@ class Analysis:
         Maps are drawn from one half of the pixels, the field comes from the other. Of all maps
         without autoencoders those take part whose labels alone allow the highest totals.
         """
+        if self.tested:
+            return self.tested()
         work = (self.work or SharedWork(self.prepared)).cross_fitted[0]
-        trials = sorted(
-            without_autoencoders(self.trials),
-            key=lambda t: -geometric_total(t.rewards, self.total),
-        )
-        few = _COMPARED_CELLS // int(self.prepared.mask.sum())
-        outcomes = [
-            evaluate_configuration(work.prepared, t.parameters, self.seed, self.total, work)
-            for t in trials[: max(2, min(few, _COMPARED_MAPS))]
-        ]
-        maps = [judged_map(work, o.parameters, o.labels, self.total) for o in outcomes]
+        maps = _compared_maps(work, self.trials, self.seed, self.total)
         return surrogate_test(maps, self.total, self.seed)
+
+
+@on_one_thread
+def _compared_maps(
+    work: SharedWork, trials: Sequence[Trial], seed: int, total: Mapping[str, float]
+) -> list[Segmentation]:
+    """The maps of a search, on one half of the image, that the surrogate test compares."""
+    best = sorted(without_autoencoders(trials), key=lambda t: -geometric_total(t.rewards, total))
+    few = _COMPARED_CELLS // int(work.prepared.mask.sum())
+    outcomes = [
+        evaluate_configuration(work.prepared, t.parameters, seed, total, work)
+        for t in best[: max(2, min(few, _COMPARED_MAPS))]
+    ]
+    return [judged_map(work, o.parameters, o.labels, total) for o in outcomes]
+
+
+@on_one_thread
+def _measured(prepared: PreparedImage) -> dict[str, object]:
+    """Properties of an image that a search does not need."""
+    return {name: getattr(prepared, name) for name in _MEASURED}
 
 
 def analyze(
@@ -179,6 +196,7 @@ def analyze(
     report: Callable[[Trial], None] = lambda trial: None,
     record: Path | None = None,
     workers: int | EvaluatorFactory = 1,
+    beside: Beside | None = None,
 ) -> Analysis:
     """Find the columns of an image, search for the configuration with the highest total, and give
     the verdict.
@@ -195,6 +213,9 @@ def analyze(
     workers : int or Spread
         Threads that evaluate configurations, or what spreads them elsewhere; the result does not
         depend on it.
+    beside : Beside, optional
+        Process that does beside the search what does not depend on it, and after the search the
+        surrogate test; the result does not depend on it.
 
     Returns
     -------
@@ -221,29 +242,32 @@ def analyze(
     between = time.perf_counter()
     trial_log = open_trial_log(record, prepared, plan) if record else None
     work = SharedWork(prepared, record.parent / "networks" if record else "")
-    # linear algebra on one thread: else rounding would depend on what runs beside it
-    with one_thread(), ThreadPoolExecutor(1) as beside:
-        # the judge asks the fields while the search, now and then, leaves a core idle
-        asked = beside.submit(ask_fields, prepared) if workers != 1 else None
-        trials = search_configurations(prepared, plan, report, trial_log, workers, work)
-        trials += search_autoencoders(
-            prepared,
-            plan.autoencoders,
-            plan,
-            report,
-            trial_log,
-            len(trials),
-            work,
-            workers if isinstance(workers, int) else 1,
-        )
+    asked = beside.submit(ask_fields, prepared) if beside else None
+    measured = beside.submit(_measured, prepared) if beside else None
+    trials = search_configurations(prepared, plan, report, trial_log, workers, work)
+    trials += search_autoencoders(
+        prepared,
+        plan.autoencoders,
+        plan,
+        report,
+        trial_log,
+        len(trials),
+        work,
+        workers if isinstance(workers, int) else 1,
+    )
     timings = {
         "columns_and_lattice": between - start,
         "search": time.perf_counter() - between,
         "evaluations": sum(t.seconds for t in trials),
     }
-    answers = asked.result() if asked else None
-    done = conclude_analysis(prepared, trials, plan.seed, plan.total, timings, work, answers)
-    return checked_analysis(done, plan, workers)
+    tested = None
+    if beside and set(plan.total) <= set(DEFAULT_TOTAL):  # others may be known only here
+        maps = _compared_maps(work.cross_fitted[0], trials, plan.seed, plan.total)
+        tested = beside.submit(surrogate_test, maps, plan.total, plan.seed)
+    done = conclude_analysis(prepared, trials, plan.seed, plan.total, timings, work, asked)
+    if measured:
+        vars(prepared).update(measured())
+    return checked_analysis(replace(done, tested=tested), plan, workers)
 
 
 @on_one_thread
@@ -254,9 +278,11 @@ def conclude_analysis(
     total: Mapping[str, float] = DEFAULT_TOTAL,
     timings: Mapping[str, float] | None = None,
     work: SharedWork | None = None,
-    answers: Mapping[str, FieldAnswer] | None = None,
+    asked: Callable[[], Mapping[str, FieldAnswer]] | None = None,
 ) -> Analysis:
-    """Evaluate the default and the best trial again, name their labels, and give the verdict."""
+    """Evaluate the default and the best trial again, name their labels, and give the verdict, with
+    the answers of the fields if they have been asked.
+    """
     work = work or SharedWork(prepared)
     default, tuned = (
         _named(prepared, cross_fitted_outcome(work, t.parameters, seed, total))
@@ -267,7 +293,7 @@ def conclude_analysis(
         trials,
         default,
         tuned,
-        judge_domains(prepared, tuned, answers),
+        judge_domains(prepared, tuned, asked() if asked else None),
         seed,
         dict(timings or {}),
         dict(total),

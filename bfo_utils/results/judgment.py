@@ -7,6 +7,7 @@ an interface, an ordered state, or errors of the scan, is a finding and no domai
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from scipy import ndimage
@@ -14,7 +15,7 @@ from scipy.stats import norm
 from sklearn.metrics import adjusted_rand_score
 
 from ..compute import one_thread
-from ..lattice import Cells, cell_edges, scan_deviation
+from ..lattice import Cells, ScanDistortion, cell_edges, scan_deviation
 from ..rewards import MIN_CORRELATION, Segmentation, autocorrelation
 from ..search import Outcome, PreparedImage, name_labels
 from ..segmentation import (
@@ -317,18 +318,24 @@ def _prepared(
     if (np.isfinite(one) & np.isfinite(two)).all(axis=-1).sum() < 36:
         return None
 
-    def scan_error(weights: np.ndarray) -> np.ndarray:
-        error, scan = np.zeros(values[0].shape[-1]), prepared.scan
-        if kind == "polar" and scan.matters:
-            spread = _on_cells(weights / block**2, block, cells.shape)
-            more = _SCAN_ALONG if scan.along else 1.0
-            error[0 if scan.axis == "x" else 1] = more * scan_deviation(scan, cells, spread)
-        return error
-
+    scan = prepared.scan if kind == "polar" and prepared.scan.matters else None
+    scan_error = partial(_scan_error, scan, cells, block, values[0].shape[-1])
     more = 1.0 if halves.independent else _enlarged(one, two, halves.correlation)
     edge = block * cells.basis.cell_px
     degree = _DEGREES[kind]
     return two_halves(one, two, slow, edge, fast, scan_error, more, degree)
+
+
+def _scan_error(
+    scan: ScanDistortion | None, cells: Cells, block: int, size: int, weights: np.ndarray
+) -> np.ndarray:
+    """Standard errors (size,) by the scan of a sum over blocks with some weights."""
+    error = np.zeros(size)
+    if scan:
+        spread = _on_cells(weights / block**2, block, cells.shape)
+        more = _SCAN_ALONG if scan.along else 1.0
+        error[0 if scan.axis == "x" else 1] = more * scan_deviation(scan, cells, spread)
+    return error
 
 
 def _enlarged(one: np.ndarray, two: np.ndarray, correlation: float) -> float:

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
+from bfo_utils.compute import Beside
 from bfo_utils.io import image_from_array
 from bfo_utils.report import write_results
 from bfo_utils.results import DOMAINS, analyze, conclude_analysis
@@ -55,6 +56,19 @@ def folder(done, tmp_path_factory):
     out = tmp_path_factory.mktemp("out")
     write_results(done, out)
     return out
+
+
+def test_a_process_beside_the_search_changes_no_table(done, folder, junction, tmp_path):
+    with Beside() as beside:
+        again = analyze(junction.image, SearchPlan(24, 1), workers=2, beside=beside)
+        write_results(again, tmp_path)
+    assert again.tested is not None
+    tables = [f"{n}.csv" for n in ("columns", "cells", "domains", "patches", "walls", "profiles")]
+    for name in [*tables, "walls.geojson", "label_map.png", "confidence.png"]:
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
+    one, two = (json.loads((path / "result.json").read_text()) for path in (folder, tmp_path))
+    assert one.pop("timings_s") != two.pop("timings_s")
+    assert one == two
 
 
 def test_the_tuned_map_is_the_truth(done, truth_map):

@@ -71,10 +71,10 @@ def test_cuts_find_the_map_of_least_cost():
         maps = (np.arange(2**16)[:, None] >> np.arange(16)) & 1
         walls = (maps[:, graph.p] != maps[:, graph.q]) @ graph.weight
         total = np.where(maps, cost[:, 1], cost[:, 0]).sum(axis=1) + 0.3 * walls
-        found = graph.cheapest(cost, np.zeros(16, int), 0.3)
+        (found,) = graph.cheapest([cost], [np.zeros(16, int)], 0.3)
         assert total[found @ (1 << np.arange(16))] < total.min() + 0.05
     cost = rng.random((16, 3))
-    better = graph.cheapest(cost, np.zeros(16, int), 0.01)
+    (better,) = graph.cheapest([cost], [np.zeros(16, int)], 0.01)
     assert (better == cost.argmin(axis=1)).mean() > 0.8
 
 

@@ -5,12 +5,15 @@ length in any direction (Cauchy-Crofton; Boykov and Kolmogorov, ICCV 2003). Two 
 which is exact. More labels are improved one by one (Boykov, Veksler and Zabih, PAMI 23, 2001).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
 _STEPS = ((0, 1, 1.0), (1, 0, 1.0), (1, 1, np.sqrt(0.5)), (1, -1, np.sqrt(0.5)))
 _SCALE, _MOST = 200.0, 2**28  # capacities are whole numbers
+_ROUNDS = 3  # in which cells that their own cost decides are told
 
 
 class CellGraph:
@@ -37,16 +40,6 @@ class CellGraph:
         found = [(*_joined(index, di, dj), w) for di, dj, w in _STEPS]
         self.p, self.q = (np.concatenate([f[k] for f in found]) for k in (0, 1))
         self.weight = np.concatenate([np.full(len(p), np.pi / 8 * w * edge) for p, _, w in found])
-        self._arcs()
-
-    def _arcs(self) -> None:
-        """Structure of the flow network: pairs both ways, then source and sink of every cell."""
-        n, cells = self.n, np.arange(self.n)
-        source, sink = np.full(n, n), np.full(n, n + 1)
-        tail = np.concatenate([self.p, self.q, source, cells, cells, sink])
-        head = np.concatenate([self.q, self.p, cells, source, sink, cells])
-        numbers = sparse.csr_matrix((np.arange(1, len(tail) + 1), (tail, head)), (n + 2, n + 2))
-        self._order, self._indices, self._starts = numbers.data - 1, numbers.indices, numbers.indptr
 
     def length(self, labels: np.ndarray) -> float:
         """Length of all walls of a map (n,), in cells."""
@@ -60,16 +53,17 @@ class CellGraph:
         return found + found.T
 
     def cheapest(
-        self, cost: np.ndarray, labels: np.ndarray, price: float, sweeps: int = 2
-    ) -> np.ndarray:
-        """Map of least total cost of labels and walls.
+        self, costs: Sequence[np.ndarray], maps: Sequence[np.ndarray], price: float, sweeps: int = 2
+    ) -> list[np.ndarray]:
+        """Maps of least total cost of labels and walls, each for costs of its own: one network for
+        all of them.
 
         Parameters
         ----------
-        cost : ndarray, shape (n, K)
+        costs : sequence of ndarray, shape (n, K) each
             Cost of every label in every cell.
-        labels : ndarray of int, shape (n,)
-            Initial map.
+        maps : sequence of ndarray of int, shape (n,) each
+            Initial maps.
         price : float
             Cost of a cell's length of wall.
         sweeps : int
@@ -77,28 +71,33 @@ class CellGraph:
 
         Returns
         -------
-        ndarray of int, shape (n,)
+        list of ndarray of int, shape (n,) each
         """
-        weight, cells = price * self.weight, np.arange(self.n)
-        if cost.shape[1] == 2:
-            return self._cut(cost[:, 0], cost[:, 1], weight, weight).astype(int)
+        weight, cells, found = price * self.weight, np.arange(self.n), list(maps)
 
-        def total(labels: np.ndarray) -> float:
-            return float(cost[cells, labels].sum() + price * self.length(labels))
+        def total(k: int, labels: np.ndarray) -> float:
+            return float(costs[k][cells, labels].sum() + price * self.length(labels))
 
-        least = total(labels)
+        pairs = [k for k, cost in enumerate(costs) if cost.shape[1] == 2]
+        exact = self._cuts([(*costs[k].T, weight, weight) for k in pairs])
+        for k, side in zip(pairs, exact):
+            found[k] = side.astype(int)
+        active = [k for k in range(len(costs)) if k not in pairs]
+        least = {k: total(k, found[k]) for k in active}
         for _ in range(sweeps):
-            before = least
-            for label in range(cost.shape[1]):
-                grown = self._expanded(cost, labels, label, weight)
-                if (now := total(grown)) < least - 1e-3:
-                    labels, least = grown, now
-            if least > before - 1e-2:
-                break
-        return labels
+            before = dict(least)
+            for label in range(max([costs[k].shape[1] for k in active], default=0)):
+                asked = [k for k in active if costs[k].shape[1] > label]
+                networks = [self._expansion(costs[k], found[k], label, weight) for k in asked]
+                for k, moved in zip(asked, self._cuts(networks)):
+                    grown = np.where(moved, label, found[k])
+                    if (now := total(k, grown)) < least[k] - 1e-3:
+                        found[k], least[k] = grown, now
+            active = [k for k in active if least[k] <= before[k] - 1e-2]
+        return found
 
-    def _expanded(self, cost, labels, label: int, weight) -> np.ndarray:
-        """The best map in which any cells take one label."""
+    def _expansion(self, cost, labels, label: int, weight) -> tuple:
+        """The network for the best map in which any cells take one label."""
         at_p, at_q = labels[self.p], labels[self.q]
         kept, first, second = (
             weight * (at_p != at_q),
@@ -108,22 +107,68 @@ class CellGraph:
         stay, take = cost[np.arange(self.n), labels], cost[:, label]
         take = take + np.bincount(self.p, second - kept, self.n)
         take = take - np.bincount(self.q, second, self.n)
-        moved = self._cut(stay, take, first + second - kept, np.zeros(len(weight)))
-        return np.where(moved, label, labels)
+        return stay, take, first + second - kept, np.zeros(len(weight))
 
-    def _cut(self, stay, take, there, back) -> np.ndarray:
-        """Which cells lie on the sink's side of the least cut."""
-        n, least, none = self.n, np.minimum(stay, take), np.zeros(self.n)
-        capacity = np.concatenate([there, back, take - least, none, stay - least, none])
-        whole = np.minimum(np.rint(capacity * _SCALE), _MOST).astype(np.int32)[self._order]
-        network = sparse.csr_matrix((whole, self._indices, self._starts), (n + 2, n + 2))
-        left = csgraph.maximum_flow(network, n, n + 1).flow.data < whole
-        starts = np.concatenate([[0], np.cumsum(left)])[self._starts].astype(np.int32)
-        open_arcs = np.ones(starts[-1], np.int8), self._indices[left], starts
-        rest = sparse.csr_matrix(open_arcs, (n + 2, n + 2))
-        side = np.ones(n + 2, bool)
-        side[csgraph.breadth_first_order(rest, n, return_predecessors=False)] = False
-        return side[:n]
+    def _cuts(self, networks: list[tuple]) -> np.ndarray:
+        """Which cells (len(networks), n) lie on the sink's side of the least cut of every network:
+        costs of staying and of moving, and of a cut between neighbors there and back.
+        """
+        if not networks:
+            return np.zeros((0, self.n), bool)
+        stay, take, there, back = (np.concatenate(parts) for parts in zip(*networks))
+        first = self.n * np.arange(len(networks))[:, None]
+        p, q = ((first + ends).ravel() for ends in (self.p, self.q))
+        side, gain, arcs = _settled(take - stay, (p, q, there, back))
+        free = np.flatnonzero(side == 0)
+        if len(free):
+            number = np.zeros(len(side), int)
+            number[free] = np.arange(len(free))
+            p, q, there, back = arcs
+            side[free] = _sides(gain[free], number[p], number[q], there, back)
+        return (side > 0).reshape(len(networks), self.n)
+
+
+def _settled(gain: np.ndarray, arcs: tuple) -> tuple[np.ndarray, np.ndarray, tuple]:
+    """Cells that stay (-1) or move (1) whatever their neighbors do, 0 elsewhere; what the others
+    gain by staying, and the arcs between them.
+
+    Most cells are told by their own cost, and the network without them is small.
+    """
+    side, n = np.zeros(len(gain), int), len(gain)
+    for _ in range(_ROUNDS):
+        p, q, there, back = arcs
+        leaving = np.bincount(p, there, n) + np.bincount(q, back, n)
+        entering = np.bincount(p, back, n) + np.bincount(q, there, n)
+        side[(side == 0) & (gain >= leaving)] = -1
+        side[(side == 0) & (gain < -entering)] = 1
+        at_p, at_q = side[p], side[q]
+        first, second = (at_p == 0) & (at_q != 0), (at_p != 0) & (at_q == 0)
+        gain = gain + np.bincount(p[first], _swayed(at_q, there, back)[first], n)
+        gain = gain + np.bincount(q[second], _swayed(at_p, back, there)[second], n)
+        both = (at_p == 0) & (at_q == 0)
+        arcs = tuple(values[both] for values in arcs)
+    return side, gain, arcs
+
+
+def _swayed(side: np.ndarray, there: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """What a cell gains by staying from a neighbor whose side is known."""
+    return np.where(side > 0, -there, back)
+
+
+def _sides(gain: np.ndarray, p, q, there, back) -> np.ndarray:
+    """Side of every cell of a network at its least cut: -1 with the source, 1 with the sink."""
+    n, cells = len(gain), np.arange(len(gain))
+    source, sink = np.full(n, n), np.full(n, n + 1)
+    tail = np.concatenate([p, q, source, cells, cells, sink])
+    head = np.concatenate([q, p, cells, source, sink, cells])
+    none = np.zeros(n)
+    capacity = np.concatenate([there, back, gain.clip(0), none, (-gain).clip(0), none])
+    whole = np.minimum(np.rint(capacity * _SCALE), _MOST).astype(np.int32)
+    network = sparse.csr_matrix((whole, (tail, head)), (n + 2, n + 2))
+    rest = network - csgraph.maximum_flow(network, n, n + 1).flow
+    side = np.ones(n + 2, int)
+    side[csgraph.breadth_first_order(rest, n, return_predecessors=False)] = -1
+    return side[:n]
 
 
 def _joined(index: np.ndarray, di: int, dj: int) -> tuple[np.ndarray, np.ndarray]:

@@ -305,7 +305,7 @@ def segment_field(
         return min([nothing, *_drawn(domain, field)], key=_energy)
     tried = [domain.without_small(m) for m in maps]
     begun = _sorted_maps([level_map(domain, field, m) for m in tried if m.any()])
-    refined = [_refined(domain, field, m) for m in begun[:_REFINED]]
+    refined = _refined(domain, field, begun[:_REFINED])
     return min([nothing, *begun, *refined], key=_energy)
 
 
@@ -329,9 +329,9 @@ def _sorted_maps(found: list[LevelMap]) -> list[LevelMap]:
 def _drawn(domain: CellDomain, field: np.ndarray) -> list[LevelMap]:
     """Candidates, those refined that promise most after one turn."""
     degree = level_map(domain, field, np.zeros(domain.n, int)).degree
-    turned = [_turned(domain, field, m, 1) for m in _candidates(domain, field, degree)]
+    turned = _turned(domain, field, _candidates(domain, field, degree), 1)
     found = [level_map(domain, field, domain.without_small(labels)) for labels in turned]
-    return [_refined(domain, field, m) for m in _sorted_maps(found)[:_DRAWN]]
+    return _refined(domain, field, _sorted_maps(found)[:_DRAWN])
 
 
 def _candidates(domain: CellDomain, field: np.ndarray, degree: int) -> list[LevelMap]:
@@ -349,26 +349,34 @@ def _candidates(domain: CellDomain, field: np.ndarray, degree: int) -> list[Leve
     return [level_map(domain, field, m) for m in tried if m.any()]
 
 
-def _turned(domain: CellDomain, field: np.ndarray, found: LevelMap, sweeps: int) -> np.ndarray:
-    """The labels that are cheapest beside the levels and the slow field of a map."""
-    slow = domain.slow[:, : n_slow(found.degree)]
-    shown = domain.indicators(found.labels) @ found.levels
-    rest = field - slow @ (slow.T @ (field - shown))
-    cost = ((rest[:, None] - found.levels) ** 2).sum(-1) / 2
-    return domain.graph.cheapest(cost, found.labels, _CUT_PRICE, sweeps)
+def _turned(
+    domain: CellDomain, field: np.ndarray, maps: list[LevelMap], sweeps: int
+) -> list[np.ndarray]:
+    """The labels that are cheapest beside the levels and the slow field of every map."""
+    costs = []
+    for found in maps:
+        slow = domain.slow[:, : n_slow(found.degree)]
+        shown = domain.indicators(found.labels) @ found.levels
+        rest = field - slow @ (slow.T @ (field - shown))
+        costs.append(((rest[:, None] - found.levels) ** 2).sum(-1) / 2)
+    return domain.graph.cheapest(costs, [m.labels for m in maps], _CUT_PRICE, sweeps)
 
 
-def _refined(domain: CellDomain, field: np.ndarray, found: LevelMap) -> LevelMap:
-    """Least squares and minimum cuts in turn, then merging."""
-    labels = found.labels
+def _refined(domain: CellDomain, field: np.ndarray, maps: list[LevelMap]) -> list[LevelMap]:
+    """Least squares and minimum cuts in turn, for all maps together, then merging; maps that have
+    become equal are refined once.
+    """
+    done, active = [], [m.labels for m in maps]
     for _ in range(_REFINEMENTS):
-        now = level_map(domain, field, labels)
-        if now.n_labels < 2:
-            return now
-        labels = _turned(domain, field, now, _SWEEPS)
-        if (labels != now.labels).sum() <= _CHANGED:
-            break
-    return merged_labels(domain, field, level_map(domain, field, domain.without_small(labels)))
+        now = [level_map(domain, field, labels) for labels in active]
+        done += [m.labels for m in now if m.n_labels < 2]
+        now = list({m.labels.tobytes(): m for m in now if m.n_labels > 1}.values())
+        turned = _turned(domain, field, now, _SWEEPS)
+        moving = [(t != m.labels).sum() > _CHANGED for t, m in zip(turned, now)]
+        done += [labels for labels, moves in zip(turned, moving) if not moves]
+        active = [labels for labels, moves in zip(turned, moving) if moves]
+    tried = [level_map(domain, field, domain.without_small(labels)) for labels in done + active]
+    return [merged_labels(domain, field, m) for m in tried]
 
 
 def moved_walls(domain: CellDomain, field: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -396,7 +404,7 @@ def moved_walls(domain: CellDomain, field: np.ndarray, labels: np.ndarray) -> np
     """
     names, found = np.unique(labels, return_inverse=True)
     for _ in range(_REFINEMENTS):
-        turned = _turned(domain, field, level_map(domain, field, found), _SWEEPS)
+        (turned,) = _turned(domain, field, [level_map(domain, field, found)], _SWEEPS)
         if len(np.unique(turned)) < len(names):
             break
         found, before = turned, found
