@@ -4,7 +4,6 @@ else.
 
 import multiprocessing
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -19,6 +18,7 @@ from concurrent.futures import (
 )
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from copy import deepcopy
 from functools import lru_cache, partial, wraps
 from importlib import import_module
 from multiprocessing import Lock
@@ -285,10 +285,9 @@ class Beside:
         here = partial(function, *arguments)
         if not self._process:
             return here
-        # now, and not in a thread of the pool: nobody may change the arguments meanwhile
-        task = pickle.dumps(here)
         try:
-            future = self._process.submit(_unpacked, task)
+            # of a copy: a thread of the pool sends it, while the arguments may change
+            future = self._process.submit(function, *deepcopy(arguments))
         except BrokenProcessPool:
             return here
 
@@ -299,10 +298,6 @@ class Beside:
                 return here()
 
         return result
-
-
-def _unpacked(task: bytes) -> Any:
-    return pickle.loads(task)()
 
 
 def _fresh_process() -> ProcessPoolExecutor:
