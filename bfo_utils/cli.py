@@ -149,7 +149,8 @@ _WORKERS = click.option(
     "--workers",
     type=click.IntRange(1),
     callback=lambda context, parameter, value: value or _all_cores(),
-    help="Threads that share the trials.  [default: one per core]",
+    help="Threads that share the trials; with two or more, a process beside them judges the image."
+    "  [default: one per core]",
 )
 _SCAN_AXIS = (
     "Fast axis of the scan, for correcting displaced rows; auto: determined from the image, none:"

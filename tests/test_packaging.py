@@ -266,6 +266,8 @@ def test_notebooks_are_stored_clean(path):
     for cell in code:
         assert not cell["outputs"] and cell["execution_count"] is None
         assert len("".join(cell["source"]).split("\n")) <= 25
+    text = [line for c in cells if c["cell_type"] == "markdown" for line in c["source"]]
+    assert not [line for line in text if line.startswith("%")]  # a comment, which no page shows
 
 
 @pytest.mark.slow

@@ -12,7 +12,6 @@ from .fields import grid_panels
 from .style import (
     ACCENT,
     INK,
-    INTENSITIES,
     SERIES_STYLES,
     SIGNED,
     VALUES,
@@ -101,7 +100,7 @@ def plot_latents(outputs: np.ndarray, names: Sequence[str], mask: np.ndarray) ->
 
 @styled
 def plot_manifold(windows: np.ndarray, xlabel: str, ylabel: str) -> Figure:
-    """Windows decoded along two latents, one picture each.
+    """Windows decoded along two latents, one picture each, as differences from the middle one.
 
     Parameters
     ----------
@@ -119,14 +118,17 @@ def plot_manifold(windows: np.ndarray, xlabel: str, ylabel: str) -> Figure:
     'one'
     """
     rows, cols, height, width = windows.shape
-    framed = np.pad(windows.astype(float), ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=np.nan)
-    sheet = framed.transpose(0, 2, 1, 3).reshape(rows * (height + 1), cols * (width + 1))
+    middle = windows[rows // 2, cols // 2].astype(float)
+    apart = np.pad(windows - middle, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=np.nan)
+    sheet = apart.transpose(0, 2, 1, 3).reshape(rows * (height + 1), cols * (width + 1))
     aspect = sheet.shape[0] / sheet.shape[1]
-    figure = Figure(figsize=(5.6, float(np.clip(5.6 * aspect, 1.5, 8)) + 0.3), layout="constrained")
+    size = WIDTH, float(np.clip(0.8 * WIDTH * aspect, 1.5, 7)) + 0.4
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
-    axes.imshow(sheet, cmap=INTENSITIES)
+    shown = axes.imshow(sheet, cmap=SIGNED, norm=color_limits(sheet, about=0))
     axes.set(xticks=[], yticks=[], xlabel=xlabel, ylabel=ylabel)
     axes.spines[:].set_visible(False)
+    color_bar(shown, axes, "intensity minus that of the middle")
     return figure
 
 

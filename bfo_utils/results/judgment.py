@@ -226,23 +226,28 @@ def judge_domains(
     return Judgment(verdict, reason, candidate, findings, answers, kind)
 
 
-def ask_fields(prepared: PreparedImage) -> dict[str, FieldAnswer]:
+def ask_fields(prepared: PreparedImage, only: str = "") -> dict[str, FieldAnswer]:
     """Result of the test for every measured field.
 
     Parameters
     ----------
     prepared : PreparedImage
+    only : str
+        Field that is asked alone; by default all are.
 
     Returns
     -------
     dict of str to FieldAnswer
         "polar" where the second sublattice is seen, and "lattice".
     """
-    kinds = ("polar", "lattice") if prepared.lattice.cells.has_b else ("lattice",)
-    if prepared.lattice.cells.has_b and _contradicted(prepared):
-        kinds = ("polar",)
+    seen = prepared.lattice.cells.has_b
+    kinds = {"polar": seen, "lattice": not (seen and _contradicted(prepared))}
     with one_thread():
-        asked = {kind: _answer(prepared, kind, _fast(prepared)) for kind in kinds}
+        asked = {
+            kind: _answer(prepared, kind, _fast(prepared))
+            for kind, possible in kinds.items()
+            if possible and only in ("", kind)
+        }
         answers = {kind: answer for kind, answer in asked.items() if answer is not None}
         strain = answers.get("lattice")
         if strain is not None and strain.holds and _fast(prepared) < 0:

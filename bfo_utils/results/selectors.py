@@ -114,7 +114,7 @@ def double_dipping(
 
 
 def share_found(
-    displacements_pm: Sequence[float], dose: float, cells: int, seed: int = 0, crystals: int = 2
+    displacements_pm: Sequence[float], dose: float, cells: int, seed: int = 0, crystals: int = 4
 ) -> list[float]:
     """Share of crystals of two domains in which the judge finds their wall.
 
@@ -139,7 +139,7 @@ def share_found(
     for size in displacements_pm:
         specimen = Specimen("halves", cells, 16, dose=dose, polarization_pm=size)
         made = [simulate_phantom(specimen, seed + k).image for k in range(crystals)]
-        held = [ask_fields(prepare_image(image))["polar"].holds for image in made]
+        held = [ask_fields(prepare_image(image), "polar")["polar"].holds for image in made]
         found.append(float(np.mean(held)))
     return found
 
