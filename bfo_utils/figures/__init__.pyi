@@ -23,6 +23,9 @@ from .charts import (
     plot_pareto_front as plot_pareto_front,
 )
 from .charts import (
+    plot_power as plot_power,
+)
+from .charts import (
     plot_rewards as plot_rewards,
 )
 from .charts import (

@@ -523,6 +523,43 @@ def plot_window_landscapes(
 
 
 @styled
+def plot_power(
+    sizes: Mapping[float, Sequence[float]], shares: Mapping[float, Mapping[str, Sequence[float]]]
+) -> Figure:
+    """Share of crystals in which a wall is found over the displacement, one panel per dose.
+
+    Parameters
+    ----------
+    sizes : mapping of float to sequence of float
+        Displacements (pm) that were tried at every dose.
+    shares : mapping of float to mapping of str to sequence of float
+        Of every dose, by the name of who looks for the wall.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> figure = plot_power({15: [3, 5], 40: [2, 3]}, {15: {"a": [0, 1]}, 40: {"a": [0, 1]}})
+    >>> [axes.get_title() for axes in figure.axes]
+    ['15 counts', '40 counts']
+    """
+    figure = Figure(figsize=(WIDTH, 3.0), layout="constrained")
+    panels = figure.subplots(1, len(shares), sharey=True)
+    for axes, (dose, rows) in zip(panels, shares.items(), strict=True):
+        for k, (name, values) in enumerate(rows.items()):
+            style, color = ("-", "--", ":")[k % 3], SERIES_STYLES[k % len(SERIES_STYLES)]
+            axes.plot(sizes[dose], values, style, marker="o", ms=4, lw=2, label=name, color=color)
+        axes.set(title=f"{dose} counts", xlabel="displacement (pm)", ylim=(-0.03, 1.05))
+        axes.grid()
+    panels[0].set_ylabel("share found")
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=len(names))
+    return figure
+
+
+@styled
 def plot_curves(
     x: Sequence[float],
     rows: Mapping[str, Sequence[float]],
