@@ -100,16 +100,18 @@ def ask(case: Case) -> Answer:
     verdict = judge_domains(prepared, Outcome({}, no_map, {}, 0.0), answers).verdict
     polar = answers["polar"]
     halves = polar.judged.halves
-    side = halves.domain.ij[:, 1] > np.median(halves.domain.ij[:, 1])
+    middle = np.median(halves.domain.ij[:, 1])
+    cut = np.where(halves.domain.ij[:, 1] > middle, 1.0, -1.0)
     if truth:
         variants = true_label_map(truth, prepared.lattice.cells, prepared.mask)
-        side = variants[halves.domain.mask] == variants.max()
+        known = variants[halves.domain.mask]
+        cut = np.where(known == known.max(), 1.0, -1.0) * (known >= 0)
     return Answer(
         verdict == DOMAINS,
         verdict == UNDECIDED,
         polar.judged.z,
         best_gain(halves, halves.domain.cuts),
-        best_gain(halves, 2.0 * side[:, None] - 1),
+        best_gain(halves, cut[:, None]),
         polar.wall_error * polar.unit,
         residual_structure(halves, polar.shown.labels).z,
     )

@@ -481,7 +481,7 @@ def _analyzed(picture, provenance, out, workers) -> None:
     plan = provenance.plan
     bar = progress(plan.budget + n_halving_trials(plan.autoencoders))
     aside = Beside(["bfo_utils.results.analysis"]) if workers > 1 else nullcontext()
-    with locked_folder(out), aside as beside:
+    with locked_folder(out), aside as beside:  # the process is started here
         sweep(Path(out, "networks"))
         done = analyze(picture, plan, bar, Path(out, "trials.jsonl"), workers, beside)
         result = write_results(done, out, provenance)

@@ -248,8 +248,9 @@ class Processes:
 class Beside:
     """One process beside this one, for work that nothing waits for yet.
 
-    It is started at once and imports modules while this process is busy. Where none can be started,
-    or it was killed, this process does the work itself when it is asked for.
+    It is started with the block, as a fresh interpreter (a script that uses it does so under ``if
+    __name__ == "__main__":``), and imports modules while this process is busy. Where none can be
+    started, or it was killed, this process does the work itself when it is asked for.
 
     Parameters
     ----------
@@ -265,18 +266,23 @@ class Beside:
     """
 
     def __init__(self, modules: Sequence[str] = ()):
-        self._process = None if _hindrance() else _fresh_process()
-        if self._process:
-            self._number = self._process.submit(os.getpid)
-            for module in modules:
-                self._process.submit(import_module, module)
+        self._modules = modules
+        self._process: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> "Beside":
+        if not _hindrance():
+            with suppress(OSError, BrokenProcessPool):  # no room for another process
+                process = _fresh_process()
+                self._number = process.submit(os.getpid)
+                for module in self._modules:
+                    process.submit(import_module, module)
+                self._process = process
         return self
 
     def __exit__(self, *error) -> None:
         if self._process:
             with suppress(OSError, BrokenProcessPool):  # it has ended
+                self._process.submit(os.getpid)  # raises where the number may be another's by now
                 os.kill(self._number.result(), signal.SIGTERM)
             self._process.shutdown(cancel_futures=True)
 
@@ -294,7 +300,7 @@ class Beside:
         def result() -> R:
             try:
                 return future.result()
-            except BrokenProcessPool:
+            except (BrokenProcessPool, CancelledError):
                 return here()
 
         return result

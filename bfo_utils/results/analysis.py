@@ -14,6 +14,7 @@ from ..rewards import (
     DEFAULT_TOTAL,
     Segmentation,
     SurrogateTest,
+    are_built_in,
     geometric_total,
     surrogate_test,
 )
@@ -56,7 +57,7 @@ from .repeats import NearBest, Repeat, near_best, repeat_search
 COMPARED_WINDOWS = tuple(np.arange(0.5, 2.51, 0.25).tolist())
 
 # properties of a prepared image that a search does not need
-_MEASURED = ("cell_errors", "column_shapes", "measured_tilt", "proposed_masks")
+_MEASURED = ("column_errors", "cell_errors", "column_shapes", "measured_tilt", "proposed_masks")
 # of the search in the surrogate test: maps, and their cells together
 _COMPARED_MAPS, _COMPARED_CELLS = 8, 30_000
 
@@ -185,9 +186,21 @@ def _compared_maps(
 
 
 @on_one_thread
-def _measured(prepared: PreparedImage) -> dict[str, object]:
-    """Properties of an image that a search does not need."""
-    return {name: getattr(prepared, name) for name in _MEASURED}
+def _asked(prepared: PreparedImage) -> tuple[dict[str, FieldAnswer], dict[str, object]]:
+    """The answers of the fields of an image, and those of its properties that take time."""
+    return ask_fields(prepared), {name: getattr(prepared, name) for name in _MEASURED}
+
+
+def _answers_of(prepared: PreparedImage, beside: Beside) -> Callable[[], dict[str, FieldAnswer]]:
+    """What waits for the answers of another process, and keeps what it has measured."""
+    asked = beside.submit(_asked, prepared)
+
+    def wait() -> dict[str, FieldAnswer]:
+        answers, measured = asked()
+        vars(prepared).update(measured)
+        return answers
+
+    return wait
 
 
 def analyze(
@@ -242,8 +255,7 @@ def analyze(
     between = time.perf_counter()
     trial_log = open_trial_log(record, prepared, plan) if record else None
     work = SharedWork(prepared, record.parent / "networks" if record else "")
-    asked = beside.submit(ask_fields, prepared) if beside else None
-    measured = beside.submit(_measured, prepared) if beside else None
+    answers = _answers_of(prepared, beside) if beside else None
     trials = search_configurations(prepared, plan, report, trial_log, workers, work)
     trials += search_autoencoders(
         prepared,
@@ -261,12 +273,10 @@ def analyze(
         "evaluations": sum(t.seconds for t in trials),
     }
     tested = None
-    if beside and set(plan.total) <= set(DEFAULT_TOTAL):  # others may be known only here
+    if beside and are_built_in(plan.total):  # others are known only here
         maps = _compared_maps(work.cross_fitted[0], trials, plan.seed, plan.total)
         tested = beside.submit(surrogate_test, maps, plan.total, plan.seed)
-    done = conclude_analysis(prepared, trials, plan.seed, plan.total, timings, work, asked)
-    if measured:
-        vars(prepared).update(measured())
+    done = conclude_analysis(prepared, trials, plan.seed, plan.total, timings, work, answers)
     return checked_analysis(replace(done, tested=tested), plan, workers)
 
 
@@ -278,7 +288,7 @@ def conclude_analysis(
     total: Mapping[str, float] = DEFAULT_TOTAL,
     timings: Mapping[str, float] | None = None,
     work: SharedWork | None = None,
-    asked: Callable[[], Mapping[str, FieldAnswer]] | None = None,
+    answers: Callable[[], Mapping[str, FieldAnswer]] | None = None,
 ) -> Analysis:
     """Evaluate the default and the best trial again, name their labels, and give the verdict, with
     the answers of the fields if they have been asked.
@@ -293,7 +303,7 @@ def conclude_analysis(
         trials,
         default,
         tuned,
-        judge_domains(prepared, tuned, asked() if asked else None),
+        judge_domains(prepared, tuned, answers() if answers else None),
         seed,
         dict(timings or {}),
         dict(total),

@@ -226,33 +226,33 @@ def judge_domains(
     return Judgment(verdict, reason, candidate, findings, answers, kind)
 
 
-def ask_fields(prepared: PreparedImage, only: str = "") -> dict[str, FieldAnswer]:
+def ask_fields(prepared: PreparedImage) -> dict[str, FieldAnswer]:
     """Result of the test for every measured field.
 
     Parameters
     ----------
     prepared : PreparedImage
-    only : str
-        Field that is asked alone; by default all are.
 
     Returns
     -------
     dict of str to FieldAnswer
         "polar" where the second sublattice is seen, and "lattice".
     """
-    seen = prepared.lattice.cells.has_b
-    kinds = {"polar": seen, "lattice": not (seen and _contradicted(prepared))}
-    with one_thread():
-        asked = {
-            kind: _answer(prepared, kind, _fast(prepared))
-            for kind, possible in kinds.items()
-            if possible and only in ("", kind)
-        }
-        answers = {kind: answer for kind, answer in asked.items() if answer is not None}
-        strain = answers.get("lattice")
-        if strain is not None and strain.holds and _fast(prepared) < 0:
-            answers["lattice"] = _along_both_axes(prepared, strain)
+    kinds = ("polar", "lattice") if prepared.lattice.cells.has_b else ("lattice",)
+    if prepared.lattice.cells.has_b and _contradicted(prepared):
+        kinds = ("polar",)
+    asked = {kind: ask_field(prepared, kind) for kind in kinds}
+    answers = {kind: answer for kind, answer in asked.items() if answer is not None}
     return {kind: replace(answer, alone=len(answers) == 1) for kind, answer in answers.items()}
+
+
+def ask_field(prepared: PreparedImage, kind: str) -> FieldAnswer | None:
+    """Result of the test for one field, "polar" or "lattice"; None where too little is known."""
+    with one_thread():
+        answer = _answer(prepared, kind, _fast(prepared))
+        if kind == "lattice" and answer is not None and answer.holds and _fast(prepared) < 0:
+            answer = _along_both_axes(prepared, answer)
+    return answer
 
 
 def _answer(prepared: PreparedImage, kind: str, fast: int) -> FieldAnswer | None:

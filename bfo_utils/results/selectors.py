@@ -43,7 +43,7 @@ from ..search import (
     searched_parameters,
 )
 from ..simulation import Specimen, simulate_phantom, true_label_map
-from .judgment import ask_fields
+from .judgment import ask_field
 
 _KINDS = ("lattice", "patch")
 _ALL = DEFAULT_TOTAL | dict.fromkeys(ALTERNATIVES, 0.0)  # worked out, not counted
@@ -139,7 +139,8 @@ def share_found(
     for size in displacements_pm:
         specimen = Specimen("halves", cells, 16, dose=dose, polarization_pm=size)
         made = [simulate_phantom(specimen, seed + k).image for k in range(crystals)]
-        held = [ask_fields(prepare_image(image), "polar")["polar"].holds for image in made]
+        asked = [ask_field(prepare_image(image), "polar") for image in made]
+        held = [answer is not None and answer.holds for answer in asked]
         found.append(float(np.mean(held)))
     return found
 

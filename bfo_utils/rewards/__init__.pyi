@@ -46,6 +46,7 @@ from .reference import (
     measure_reference as measure_reference,
 )
 from .registry import Reward as Reward
+from .registry import are_built_in as are_built_in
 from .scoring import (
     ALTERNATIVES as ALTERNATIVES,
 )

@@ -1,6 +1,6 @@
 """The registered rewards, including those of the user."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from .segmentation import Segmentation
 
@@ -37,3 +37,16 @@ def register_reward(name: str, on_demand: bool = False) -> Callable[[Reward], Re
         return function
 
     return add
+
+
+def are_built_in(names: Iterable[str]) -> bool:
+    """Whether rewards are those of this package, which every process knows.
+
+    Examples
+    --------
+    >>> import bfo_utils.rewards.scoring
+    >>> are_built_in(["evidence", "contrast"])
+    True
+    """
+    package = __name__.split(".")[0]
+    return all(_REWARDS[name].__module__.split(".")[0] == package for name in names)

@@ -247,7 +247,9 @@ def _judged(member: Member, tuning: Tuning, plan: SearchPlan) -> Finding:
     prepared, work = member.prepared, tuning.works.get(member.id)
     answers = ask_fields(prepared)
     own, joint = (
-        conclude_analysis(prepared, trials, plan.seed, plan.total, work=work, asked=lambda: answers)
+        conclude_analysis(
+            prepared, trials, plan.seed, plan.total, work=work, answers=lambda: answers
+        )
         for trials in (tuning.own[member.samarium], tuning.joint)
     )
     return Finding(member, own, joint)

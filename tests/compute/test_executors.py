@@ -43,8 +43,9 @@ def test_arguments_are_those_of_the_call_and_errors_come_back():
 def test_a_killed_process_costs_time_and_no_result():
     with Beside() as beside:
         number = beside.submit(os.getpid)()
-        waiting = beside.submit(divmod, 7, 2)
+        asleep, waiting = beside.submit(time.sleep, 0.5), beside.submit(divmod, 7, 2)
         os.kill(number, signal.SIGKILL)
+        assert asleep() is None
         assert waiting() == (3, 1)
         assert has_ended(number)
         assert beside.submit(divmod, 9, 2)() == (4, 1)
@@ -52,5 +53,14 @@ def test_a_killed_process_costs_time_and_no_result():
 
 def test_without_other_processes_the_work_is_done_here(monkeypatch):
     monkeypatch.setattr(executors, "_hindrance", lambda: "/dev/shm: full")
+    with Beside(["json"]) as beside:
+        assert beside.submit(os.getpid)() == os.getpid()
+
+
+def test_a_system_without_room_for_a_process_is_no_error(monkeypatch):
+    def refused():
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(executors, "_fresh_process", refused)
     with Beside(["json"]) as beside:
         assert beside.submit(os.getpid)() == os.getpid()

@@ -13,7 +13,7 @@ from scipy.sparse import csgraph
 
 _STEPS = ((0, 1, 1.0), (1, 0, 1.0), (1, 1, np.sqrt(0.5)), (1, -1, np.sqrt(0.5)))
 _SCALE, _MOST = 200.0, 2**28  # capacities are whole numbers
-_ROUNDS = 3  # in which cells that their own cost decides are told
+_ROUNDS = 3  # of settling cells by their own cost
 
 
 class CellGraph:
@@ -132,7 +132,7 @@ def _settled(gain: np.ndarray, arcs: tuple) -> tuple[np.ndarray, np.ndarray, tup
     """Cells that stay (-1) or move (1) whatever their neighbors do, 0 elsewhere; what the others
     gain by staying, and the arcs between them.
 
-    Most cells are told by their own cost, and the network without them is small.
+    Where walls are clear, most cells are settled by their own cost, and little is left.
     """
     side, n = np.zeros(len(gain), int), len(gain)
     for _ in range(_ROUNDS):

@@ -363,19 +363,20 @@ def _turned(
 
 
 def _refined(domain: CellDomain, field: np.ndarray, maps: list[LevelMap]) -> list[LevelMap]:
-    """Least squares and minimum cuts in turn, for all maps together, then merging; maps that have
-    become equal are refined once.
+    """Least squares and minimum cuts in turn, for all maps together, then merging. Maps with the
+    same labels at the beginning of a turn are refined once.
     """
-    done, active = [], [m.labels for m in maps]
+    found = {k: m.labels for k, m in enumerate(maps)}
+    active = list(found)
     for _ in range(_REFINEMENTS):
-        now = [level_map(domain, field, labels) for labels in active]
-        done += [m.labels for m in now if m.n_labels < 2]
-        now = list({m.labels.tobytes(): m for m in now if m.n_labels > 1}.values())
-        turned = _turned(domain, field, now, _SWEEPS)
-        moving = [(t != m.labels).sum() > _CHANGED for t, m in zip(turned, now)]
-        done += [labels for labels, moves in zip(turned, moving) if not moves]
-        active = [labels for labels, moves in zip(turned, moving) if moves]
-    tried = [level_map(domain, field, domain.without_small(labels)) for labels in done + active]
+        now = {k: level_map(domain, field, found[k]) for k in active}
+        first = {m.labels.tobytes(): k for k, m in reversed(now.items())}
+        found = {k: v for k, v in found.items() if k not in now or k in first.values()}
+        active = [k for k in active if k in found and now[k].n_labels > 1]
+        turned = _turned(domain, field, [now[k] for k in active], _SWEEPS)
+        found |= dict(zip(active, turned))
+        active = [k for k in active if (found[k] != now[k].labels).sum() > _CHANGED]
+    tried = [level_map(domain, field, domain.without_small(labels)) for labels in found.values()]
     return [merged_labels(domain, field, m) for m in tried]
 
 
