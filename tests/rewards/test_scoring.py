@@ -16,6 +16,7 @@ from bfo_utils.rewards import (
     Segmentation,
     agreement,
     amount,
+    are_built_in,
     balance,
     continuity,
     contrast,
@@ -555,3 +556,13 @@ def test_a_configuration_can_be_chosen_by_its_descriptors(prepared):
     assert outcome.rewards["total"] == pytest.approx(
         outcome.rewards["icl"] * outcome.rewards["evidence"]
     )
+
+
+def test_a_reward_of_the_users_under_a_built_in_name_is_not_built_in():
+    assert are_built_in(DEFAULT_TOTAL)
+    before = _REWARDS["evidence"]
+    try:
+        register_reward("evidence")(lambda segmentation: 0.5)
+        assert not are_built_in(DEFAULT_TOTAL)
+    finally:
+        register_reward("evidence")(before)
