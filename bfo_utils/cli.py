@@ -441,11 +441,23 @@ def analyze_command(image, out, plugin, workers, reading, debug, **search) -> No
     Every trial is recorded in DIR/trials.jsonl as it ends; after an interruption, the same command
     continues from there.
     """
+    with _aside(workers) as beside:  # at once, for it takes as long to start as an image to read
+        _analyze_file(image, out, plugin, workers, reading, search, beside)
+
+
+def _aside(workers):
+    """A process beside this one, if more than one may work."""
+    from .compute import Beside
+
+    return Beside(["bfo_utils.search.preparation"]) if workers > 1 else nullcontext()
+
+
+def _analyze_file(image, out, plugin, workers, reading, search, beside) -> None:
+    """Analyze the image of a file, or every frame of a stack."""
     from .search import parse_parameters
 
     search["given"] = parse_parameters(search["given"])
     from .io import read_image
-    from .results import Provenance, plugin_of
 
     if reading.frames == "each":
         if plugin:
@@ -456,8 +468,13 @@ def analyze_command(image, out, plugin, workers, reading, debug, **search) -> No
     if plugin:
         run_plugin(plugin)
     plan, picture = _plan(**search), read_image(image, **vars(reading))
-    provenance = Provenance(plan, reading, plugin=plugin_of(plugin), files=reading.files)
-    _analyzed(picture, provenance, out, workers)
+
+    def provenance():
+        from .results import Provenance, plugin_of
+
+        return Provenance(plan, reading, plugin=plugin_of(plugin), files=reading.files)
+
+    _analyzed(picture, plan, provenance, out, workers, beside)
 
 
 def _analyze_frames(image, out, plan, reading, workers) -> None:
@@ -470,21 +487,29 @@ def _analyze_frames(image, out, plan, reading, workers) -> None:
     click.echo(Path(out, SUMMARY_FILE))
 
 
-def _analyzed(picture, provenance, out, workers) -> None:
-    """Analyze an image as its provenance says, write the files, and say what came out."""
-    from .compute import Beside, locked_folder, sweep
+def _prepared(picture, plan):
+    """An image prepared as a plan says."""
+    from .search import prepare_image
+
+    return prepare_image(picture, **plan.preparation)
+
+
+def _analyzed(picture, plan, provenance, out, workers, beside) -> None:
+    """Analyze an image, write the files with the provenance that is asked for, and say what came
+    out.
+    """
+    ready = beside.submit(_prepared, picture, plan) if beside else None
+    from .compute import locked_folder, sweep  # meanwhile: libraries take seconds
     from .report import check_folder, write_results
     from .results import analyze, describe_repeats
     from .search import n_halving_trials
 
     check_folder(out)
-    plan = provenance.plan
     bar = progress(plan.budget + n_halving_trials(plan.autoencoders))
-    aside = Beside(["bfo_utils.results.analysis"]) if workers > 1 else nullcontext()
-    with locked_folder(out), aside as beside:  # the process is started here
+    with locked_folder(out):
         sweep(Path(out, "networks"))
-        done = analyze(picture, plan, bar, Path(out, "trials.jsonl"), workers, beside)
-        result = write_results(done, out, provenance)
+        done = analyze(picture, plan, bar, Path(out, "trials.jsonl"), workers, beside, ready)
+        result = write_results(done, out, provenance(), beside=beside)
     for warning in result["warnings"]:
         click.echo(f"warning: {warning['message']}", err=True)
     click.echo(f"{result['verdict']}: {result['reason']}")
@@ -530,7 +555,9 @@ def rerun(result, out, image, plugin, workers, debug) -> int:
     differ = changed_versions(before.versions, package_versions())
     if differ:
         click.echo(f"warning: versions have changed, so numbers may differ: {differ}", err=True)
-    _analyzed(picture, before.provenance, out, workers)
+    plan = before.provenance.plan
+    with _aside(workers) as beside:
+        _analyzed(picture, plan, lambda: before.provenance, out, workers, beside)
     tables = dict(compare_tables(home, out))
     if not tables:
         click.echo(f"warning: there are no tables beside {before.path} to compare with", err=True)

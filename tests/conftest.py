@@ -28,6 +28,18 @@ SMALL = {
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+def pytest_collection_modifyitems(items):
+    """Put the modules that read the rendered book in the middle, except the one that is first to
+    ask for it: who meets them while it is made waits for minutes.
+    """
+    book = Path(__file__).parent / "book"
+    readers = {i.path for i in items if i.path.parent == book and "folder" in i.fixturenames}
+    later = readers - {book / "test_browser.py"}
+    first = [i for i in items if i.path not in later]
+    middle = len(first) // 2
+    items[:] = [*first[:middle], *(i for i in items if i.path in later), *first[middle:]]
+
+
 @pytest.fixture(scope="session")
 def real_data():
     """Folder of the real images."""

@@ -9,9 +9,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from scipy import fft, ndimage
 from scipy.spatial import cKDTree
-from scipy.stats import skew
 
-from ..compute import TILE_SIDE, Tile, divide_into_tiles, owned_by_tile
+from ..compute import TILE_SIDE, Tile, divide_into_tiles, in_threads, owned_by_tile
 from ..errors import InputError
 from ..io import Image
 
@@ -106,11 +105,17 @@ def with_bright_columns(image: Image) -> Image:
         fine, coarse = (
             smooth_rows(smooth_rows(part, s, axis=1), s) for s in (k * period for k in _BAND)
         )
-        if skew(fine - coarse, axis=None) > _DARK:
+        if _skewness(fine - coarse) > _DARK:
             return image
     both = image.data.min() + image.data.max()
     halves = None if image.halves is None else both - image.halves
     return replace(image, data=both - image.data, halves=halves, inverted=True)
+
+
+def _skewness(values: np.ndarray) -> float:
+    """Third moment of the values about their mean, in units of their deviation."""
+    rest = values - values.mean()
+    return float((rest**3).mean() / (rest**2).mean() ** 1.5)
 
 
 def smooth_rows(values: np.ndarray, sigma: float, axis: int = 0) -> np.ndarray:
@@ -348,11 +353,9 @@ def detect_maxima(
     size = 2 * round(0.3 * period) + 1
     # of the Laplacian of Gaussian, and of the maximum filter after it
     reach = int(4 * sigma + 0.5) + size // 2
+    tiles = divide_into_tiles(image.shape, reach, side)
     peaks = np.concatenate(
-        [
-            _peaks(image, tile, sigma, size, threshold)
-            for tile in divide_into_tiles(image.shape, reach, side)
-        ]
+        in_threads(lambda tile: _peaks(image, tile, sigma, size, threshold), tiles)
     )
     # one on the edge may lie outside
     inside = np.all((peaks > 0) & (peaks < np.array(image.shape[::-1]) - 1), axis=1)
@@ -423,18 +426,7 @@ def fit_columns(
     state, kept, width = known or _start(xy, sigma), None, sigma
     for turn in range(1 + _MOST_PASSES):
         tree = cKDTree(state.xy) if turn or known else None
-        parts = [
-            _turn(
-                cut_fit_windows(image, corners[group], half),
-                state,
-                group,
-                tree,
-                period,
-                noise,
-                width,
-            )
-            for group in groups
-        ]
+        parts = _turned(image, corners, half, groups, state, tree, period, noise, width)
         state, before = scatter_fits(parts, groups), width
         width = float(np.median(state.sigma))
         if turn >= (_AGAIN if known else _PASSES):
@@ -554,22 +546,27 @@ def _step(
     return FitState(state.xy + move, c[:, 1], c[:, 0], sigma)
 
 
-def _turn(
-    windows: FitWindows,
+def _turned(
+    image: Image,
+    corners: np.ndarray,
+    half: int,
+    groups: list[np.ndarray],
     state: FitState,
-    group: np.ndarray,
     tree: cKDTree | None,
     period: float,
     noise: float,
     width: float,
-) -> FitState:
-    """The next state of a group of columns; neighbors in the tree are subtracted first."""
-    own = state.take(group)
-    if tree is not None:
-        windows = subtract_neighbors(
-            windows, state, tree.query(own.xy, k=9, distance_upper_bound=3 * period)[1][:, 1:]
-        )
-    return _step(windows, own, period, noise, width)
+) -> list[FitState]:
+    """The next state of groups of columns; neighbors in the tree are subtracted first."""
+
+    def turn(group: np.ndarray) -> FitState:
+        own, windows = state.take(group), cut_fit_windows(image, corners[group], half)
+        if tree is not None:
+            near = tree.query(own.xy, k=9, distance_upper_bound=3 * period)[1][:, 1:]
+            windows = subtract_neighbors(windows, state, near)
+        return _step(windows, own, period, noise, width)
+
+    return in_threads(turn, groups)
 
 
 def subtract_neighbors(windows: FitWindows, state: FitState, near: np.ndarray) -> FitWindows:

@@ -123,6 +123,9 @@ from .tiles import (
     divide_into_tiles as divide_into_tiles,
 )
 from .tiles import (
+    in_threads as in_threads,
+)
+from .tiles import (
     owned_by_tile as owned_by_tile,
 )
 from .tiles import (

@@ -6,12 +6,18 @@ gives on the whole image, to the last bit, so nothing that is computed in tiles 
 size.
 """
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
+from joblib import cpu_count
 
-TILE_SIDE = 1024  # px: a tile and its filtered copies stay in the processor's cache, or near it
+T = TypeVar("T")
+R = TypeVar("R")
+TILE_SIDE = 512  # px: a tile and its filtered copies stay in the processor's cache, or near it
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,19 @@ class Tile:
     def origin(self) -> np.ndarray:
         """Position (x, y) of the box's first pixel, shape (2,)."""
         return np.array([self.box[1].start, self.box[0].start])
+
+
+def in_threads(function: Callable[[T], R], parts: Sequence[T]) -> list[R]:
+    """Results of a function for every part of a large image, in order, on all cores: most of the
+    time numpy and scipy let other threads run.
+
+    Examples
+    --------
+    >>> in_threads(abs, [-2, 1, -3])
+    [2, 1, 3]
+    """
+    with ThreadPoolExecutor(min(len(parts), cpu_count()) or 1) as pool:
+        return list(pool.map(function, parts))
 
 
 def divide_into_tiles(shape: tuple[int, int], reach: int = 0, side: int = TILE_SIDE) -> list[Tile]:
@@ -109,7 +128,7 @@ def owned_by_tile(
     )
 
 
-def row_bands(shape: tuple[int, int], pixels: int = TILE_SIDE**2) -> list[slice]:
+def row_bands(shape: tuple[int, int], pixels: int = 2**20) -> list[slice]:
     """Rows of an image in bands of about ``pixels`` px, for what is done pixel by pixel.
 
     Examples

@@ -25,6 +25,9 @@ from .windows import (
     FIELD_DESCRIPTORS as FIELD_DESCRIPTORS,
 )
 from .windows import (
+    MAX_WINDOW as MAX_WINDOW,
+)
+from .windows import (
     NORMALIZATIONS as NORMALIZATIONS,
 )
 from .windows import (

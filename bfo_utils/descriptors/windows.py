@@ -46,7 +46,12 @@ def window_bytes(n: int) -> int:
 
 
 def cut_windows(
-    image: Image, cells: Cells, mask: np.ndarray, site: str = "A", side: int = TILE_SIDE
+    image: Image,
+    cells: Cells,
+    mask: np.ndarray,
+    site: str = "A",
+    side: int = TILE_SIDE,
+    size: float = MAX_WINDOW,
 ) -> Patches:
     """Sample the windows of all cells of ``mask`` on a grid that follows the mean lattice.
 
@@ -66,11 +71,13 @@ def cut_windows(
     side : int
         Largest side of the tiles (px) that the image is averaged in. The result does not depend on
         it.
+    size : float
+        Edge of the windows in cells, at most 2.5.
 
     Returns
     -------
     Patches
-        Windows of 2.5 x 2.5 cells, 12 samples per cell.
+        Square windows, 12 samples per cell.
 
     Raises
     ------
@@ -79,7 +86,8 @@ def cut_windows(
     """
     centers = _centers(cells, mask, site)
     sigma = 0.35 * cells.basis.cell_px / SAMPLES
-    step = np.arange(-_REACH, _REACH + 1) / SAMPLES
+    half = min(_half(size), _REACH)
+    step = np.arange(-half, half + 1) / SAMPLES
     a, b = cells.basis.vectors
     offsets = (step[:, None, None] * b + step[None, :, None] * a).T.swapaxes(1, 2)
     reach = int(np.abs(offsets).max() + 4 * sigma) + 2

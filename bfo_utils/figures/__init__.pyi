@@ -170,6 +170,7 @@ from .style import (
     color_limits as color_limits,
 )
 from .style import direction_colors as direction_colors
+from .style import draw_all as draw_all
 from .style import draw_wheel as draw_wheel
 from .style import (
     label_colors as label_colors,
@@ -184,6 +185,7 @@ from .style import (
     save_figure as save_figure,
 )
 from .style import save_mask as save_mask
+from .style import save_plot as save_plot
 from .style import (
     styled as styled,
 )

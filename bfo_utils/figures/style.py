@@ -7,7 +7,7 @@ cells are polarized in, a non-polar one is gray.
 
 import functools
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import matplotlib.artist
@@ -144,6 +144,17 @@ def save_figure(figure: matplotlib.figure.Figure, path: str | Path) -> None:
     """
     with atomic(path) as part:
         _write(figure, part)
+
+
+def save_plot(path: str | Path, plot: Callable[..., matplotlib.figure.Figure], *shown) -> None:
+    """Write the picture that a function draws of some values."""
+    save_figure(plot(*shown), path)
+
+
+def draw_all(pictures: Iterable[Callable[[], None]]) -> None:
+    """Draw one picture after the other."""
+    for draw in pictures:
+        draw()
 
 
 def save_mask(pixels: np.ndarray, path: str | Path) -> None:

@@ -189,8 +189,8 @@ def half_image(image: Image, axis: str, parity: int) -> Image:
     """
     if image.halves is not None:
         return replace(image, data=image.halves[parity], halves=None)
-    row, col = np.ogrid[: image.shape[0], : image.shape[1]]
-    own = np.broadcast_to(_line(row, col, axis) % 2 == parity, image.shape)
+    row, col = ((np.arange(n) % 2).astype(np.uint8) for n in image.shape)
+    own = np.broadcast_to(_line(row[:, None], col, axis) % 2 == parity, image.shape)
     total, count = np.zeros((2, *image.shape), np.float32)
     for along in {"x": (0,), "y": (1,)}.get(axis, (0, 1)):
         here, there = (np.s_[1:, :], np.s_[:-1, :]) if along == 0 else (np.s_[:, 1:], np.s_[:, :-1])

@@ -3,18 +3,19 @@
 import importlib.metadata
 import json
 import platform
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ..compute import on_one_thread, refuse_foreign, together, write_csv, write_json
+from ..compute import Beside, on_one_thread, refuse_foreign, together, write_csv, write_json
 from ..descriptors import Oxygen, find_vortices
 from ..figures import (
+    draw_all,
     ordered,
     plot_confidence,
     plot_label_map,
@@ -22,8 +23,8 @@ from ..figures import (
     plot_polarization,
     plot_residual,
     plot_walls,
-    save_figure,
     save_mask,
+    save_plot,
     unused_columns,
 )
 from ..io import Image
@@ -94,6 +95,8 @@ OPTIONAL_FILES = (
     "unused_columns.png",
     *(f"proposed_{kind}.png" for kind in PROPOSED_KINDS),
 )
+# of the pictures: those that another process draws
+_BESIDE = slice(None, None, 2)
 PACKAGES = (
     "bfo_utils",
     "numpy",
@@ -111,6 +114,7 @@ def write_results(
     out: str | Path,
     provenance: Provenance | None = None,
     home: str | Path | None = None,
+    beside: Beside | None = None,
 ) -> dict:
     """Write all files of an analysis; ``result.json`` is written last, so its presence shows that
     the result is complete.
@@ -126,6 +130,8 @@ def write_results(
         What the analysis was made from; kept in ``result.json``, so that it can be made again.
     home : str or Path, optional
         Where the files go in the end, if not to stay in ``out``: a README of the user's stays.
+    beside : Beside, optional
+        Process that draws some of the pictures.
 
     Returns
     -------
@@ -134,10 +140,12 @@ def write_results(
     """
     walls = trace_walls(analysis.labels)
     domains = domains_table(analysis)
-    # what pictures and tables share, before a second thread draws
-    _ = analysis.confidence, analysis.near_best
-    with together(out, "result.json") as stage, ThreadPoolExecutor(1) as drawing:
-        drawn = drawing.submit(_pictures, analysis, walls, domain_names(domains), stage)
+    with together(out, "result.json") as stage:
+        pictures = _pictures(analysis, walls, domain_names(domains), stage)
+        drawn = beside.submit(draw_all, pictures[_BESIDE]) if beside else None
+        if drawn:
+            del pictures[_BESIDE]
+        draw_all(pictures)
         measured = measure_walls(analysis, domains)
         result = result_summary(analysis, walls, provenance) | {
             "domains": _plain_rows(domains),
@@ -149,7 +157,8 @@ def write_results(
         write_readme(stage, Path(home or out), tables, result["convention"])
         write_json(stage / "walls.geojson", _geojson(measured))
         Picture.of(analysis.prepared.image, analysis.prepared.lattice.cells).save(stage)
-        drawn.result()
+        if drawn:
+            drawn()
         write_json(stage / "result.json", result)
         stale = [name for name in OPTIONAL_FILES if not (stage / name).exists()]
     for name in stale:  # of an earlier analysis
@@ -844,33 +853,28 @@ def domain_names(domains: pd.DataFrame) -> dict[int, str]:
     return dict(zip(domains["label"], domains["name"].str.rpartition(", ")[0]))
 
 
-def _pictures(analysis: Analysis, walls: Walls, names: Mapping[int, str], out: Path) -> None:
-    image, cells = analysis.prepared.image, analysis.prepared.lattice.cells
-    labels, sign = analysis.labels, analysis.prepared.polar_sign
-    shown = plot_label_map(image, cells, labels, walls, names, sign)
-    save_figure(shown, out / "label_map.png")
-    save_figure(plot_walls(image, cells, labels, walls, sign), out / "walls.png")
-    save_figure(plot_polarization(image, cells, labels, sign), out / "polarization.png")
-    if unused_share(analysis.prepared.lattice) > UNUSED:
-        save_figure(unused_columns(image, analysis.prepared.lattice), out / "unused_columns.png")
+def _pictures(
+    analysis: Analysis, walls: Walls, names: Mapping[int, str], out: Path
+) -> list[Callable[[], None]]:
+    """What draws the pictures, one by one, in whichever process."""
+    prepared, labels = analysis.prepared, analysis.labels
+    image, cells, sign = prepared.image, prepared.lattice.cells, prepared.polar_sign
+    sure = analysis.confidence.posterior, analysis.near_best.of_cells
+    drawn: dict[str, tuple] = {
+        "label_map": (plot_label_map, image, cells, labels, walls, names, sign),
+        "polarization": (plot_polarization, image, cells, labels, sign),
+        "walls": (plot_walls, image, cells, labels, walls, sign),
+        "confidence": (plot_confidence, image, cells, labels, *sure),
+    }
+    if unused_share(prepared.lattice) > UNUSED:
+        drawn["unused_columns"] = unused_columns, image, prepared.lattice
     if analysis.residual is not None and has_residual_structure(analysis):
-        left = plot_residual(image, cells, analysis.labels, analysis.residual.field)
-        save_figure(left, out / "residual_structure.png")
-    for part in analysis.prepared.proposed_masks:
-        save_mask(part.pixels, out / part.file)
-    if analysis.prepared.oxygen is not None:
-        save_figure(plot_oxygen(image, cells, analysis.prepared.oxygen), out / "oxygen.png")
+        drawn["residual_structure"] = plot_residual, image, cells, labels, analysis.residual.field
+    if prepared.oxygen is not None:
+        drawn["oxygen"] = plot_oxygen, image, cells, prepared.oxygen
     if cells.order is not None:
-        save_figure(
-            ordered(image, cells, analysis.prepared.superstructures), out / "superstructure.png"
-        )
-    save_figure(
-        plot_confidence(
-            image,
-            cells,
-            analysis.labels,
-            analysis.confidence.posterior,
-            analysis.near_best.of_cells,
-        ),
-        out / "confidence.png",
-    )
+        drawn["superstructure"] = ordered, image, cells, prepared.superstructures
+    return [
+        *(partial(save_plot, out / f"{name}.png", *how) for name, how in drawn.items()),
+        *(partial(save_mask, mask.pixels, out / mask.file) for mask in prepared.proposed_masks),
+    ]

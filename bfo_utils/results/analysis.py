@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..compute import Beside, on_one_thread
+from ..compute import Beside, in_threads, on_one_thread
 from ..io import Image
 from ..rewards import (
     DEFAULT_TOTAL,
@@ -46,7 +46,7 @@ from .judgment import (
     DOMAINS,
     FieldAnswer,
     Judgment,
-    ask_fields,
+    ask_image,
     field_posterior,
     judge_domains,
     left_over,
@@ -56,10 +56,9 @@ from .repeats import NearBest, Repeat, near_best, repeat_search
 # Cells: edges of the windows that `over_windows` compares.
 COMPARED_WINDOWS = tuple(np.arange(0.5, 2.51, 0.25).tolist())
 
-# properties of a prepared image that a search does not need
-_MEASURED = ("column_errors", "cell_errors", "column_shapes", "measured_tilt", "proposed_masks")
 # of the search in the surrogate test: maps, and their cells together
 _COMPARED_MAPS, _COMPARED_CELLS = 8, 30_000
+_LIGHT = 12_000  # cells: trials with fewer spend most time in Python, where one thread works
 
 
 @dataclass(frozen=True)
@@ -185,15 +184,9 @@ def _compared_maps(
     return [judged_map(work, o.parameters, o.labels, total) for o in outcomes]
 
 
-@on_one_thread
-def _asked(prepared: PreparedImage) -> tuple[dict[str, FieldAnswer], dict[str, object]]:
-    """The answers of the fields of an image, and those of its properties that take time."""
-    return ask_fields(prepared), {name: getattr(prepared, name) for name in _MEASURED}
-
-
 def _answers_of(prepared: PreparedImage, beside: Beside) -> Callable[[], dict[str, FieldAnswer]]:
     """What waits for the answers of another process, and keeps what it has measured."""
-    asked = beside.submit(_asked, prepared)
+    asked = beside.submit(ask_image, prepared)
 
     def wait() -> dict[str, FieldAnswer]:
         answers, measured = asked()
@@ -210,6 +203,7 @@ def analyze(
     record: Path | None = None,
     workers: int | EvaluatorFactory = 1,
     beside: Beside | None = None,
+    prepared: Callable[[], PreparedImage] | None = None,
 ) -> Analysis:
     """Find the columns of an image, search for the configuration with the highest total, and give
     the verdict.
@@ -224,11 +218,13 @@ def analyze(
     record : Path, optional
         File in which every trial is recorded as it ends; a call that was stopped goes on from it.
     workers : int or Spread
-        Threads that evaluate configurations, or what spreads them elsewhere; the result does not
-        depend on it.
+        Threads that evaluate configurations, the process beside them included, or what spreads
+        them elsewhere; the result does not depend on it.
     beside : Beside, optional
         Process that does beside the search what does not depend on it, and after the search the
         surrogate test; the result does not depend on it.
+    prepared : callable, optional
+        Waits for the preparation of the image by this plan, where another process makes it.
 
     Returns
     -------
@@ -240,25 +236,16 @@ def analyze(
         If the image holds no lattice, or too few cells.
     """
     start = time.perf_counter()
-    columns = {k: v for k, v in plan.fixed.items() if k in ("detection_scale", "refinement_radius")}
-    prepared = prepare_image(
-        image,
-        **columns,
-        evidence=plan.evidence,
-        bright=plan.bright,
-        polar_sign=plan.polar_sign,
-        born_charge=plan.born_charge,
-        strain_reference=plan.strain_reference,
-        scan_axis=plan.scan_axis,
-        tilt=plan.tilt,
-    )
+    ready = prepared() if prepared else prepare_image(image, **plan.preparation)
     between = time.perf_counter()
-    trial_log = open_trial_log(record, prepared, plan) if record else None
-    work = SharedWork(prepared, record.parent / "networks" if record else "")
-    answers = _answers_of(prepared, beside) if beside else None
-    trials = search_configurations(prepared, plan, report, trial_log, workers, work)
+    trial_log = open_trial_log(record, ready, plan) if record else None
+    work = SharedWork(ready, record.parent / "networks" if record else "", many=False)
+    answers = _answers_of(ready, beside) if beside else None
+    if beside and isinstance(workers, int) and ready.mask.sum() < _LIGHT:
+        workers = max(1, workers - 1)  # the other process is one of them
+    trials = search_configurations(ready, plan, report, trial_log, workers, work)
     trials += search_autoencoders(
-        prepared,
+        ready,
         plan.autoencoders,
         plan,
         report,
@@ -276,7 +263,7 @@ def analyze(
     if beside and are_built_in(plan.total):  # others are known only here
         maps = _compared_maps(work.cross_fitted[0], trials, plan.seed, plan.total)
         tested = beside.submit(surrogate_test, maps, plan.total, plan.seed)
-    done = conclude_analysis(prepared, trials, plan.seed, plan.total, timings, work, answers)
+    done = conclude_analysis(ready, trials, plan.seed, plan.total, timings, work, answers)
     return checked_analysis(replace(done, tested=tested), plan, workers)
 
 
@@ -293,22 +280,30 @@ def conclude_analysis(
     """Evaluate the default and the best trial again, name their labels, and give the verdict, with
     the answers of the fields if they have been asked.
     """
-    work = work or SharedWork(prepared)
-    default, tuned = (
-        _named(prepared, cross_fitted_outcome(work, t.parameters, seed, total))
-        for t in (trials[0], best_trial(trials))
+    work = work or SharedWork(prepared, many=False)
+    chosen = {"default": trials[0], "tuned": best_trial(trials)}
+    # larger windows first: smaller ones are cropped from them
+    names = sorted(chosen, key=lambda name: -_window(chosen[name]))
+    outcomes = in_threads(
+        lambda name: cross_fitted_outcome(work, chosen[name].parameters, seed, total), names
     )
+    named = {name: _named(prepared, outcome) for name, outcome in zip(names, outcomes)}
     return Analysis(
         prepared,
         trials,
-        default,
-        tuned,
-        judge_domains(prepared, tuned, answers() if answers else None),
+        named["default"],
+        named["tuned"],
+        judge_domains(prepared, named["tuned"], answers() if answers else None),
         seed,
         dict(timings or {}),
         dict(total),
         work,
     )
+
+
+def _window(trial: Trial) -> float:
+    """The larger edge of the windows of a trial, in cells."""
+    return max(trial.parameters["window_height"], trial.parameters["window_width"])
 
 
 def checked_analysis(

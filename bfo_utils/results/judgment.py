@@ -11,10 +11,9 @@ from functools import partial
 
 import numpy as np
 from scipy import ndimage
-from scipy.stats import norm
-from sklearn.metrics import adjusted_rand_score
+from scipy.special import ndtr
 
-from ..compute import one_thread
+from ..compute import on_one_thread, one_thread
 from ..lattice import Cells, ScanDistortion, cell_edges, scan_deviation
 from ..rewards import MIN_CORRELATION, Segmentation, autocorrelation
 from ..search import Outcome, PreparedImage, name_labels
@@ -32,6 +31,7 @@ from ..segmentation import (
     level_map,
     mean_displacements,
     moved_walls,
+    rand_index,
     residual_structure,
     segment_field,
     trace_walls,
@@ -44,6 +44,8 @@ from ..segmentation import (
     without_unexplained,
 )
 
+# properties of a prepared image that a search does not need
+_MEASURED = ("column_errors", "cell_errors", "column_shapes", "measured_tilt", "proposed_masks")
 DOMAINS, NO_DOMAINS, UNDECIDED = "domains", "no domains", "undecided"
 # contrast of the best map; asked where the field is not measured twice (patches, order): single
 # domains reach 0.39, domains at 40 counts 0.98
@@ -246,6 +248,14 @@ def ask_fields(prepared: PreparedImage) -> dict[str, FieldAnswer]:
     return {kind: replace(answer, alone=len(answers) == 1) for kind, answer in answers.items()}
 
 
+@on_one_thread
+def ask_image(prepared: PreparedImage) -> tuple[dict[str, FieldAnswer], dict[str, object]]:
+    """The answers of the fields of an image, and those of its properties that take time, for
+    another process. (This module imports little, so that it starts at once.)
+    """
+    return ask_fields(prepared), {name: getattr(prepared, name) for name in _MEASURED}
+
+
 def ask_field(prepared: PreparedImage, kind: str) -> FieldAnswer | None:
     """Result of the test for one field, "polar" or "lattice"; None where too little is known."""
     with one_thread():
@@ -389,7 +399,7 @@ def _on_cells(blocks: np.ndarray, size: int, shape: tuple[int, int]) -> np.ndarr
 def _asked(prepared: PreparedImage, kind: str, halves: TwoHalves, block: int) -> FieldAnswer:
     judged, domain = judge_field(halves), halves.domain
     drawn = [m.labels for m in judged.maps if m.n_labels > 1]
-    if drawn and adjusted_rand_score(*[m.labels for m in judged.maps]) < _ALIKE:
+    if drawn and rand_index(*[m.labels for m in judged.maps]) < _ALIKE:
         drawn.append(segment_field(domain, halves.drawn_mean).labels)
     both = segment_field(domain, halves.drawn_mean, tuple(drawn))
     labels, strips = without_strips(domain, without_bands(halves, both, block).labels, block)
@@ -704,7 +714,7 @@ _STRIP = "the {} differs in strips of one or two rows: a layer or an interface, 
 
 
 def _finding(kind: str, what: str, numbers: dict, z: float) -> dict:
-    confidence = round(float(norm.cdf(z / _NULL_SD)), 4)
+    confidence = round(float(ndtr(z / _NULL_SD)), 4)
     return {"kind": kind, "what": what, "numbers": numbers, "confidence": confidence}
 
 

@@ -5,9 +5,6 @@ walls, or the descriptors themselves form clusters.
 import warnings
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import adjusted_rand_score
-from sklearn.mixture import BayesianGaussianMixture
 
 from ..errors import InputError
 from ..segmentation import adjusted_eta_squared
@@ -88,6 +85,11 @@ def bayesian_mixture(segmentation: Segmentation) -> float:
     """
     if _is_plain(segmentation):
         return 0.0
+    # they take a second; only who asks for this reward pays for it
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.metrics import adjusted_rand_score
+    from sklearn.mixture import BayesianGaussianMixture
+
     values, labels = _described(segmentation)
     seen = np.linspace(0, len(values) - 1, min(_SAMPLE, len(values))).astype(int)
     mixture = BayesianGaussianMixture(

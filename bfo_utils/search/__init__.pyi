@@ -6,9 +6,6 @@ from .optimizer import (
     EvaluatorFactory as EvaluatorFactory,
 )
 from .optimizer import (
-    SearchPlan as SearchPlan,
-)
-from .optimizer import (
     Trial as Trial,
 )
 from .optimizer import (
@@ -127,6 +124,9 @@ from .space import (
 )
 from .space import (
     Parameter as Parameter,
+)
+from .space import (
+    SearchPlan as SearchPlan,
 )
 from .space import (
     Value as Value,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -11,18 +11,16 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from ..compute import one_thread, require_extra
+from ..compute import one_thread
 from ..descriptors import measured_fields
-from ..errors import InputError
-from ..lattice import check_axis
-from ..rewards import DEFAULT_TOTAL, rewards_fingerprint
-from ..segmentation import check_tilt, without_convergence_warnings
+from ..rewards import rewards_fingerprint
+from ..segmentation import without_convergence_warnings
 from ..vae import MIN_EXPLAINED
 from .gaussian_process import ProposalModel
 from .pareto import OBJECTIVES, GeneticModel, scalarize
 from .pipeline import Outcome, effective_parameters, evaluate_configuration
 from .preparation import PreparedImage, SharedWork
-from .space import Value, searched_parameters
+from .space import SearchPlan, Value, searched_parameters
 from .trial_log import TrialLog
 
 # Configurations asked at a time, whatever the number of workers: trials depend on the seed alone.
@@ -38,67 +36,6 @@ _MEASURED: list[dict[str, Value]] = [
     {"descriptor": "order", "n_clusters": 2, "covariance": "tied"},
 ]
 _LEAST_BUDGET = 32  # with fewer trials all of them go to windows
-GOALS = ("total", "pareto", "nsga2")
-
-
-@dataclass(frozen=True)
-class SearchPlan:
-    """Settings of a search.
-
-    Attributes
-    ----------
-    budget : int
-        Number of trials.
-    seed : int
-        Seed of the search and of every clustering.
-    total : mapping of str to float
-        Rewards that make the total, with their exponents.
-    fixed : mapping of str to value
-        Parameters that are set and not varied.
-    goal : {"total", "pareto", "nsga2"}
-        Maximize the total, or cover the front of continuity, straightness and evidence, by a
-        surrogate (ParEGO) or a genetic search (NSGA-II).
-    whole : bool
-        Vary the column finding as well.
-    evidence : str
-        Kind of reference field, see :func:`bfo_utils.rewards.measure_reference`;
-        :func:`bfo_utils.results.analyze` prepares it.
-    autoencoders : int
-        Number of autoencoders that :func:`bfo_utils.search.search_autoencoders` starts.
-    bright, polar_sign, born_charge, strain_reference
-        Conventions of the measured field, see :func:`bfo_utils.search.prepare_image`.
-    scan_axis : str
-        Fast axis of the scan, see :func:`bfo_utils.lattice.measure_scan`;
-        :func:`bfo_utils.results.analyze` corrects it.
-    tilt : {"none", "offset", "smooth"}
-        Which part of the mistilt is subtracted, see :func:`bfo_utils.search.prepare_image`.
-    check : int
-        Number of further searches, with other seeds, to compare with the answer.
-    """
-
-    budget: int = 64
-    seed: int = 0
-    total: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_TOTAL))
-    fixed: Mapping[str, Value] = field(default_factory=dict)
-    goal: str = "total"
-    whole: bool = False
-    evidence: str = "auto"
-    autoencoders: int = 0
-    scan_axis: str = "auto"
-    bright: str = "A"
-    polar_sign: int = 1
-    born_charge: float = 0.0
-    strain_reference: str = "mean"
-    tilt: str = "none"
-    check: int = 0
-
-    def __post_init__(self):
-        if self.goal not in GOALS:
-            raise InputError(f"goal '{self.goal}': no such goal; choose one of {', '.join(GOALS)}")
-        if self.goal == "nsga2":
-            require_extra("--goal nsga2", "genetic", "optuna")
-        check_axis(self.scan_axis)
-        check_tilt(self.tilt)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sklearn.metrics import adjusted_rand_score
 
 from ..compute import one_thread
 from ..descriptors import round_window, window_samples
@@ -74,6 +73,8 @@ def resampling_stability(
     values = cell_descriptors(own.prepared, p, own)
     if len(values) < 4 * p["n_clusters"]:
         return 0.0
+    from sklearn.metrics import adjusted_rand_score  # takes a second
+
     half = np.random.default_rng(seed).permutation(len(values)) < len(values) // 2
     with one_thread():
         maps = [

@@ -23,6 +23,7 @@ from ..compute import Cache, on_one_thread
 from ..descriptors import (
     CELL_SITES,
     FIELD_DESCRIPTORS,
+    MAX_WINDOW,
     SITES,
     Oxygen,
     Patches,
@@ -34,6 +35,7 @@ from ..descriptors import (
     normalize_windows,
     project_in_parts,
     window_bytes,
+    window_samples,
 )
 from ..errors import InputError
 from ..io import Image, calibrated, repair_hot_pixels
@@ -353,6 +355,9 @@ class SharedWork:
     prepared : PreparedImage
     networks : str or Path
         Folder of trained autoencoders; empty: only the latest ones are kept, in memory.
+    many : bool
+        Whether many configurations are expected: windows are then cut as large as any may need, and
+        otherwise as large as the first one does.
 
     Examples
     --------
@@ -363,9 +368,9 @@ class SharedWork:
     True
     """
 
-    def __init__(self, prepared: PreparedImage, networks: str | Path = ""):
-        self.prepared, self.networks = prepared, networks
-        self._patches = Cache(len(SITES), _WINDOWS)
+    def __init__(self, prepared: PreparedImage, networks: str | Path = "", many: bool = True):
+        self.prepared, self.networks, self.many = prepared, networks, many
+        self._patches = Cache(2 * len(SITES), _WINDOWS)
         self._components = Cache(64, _COMPONENTS)
         self._autoencoders = Cache(4)
         self._others = Cache(4, _WINDOWS)
@@ -374,15 +379,22 @@ class SharedWork:
     @cached_property
     def cross_fitted(self) -> tuple["SharedWork", "SharedWork"]:
         """The work on either half of the image, see :class:`PreparedImage`."""
-        one, two = (SharedWork(half, self.networks) for half in self.prepared.cross_fitted)
-        return one, two
+        one, two = self.prepared.cross_fitted
+        return SharedWork(one, self.networks), SharedWork(two, self.networks, many=False)
 
-    def patches(self, site: str) -> Patches:
-        """Windows of all analyzed cells on a site, as large as any configuration may need."""
+    def patches(self, site: str, size: float = MAX_WINDOW) -> Patches:
+        """Windows of all analyzed cells on a site, with an edge of at least ``size`` cells."""
         image, cells, mask = self.prepared.image, self.prepared.lattice.cells, self.prepared.mask
-        return self._patches.once(
-            site, lambda: cut_windows(image, cells, mask, site), window_bytes(int(mask.sum()))
-        )
+
+        def cut(edge: float) -> Patches:
+            return cut_windows(image, cells, mask, site, size=edge)
+
+        weight = window_bytes(int(mask.sum()))
+        if not self.many:
+            first = self._patches.once((site, "first"), lambda: cut(size), weight)
+            if first.data.shape[1] >= window_samples(size):
+                return first
+        return self._patches.once(site, lambda: cut(MAX_WINDOW), weight)
 
     def components(self, parameters: Mapping[str, Value]) -> np.ndarray:
         """Principal components of the descriptors in order, as many as any configuration may need;
@@ -486,7 +498,8 @@ def cell_windows(
     ndarray, shape (N, H, W)
     """
     p = parameters
-    patches = (work or SharedWork(prepared)).patches(p["site"])
+    size = max(p["window_height"], p["window_width"])
+    patches = (work or SharedWork(prepared, many=False)).patches(p["site"], size)
     cropped = crop_windows(patches, p["window_height"], p["window_width"], p["binning"], part)
     return normalize_windows(cropped, p["normalisation"]).reshape(cropped.shape)
 

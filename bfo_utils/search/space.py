@@ -6,15 +6,28 @@ declaration.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..compute import require_extra
 from ..descriptors import CELL_SITES, DESCRIPTORS, NORMALIZATIONS, SITES
 from ..errors import InputError
-from ..segmentation import COVARIANCES, METHODS, TILTS
+from ..lattice import check_axis
+from ..rewards import DEFAULT_TOTAL
+from ..segmentation import COVARIANCES, METHODS, TILTS, check_tilt
 from ..simulation import layout_names
 from ..vae import INVARIANCES, SCHEDULES, VAESettings
 
+GOALS = ("total", "pareto", "nsga2")
+_PREPARED = (
+    "evidence",
+    "bright",
+    "polar_sign",
+    "born_charge",
+    "strain_reference",
+    "scan_axis",
+    "tilt",
+)  # fields of a plan on which the preparation of an image depends
 # int, float or str: which one, the declaration of the parameter says, and `check` holds it to that
 Value = Any
 
@@ -468,3 +481,71 @@ def _ranged(
             replace(p, low=low, high=high, choices=sites if p.name == "site" else p.choices)
         )
     return tuple(varied)
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """Settings of a search.
+
+    Attributes
+    ----------
+    budget : int
+        Number of trials.
+    seed : int
+        Seed of the search and of every clustering.
+    total : mapping of str to float
+        Rewards that make the total, with their exponents.
+    fixed : mapping of str to value
+        Parameters that are set and not varied.
+    goal : {"total", "pareto", "nsga2"}
+        Maximize the total, or cover the front of continuity, straightness and evidence, by a
+        surrogate (ParEGO) or a genetic search (NSGA-II).
+    whole : bool
+        Vary the column finding as well.
+    evidence : str
+        Kind of reference field, see :func:`bfo_utils.rewards.measure_reference`;
+        :func:`bfo_utils.results.analyze` prepares it.
+    autoencoders : int
+        Number of autoencoders that :func:`bfo_utils.search.search_autoencoders` starts.
+    bright, polar_sign, born_charge, strain_reference
+        Conventions of the measured field, see :func:`bfo_utils.search.prepare_image`.
+    scan_axis : str
+        Fast axis of the scan, see :func:`bfo_utils.lattice.measure_scan`;
+        :func:`bfo_utils.results.analyze` corrects it.
+    tilt : {"none", "offset", "smooth"}
+        Which part of the mistilt is subtracted, see :func:`bfo_utils.search.prepare_image`.
+    check : int
+        Number of further searches, with other seeds, to compare with the answer.
+    """
+
+    budget: int = 64
+    seed: int = 0
+    total: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_TOTAL))
+    fixed: Mapping[str, Value] = field(default_factory=dict)
+    goal: str = "total"
+    whole: bool = False
+    evidence: str = "auto"
+    autoencoders: int = 0
+    scan_axis: str = "auto"
+    bright: str = "A"
+    polar_sign: int = 1
+    born_charge: float = 0.0
+    strain_reference: str = "mean"
+    tilt: str = "none"
+    check: int = 0
+
+    def __post_init__(self):
+        if self.goal not in GOALS:
+            raise InputError(f"goal '{self.goal}': no such goal; choose one of {', '.join(GOALS)}")
+        if self.goal == "nsga2":
+            require_extra("--goal nsga2", "genetic", "optuna")
+        check_axis(self.scan_axis)
+        check_tilt(self.tilt)
+
+    @property
+    def preparation(self) -> dict[str, Value]:
+        """What :func:`bfo_utils.search.prepare_image` takes of it."""
+        columns = ("detection_scale", "refinement_radius")
+        return {k: v for k, v in self.fixed.items() if k in columns} | {
+            name: getattr(self, name) for name in _PREPARED
+        }

@@ -18,10 +18,10 @@ from ..compute import on_one_thread
 from ..segmentation import without_convergence_warnings
 from ..vae import MIN_EXPLAINED, align_latents, disentanglement_score, known_quantities, require_vae
 from .gaussian_process import ProposalModel
-from .optimizer import SearchPlan, Trial
+from .optimizer import Trial
 from .pipeline import effective_parameters, evaluate_configuration
 from .preparation import PreparedImage, SharedWork, cell_windows
-from .space import AUTOENCODER_CHOICES, Value, searched_vae_parameters
+from .space import AUTOENCODER_CHOICES, SearchPlan, Value, searched_vae_parameters
 from .trial_log import TrialLog
 
 RUNGS = (5, 15, 30)  # epochs; in proportion where they are fixed

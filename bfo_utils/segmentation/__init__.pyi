@@ -6,6 +6,7 @@ from .clustering import label_probabilities as label_probabilities
 from .clustering import match_labels as match_labels
 from .clustering import number_by_value as number_by_value
 from .clustering import predict_labels as predict_labels
+from .clustering import rand_index as rand_index
 from .clustering import rename_labels as rename_labels
 from .clustering import without_convergence_warnings as without_convergence_warnings
 from .crossfit import TILTS as TILTS

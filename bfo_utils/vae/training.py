@@ -9,8 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import kurtosis, skew
-from sklearn.decomposition import FastICA
 
 from ..compute import hold_lock
 from ..segmentation import without_convergence_warnings
@@ -122,6 +120,8 @@ def independent_axes(latents: np.ndarray, poses: int = 0) -> np.ndarray:
 
 
 def _most_bimodal_first(axes: np.ndarray) -> np.ndarray:
+    from scipy.stats import kurtosis, skew  # half a second; only autoencoders pay for it
+
     with np.errstate(invalid="ignore"):  # of an axis without spread
         bimodality = np.nan_to_num(
             (skew(axes, axis=0) ** 2 + 1) / kurtosis(axes, axis=0, fisher=False)
@@ -137,6 +137,8 @@ def _components(content: np.ndarray) -> np.ndarray:
     """Independent components, each of deviation 1."""
     if content.shape[1] < 2:
         return _scaled(content)
+    from sklearn.decomposition import FastICA  # as above
+
     with without_convergence_warnings():
         return FastICA(
             whiten="unit-variance", fun="cube", random_state=0, max_iter=500

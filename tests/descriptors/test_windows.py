@@ -25,6 +25,14 @@ def test_windows_are_centered_on_their_site(prepared):
     assert a > 1.3 * b
 
 
+def test_windows_are_cut_as_large_as_asked_and_hold_the_same(prepared):
+    all_of_them, few = SharedWork(prepared), SharedWork(prepared, many=False)
+    for size, side in ((1.5, 19), (1.0, 19), (2.0, 31)):
+        assert few.patches("A", size).data.shape[1] == side
+        one, two = (crop_windows(work.patches("A", size), 1.0, size) for work in (all_of_them, few))
+        assert np.array_equal(one, two)
+
+
 def test_windows_do_not_depend_on_how_the_crystal_lies_in_the_frame():
     scores = []
     for rotation in (0, 30):

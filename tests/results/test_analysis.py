@@ -60,11 +60,13 @@ def folder(done, tmp_path_factory):
 
 def test_a_process_beside_the_search_changes_no_table(done, folder, junction, tmp_path):
     with Beside() as beside:
-        again = analyze(junction.image, SearchPlan(24, 1), workers=2, beside=beside)
-        write_results(again, tmp_path)
+        ready = beside.submit(prepare_image, junction.image)
+        plan = SearchPlan(24, 1)
+        again = analyze(junction.image, plan, workers=2, beside=beside, prepared=ready)
+        write_results(again, tmp_path, beside=beside)
     assert again.tested is not None
     tables = [f"{n}.csv" for n in ("columns", "cells", "domains", "patches", "walls", "profiles")]
-    for name in [*tables, "walls.geojson", "label_map.png", "confidence.png"]:
+    for name in [*tables, "walls.geojson", *(p.name for p in folder.glob("*.png"))]:
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
     one, two = (json.loads((path / "result.json").read_text()) for path in (folder, tmp_path))
     assert one.pop("timings_s") != two.pop("timings_s")

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from bfo_utils.errors import InputError
-from bfo_utils.segmentation import COVARIANCES, cluster_vectors, number_by_value
+from bfo_utils.segmentation import COVARIANCES, cluster_vectors, number_by_value, rand_index
 
 
 @pytest.fixture
@@ -44,3 +44,12 @@ def test_names_by_value_follow_the_value():
 def test_unknown_method_is_refused(blobs):
     with pytest.raises(InputError, match="method 'dbscan'"):
         cluster_vectors(blobs[0], 3, "dbscan")
+
+
+@pytest.mark.parametrize(("k", "n"), [(1, 2), (2, 7), (3, 60), (5, 400)])
+def test_the_rand_index_is_that_of_scikit_learn(k, n):
+    rng = np.random.default_rng(n)
+    for kinds in (1, k, k + 1):
+        one, two = rng.integers(0, k, n), rng.integers(0, kinds, n)
+        assert rand_index(one, two) == pytest.approx(adjusted_rand_score(one, two), abs=1e-12)
+    assert rand_index(one, one) == 1

@@ -84,15 +84,18 @@ class CellGraph:
             found[k] = side.astype(int)
         active = [k for k in range(len(costs)) if k not in pairs]
         least = {k: total(k, found[k]) for k in active}
+        due = {k: set(range(costs[k].shape[1])) for k in active}  # labels that may take more cells
         for _ in range(sweeps):
             before = dict(least)
             for label in range(max([costs[k].shape[1] for k in active], default=0)):
-                asked = [k for k in active if costs[k].shape[1] > label]
+                asked = [k for k in active if label in due[k]]
                 networks = [self._expansion(costs[k], found[k], label, weight) for k in asked]
                 for k, moved in zip(asked, self._cuts(networks)):
                     grown = np.where(moved, label, found[k])
                     if (now := total(k, grown)) < least[k] - 1e-3:
                         found[k], least[k] = grown, now
+                        due[k] = set(range(costs[k].shape[1]))
+                    due[k].discard(label)
             active = [k for k in active if least[k] <= before[k] - 1e-2]
         return found
 
