@@ -21,7 +21,7 @@ NAMES = (
     "vae",
     "headers",
 )
-LONG = ("confidence", "example", "field", "front", "hard", "huge", "robust", "series")
+LONG = ("confidence", "example", "field", "front", "hard", "huge", "repeats", "robust", "series")
 
 for name in sys.argv[1:] or NAMES:
     if name not in NAMES + LONG:

@@ -72,7 +72,7 @@ def measured(case: str, seed: int, dose: float) -> Measured:
     """One crystal, analyzed and compared with its truth."""
     truth = generators().build(case, seed, dose)
     try:
-        done = analyze(_image(truth), SearchPlan(BUDGET, seed))
+        done = analyze(as_image(truth), SearchPlan(BUDGET, seed))
     except InputError:
         return Measured("refused")
     numbers = field_found(done.prepared, truth) | {"ari": agreement(done, truth)}
@@ -84,13 +84,13 @@ def measured_field(case: str, seed: int, dose: float) -> Measured:
     """One crystal, measured and compared with its truth."""
     truth = generators().build(case, seed, dose)
     try:
-        prepared = prepare_image(_image(truth), bright="B" if case in B_BRIGHT else "A")
+        prepared = prepare_image(as_image(truth), bright="B" if case in B_BRIGHT else "A")
     except InputError:
         return Measured("refused")
     return Measured("measured", numbers=field_found(prepared, truth))
 
 
-def _image(truth: dict) -> Image:
+def as_image(truth: dict) -> Image:
     return image_from_array(truth["img"], pixel_size_nm=truth["pm"] / 1000)
 
 

@@ -149,8 +149,8 @@ _WORKERS = click.option(
     "--workers",
     type=click.IntRange(1),
     callback=lambda context, parameter, value: value or _all_cores(),
-    help="Threads that share the trials; with two or more, a process beside them judges the image."
-    "  [default: one per core]",
+    help="Threads that share the work; with two or more, a process beside them prepares and judges"
+    " the image.  [default: one per core]",
 )
 _SCAN_AXIS = (
     "Fast axis of the scan, for correcting displaced rows; auto: determined from the image, none:"
@@ -441,7 +441,9 @@ def analyze_command(image, out, plugin, workers, reading, debug, **search) -> No
     Every trial is recorded in DIR/trials.jsonl as it ends; after an interruption, the same command
     continues from there.
     """
-    with _aside(workers) as beside:  # at once, for it takes as long to start as an image to read
+    alone = reading.frames == "each"  # whole images share the threads, then
+    # at once, for it takes as long to start as an image to read
+    with _aside(1 if alone else workers) as beside:
         _analyze_file(image, out, plugin, workers, reading, search, beside)
 
 
@@ -487,18 +489,20 @@ def _analyze_frames(image, out, plan, reading, workers) -> None:
     click.echo(Path(out, SUMMARY_FILE))
 
 
-def _prepared(picture, plan):
+def _prepared(picture, plan, threads):
     """An image prepared as a plan says."""
+    from .compute import use_threads
     from .search import prepare_image
 
-    return prepare_image(picture, **plan.preparation)
+    with use_threads(threads):
+        return prepare_image(picture, **plan.preparation)
 
 
 def _analyzed(picture, plan, provenance, out, workers, beside) -> None:
     """Analyze an image, write the files with the provenance that is asked for, and say what came
     out.
     """
-    ready = beside.submit(_prepared, picture, plan) if beside else None
+    ready = beside.submit(_prepared, picture, plan, workers) if beside else None
     from .compute import locked_folder, sweep  # meanwhile: libraries take seconds
     from .report import check_folder, write_results
     from .results import analyze, describe_repeats

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage, sparse
 
+from ..compute import in_threads
 from .detection import TRUNCATE, Columns, smooth_rows
 
 # sigma from the center of a column to its outermost slice: beyond, its flank holds no light
@@ -232,14 +233,18 @@ def _band_slices(
         np.lib.stride_tricks.sliding_window_view(np.pad(v, reach), (2 * reach + 1,) * 2)
         for v in (residual.weight, residual.scaled, *steep.values())
     )
-    parts: dict[str, list[Slices]] = {axis: [] for axis in steep}
-    for k in range(0, max(len(columns), 1), _PART):
-        some = columns.take(slice(k, k + _PART))
+
+    def cut(first: int) -> list[Slices]:
+        some = columns.take(slice(first, first + _PART))
         x, y = (np.clip(v, 0, n - 1) for v, n in zip(np.rint(some.xy).astype(int).T, size[::-1]))
         windows = weight[y, x], scaled[y, x]
-        for flank, (axis, found) in zip(flanks, parts.items()):
-            found.append(_cut((*windows, flank[y, x]), some, axis, reach, size, sigma))
-    return {axis: _joined(found) for axis, found in parts.items()}
+        return [
+            _cut((*windows, flank[y, x]), some, axis, reach, size, sigma)
+            for flank, axis in zip(flanks, steep)
+        ]
+
+    found = in_threads(cut, range(0, max(len(columns), 1), _PART))
+    return {axis: _joined(list(parts)) for axis, parts in zip(steep, zip(*found))}
 
 
 def _cut(

@@ -131,6 +131,7 @@ from .tiles import (
 from .tiles import (
     row_bands as row_bands,
 )
+from .tiles import use_threads as use_threads
 from .transfer import PAUSES as PAUSES
 from .transfer import Download as Download
 from .transfer import body as body

@@ -239,8 +239,8 @@ class Processes:
 
     def _process(self) -> ProcessPoolExecutor:
         if not self._idle:
-            process = _fresh_process()
-            self._all[process] = process.submit(os.getpid)
+            process, number = _fresh_process()
+            self._all[process] = number
             self._idle.append(process)
         return self._idle.pop()
 
@@ -272,8 +272,7 @@ class Beside:
     def __enter__(self) -> "Beside":
         if not _hindrance():
             with suppress(OSError, BrokenProcessPool):  # no room for another process
-                process = _fresh_process()
-                self._number = process.submit(os.getpid)
+                process, self._number = _fresh_process()
                 for module in self._modules:
                     process.submit(import_module, module)
                 self._process = process
@@ -306,10 +305,20 @@ class Beside:
         return result
 
 
-def _fresh_process() -> ProcessPoolExecutor:
-    """A pool of one fresh interpreter, which ends with this process."""
+def _fresh_process() -> tuple[ProcessPoolExecutor, Future[int]]:
+    """A pool of one fresh interpreter, which ends with this process, and its number.
+
+    It begins without heed of Ctrl-C, which is for this process to answer.
+    """
     fresh = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(1, mp_context=fresh, initializer=_follow)
+    process = ProcessPoolExecutor(1, mp_context=fresh, initializer=_follow)
+    here = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if here else None
+    try:
+        return process, process.submit(os.getpid)
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
 
 
 def _follow() -> None:

@@ -272,6 +272,7 @@ def together(folder: str | Path, last: str) -> Iterator[Path]:
         with writing(folder):
             stage.mkdir(parents=True)
             yield stage
+            sweep(stage)  # of another process that wrote there and was killed
             (folder / last).unlink(missing_ok=True)
             for name in [*sorted(p.name for p in stage.iterdir() if p.name != last), last]:
                 os.replace(stage / name, folder / name)

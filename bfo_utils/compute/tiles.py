@@ -6,14 +6,14 @@ gives on the whole image, to the last bit, so nothing that is computed in tiles 
 size.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
-from joblib import cpu_count
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -43,16 +43,38 @@ class Tile:
         return np.array([self.box[1].start, self.box[0].start])
 
 
+class _Threads:
+    """How many threads `in_threads` may use, in this process."""
+
+    most = 1
+
+
+@contextmanager
+def use_threads(most: int) -> Iterator[None]:
+    """Let the parts of an image share threads within the block. Elsewhere there is one, for several
+    images may be analyzed at a time, each in a process of its own.
+    """
+    before, _Threads.most = _Threads.most, most
+    try:
+        yield
+    finally:
+        _Threads.most = before
+
+
 def in_threads(function: Callable[[T], R], parts: Sequence[T]) -> list[R]:
-    """Results of a function for every part of a large image, in order, on all cores: most of the
-    time numpy and scipy let other threads run.
+    """Results of a function for every part of an image, in order: with several threads if
+    :func:`use_threads` allows them, for most of the time numpy and scipy let others run.
 
     Examples
     --------
-    >>> in_threads(abs, [-2, 1, -3])
+    >>> with use_threads(2):
+    ...     in_threads(abs, [-2, 1, -3])
     [2, 1, 3]
     """
-    with ThreadPoolExecutor(min(len(parts), cpu_count()) or 1) as pool:
+    threads = min(len(parts), _Threads.most)
+    if threads < 2:
+        return [function(part) for part in parts]
+    with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(function, parts))
 
 

@@ -40,9 +40,9 @@ class Patches:
         return self.data.shape[1] // 2
 
 
-def window_bytes(n: int) -> int:
+def window_bytes(n: int, size: float = MAX_WINDOW) -> int:
     """Memory of the windows of ``n`` cells."""
-    return n * (2 * _REACH + 1) ** 2 * np.dtype(np.float32).itemsize
+    return n * window_samples(size) ** 2 * np.dtype(np.float32).itemsize
 
 
 def cut_windows(
@@ -90,7 +90,8 @@ def cut_windows(
     step = np.arange(-half, half + 1) / SAMPLES
     a, b = cells.basis.vectors
     offsets = (step[:, None, None] * b + step[None, :, None] * a).T.swapaxes(1, 2)
-    reach = int(np.abs(offsets).max() + 4 * sigma) + 2
+    # of the bilinear samples, and of the filter before them
+    reach = int(np.abs(offsets).max()) + int(4 * sigma + 0.5) + 2
     out = np.empty((len(centers), step.size, step.size), np.float32)
     for tile, group in zip(
         divide_into_tiles(image.shape, reach, side), owned_by_tile(centers, image.shape, side)

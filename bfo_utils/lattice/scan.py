@@ -15,6 +15,7 @@ from scipy import fft, linalg, ndimage, sparse
 from scipy.spatial import cKDTree
 
 from ..columns import Columns, Slices, cut_slices, smooth_rows
+from ..compute import in_threads
 from ..errors import InputError
 from ..io import Image, displace_rows
 from .building import Lattice, superstructures
@@ -208,7 +209,7 @@ def _estimate(given: _Problem, learned: _Learned) -> tuple[_Rows, np.ndarray]:
     prior, lines, posterior = _expected(given, learned)
     given = replace(given, precision=_precision(given, posterior))
     first = sites.x < (sites.x.min() + sites.x.max()) / 2
-    halves = [given.part(part).equations() for part in (first, ~first)]
+    halves = in_threads(lambda part: given.part(part).equations(), [first, ~first])
     whole, *halves = (
         with_lines(given.complete(e), prior, lines) for e in (halves[0] + halves[1], *halves)
     )
@@ -364,7 +365,7 @@ def measure_scan(
         name: _problem(own, sites_along(lattice, name), image.shape[name == "y"])
         for name, own in slices.items()
     }
-    begun = {name: _learned(problem) for name, problem in given.items()}
+    begun = dict(zip(given, in_threads(_learned, list(given.values()))))
     fast = max(begun, key=lambda name: begun[name].gain)
     learned = begun[fast].settled()
     if axis == "auto" and learned.gain < SEEN:

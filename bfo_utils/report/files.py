@@ -3,8 +3,8 @@
 import importlib.metadata
 import json
 import platform
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -95,8 +95,6 @@ OPTIONAL_FILES = (
     "unused_columns.png",
     *(f"proposed_{kind}.png" for kind in PROPOSED_KINDS),
 )
-# of the pictures: those that another process draws
-_BESIDE = slice(None, None, 2)
 PACKAGES = (
     "bfo_utils",
     "numpy",
@@ -141,24 +139,18 @@ def write_results(
     walls = trace_walls(analysis.labels)
     domains = domains_table(analysis)
     with together(out, "result.json") as stage:
-        pictures = _pictures(analysis, walls, domain_names(domains), stage)
-        drawn = beside.submit(draw_all, pictures[_BESIDE]) if beside else None
-        if drawn:
-            del pictures[_BESIDE]
-        draw_all(pictures)
-        measured = measure_walls(analysis, domains)
-        result = result_summary(analysis, walls, provenance) | {
-            "domains": _plain_rows(domains),
-            "wall_segments": _plain_rows(measured.walls),
-        }
-        tables = _tables(analysis, domains, measured)
-        for name, table in tables.items():
-            write_csv(stage / f"{name}.csv", table)
-        write_readme(stage, Path(home or out), tables, result["convention"])
-        write_json(stage / "walls.geojson", _geojson(measured))
-        Picture.of(analysis.prepared.image, analysis.prepared.lattice.cells).save(stage)
-        if drawn:
-            drawn()
+        with _drawing(_pictures(analysis, walls, domain_names(domains), stage), beside):
+            measured = measure_walls(analysis, domains)
+            result = result_summary(analysis, walls, provenance) | {
+                "domains": _plain_rows(domains),
+                "wall_segments": _plain_rows(measured.walls),
+            }
+            tables = _tables(analysis, domains, measured)
+            for name, table in tables.items():
+                write_csv(stage / f"{name}.csv", table)
+            write_readme(stage, Path(home or out), tables, result["convention"])
+            write_json(stage / "walls.geojson", _geojson(measured))
+            Picture.of(analysis.prepared.image, analysis.prepared.lattice.cells).save(stage)
         write_json(stage / "result.json", result)
         stale = [name for name in OPTIONAL_FILES if not (stage / name).exists()]
     for name in stale:  # of an earlier analysis
@@ -851,6 +843,20 @@ def domain_names(domains: pd.DataFrame) -> dict[int, str]:
     {2: 'up-left'}
     """
     return dict(zip(domains["label"], domains["name"].str.rpartition(", ")[0]))
+
+
+@contextmanager
+def _drawing(pictures: list[Callable[[], None]], beside: Beside | None) -> Iterator[None]:
+    """Draw pictures, every second one in another process while the block goes on; all are there at
+    its end, and nobody draws any more.
+    """
+    drawn = beside.submit(draw_all, pictures[::2]) if beside else None
+    try:
+        draw_all(pictures[1::2] if drawn else pictures)
+        yield
+    finally:
+        if drawn:
+            drawn()
 
 
 def _pictures(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..compute import Beside, in_threads, on_one_thread
+from ..compute import Beside, in_threads, on_one_thread, use_threads
 from ..io import Image
 from ..rewards import (
     DEFAULT_TOTAL,
@@ -58,7 +58,8 @@ COMPARED_WINDOWS = tuple(np.arange(0.5, 2.51, 0.25).tolist())
 
 # of the search in the surrogate test: maps, and their cells together
 _COMPARED_MAPS, _COMPARED_CELLS = 8, 30_000
-_LIGHT = 12_000  # cells: trials with fewer spend most time in Python, where one thread works
+# cells: trials with fewer run mostly in Python, in which the threads of a process take turns
+_LIGHT = 12_000
 
 
 @dataclass(frozen=True)
@@ -218,8 +219,8 @@ def analyze(
     record : Path, optional
         File in which every trial is recorded as it ends; a call that was stopped goes on from it.
     workers : int or Spread
-        Threads that evaluate configurations, the process beside them included, or what spreads
-        them elsewhere; the result does not depend on it.
+        Threads that share the work, or what spreads configurations elsewhere; the result does not
+        depend on it. Where an image is small, a process beside them takes the place of one.
     beside : Beside, optional
         Process that does beside the search what does not depend on it, and after the search the
         surrogate test; the result does not depend on it.
@@ -236,13 +237,15 @@ def analyze(
         If the image holds no lattice, or too few cells.
     """
     start = time.perf_counter()
-    ready = prepared() if prepared else prepare_image(image, **plan.preparation)
+    threads = workers if isinstance(workers, int) else 1
+    with use_threads(threads):
+        ready = prepared() if prepared else prepare_image(image, **plan.preparation)
     between = time.perf_counter()
     trial_log = open_trial_log(record, ready, plan) if record else None
     work = SharedWork(ready, record.parent / "networks" if record else "", many=False)
     answers = _answers_of(ready, beside) if beside else None
     if beside and isinstance(workers, int) and ready.mask.sum() < _LIGHT:
-        workers = max(1, workers - 1)  # the other process is one of them
+        workers = max(1, workers - 1)  # the other process takes the place of one
     trials = search_configurations(ready, plan, report, trial_log, workers, work)
     trials += search_autoencoders(
         ready,
@@ -252,7 +255,7 @@ def analyze(
         trial_log,
         len(trials),
         work,
-        workers if isinstance(workers, int) else 1,
+        threads,
     )
     timings = {
         "columns_and_lattice": between - start,
@@ -263,7 +266,8 @@ def analyze(
     if beside and are_built_in(plan.total):  # others are known only here
         maps = _compared_maps(work.cross_fitted[0], trials, plan.seed, plan.total)
         tested = beside.submit(surrogate_test, maps, plan.total, plan.seed)
-    done = conclude_analysis(ready, trials, plan.seed, plan.total, timings, work, answers)
+    with use_threads(threads):
+        done = conclude_analysis(ready, trials, plan.seed, plan.total, timings, work, answers)
     return checked_analysis(replace(done, tested=tested), plan, workers)
 
 
@@ -282,8 +286,9 @@ def conclude_analysis(
     """
     work = work or SharedWork(prepared, many=False)
     chosen = {"default": trials[0], "tuned": best_trial(trials)}
-    # larger windows first: smaller ones are cropped from them
+    # larger windows first: smaller ones may be cropped from them
     names = sorted(chosen, key=lambda name: -_window(chosen[name]))
+    _ = work.cross_fitted  # once, before threads ask for it
     outcomes = in_threads(
         lambda name: cross_fitted_outcome(work, chosen[name].parameters, seed, total), names
     )

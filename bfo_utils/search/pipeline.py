@@ -76,13 +76,12 @@ def resampling_stability(
     from sklearn.metrics import adjusted_rand_score  # takes a second
 
     half = np.random.default_rng(seed).permutation(len(values)) < len(values) // 2
-    with one_thread():
-        maps = [
-            predict_labels(
-                values[part], values, p["n_clusters"], p["method"], p["covariance"], seed + k
-            )
-            for k, part in enumerate((half, ~half))
-        ]
+    maps = [
+        predict_labels(
+            values[part], values, p["n_clusters"], p["method"], p["covariance"], seed + k
+        )
+        for k, part in enumerate((half, ~half))
+    ]
     return float(max(0.0, adjusted_rand_score(*maps)))
 
 
@@ -108,8 +107,7 @@ def cluster_cells(
     """
     p = complete_parameters(parameters)
     labels = np.full(prepared.mask.shape, -1)
-    with one_thread():
-        found = cluster_vectors(values, p["n_clusters"], p["method"], p["covariance"], seed)
+    found = cluster_vectors(values, p["n_clusters"], p["method"], p["covariance"], seed)
     labels[prepared.mask] = found[: int(prepared.mask.sum())]
     return labels
 

@@ -1,7 +1,7 @@
 """A prepared image and the data shared by its configurations: windows, components, autoencoders."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -386,15 +386,17 @@ class SharedWork:
         """Windows of all analyzed cells on a site, with an edge of at least ``size`` cells."""
         image, cells, mask = self.prepared.image, self.prepared.lattice.cells, self.prepared.mask
 
-        def cut(edge: float) -> Patches:
-            return cut_windows(image, cells, mask, site, size=edge)
+        def cut(key: Hashable, edge: float) -> Patches:
+            weight = window_bytes(int(mask.sum()), edge)
+            return self._patches.once(
+                key, lambda: cut_windows(image, cells, mask, site, size=edge), weight
+            )
 
-        weight = window_bytes(int(mask.sum()))
         if not self.many:
-            first = self._patches.once((site, "first"), lambda: cut(size), weight)
+            first = cut((site, "first"), size)
             if first.data.shape[1] >= window_samples(size):
                 return first
-        return self._patches.once(site, lambda: cut(MAX_WINDOW), weight)
+        return cut(site, MAX_WINDOW)
 
     def components(self, parameters: Mapping[str, Value]) -> np.ndarray:
         """Principal components of the descriptors in order, as many as any configuration may need;

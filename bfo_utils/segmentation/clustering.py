@@ -7,6 +7,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.special import softmax
 
+from ..compute import one_thread
 from ..errors import InputError
 
 COVARIANCES = ("full", "tied", "diag", "spherical")
@@ -82,8 +83,8 @@ def cluster_vectors(
     >>> cluster_vectors(x, 2)
     array([0, 0, 0, 0, 0, 1, 1, 1])
     """
-    model = _model(n_clusters, method, covariance, seed)
-    with without_convergence_warnings():
+    model = _model(n_clusters, method, covariance, seed)  # which loads what is held to one thread
+    with one_thread(), without_convergence_warnings():
         return number_by_size(model.fit_predict(features))
 
 
@@ -102,8 +103,9 @@ def predict_labels(
     -------
     ndarray of int, shape (N,)
     """
-    with without_convergence_warnings():
-        return _model(n_clusters, method, covariance, seed).fit(sample).predict(features)
+    model = _model(n_clusters, method, covariance, seed)
+    with one_thread(), without_convergence_warnings():
+        return model.fit(sample).predict(features)
 
 
 def label_probabilities(

@@ -334,17 +334,27 @@ def test_what_to_install_follows_the_address(address):
     assert told.startswith("pip install '.[vae]'") == (not address)
 
 
+def check_buttons(html, address):
+    """Every chapter has the buttons that an address makes, or none of them."""
+    for page in chapters():
+        text, name = (html / f"{page}.html").read_text(), page.split("/")[1]
+        for link in ("colab.research.google.com", f"git+{ADDRESS}", f"/blob/main/notebooks/{name}"):
+            assert (link in text) == address, (page, link)
+        assert ("mybinder.org/v2/gh/somebody" in text) == (address and name != "06_vae")
+
+
 @pytest.mark.slow
-def test_an_address_and_only_an_address_makes_buttons(address, tmp_path):
+def test_without_an_address_there_are_no_buttons(folder):
+    check_buttons(folder / "html", address=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("address", [ADDRESS], indirect=True)
+def test_an_address_makes_buttons(address, tmp_path):
     run = tmp_path / "run"
     for page in chapters():
         path = run / "notebooks" / f"{page}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.symlink_to(ROOT / "notebooks" / f"{path.stem}.ipynb")
     render_book(run)
-    for page in chapters():
-        html = (run / "html" / f"{page}.html").read_text()
-        name = page.split("/")[1]
-        for link in ("colab.research.google.com", f"git+{ADDRESS}", f"/blob/main/notebooks/{name}"):
-            assert (link in html) == bool(address), (page, link)
-        assert ("mybinder.org/v2/gh/somebody" in html) == (bool(address) and name != "06_vae")
+    check_buttons(run / "html", address=True)

@@ -6,7 +6,15 @@ import pandas as pd
 import pytest
 
 from bfo_utils.book import Artifacts
-from bfo_utils.compute import atomic, put_back, read_json, take_place, write_csv, write_json
+from bfo_utils.compute import (
+    atomic,
+    put_back,
+    read_json,
+    take_place,
+    together,
+    write_csv,
+    write_json,
+)
 from bfo_utils.errors import InputError
 from bfo_utils.io import load_arrays, save_arrays
 from bfo_utils.search import PreparedImage, evaluate_configuration
@@ -20,6 +28,13 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         raise ZeroDivisionError
     assert json.loads(path.read_text()) == {"x": 1}
     assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_what_a_killed_process_left_among_new_files_does_not_take_a_place(tmp_path):
+    with together(tmp_path, "last.json") as stage:
+        (stage / ".walls.png.123.part.png").touch()
+        (stage / "last.json").touch()
+    assert os.listdir(tmp_path) == ["last.json"]
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path):

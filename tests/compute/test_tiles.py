@@ -1,5 +1,8 @@
 """What is computed in tiles must not depend on them, to the last bit."""
 
+import itertools
+import threading
+import time
 import tracemalloc
 from functools import partial
 
@@ -9,7 +12,13 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from bfo_utils.columns import find_columns, fit_columns
-from bfo_utils.compute import TILE_SIDE, divide_into_tiles, owned_by_tile
+from bfo_utils.compute import (
+    TILE_SIDE,
+    divide_into_tiles,
+    in_threads,
+    owned_by_tile,
+    use_threads,
+)
 from bfo_utils.descriptors import cut_windows
 from bfo_utils.io import image_from_array
 from bfo_utils.lattice import building
@@ -115,6 +124,31 @@ def test_columns_away_from_a_hole_do_not_know_of_it(junction, holed):
     assert (
         distance < 0.02
     ).mean() > 0.998  # not quite all: the noise and the width are medians of the whole image
+
+
+@pytest.mark.parametrize(("cell_px", "rotation"), [(13.6, 20.0), (22.11, 27.5), (31.4, 8.0)])
+def test_windows_of_any_cell_do_not_depend_on_the_tiles(cell_px, rotation):
+    specimen = Specimen(cells=14, cell_px=cell_px, rotation_deg=rotation)
+    prepared = prepare_image(simulate_phantom(specimen, 2).image)
+    given = prepared.image, prepared.lattice.cells, prepared.mask, "cell"
+    whole = cut_windows(*given, WHOLE).data
+    for side, size in itertools.product((61, 97, 130), (2.5, 2.0, 1.5, 1.0)):
+        found = cut_windows(*given, side, size).data
+        part = slice((31 - found.shape[1]) // 2, (31 + found.shape[1]) // 2)
+        assert np.array_equal(found, whole[:, part, part])
+
+
+def test_parts_have_one_thread_unless_more_are_allowed(junction):
+    def who(part):
+        time.sleep(0.05)
+        return threading.get_ident()
+
+    assert set(in_threads(who, range(4))) == {threading.get_ident()}
+    with use_threads(2):
+        assert len(set(in_threads(who, range(4)))) == 2
+        found = find_columns(junction.image, side=200)
+    assert set(in_threads(who, range(4))) == {threading.get_ident()}
+    assert same(found, find_columns(junction.image, side=200))
 
 
 @pytest.mark.parametrize("side", SIDES)

@@ -6,8 +6,9 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from bfo_utils.compute import Beside
+from bfo_utils.errors import DiskError
 from bfo_utils.io import image_from_array
-from bfo_utils.report import write_results
+from bfo_utils.report import files, write_results
 from bfo_utils.results import DOMAINS, analyze, conclude_analysis
 from bfo_utils.search import (
     SearchPlan,
@@ -71,6 +72,19 @@ def test_a_process_beside_the_search_changes_no_table(done, folder, junction, tm
     one, two = (json.loads((path / "result.json").read_text()) for path in (folder, tmp_path))
     assert one.pop("timings_s") != two.pop("timings_s")
     assert one == two
+
+
+def test_an_error_waits_for_the_process_that_draws(done, tmp_path, monkeypatch):
+    def full(*given):
+        raise DiskError(f"{tmp_path}: No space left on device")
+
+    monkeypatch.setattr(files, "write_csv", full)
+    with Beside() as beside:
+        with pytest.raises(DiskError):
+            write_results(done, tmp_path, beside=beside)
+        assert not list(tmp_path.iterdir())
+        beside.submit(divmod, 7, 2)()  # nothing is drawn any more
+        assert not list(tmp_path.iterdir())
 
 
 def test_the_tuned_map_is_the_truth(done, truth_map):
