@@ -244,9 +244,10 @@ def analyze(
     trial_log = open_trial_log(record, ready, plan) if record else None
     work = SharedWork(ready, record.parent / "networks" if record else "", many=False)
     answers = _answers_of(ready, beside) if beside else None
+    searching = workers
     if beside and isinstance(workers, int) and ready.mask.sum() < _LIGHT:
-        workers = max(1, workers - 1)  # the other process takes the place of one
-    trials = search_configurations(ready, plan, report, trial_log, workers, work)
+        searching = max(1, workers - 1)  # the other process takes the place of one
+    trials = search_configurations(ready, plan, report, trial_log, searching, work)
     trials += search_autoencoders(
         ready,
         plan.autoencoders,
