@@ -7,11 +7,13 @@
     <stage>/rewards.json  rewards of the map                                      (04)
     provenance.json       what the results are made from                          (01, 05, 06)
     search.json           every trial of the search                               (05, 06)
+    tuned.json            the parameters that the search ends with                (05)
     networks/             trained autoencoders                                    (05)
 
 ``<stage>`` is "default" or "tuned": the same notebooks before and after the optimization.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from ..compute import read_json, write_json
 from ..errors import InputError, check_text
 from ..io import load_arrays, save_arrays
 from ..results import Provenance, provenance_from_plain
-from ..search import PreparedImage, SharedWork, Trial
+from ..search import PreparedImage, SharedWork, Trial, Value
 from ..simulation import Truth
 
 
@@ -92,6 +94,10 @@ class Artifacts:
                 f"{path}: not the trials of a search; run the search notebook again"
             ) from None
 
+    def tuned(self) -> dict[str, Value]:
+        """The parameters that the search ends with."""
+        return read_json(Path(self.folder, "tuned.json"))
+
     def provenance(self) -> Provenance:
         """What the results of this run are made from so far."""
         return provenance_from_plain(read_json(Path(self.folder, "provenance.json")))
@@ -126,3 +132,7 @@ class Artifacts:
         ``trials.csv``.
         """
         write_json(Path(self.folder, "search.json"), [vars(t) for t in trials], sort=False)
+
+    def save_tuned(self, parameters: Mapping[str, Value]) -> None:
+        """Write the parameters that the search ends with."""
+        write_json(Path(self.folder, "tuned.json"), dict(parameters))

@@ -40,11 +40,9 @@ from ..search import (
     PARAMETERS,
     RUN_PARAMETERS,
     Value,
-    best_trial,
     check_parameters,
     complete_parameters,
     parameter_names,
-    without_autoencoders,
 )
 from ..smbfo import SERIES_PAIRS, available_pairs
 from ..vae import require_vae, vae_available
@@ -354,8 +352,7 @@ def _steps(out: Path, settings: dict) -> Iterator[BookStep]:
     if _wants_method(settings):
         yield BookStep("07_judgment", "search", base)
         yield BookStep("08_paper", "search", base | {"seed": seed})
-    tuned = best_trial(without_autoencoders(Artifacts(out / "artifacts").trials())).parameters
-    yield from _analysis("tuned", base, tuned, seed)
+    yield from _analysis("tuned", base, Artifacts(out / "artifacts").tuned(), seed)
     yield BookStep("09_report", "report", base | {"check": given.get("check", 0)})
     if _wants_series(settings):
         series = {k: v for k, v in given.items() if k in _OF_THE_SERIES}

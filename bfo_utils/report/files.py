@@ -224,6 +224,7 @@ def result_summary(analysis: Analysis, walls: Walls, provenance: Provenance | No
         "reason": analysis.reason,
         "findings": analysis.judgment.findings,
         "parameters": dict(analysis.tuned.parameters),
+        "chosen_by": "agreement" if analysis.by_agreement else "total",
         "rewards": dict(analysis.tuned.rewards),
         "default_rewards": dict(analysis.default.rewards),
         "evidence": analysis.prepared.reference.kind,
@@ -539,6 +540,7 @@ def facts_table(analysis: Analysis, result: Mapping) -> pd.Series:
             "mistilt": _tilt_line(result["tilt"], Units.of(size).short),
             "chosen from": (
                 f"{result['budget']} configurations and {result['autoencoders']} autoencoders"
+                + (", by agreement with the map of the test" if analysis.by_agreement else "")
             ),
         }
     )

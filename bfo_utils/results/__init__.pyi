@@ -19,6 +19,9 @@ from .analysis import (
 from .analysis import (
     maps_over_windows as maps_over_windows,
 )
+from .analysis import (
+    tuned_trial as tuned_trial,
+)
 from .confidence import Confidence as Confidence
 from .confidence import measure_confidence as measure_confidence
 from .domains import DIRECTIONS as DIRECTIONS

@@ -28,9 +28,11 @@ from ..search import (
     Trial,
     Value,
     best_trial,
+    complete_parameters,
     cross_fitted_outcome,
     evaluate_configuration,
     judged_map,
+    label_map,
     name_labels,
     open_trial_log,
     pareto_front,
@@ -73,9 +75,9 @@ class Analysis:
     trials : list of Trial
         All evaluated configurations, number 0 the default one.
     default, tuned : Outcome
-        Map of the default configuration and of the one with the highest total, from all pixels,
-        labels renumbered by meaning (see :func:`bfo_utils.search.name_labels`); their rewards are
-        means of those that a map of either half earns from the other half.
+        Map of the default configuration and of the chosen one (see :func:`tuned_trial`), from all
+        pixels, labels renumbered by meaning (see :func:`bfo_utils.search.name_labels`); their
+        rewards are means of those that a map of either half earns from the other half.
     judgment : Judgment
         Verdict, reason, the map that is shown or is a candidate, findings.
     seed : int
@@ -123,6 +125,14 @@ class Analysis:
     def candidate(self) -> np.ndarray:
         """The same, but where it is not decided the map that may be one."""
         return self.judgment.candidate
+
+    @property
+    def by_agreement(self) -> bool:
+        """Whether the tuned configuration is not the one with the highest total, but agrees best
+        with the map that is shown.
+        """
+        best = complete_parameters(best_trial(self.trials).parameters)
+        return best != dict(self.tuned.parameters)
 
     @property
     def segmentation(self) -> Segmentation:
@@ -281,30 +291,94 @@ def conclude_analysis(
     timings: Mapping[str, float] | None = None,
     work: SharedWork | None = None,
     answers: Callable[[], Mapping[str, FieldAnswer]] | None = None,
+    choose: bool = True,
 ) -> Analysis:
-    """Evaluate the default and the best trial again, name their labels, and give the verdict, with
-    the answers of the fields if they have been asked.
+    """Give the verdict on the map of the trial with the highest total, and choose the tuned
+    configuration by it.
+
+    Parameters
+    ----------
+    prepared : PreparedImage
+    trials : list of Trial
+    seed : int
+        Seed of the search.
+    total : mapping of str to float
+    timings : mapping of str to float, optional
+    work : SharedWork, optional
+        What the search made.
+    answers : callable, optional
+        Waits for the answers of the fields, if they have been asked.
+    choose : bool
+        Whether the judgment may choose the tuned configuration (see :func:`tuned_trial`); else it
+        is the one with the highest total, as it must be where several images share the trials.
+
+    Returns
+    -------
+    Analysis
     """
     work = work or SharedWork(prepared, many=False)
-    chosen = {"default": trials[0], "tuned": best_trial(trials)}
+    default, best = trials[0], best_trial(trials)
     # larger windows first: smaller ones may be cropped from them
-    names = sorted(chosen, key=lambda name: -_window(chosen[name]))
+    both = sorted((default, best), key=_window, reverse=True)
     _ = work.cross_fitted  # once, before threads ask for it
-    outcomes = in_threads(
-        lambda name: cross_fitted_outcome(work, chosen[name].parameters, seed, total), names
-    )
-    named = {name: _named(prepared, outcome) for name, outcome in zip(names, outcomes)}
+
+    def evaluated(trial: Trial) -> Outcome:
+        return _evaluated(work, trial.parameters, seed, total)
+
+    outcomes = dict(zip((t.number for t in both), in_threads(evaluated, both)))
+    tuned = outcomes[best.number]
+    judgment = judge_domains(prepared, tuned, answers() if answers else None)
+    chosen = tuned_trial(work, trials, judgment, seed) if choose else best
+    if chosen.number != best.number:
+        tuned = evaluated(chosen)
     return Analysis(
         prepared,
         trials,
-        named["default"],
-        named["tuned"],
-        judge_domains(prepared, named["tuned"], answers() if answers else None),
+        outcomes[default.number],
+        tuned,
+        judgment,
         seed,
         dict(timings or {}),
         dict(total),
         work,
     )
+
+
+def tuned_trial(
+    work: SharedWork, trials: Sequence[Trial], judgment: Judgment, seed: int = 0
+) -> Trial:
+    """The trial that a search ends with.
+
+    It is the one with the highest total, if the judge accepts its map. Where the judge sees domains
+    and draws a map of its own, the total has not found them, and of the half of the trials with the
+    higher totals the one is taken whose map agrees best with that map. (Autoencoders do not take
+    part in this, unless one has the highest total.)
+
+    Parameters
+    ----------
+    work : SharedWork
+        What the search made.
+    trials : sequence of Trial
+    judgment : Judgment
+        On the map of the trial with the highest total.
+    seed : int
+        Seed of the search.
+
+    Returns
+    -------
+    Trial
+    """
+    best = best_trial(trials)
+    others = [t for t in without_autoencoders(trials) if t.number != best.number]
+    others.sort(key=lambda t: (-t.rewards["total"], t.number))
+    pool = [best, *others]
+    leading = [pool[k] for k in judgment.leading([t.rewards["total"] for t in pool])]
+    if len(leading) == 1:
+        return best
+    order = sorted(leading, key=_window, reverse=True)
+    maps = in_threads(lambda t: label_map(work, t.parameters, seed), order)
+    agreement = {t.number: judgment.agreement(m) for t, m in zip(order, maps)}
+    return max(leading, key=lambda t: agreement[t.number])
 
 
 def _window(trial: Trial) -> float:
@@ -321,10 +395,6 @@ def checked_analysis(
     work = analysis.work or SharedWork(analysis.prepared)
     repeats = repeat_search(work, analysis.judgment, analysis.tuned, plan, workers)
     return replace(analysis, repeats=repeats)
-
-
-def _named(prepared: PreparedImage, outcome: Outcome) -> Outcome:
-    return replace(outcome, labels=name_labels(prepared, outcome.labels))
 
 
 def alternative_maps(analysis: Analysis, most: int = 12) -> list[tuple[Trial, Outcome]]:
@@ -383,5 +453,12 @@ def maps_over_windows(
 
 def _again(analysis: Analysis, parameters: Mapping[str, Value]) -> Outcome:
     work = analysis.work or SharedWork(analysis.prepared)
-    outcome = cross_fitted_outcome(work, parameters, analysis.seed, analysis.total)
-    return _named(analysis.prepared, outcome)
+    return _evaluated(work, parameters, analysis.seed, analysis.total)
+
+
+def _evaluated(
+    work: SharedWork, parameters: Mapping[str, Value], seed: int, total: Mapping[str, float]
+) -> Outcome:
+    """A configuration evaluated anew, its labels named."""
+    outcome = cross_fitted_outcome(work, parameters, seed, total)
+    return replace(outcome, labels=name_labels(work.prepared, outcome.labels))

@@ -5,7 +5,8 @@ data and tested in the other (see :mod:`bfo_utils.segmentation`). What else the 
 an interface, an ordered state, or errors of the scan, is a finding and no domain.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -58,6 +59,9 @@ UNSURE_Z = 3.0  # of the pattern, from which on "no domains" would be unjustifie
 MERGE_Z = 2.0  # walls that are seen less do not divide anything
 _UNEXPLAINED_CELLS = 12  # in a patch that no level explains: something is there
 _EXPLAINED = 0.8  # of what the judge's own map gains: a map by rewards that gains less is not shown
+# of the configurations by total, among which a map of the judge's own chooses: a tenth misses some
+# good maps (seeds 600 to 707 of benchmarks/robust.py), and the others cost time
+_LEADING = 0.5
 _MOST_CELLS = 4000  # larger fields are judged on blocks of cells
 _MOST_MOVED = 60_000  # cells: minimum cuts of more take minutes
 _STRAIN_BLOCK = 2  # cells: strains of neighbors share columns
@@ -179,6 +183,9 @@ class Judgment:
     answers : dict of str to FieldAnswer
     kind : str
         Field that the candidate is a map of, empty where none decides.
+    own_map : bool
+        Whether the candidate is a map of the judge's own, for the one that the rewards chose did
+        not hold or explained too little.
     """
 
     verdict: str
@@ -187,6 +194,21 @@ class Judgment:
     findings: list[dict] = field(default_factory=list)
     answers: Mapping[str, FieldAnswer] = field(default_factory=dict, repr=False)
     kind: str = ""
+    own_map: bool = False
+
+    def leading(self, totals: Sequence[float] | np.ndarray) -> np.ndarray:
+        """The configurations among which agreement with this judgment chooses, in descending order
+        of their totals: the better half where domains are shown in a map of the judge's own, else
+        the best alone.
+        """
+        best = np.argsort(-np.asarray(totals), kind="stable")
+        decides = self.verdict == DOMAINS and self.own_map
+        return best[: math.ceil(_LEADING * len(best)) if decides else 1]
+
+    def agreement(self, labels: np.ndarray) -> float:
+        """Adjusted Rand index of a map with the candidate, 0 where they are unrelated."""
+        inside = self.candidate >= 0
+        return rand_index(labels[inside], self.candidate[inside])
 
 
 def judge_domains(
@@ -220,12 +242,13 @@ def judge_domains(
         DOMAINS if seen else UNDECIDED if unsure or not _able(prepared, answers) else NO_DOMAINS
     )
     kind = (seen or unsure or order or [""])[0]
-    candidate = np.where(prepared.mask, 0, -1)
+    candidate, accepted = np.where(prepared.mask, 0, -1), None
     if verdict != NO_DOMAINS and kind:
-        candidate = _map_to_show(prepared, answers[kind], chosen)
+        accepted = _accepted(answers[kind], chosen)
+        candidate = _map_to_show(prepared, answers[kind], accepted)
     findings = _findings(prepared, answers, interfaces)
     reason = _reason(prepared, verdict, answers.get(kind), answers)
-    return Judgment(verdict, reason, candidate, findings, answers, kind)
+    return Judgment(verdict, reason, candidate, findings, answers, kind, accepted is None)
 
 
 def ask_fields(prepared: PreparedImage) -> dict[str, FieldAnswer]:
@@ -461,11 +484,12 @@ def _by_contrast(prepared: PreparedImage, rewards: Mapping[str, float]) -> tuple
     )
 
 
-def _map_to_show(prepared: PreparedImage, answer: FieldAnswer, chosen: np.ndarray) -> np.ndarray:
-    """The map by rewards where its walls hold and explain enough, else the judge's own; walls that
-    were judged on blocks of cells are moved to where the cells have them.
+def _map_to_show(
+    prepared: PreparedImage, answer: FieldAnswer, accepted: np.ndarray | None
+) -> np.ndarray:
+    """The map by rewards where it is accepted, else the judge's own; walls that were judged on
+    blocks of cells are moved to where the cells have them.
     """
-    accepted = _accepted(answer, chosen)
     own = accepted if accepted is not None else _cell_labels(answer, answer.shown, prepared.mask)
     if own.max() <= 0:
         return own

@@ -43,7 +43,7 @@ from ..search import (
     searched_parameters,
 )
 from ..simulation import Specimen, simulate_phantom, true_label_map
-from .judgment import ask_field
+from .judgment import ask_field, judge_domains
 
 _KINDS = ("lattice", "patch")
 _ALL = DEFAULT_TOTAL | dict.fromkeys(ALTERNATIVES, 0.0)  # worked out, not counted
@@ -201,19 +201,32 @@ def selector_table(item: SelectorCase, n: int, seed: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``ari``, every reward, the baselines, ``stability``, and evidence and contrast of
-        the other kinds.
+        Columns ``ari``, every reward, the baselines, ``stability``, evidence and contrast of the
+        other kinds, and ``tuned``: the order in which a search would end with them.
     """
+    drawn = random_configurations(item.prepared.sites, n, seed)
     with warnings.catch_warnings(), one_thread():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return pd.DataFrame(
-            [_row(item, p) for p in random_configurations(item.prepared.sites, n, seed)]
-        )
+        outcomes = [
+            evaluate_configuration(item.prepared, p, total=_ALL, work=item.work) for p in drawn
+        ]
+        table = pd.DataFrame([_row(item, p, o) for p, o in zip(drawn, outcomes)])
+    return table.assign(tuned=_tuned_scores(item, outcomes))
 
 
-def _row(item: SelectorCase, parameters: dict) -> dict:
+def _tuned_scores(item: SelectorCase, outcomes: Sequence[Outcome]) -> np.ndarray:
+    """The order in which a search would end with configurations: those that the judge compares by
+    agreement with its map, above the others by their totals.
+    """
+    scores = np.array([o.rewards["total"] for o in outcomes])
+    judgment = judge_domains(item.prepared, outcomes[int(scores.argmax())])
+    for k in judgment.leading(scores):
+        scores[k] = 2 + judgment.agreement(outcomes[k].labels)
+    return scores
+
+
+def _row(item: SelectorCase, parameters: dict, outcome: Outcome) -> dict:
     """All scores of one configuration, and its ARI."""
-    outcome = evaluate_configuration(item.prepared, parameters, total=_ALL, work=item.work)
     values = dict(outcome.rewards)
     for kind, field in item.references.items():
         other = score_map(Segmentation(outcome.labels, field))
@@ -283,6 +296,7 @@ SELECTORS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "ICL of the descriptors": product_of_rewards("icl"),
     "Bayesian mixture of the descriptors": product_of_rewards("bayesian_mixture"),
     "**total**": product_of_rewards("total"),
+    "**total, then agreement with the judge's map**": product_of_rewards("tuned"),
     "total without straightness": _total(("straightness",)),
     "total without continuity": _total(("continuity",)),
     "total without both": _total(("continuity", "straightness")),

@@ -243,12 +243,20 @@ def judge_members(members: Sequence[Member], tuning: Tuning, plan: SearchPlan) -
 
 
 def _judged(member: Member, tuning: Tuning, plan: SearchPlan) -> Finding:
-    """Both analyses of an image; the judge asks its fields once, as they know no map."""
+    """Both analyses of an image, by the configurations that images share; the judge asks its fields
+    once, as they know no map.
+    """
     prepared, work = member.prepared, tuning.works.get(member.id)
     answers = ask_fields(prepared)
     own, joint = (
         conclude_analysis(
-            prepared, trials, plan.seed, plan.total, work=work, answers=lambda: answers
+            prepared,
+            trials,
+            plan.seed,
+            plan.total,
+            work=work,
+            answers=lambda: answers,
+            choose=False,
         )
         for trials in (tuning.own[member.samarium], tuning.joint)
     )

@@ -40,6 +40,8 @@ def test_trials_come_back_as_they_were(tmp_path):
     trials = [Trial(0, "default", {"n_clusters": 4, "site": "A"}, {"total": 0.5}, 1.25)]
     Artifacts(tmp_path).save_trials(trials)
     assert Artifacts(tmp_path).trials() == trials
+    Artifacts(tmp_path).save_tuned(trials[0].parameters)
+    assert Artifacts(tmp_path).tuned() == trials[0].parameters
 
 
 def test_a_notebook_out_of_turn_says_which_file_is_missing(tmp_path):

@@ -214,8 +214,7 @@ def test_the_chapter_on_the_series_gets_its_folder_wherever_it_runs(tmp_path, mo
     assert settings["series"] == ["Sm_10_0"] and settings["parameters"]["series"] == str(
         tmp_path / "here"
     )
-    monkeypatch.setattr(Artifacts, "trials", lambda self: [])
-    monkeypatch.setattr(build, "best_trial", lambda trials: BookStep("", "", default_parameters()))
+    monkeypatch.setattr(Artifacts, "tuned", lambda self: default_parameters())
     (step,) = [s for s in _steps(tmp_path, settings) if s.part == "series"]
     assert step.parameters["series"] == str(tmp_path / "here") and step.parameters["pairs"] == 1
     declared = declared_parameters(resource_path("notebooks") / "10_composition.ipynb")

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,11 +10,13 @@ from bfo_utils.compute import Beside
 from bfo_utils.errors import DiskError
 from bfo_utils.io import image_from_array
 from bfo_utils.report import files, write_results
-from bfo_utils.results import DOMAINS, analyze, conclude_analysis
+from bfo_utils.results import DOMAINS, Judgment, analyze, conclude_analysis, tuned_trial
 from bfo_utils.search import (
     SearchPlan,
+    SharedWork,
     best_trial,
     evaluate_configuration,
+    label_map,
     name_labels,
     prepare_image,
     search_configurations,
@@ -205,6 +208,35 @@ def test_conclude_repeats_what_the_search_saw(prepared):
     assert again[0] == dict(best.rewards)
     means = {name: (value + again[1][name]) / 2 for name, value in again[0].items()}
     assert dict(result.tuned.rewards) == pytest.approx(means)
+
+
+def test_a_map_of_the_judge_chooses_among_the_leading_trials(prepared):
+    trials, work = search_configurations(prepared, SearchPlan(16)), SharedWork(prepared)
+    ordered = sorted(trials, key=lambda t: -t.rewards["total"])
+    maps = [label_map(work, t.parameters) for t in ordered]
+    aimed = Judgment(DOMAINS, "", maps[2], own_map=True)
+    assert tuned_trial(work, trials, aimed) == ordered[2] != best_trial(trials)
+    beyond = tuned_trial(work, trials, replace(aimed, candidate=maps[-1]))
+    assert beyond in ordered[:8]
+    agreement = [replace(aimed, candidate=maps[-1]).agreement(m) for m in maps]
+    assert agreement[ordered.index(beyond)] == max(agreement[:8]) and agreement[-1] == 1
+    for unsure in ({"own_map": False}, {"verdict": "undecided"}, {"verdict": "no domains"}):
+        assert tuned_trial(work, trials, replace(aimed, **unsure)) == best_trial(trials)
+
+
+@pytest.mark.slow
+def test_where_contrast_is_weak_the_tuned_map_is_like_the_one_that_is_shown(tmp_path):
+    weak = {"dose": 12.0, "polarization_pm": 14.0, "mistilt_pm": 14.0, "wall_cells": 2.5}
+    p = simulate_phantom(Specimen("closure", 60, 16, **weak), 806)
+    done = analyze(p.image, SearchPlan(32), workers=2)
+    assert done.verdict == DOMAINS and done.judgment.own_map and done.by_agreement
+    truth = true_label_map(p.truth, done.prepared.lattice.cells, done.prepared.mask)
+    first = label_map(done.work, best_trial(done.trials).parameters)
+    assert done.judgment.agreement(done.tuned.labels) > done.judgment.agreement(first)
+    assert adjusted_rand_score(truth[truth >= 0], done.labels[truth >= 0]) > 0.8
+    assert write_results(done, tmp_path)["chosen_by"] == "agreement"
+    shared = conclude_analysis(done.prepared, done.trials, 0, work=done.work, choose=False)
+    assert not shared.by_agreement and shared.judgment.own_map
 
 
 @pytest.mark.slow

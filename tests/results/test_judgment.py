@@ -43,6 +43,9 @@ def test_weak_domains_are_found_where_single_cells_say_nothing(dose):
     assert judgment.verdict == DOMAINS and "ferroelectric domains" in kinds(judgment)
     inside = truth >= 0
     assert adjusted_rand_score(truth[inside], judgment.candidate[inside]) > 0.7
+    assert judgment.own_map
+    assert judgment.agreement(judgment.candidate) == 1 > judgment.agreement(truth) > 0.7
+    assert judgment.leading([0.1, 0.4, 0.2, 0.3, 0.5]).tolist() == [4, 1, 3]
     numbers = next(f for f in judgment.findings if f["kind"] == "ferroelectric domains")["numbers"]
     wall = numbers["walls"][0]
     assert numbers["variants"] == 2 and abs(wall["step_pm"] - 1.9 * size) < 5 * wall["se_pm"]
@@ -90,6 +93,7 @@ def test_borders_that_are_not_there_are_taken_out_of_the_map_by_rewards():
     inside = truth >= 0
     found = judgment.candidate[inside]
     assert len(np.unique(found)) == 2  # walls may move by a cell
+    assert not judgment.own_map and judgment.leading([0.1, 0.4, 0.2, 0.3, 0.5]).tolist() == [4]
     assert adjusted_rand_score(truth[inside], found) > 0.98
 
 

@@ -3,17 +3,20 @@ import pandas as pd
 import pytest
 
 from bfo_utils.results import (
+    DOMAINS,
     SELECTORS,
+    Judgment,
     double_dipping,
     judge_selectors,
     random_configurations,
     selector_case,
     selector_table,
+    selectors,
     share_found,
 )
 from bfo_utils.results.selectors import _total
 from bfo_utils.rewards import DEFAULT_TOTAL, ReferenceField, Segmentation, score_map
-from bfo_utils.search import prepare_image
+from bfo_utils.search import evaluate_configuration, prepare_image
 from bfo_utils.simulation import Specimen, simulate_phantom, stopped_maps
 
 
@@ -64,6 +67,21 @@ def test_the_total_of_the_table_is_the_total(table):
     everything = _total()(table)
     assert everything.to_numpy() == pytest.approx(table["total"].to_numpy())
     assert set(DEFAULT_TOTAL) <= set(table)
+
+
+@pytest.mark.parametrize("own_map", [False, True])
+def test_a_search_ends_as_the_judge_decides(case, own_map, monkeypatch):
+    configurations = random_configurations(case.prepared.sites, 6, 1)
+    outcomes = [evaluate_configuration(case.prepared, p, work=case.work) for p in configurations]
+    totals = np.array([o.rewards["total"] for o in outcomes])
+    order = np.argsort(-totals)
+    shown = Judgment(DOMAINS, "", outcomes[order[2]].labels, own_map=own_map)
+    monkeypatch.setattr(selectors, "judge_domains", lambda prepared, outcome: shown)
+    scores = selectors._tuned_scores(case, outcomes)
+    assert scores.argmax() == (order[2] if own_map else order[0])
+    compared = order[:3] if own_map else order[:1]
+    others = np.setdiff1d(order, compared)
+    assert (scores[others] == totals[others]).all() and (scores[compared] > 1).all()
 
 
 def test_regret_is_what_the_pick_lacks(table):
