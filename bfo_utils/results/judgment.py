@@ -73,7 +73,8 @@ _POWER = 8.0
 # of the cell, and strain: an image that would not show such a step decides nothing (displacements
 # of BaTiO3, about 10 pm, reversed)
 _LEAST_POWER = 0.05
-# times the spread within: of two states of strain; a normal distribution cut in two has 2.7
+# times the spread within: of two states of strain; a normal distribution cut in two has 2.5, a sine
+# wave 3.1
 _MIN_SEPARATION = 4.0
 _SCAN_ALONG = 3.0  # times the error of the scan where rows of cells lie along it
 _MOST_SHARED = 0.7  # correlation of pixels, that noise is enlarged for
@@ -132,10 +133,20 @@ class FieldAnswer:
         return self._tested and not self.ambiguous
 
     @property
+    def _confirmed(self) -> list[WallTest]:
+        """The walls that the other half of the data confirms."""
+        return [w for w in self.walls if w.z >= MIN_WALL_Z] if self.judged.z >= MIN_Z else []
+
+    @property
     def _tested(self) -> bool:
-        return self.judged.z >= MIN_Z and any(
-            w.z >= MIN_WALL_Z and self._apart(w) for w in self.walls
-        )
+        return any(self._apart(w) for w in self._confirmed)
+
+    @property
+    def wavy(self) -> bool:
+        """Whether strain steps across confirmed walls, but its states stand hardly farther apart
+        than the halves of a smooth wave.
+        """
+        return bool(self._confirmed) and not self._tested
 
     def _apart(self, wall: WallTest) -> bool:
         """Strain differs everywhere, by the scan if by nothing else: states must stand apart."""
@@ -146,14 +157,15 @@ class FieldAnswer:
     @property
     def doubtful(self) -> bool:
         """Whether something is seen that is no domain by these tests; of strain, seldom the same
-        everywhere, only twins are, and where nothing else was measured what no level explains.
+        everywhere, only what may be twins is, and where nothing else was measured what no level
+        explains.
         """
         if self.holds:
             return False
         large = max((int(p.sum()) for p in self.patches), default=0) >= _UNEXPLAINED_CELLS
         if self.kind == "lattice":
             unexplained = self.alone and large and self.judged.z >= MIN_Z
-            return unexplained or (self.ambiguous and self._tested)
+            return unexplained or self.wavy or (self.ambiguous and self._tested)
         return large or (self.judged.z >= UNSURE_Z and not self.strips)
 
     @property
@@ -657,6 +669,12 @@ def _reason(
             f"the {what} steps across walls along one axis only; if this is the slow scan axis,"
             " jumps of scan rows cause the same steps, and the image does not show the scan axis;"
             " give --scan-axis, or record a second image with the scan rotated"
+        )
+    if answer.wavy:
+        return (
+            f"the {what} pattern of one half is found in the other (z = {z:.1f}), but its states"
+            " stand hardly farther apart than the halves of a smooth wave: twins with wide walls,"
+            " or a modulation; record with more dose"
         )
     if answer.doubtful and answer.judged.z >= UNSURE_Z:
         return (

@@ -83,6 +83,15 @@ def test_twins_without_polarization_are_domains():
     assert adjusted_rand_score(truth[inside], judgment.candidate[inside]) > 0.6
 
 
+def test_strain_that_varies_like_a_wave_is_not_decided():
+    weak = {"dose": 12.0, "polarization_pm": 14.0, "mistilt_pm": 14.0, "wall_cells": 2.5}
+    _, judgment, _ = judged(704, layout="stripes", cells=60, **weak)
+    polar, strain = (judgment.answers[k] for k in ("polar", "lattice"))
+    assert not polar.doubtful and max(w.z for w in strain.walls) > 40
+    assert strain.wavy and strain.doubtful and not strain.holds
+    assert judgment.verdict == UNDECIDED and "smooth wave" in judgment.reason
+
+
 def test_borders_that_are_not_there_are_taken_out_of_the_map_by_rewards():
     def cut_once_more(prepared, made):
         truth = true_label_map(made.truth, prepared.lattice.cells, prepared.mask)
