@@ -215,6 +215,7 @@ def test_records_of_runs_are_used_or_refused(tmp_path, content):
     for name in (
         "run.json",
         "search.json",
+        "tuned.json",
         "provenance.json",
         "default/rewards.json",
         "trials.jsonl",
@@ -228,6 +229,7 @@ def test_records_of_runs_are_used_or_refused(tmp_path, content):
         (tmp_path / name).write_bytes(content)
     assert ends_well(lambda: _finished(tmp_path, {"seed": 1}))
     assert ends_well(lambda: Artifacts(tmp_path).trials())
+    assert ends_well(lambda: Artifacts(tmp_path).tuned())
     assert ends_well(lambda: Artifacts(tmp_path).rewards())
     assert ends_well(lambda: Artifacts(tmp_path).provenance())
     assert ends_well(lambda: read_result(tmp_path / "one"))

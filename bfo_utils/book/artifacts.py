@@ -23,7 +23,7 @@ from ..compute import read_json, write_json
 from ..errors import InputError, check_text
 from ..io import load_arrays, save_arrays
 from ..results import Provenance, provenance_from_plain
-from ..search import PreparedImage, SharedWork, Trial, Value
+from ..search import PreparedImage, SharedWork, Trial, Value, complete_parameters
 from ..simulation import Truth
 
 
@@ -96,7 +96,13 @@ class Artifacts:
 
     def tuned(self) -> dict[str, Value]:
         """The parameters that the search ends with."""
-        return read_json(Path(self.folder, "tuned.json"))
+        path = Path(self.folder, "tuned.json")
+        given = read_json(path)
+        if not isinstance(given, dict):
+            raise InputError(
+                f"{path}: not the parameters of a search; run the search notebook again"
+            )
+        return complete_parameters(given)
 
     def provenance(self) -> Provenance:
         """What the results of this run are made from so far."""

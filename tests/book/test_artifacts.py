@@ -5,7 +5,7 @@ import pytest
 
 from bfo_utils.book import Artifacts, Features, Labels
 from bfo_utils.errors import InputError
-from bfo_utils.search import Trial
+from bfo_utils.search import Trial, default_parameters
 
 
 def test_the_crystal_and_its_truth_come_back(junction, prepared, tmp_path):
@@ -40,8 +40,15 @@ def test_trials_come_back_as_they_were(tmp_path):
     trials = [Trial(0, "default", {"n_clusters": 4, "site": "A"}, {"total": 0.5}, 1.25)]
     Artifacts(tmp_path).save_trials(trials)
     assert Artifacts(tmp_path).trials() == trials
-    Artifacts(tmp_path).save_tuned(trials[0].parameters)
-    assert Artifacts(tmp_path).tuned() == trials[0].parameters
+
+
+def test_the_tuned_parameters_come_back_complete(tmp_path):
+    kept = Artifacts(tmp_path)
+    kept.save_tuned({"n_clusters": 7})
+    assert kept.tuned() == default_parameters() | {"n_clusters": 7}
+    (tmp_path / "tuned.json").write_text("[7]")
+    with pytest.raises(InputError, match="not the parameters of a search"):
+        kept.tuned()
 
 
 def test_a_notebook_out_of_turn_says_which_file_is_missing(tmp_path):
