@@ -308,7 +308,10 @@ def _finished(out: Path, settings: dict) -> set[str]:
     now = {"schema_version": SCHEMA_VERSION}
     if not isinstance(done, list) or before | now != settings | now:
         return set()
-    return {t for t in map(str, done) if os.path.exists(out / "notebooks" / t)}
+    kept = {t for t in map(str, done) if os.path.exists(out / "notebooks" / t)}
+    if not (out / "artifacts" / "tuned.json").exists():  # a run begun before searches wrote it
+        kept = {t for t in kept if t.startswith("default/")}
+    return kept
 
 
 def _total(settings: dict) -> int:

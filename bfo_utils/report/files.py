@@ -31,6 +31,7 @@ from ..io import Image
 from ..lattice import describe_scan
 from ..results import (
     DOMAINS,
+    MIN_SEPARATION,
     MIN_WALL_Z,
     MIN_Z,
     NEAR,
@@ -603,7 +604,7 @@ def grounds_table(analysis: Analysis, result: Mapping) -> pd.DataFrame:
         "contrast": (
             rewards["contrast"],
             "",
-            "fraction of the walls in the map with the highest total across which the reference"
+            "fraction of the walls in the map of the tuned configuration across which the reference"
             " field jumps",
         ),
         "evidence": (
@@ -619,7 +620,8 @@ def grounds_table(analysis: Analysis, result: Mapping) -> pd.DataFrame:
         "total": (
             rewards["total"],
             "",
-            f"product of the rewards; {result['default_rewards']['total']:.3f} before the search",
+            f"product of the rewards; {result['default_rewards']['total']:.3f} before the search"
+            + (", not the highest of the search" if analysis.by_agreement else ""),
         ),
         **_confident(result),
         **_recurring(result),
@@ -648,6 +650,13 @@ def _judged(analysis: Analysis) -> dict[str, tuple[float, str, str]]:
             f"≥ {MIN_WALL_Z}",
             "step across one wall, divided by its error",
         )
+        if kind == "lattice" and answer.separation:
+            rows[f"{what}: separation of its states"] = (
+                answer.separation,
+                f"≥ {MIN_SEPARATION:.0f}",
+                "step across a confirmed wall, divided by the spread beside it; a smooth wave gives"
+                " 3.1",
+            )
     return rows
 
 

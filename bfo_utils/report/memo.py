@@ -196,6 +196,11 @@ def methods_paragraph(answer: Answer) -> str:
         f" The polar displacement is the position of the {said['polar_displacement']} [2]; the"
         f" polarization points {'with' if said['polar_sign'] > 0 else 'against'} it."
     )
+    agreement = (
+        " and by agreement with the map of the test described below"
+        if summary.get("chosen_by") == "agreement"
+        else ""
+    )
     rows = "corrected" if summary["scan"].get("corrected") else "not corrected"
     return (
         "Atomic columns were located and fitted with two-dimensional Gaussians and indexed on the"
@@ -203,7 +208,7 @@ def methods_paragraph(answer: Answer) -> str:
         f' refers to the cell "{said["strain_reference"]}". Cells were described by {described} and'
         f" grouped into {chosen['n_clusters']} clusters ({chosen['method']}, [3]); the parameters"
         f" were chosen among {summary['budget']} configurations by a reward for physical"
-        " plausibility [1]"
+        f" plausibility [1]{agreement}"
         f" (seed {plan.get('seed', summary['seed'])}). Maps made from one half of the pixels were"
         " tested on the other half. Errors are standard errors; wall widths are 2w of tanh(x/w)"
         f" fitted to the polarization. Software: {versions}."

@@ -32,6 +32,9 @@ from .judgment import (
     DOMAINS as DOMAINS,
 )
 from .judgment import (
+    MIN_SEPARATION as MIN_SEPARATION,
+)
+from .judgment import (
     MIN_WALL_Z as MIN_WALL_Z,
 )
 from .judgment import (

@@ -291,7 +291,7 @@ def conclude_analysis(
     timings: Mapping[str, float] | None = None,
     work: SharedWork | None = None,
     answers: Callable[[], Mapping[str, FieldAnswer]] | None = None,
-    choose: bool = True,
+    by_judge: bool = True,
 ) -> Analysis:
     """Give the verdict on the map of the trial with the highest total, and choose the tuned
     configuration by it.
@@ -308,7 +308,7 @@ def conclude_analysis(
         What the search made.
     answers : callable, optional
         Waits for the answers of the fields, if they have been asked.
-    choose : bool
+    by_judge : bool
         Whether the judgment may choose the tuned configuration (see :func:`tuned_trial`); else it
         is the one with the highest total, as it must be where several images share the trials.
 
@@ -317,24 +317,16 @@ def conclude_analysis(
     Analysis
     """
     work = work or SharedWork(prepared, many=False)
-    default, best = trials[0], best_trial(trials)
-    # larger windows first: smaller ones may be cropped from them
-    both = sorted((default, best), key=_window, reverse=True)
-    _ = work.cross_fitted  # once, before threads ask for it
-
-    def evaluated(trial: Trial) -> Outcome:
-        return _evaluated(work, trial.parameters, seed, total)
-
-    outcomes = dict(zip((t.number for t in both), in_threads(evaluated, both)))
-    tuned = outcomes[best.number]
+    best = best_trial(trials)
+    default, tuned = _evaluated_both(work, trials[0], best, seed, total)
     judgment = judge_domains(prepared, tuned, answers() if answers else None)
-    chosen = tuned_trial(work, trials, judgment, seed) if choose else best
+    chosen = tuned_trial(work, trials, judgment, seed) if by_judge else best
     if chosen.number != best.number:
-        tuned = evaluated(chosen)
+        tuned = _evaluated(work, chosen.parameters, seed, total)
     return Analysis(
         prepared,
         trials,
-        outcomes[default.number],
+        default,
         tuned,
         judgment,
         seed,
@@ -344,15 +336,26 @@ def conclude_analysis(
     )
 
 
+def _evaluated_both(
+    work: SharedWork, default: Trial, best: Trial, seed: int, total: Mapping[str, float]
+) -> list[Outcome]:
+    """The default and the best trial evaluated anew, in threads where these are allowed."""
+    # larger windows first: smaller ones may be cropped from them
+    both = sorted((default, best), key=_window, reverse=True)
+    _ = work.cross_fitted  # once, before threads ask for it
+    outcomes = in_threads(lambda t: _evaluated(work, t.parameters, seed, total), both)
+    return [outcomes[both.index(trial)] for trial in (default, best)]
+
+
 def tuned_trial(
     work: SharedWork, trials: Sequence[Trial], judgment: Judgment, seed: int = 0
 ) -> Trial:
     """The trial that a search ends with.
 
-    It is the one with the highest total, if the judge accepts its map. Where the judge sees domains
-    and draws a map of its own, the total has not found them, and of the half of the trials with the
-    higher totals the one is taken whose map agrees best with that map. (Autoencoders do not take
-    part in this, unless one has the highest total.)
+    It is the one with the highest total, unless the judge sees domains and does not accept its map.
+    Then it is the one whose map agrees best with the judge's own, among the half of the trials with
+    the higher totals (among all trials where the field that has the domains is not the one that the
+    rewards use). Autoencoders do not take part in this, unless one has the highest total.
 
     Parameters
     ----------

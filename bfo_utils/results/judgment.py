@@ -59,9 +59,9 @@ UNSURE_Z = 3.0  # of the pattern, from which on "no domains" would be unjustifie
 MERGE_Z = 2.0  # walls that are seen less do not divide anything
 _UNEXPLAINED_CELLS = 12  # in a patch that no level explains: something is there
 _EXPLAINED = 0.8  # of what the judge's own map gains: a map by rewards that gains less is not shown
-# of the configurations by total, among which a map of the judge's own chooses: a tenth misses some
-# good maps (seeds 600 to 707 of benchmarks/robust.py), and the others cost time
-_LEADING = 0.5
+# of the configurations, those with the highest totals, among which a map of the judge's own
+# chooses: a tenth misses good maps (seeds 600 to 707 of benchmarks/robust.py), more cost time
+_COMPARED = 0.5
 _MOST_CELLS = 4000  # larger fields are judged on blocks of cells
 _MOST_MOVED = 60_000  # cells: minimum cuts of more take minutes
 _STRAIN_BLOCK = 2  # cells: strains of neighbors share columns
@@ -75,7 +75,7 @@ _POWER = 8.0
 _LEAST_POWER = 0.05
 # times the spread within: of two states of strain; a normal distribution cut in two has 2.5, a sine
 # wave 3.1
-_MIN_SEPARATION = 4.0
+MIN_SEPARATION = 4.0
 _SCAN_ALONG = 3.0  # times the error of the scan where rows of cells lie along it
 _MOST_SHARED = 0.7  # correlation of pixels, that noise is enlarged for
 _INTERFACE = 0.15  # step of the columns' amplitude (log) across an interface between materials
@@ -138,21 +138,25 @@ class FieldAnswer:
         return [w for w in self.walls if w.z >= MIN_WALL_Z] if self.judged.z >= MIN_Z else []
 
     @property
+    def separation(self) -> float:
+        """The largest separation of the states beside a confirmed wall (see
+        :func:`bfo_utils.segmentation.wall_separation`), 0 without one.
+        """
+        found = (wall_separation(self.judged, self.shown, w) for w in self._confirmed)
+        return max(found, default=0.0)
+
+    @property
     def _tested(self) -> bool:
-        return any(self._apart(w) for w in self._confirmed)
+        """Strain differs everywhere, by the scan if by nothing else: states must stand apart."""
+        apart = self.kind == "polar" or self.separation >= MIN_SEPARATION
+        return bool(self._confirmed) and apart
 
     @property
     def wavy(self) -> bool:
         """Whether strain steps across confirmed walls, but its states stand hardly farther apart
-        than the halves of a smooth wave.
+        than the halves of a smooth wave, or not even that far.
         """
         return bool(self._confirmed) and not self._tested
-
-    def _apart(self, wall: WallTest) -> bool:
-        """Strain differs everywhere, by the scan if by nothing else: states must stand apart."""
-        return self.kind == "polar" or (
-            wall_separation(self.judged, self.shown, wall) >= _MIN_SEPARATION
-        )
 
     @property
     def doubtful(self) -> bool:
@@ -195,9 +199,10 @@ class Judgment:
     answers : dict of str to FieldAnswer
     kind : str
         Field that the candidate is a map of, empty where none decides.
-    own_map : bool
-        Whether the candidate is a map of the judge's own, for the one that the rewards chose did
-        not hold or explained too little.
+    compared : float
+        Share of the configurations, those with the highest totals, among which agreement with the
+        candidate chooses. It is 0 unless domains are shown in a map of the judge's own, for the one
+        with the highest total did not hold or explained too little.
     """
 
     verdict: str
@@ -206,16 +211,18 @@ class Judgment:
     findings: list[dict] = field(default_factory=list)
     answers: Mapping[str, FieldAnswer] = field(default_factory=dict, repr=False)
     kind: str = ""
-    own_map: bool = False
+    compared: float = 0.0
 
     def leading(self, totals: Sequence[float] | np.ndarray) -> np.ndarray:
-        """The configurations among which agreement with this judgment chooses, in descending order
-        of their totals: the better half where domains are shown in a map of the judge's own, else
-        the best alone.
+        """The configurations among which agreement with the candidate chooses, in descending order
+        of their totals, equal ones included: the best alone, unless several are ``compared``.
         """
-        best = np.argsort(-np.asarray(totals), kind="stable")
-        decides = self.verdict == DOMAINS and self.own_map
-        return best[: math.ceil(_LEADING * len(best)) if decides else 1]
+        values = np.asarray(totals)
+        order = np.argsort(-values, kind="stable")
+        if not self.compared:
+            return order[:1]
+        last = order[math.ceil(self.compared * len(order)) - 1]
+        return order[values[order] >= values[last]]
 
     def agreement(self, labels: np.ndarray) -> float:
         """Adjusted Rand index of a map with the candidate, 0 where they are unrelated."""
@@ -249,18 +256,21 @@ def judge_domains(
     order = [k for k in (prepared.reference.kind, *_WORDS) if k in answers]
     interfaces = {k: _interfaces(prepared, answers[k]) for k in answers}
     seen = [k for k in order if answers[k].holds and not interfaces[k]]
-    unsure = [k for k in order if answers[k].doubtful]
+    unsure = [k for k in order if answers[k].doubtful and not (answers[k].wavy and interfaces[k])]
     verdict = (
         DOMAINS if seen else UNDECIDED if unsure or not _able(prepared, answers) else NO_DOMAINS
     )
     kind = (seen or unsure or order or [""])[0]
-    candidate, accepted = np.where(prepared.mask, 0, -1), None
+    candidate, compared = np.where(prepared.mask, 0, -1), 0.0
     if verdict != NO_DOMAINS and kind:
         accepted = _accepted(answers[kind], chosen)
         candidate = _map_to_show(prepared, answers[kind], accepted)
+        if verdict == DOMAINS and accepted is None:
+            # totals say little where another field than the rewarded one has the domains
+            compared = _COMPARED if kind == prepared.reference.kind else 1.0
     findings = _findings(prepared, answers, interfaces)
     reason = _reason(prepared, verdict, answers.get(kind), answers)
-    return Judgment(verdict, reason, candidate, findings, answers, kind, accepted is None)
+    return Judgment(verdict, reason, candidate, findings, answers, kind, compared)
 
 
 def ask_fields(prepared: PreparedImage) -> dict[str, FieldAnswer]:
@@ -673,8 +683,9 @@ def _reason(
     if answer.wavy:
         return (
             f"the {what} pattern of one half is found in the other (z = {z:.1f}), but its states"
-            " stand hardly farther apart than the halves of a smooth wave: twins with wide walls,"
-            " or a modulation; record with more dose"
+            " stand hardly farther apart than the halves of a smooth wave (separation"
+            f" {answer.separation:.1f}; {MIN_SEPARATION:.0f} is needed): twins with wide walls, a"
+            " modulation, or scan errors; record with more dose, and with the scan rotated"
         )
     if answer.doubtful and answer.judged.z >= UNSURE_Z:
         return (

@@ -117,8 +117,8 @@ class Repeat:
     total : float
         Of its best map.
     agreement : float
-        Adjusted Rand index of its map and the one that is shown; of the maps by rewards where no
-        domains are shown.
+        Adjusted Rand index of its map and the one that is shown; where a verdict is not "domains",
+        the map by rewards is taken.
     recurrence : dict of int to float
         For every label that is shown, the largest overlap with a label of its map: cells of both
         over cells of either; empty where no domains are shown.
@@ -146,7 +146,7 @@ def repeat_search(
     judgment : Judgment
         What is compared with, and its answers for the fields, which do not depend on the search.
     tuned : Outcome
-        The best map of the search.
+        The map of the tuned configuration.
     plan : SearchPlan
         The plan of the search.
     workers : int or EvaluatorFactory
@@ -163,9 +163,10 @@ def repeat_search(
         best = best_trial(trials)
         outcome = cross_fitted_outcome(work, best.parameters, seed, plan.total)
         again = judge_domains(prepared, outcome, judgment.answers)
-        one, two = tuned.labels, outcome.labels
-        if judgment.verdict == again.verdict == DOMAINS:
-            one, two = judgment.candidate, again.candidate
+        one, two = (
+            judged.candidate if judged.verdict == DOMAINS else by_rewards.labels
+            for judged, by_rewards in ((judgment, tuned), (again, outcome))
+        )
         agreement = float(adjusted_rand_score(one[prepared.mask], two[prepared.mask]))
         recurs = {}
         if judgment.verdict == DOMAINS:

@@ -202,7 +202,7 @@ def selector_table(item: SelectorCase, n: int, seed: int) -> pd.DataFrame:
     -------
     DataFrame
         Columns ``ari``, every reward, the baselines, ``stability``, evidence and contrast of the
-        other kinds, and ``tuned``: the order in which a search would end with them.
+        other kinds, and ``tuned``: the score by which a search would end with them.
     """
     drawn = random_configurations(item.prepared.sites, n, seed)
     with warnings.catch_warnings(), one_thread():
@@ -215,8 +215,8 @@ def selector_table(item: SelectorCase, n: int, seed: int) -> pd.DataFrame:
 
 
 def _tuned_scores(item: SelectorCase, outcomes: Sequence[Outcome]) -> np.ndarray:
-    """The order in which a search would end with configurations: those that the judge compares by
-    agreement with its map, above the others by their totals.
+    """The score by which a search ends with a configuration: for those that the judge compares, 2
+    plus their agreement with its map, so that they rank first; for the others, the total.
     """
     scores = np.array([o.rewards["total"] for o in outcomes])
     judgment = judge_domains(item.prepared, outcomes[int(scores.argmax())])

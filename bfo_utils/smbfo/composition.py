@@ -256,7 +256,7 @@ def _judged(member: Member, tuning: Tuning, plan: SearchPlan) -> Finding:
             plan.total,
             work=work,
             answers=lambda: answers,
-            choose=False,
+            by_judge=False,
         )
         for trials in (tuning.own[member.samarium], tuning.joint)
     )

@@ -9,11 +9,13 @@ from sklearn.metrics import adjusted_rand_score
 from bfo_utils.compute import Beside
 from bfo_utils.errors import DiskError
 from bfo_utils.io import image_from_array
-from bfo_utils.report import files, write_results
+from bfo_utils.report import facts_table, files, grounds_table, load_answer, write_results
+from bfo_utils.report.memo import methods_paragraph
 from bfo_utils.results import DOMAINS, Judgment, analyze, conclude_analysis, tuned_trial
 from bfo_utils.search import (
     SearchPlan,
     SharedWork,
+    Trial,
     best_trial,
     evaluate_configuration,
     label_map,
@@ -214,14 +216,18 @@ def test_a_map_of_the_judge_chooses_among_the_leading_trials(prepared):
     trials, work = search_configurations(prepared, SearchPlan(16)), SharedWork(prepared)
     ordered = sorted(trials, key=lambda t: -t.rewards["total"])
     maps = [label_map(work, t.parameters) for t in ordered]
-    aimed = Judgment(DOMAINS, "", maps[2], own_map=True)
+    aimed = Judgment(DOMAINS, "", maps[2], compared=0.5)
     assert tuned_trial(work, trials, aimed) == ordered[2] != best_trial(trials)
     beyond = tuned_trial(work, trials, replace(aimed, candidate=maps[-1]))
     assert beyond in ordered[:8]
     agreement = [replace(aimed, candidate=maps[-1]).agreement(m) for m in maps]
     assert agreement[ordered.index(beyond)] == max(agreement[:8]) and agreement[-1] == 1
-    for unsure in ({"own_map": False}, {"verdict": "undecided"}, {"verdict": "no domains"}):
-        assert tuned_trial(work, trials, replace(aimed, **unsure)) == best_trial(trials)
+    assert tuned_trial(work, trials, replace(aimed, compared=0.0)) == best_trial(trials)
+    assert tuned_trial(work, trials[:1], aimed) == trials[0]
+    network = Trial(99, "vae", {**ordered[2].parameters, "descriptor": "vae"}, {"total": 0.0}, 1.0)
+    assert tuned_trial(work, [*trials, network], aimed) == ordered[2]
+    unchanged = tuned_trial(work, trials, replace(aimed, candidate=maps[0]))
+    assert unchanged == best_trial(trials)
 
 
 @pytest.mark.slow
@@ -229,14 +235,18 @@ def test_where_contrast_is_weak_the_tuned_map_is_like_the_one_that_is_shown(tmp_
     weak = {"dose": 12.0, "polarization_pm": 14.0, "mistilt_pm": 14.0, "wall_cells": 2.5}
     p = simulate_phantom(Specimen("closure", 60, 16, **weak), 806)
     done = analyze(p.image, SearchPlan(32), workers=2)
-    assert done.verdict == DOMAINS and done.judgment.own_map and done.by_agreement
+    assert done.verdict == DOMAINS and done.judgment.compared and done.by_agreement
     truth = true_label_map(p.truth, done.prepared.lattice.cells, done.prepared.mask)
     first = label_map(done.work, best_trial(done.trials).parameters)
     assert done.judgment.agreement(done.tuned.labels) > done.judgment.agreement(first)
     assert adjusted_rand_score(truth[truth >= 0], done.labels[truth >= 0]) > 0.8
-    assert write_results(done, tmp_path)["chosen_by"] == "agreement"
-    shared = conclude_analysis(done.prepared, done.trials, 0, work=done.work, choose=False)
-    assert not shared.by_agreement and shared.judgment.own_map
+    result = write_results(done, tmp_path)
+    assert result["chosen_by"] == "agreement"
+    assert "by agreement with the map of the test" in facts_table(done, result)["chosen from"]
+    assert "not the highest" in grounds_table(done, result).loc["total", "means"]
+    assert "by agreement with the map of the test" in methods_paragraph(load_answer(tmp_path))
+    shared = conclude_analysis(done.prepared, done.trials, 0, work=done.work, by_judge=False)
+    assert not shared.by_agreement and shared.judgment.compared
 
 
 @pytest.mark.slow

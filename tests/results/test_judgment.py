@@ -10,9 +10,12 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from bfo_utils.report import facts_table, grounds_table, write_results
-from bfo_utils.results import DOMAINS, NO_DOMAINS, UNDECIDED, judge_domains
+from bfo_utils.results import DOMAINS, NO_DOMAINS, UNDECIDED, Judgment, judge_domains
+from bfo_utils.results import judgment as judgment_module
 from bfo_utils.search import prepare_image
 from bfo_utils.simulation import Specimen, simulate_phantom, true_label_map
+
+NO_REWARDS = {"contrast": 0.0, "evidence": 0.0}
 
 
 def judged(seed=7, labels=None, **changes):
@@ -20,7 +23,7 @@ def judged(seed=7, labels=None, **changes):
     made = simulate_phantom(Specimen(**{"cells": 32, "cell_px": 16} | changes), seed)
     prepared = prepare_image(made.image)
     chosen = np.where(prepared.mask, 0, -1) if labels is None else labels(prepared, made)
-    outcome = SimpleNamespace(labels=chosen, rewards={"contrast": 0.0, "evidence": 0.0})
+    outcome = SimpleNamespace(labels=chosen, rewards=NO_REWARDS)
     return (
         prepared,
         judge_domains(prepared, outcome),
@@ -43,7 +46,7 @@ def test_weak_domains_are_found_where_single_cells_say_nothing(dose):
     assert judgment.verdict == DOMAINS and "ferroelectric domains" in kinds(judgment)
     inside = truth >= 0
     assert adjusted_rand_score(truth[inside], judgment.candidate[inside]) > 0.7
-    assert judgment.own_map
+    assert judgment.compared == 0.5
     assert judgment.agreement(judgment.candidate) == 1 > judgment.agreement(truth) > 0.7
     assert judgment.leading([0.1, 0.4, 0.2, 0.3, 0.5]).tolist() == [4, 1, 3]
     numbers = next(f for f in judgment.findings if f["kind"] == "ferroelectric domains")["numbers"]
@@ -83,13 +86,45 @@ def test_twins_without_polarization_are_domains():
     assert adjusted_rand_score(truth[inside], judgment.candidate[inside]) > 0.6
 
 
-def test_strain_that_varies_like_a_wave_is_not_decided():
+def test_strain_that_varies_like_a_wave_is_not_decided(monkeypatch):
     weak = {"dose": 12.0, "polarization_pm": 14.0, "mistilt_pm": 14.0, "wall_cells": 2.5}
-    _, judgment, _ = judged(704, layout="stripes", cells=60, **weak)
+    prepared, judgment, _ = judged(704, layout="stripes", cells=60, **weak)
     polar, strain = (judgment.answers[k] for k in ("polar", "lattice"))
     assert not polar.doubtful and max(w.z for w in strain.walls) > 40
     assert strain.wavy and strain.doubtful and not strain.holds
-    assert judgment.verdict == UNDECIDED and "smooth wave" in judgment.reason
+    assert judgment.verdict == UNDECIDED and "smooth wave (separation 3." in judgment.reason
+    beyond = [{"labels": [0, 1], "amplitude_step": 0.3, "height_step": 0.3}]
+    monkeypatch.setattr(judgment_module, "_interfaces", lambda *given: beyond)
+    behind = judge_domains(
+        prepared, SimpleNamespace(labels=judgment.candidate, rewards=NO_REWARDS), judgment.answers
+    )
+    assert behind.verdict == NO_DOMAINS and "interface" in kinds(behind)
+
+
+def test_where_only_the_strain_has_domains_all_trials_are_compared():
+    _, judgment, _ = judged(
+        layout="stripes", dose=100, shear=0.02, polarization_pm=0.0, mistilt_pm=0.0
+    )
+    assert judgment.kind == "lattice" and judgment.compared == 1
+    assert judgment.leading([0.2, 0.3, 0.0]).tolist() == [1, 0, 2]
+
+
+def test_trials_with_equal_totals_are_compared_alike():
+    shown = Judgment(DOMAINS, "", np.zeros((2, 2), int), compared=0.5)
+    assert shown.leading([0.0, 0.5, 0.0, 0.0, 0.1]).tolist() == [1, 4, 0, 2, 3]
+    assert shown.leading([0.4]).tolist() == [0]
+    assert replace(shown, compared=0.0).leading([0.2, 0.7, 0.7]).tolist() == [1]
+
+
+def test_a_map_that_explains_too_little_is_not_shown():
+    def half_as_many(prepared, made):
+        truth = true_label_map(made.truth, prepared.lattice.cells, prepared.mask)
+        return np.where(truth >= 0, truth // 2, -1)
+
+    _, judgment, truth = judged(labels=half_as_many, layout="quadrants", cells=40, dose=60)
+    inside = truth >= 0
+    assert judgment.verdict == DOMAINS and judgment.compared == 0.5
+    assert adjusted_rand_score(truth[inside], judgment.candidate[inside]) > 0.9
 
 
 def test_borders_that_are_not_there_are_taken_out_of_the_map_by_rewards():
@@ -102,7 +137,7 @@ def test_borders_that_are_not_there_are_taken_out_of_the_map_by_rewards():
     inside = truth >= 0
     found = judgment.candidate[inside]
     assert len(np.unique(found)) == 2  # walls may move by a cell
-    assert not judgment.own_map and judgment.leading([0.1, 0.4, 0.2, 0.3, 0.5]).tolist() == [4]
+    assert judgment.leading([0.1, 0.4, 0.2, 0.3, 0.5]).tolist() == [4]
     assert adjusted_rand_score(truth[inside], found) > 0.98
 
 

@@ -69,19 +69,21 @@ def test_the_total_of_the_table_is_the_total(table):
     assert set(DEFAULT_TOTAL) <= set(table)
 
 
-@pytest.mark.parametrize("own_map", [False, True])
-def test_a_search_ends_as_the_judge_decides(case, own_map, monkeypatch):
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_search_ends_as_the_judge_decides(case, share, monkeypatch):
     configurations = random_configurations(case.prepared.sites, 6, 1)
     outcomes = [evaluate_configuration(case.prepared, p, work=case.work) for p in configurations]
     totals = np.array([o.rewards["total"] for o in outcomes])
     order = np.argsort(-totals)
-    shown = Judgment(DOMAINS, "", outcomes[order[2]].labels, own_map=own_map)
+    shown = Judgment(DOMAINS, "", outcomes[order[2]].labels, compared=share)
     monkeypatch.setattr(selectors, "judge_domains", lambda prepared, outcome: shown)
     scores = selectors._tuned_scores(case, outcomes)
-    assert scores.argmax() == (order[2] if own_map else order[0])
-    compared = order[:3] if own_map else order[:1]
+    assert scores.argmax() == (order[2] if share else order[0])
+    compared = order[:3] if share else order[:1]
     others = np.setdiff1d(order, compared)
-    assert (scores[others] == totals[others]).all() and (scores[compared] > 1).all()
+    assert (scores[others] == totals[others]).all()
+    agreement = [shown.agreement(outcomes[k].labels) for k in compared]
+    assert scores[compared].tolist() == [2 + a for a in agreement] and (len(others) > 2)
 
 
 def test_regret_is_what_the_pick_lacks(table):

@@ -584,7 +584,7 @@ def wall_power(judged: FieldJudgment) -> np.ndarray:
 
 def wall_separation(judged: FieldJudgment, found: LevelMap, wall: WallTest) -> float:
     """Step across a wall divided by the spread (robust sd) of the field within its two labels,
-    along the step, after the slow field is subtracted: 2.7 if a normal distribution is cut in two.
+    along the step, after the slow field is subtracted: 2.5 if a normal distribution is cut in two.
     """
     domain, field = judged.halves.domain, judged.halves.mean
     shown, slow = domain.indicators(found.labels)[:, 1:], domain.slow[:, : n_slow(found.degree)]
