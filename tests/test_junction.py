@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import junction
 from bfo_utils.io import read_image
-from bfo_utils.results import analyze
+from bfo_utils.results import DOMAINS, analyze, judge_domains
 from bfo_utils.rewards import Segmentation
 from bfo_utils.search import (
     SearchPlan,
@@ -23,19 +23,24 @@ from bfo_utils.vae import vae_available
 
 
 @pytest.mark.slow
-def test_the_map_of_the_tuned_autoencoder_agrees(real_data, tmp_path):
+def test_an_autoencoder_finds_the_domains_and_the_judge_shows_no_worse_map(real_data, tmp_path):
     if not vae_available():
         pytest.skip("torch and AtomAI are not installed")
     prepared = prepare_image(
         read_image(real_data / "pto_junction_recovered.tif", pixel_size_nm=0.0192)
     )
     work = SharedWork(prepared, tmp_path)
-    chosen = preferred_autoencoder(search_autoencoders(prepared, 2, work=work)).parameters
-    labels = Segmentation(
-        evaluate_configuration(prepared, chosen, work=work).labels, prepared.reference
-    ).clean
     ratio, _ = junction.lattice_of(junction.published_grid(prepared.lattice.cells))
-    assert junction.agreement(labels, junction.two_domains(ratio)) >= 0.97
+    published = junction.two_domains(ratio)
+    trials = search_autoencoders(prepared, 2, work=work)
+    last = [t for t in trials if t.source == trials[-1].source]
+    found = {t.number: evaluate_configuration(prepared, t.parameters, work=work) for t in last}
+    # which of them has the higher total depends on the processor that trained them
+    maps = [Segmentation(o.labels, prepared.reference).clean for o in found.values()]
+    assert max(junction.agreement(labels, published) for labels in maps) >= 0.97
+    preferred = found[preferred_autoencoder(trials).number]
+    shown = judge_domains(prepared, preferred)
+    assert shown.verdict == DOMAINS and junction.agreement(shown.candidate, published) >= 0.98
 
 
 @pytest.fixture(scope="module")
