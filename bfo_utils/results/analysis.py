@@ -372,9 +372,7 @@ def tuned_trial(
     Trial
     """
     best = best_trial(trials)
-    others = [t for t in without_autoencoders(trials) if t.number != best.number]
-    others.sort(key=lambda t: (-t.rewards["total"], t.number))
-    pool = [best, *others]
+    pool = [best, *(t for t in without_autoencoders(trials) if t.number != best.number)]
     leading = [pool[k] for k in judgment.leading([t.rewards["total"] for t in pool])]
     if len(leading) == 1:
         return best

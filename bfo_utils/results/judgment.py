@@ -674,6 +674,12 @@ def _reason(
             f" {what}; {MIN_Z} is needed); a step of {least} or more would have been detected"
             + ("" if prepared.lattice.cells.has_b else _ONE_SUBLATTICE)
         )
+    return _undecided(answer, least)
+
+
+def _undecided(answer: FieldAnswer, least: str) -> str:
+    """Why nothing is decided, and what would decide it; ``least``: the step that would be seen."""
+    what, z = _WORDS[answer.kind], answer.judged.z
     if answer.ambiguous:
         return (
             f"the {what} steps across walls along one axis only; if this is the slow scan axis,"
